@@ -1,0 +1,45 @@
+# Everything a visitor runs. `make help` lists it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+
+.PHONY: help setup run test check lint types schema clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/ready: requirements.lock pyproject.toml
+	@echo "setting up .venv (about a minute the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+tests/sdk/node_modules/ready: tests/sdk/package-lock.json
+	@cd tests/sdk && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+setup: .venv/ready tests/sdk/node_modules/ready ## install everything into this folder
+
+run: .venv/ready ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator
+	@$(BIN)/vivavoce dev
+
+test: setup ## every test
+	@$(BIN)/pytest
+
+lint: .venv/ready
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/ready
+	@$(BIN)/mypy protocol records functions relay simulator infra cli client/python
+
+schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made from the code
+	@$(BIN)/python -m protocol.schema
+
+check: setup lint types test ## what CI runs
+
+clean: ## remove what setup and run made
+	rm -rf .venv .local tests/sdk/node_modules .mypy_cache .ruff_cache .hypothesis

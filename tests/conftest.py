@@ -1,0 +1,1 @@
+"""What every test of the suite shares. Each room's own fixtures lie in its folder."""
