@@ -4,10 +4,11 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 
 from simulator.server import Running
 
@@ -70,8 +71,9 @@ class LiveClient:
     async def closed(self) -> tuple[int | None, str]:
         """Read on until the server closes; its code and reason."""
         async with asyncio.timeout(10):
-            async for raw in self.socket:
-                self.seen.append(json.loads(raw))
+            with suppress(ConnectionClosedError):
+                async for raw in self.socket:
+                    self.seen.append(json.loads(raw))
         return self.socket.close_code, self.socket.close_reason or ""
 
 
