@@ -25,7 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ScenarioError, ValueError) as error:
         return _complain(str(error))
     except OSError as error:
-        return _complain(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}")
+        # A file's error names the file; the other one is the port's.
+        what = error.filename or f"cannot listen on {chosen.host}:{chosen.port}"
+        return _complain(f"{what}: {error.strerror or error}")
     except KeyboardInterrupt:
         pass
     return 0
