@@ -42,7 +42,7 @@ class Connection:
 
     async def run(self) -> web.WebSocketResponse:
         """Serve the socket until it is closed."""
-        await self.line.open()
+        response = await self.line.open()
         self._note("connection.opened", version=self._who.version, constrained=self._who.is_constrained)
         self.strikes.connected()
         try:
@@ -57,7 +57,7 @@ class Connection:
         finally:
             consumed = self.session.conversation.memory.consumed() if self.session else {}
             self._note("connection.closed", code=self.line.code, **consumed)
-        return self.line.response
+        return response
 
     async def _set_up(self) -> Admitted | None:
         """Read the setup and answer it. Returns None when the client left before. Raises Refusal."""

@@ -38,16 +38,14 @@ class Line:
         self._frozen = ""
 
     @property
-    def response(self) -> web.WebSocketResponse:
-        return self._socket
-
-    @property
     def code(self) -> int:
         """With which the socket was closed; 1006 when it broke off."""
         return int(self._socket.close_code or 1006)
 
-    async def open(self) -> None:
+    async def open(self) -> web.WebSocketResponse:
+        """Accept the WebSocket. What is returned is for the server's framework only."""
         await self._socket.prepare(self._request)
+        return self._socket
 
     def emit(self, message: dict[str, Any]) -> None:
         if self._frozen not in ("all", "hard"):
