@@ -55,6 +55,7 @@ class Connection:
             self._note("connection.failed", trace=traceback.format_exc())
             await self._hang_up(refusal.INTERNAL)
         finally:
+            self.strikes.stop()
             consumed = self.session.conversation.memory.consumed() if self.session else {}
             self._note("connection.closed", code=self.line.code, **consumed)
         return response
@@ -111,7 +112,6 @@ class Connection:
             self._perform(session),
             self._offer_handles(session),
             self._live_out(admitted),
-            self.strikes.run(),
         ]
 
     async def _read(self, session: Session) -> None:

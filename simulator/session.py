@@ -75,6 +75,7 @@ class Session:
             kind = "ACTIVITY_START" if isinstance(event, SpeechStarted) else "ACTIVITY_END"
             at.outlet.emit({"voiceActivity": {"type": kind, "audioOffset": f"{event.at_s:.3f}s"}})
             if isinstance(event, SpeechEnded):
+                at.note("speech.ended", at_s=round(event.at_s, 3))
                 self.performance.user_is_silent.set()
                 self.performance.ask(event.utterance)
                 continue

@@ -1,7 +1,7 @@
 """When faults strike one connection: by the clock, at a turn, or at once."""
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from simulator.clock import Clock
@@ -26,7 +26,7 @@ class Strikes:
         self._act = act
         self._note = note
         self._armed: list[Fault] = []
-        self._due: asyncio.Queue[tuple[float, Fault]] = asyncio.Queue()
+        self._is_over = False
 
     def connected(self) -> None:
         """The socket is open and no setup was read yet: armed faults without a moment count from here."""
@@ -59,27 +59,22 @@ class Strikes:
                 return fault
         return None
 
-    async def run(self) -> None:
-        """Strike when due. Later faults wait for earlier ones only as long as they must."""
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                at, fault = await self._due.get()
-                tasks.create_task(self._strike(at, fault))
+    def stop(self) -> None:
+        """The connection is over; nothing strikes any more."""
+        self._is_over = True
 
     def _release(self, fits: Callable[[Fault], bool]) -> None:
         for fault in [waiting for waiting in self._waiting if fits(waiting)]:
             self._waiting.remove(fault)
             delay_s = fault.after_s + (fault.at.time_s or 0.0)
             if delay_s:
-                self._due.put_nowait((self._clock.now() + delay_s, fault))
+                self._clock.later(delay_s, partial(self._land, fault))
             else:
                 self._land(fault)
 
-    async def _strike(self, at: float, fault: Fault) -> None:
-        await self._clock.sleep_until(at)
-        self._land(fault)
-
     def _land(self, fault: Fault) -> None:
+        if self._is_over:
+            return
         if isinstance(fault, ARMED):
             self._armed.append(fault)
         else:
