@@ -135,11 +135,11 @@ class Connection:
             self.line.close(refused.close)
 
     async def _offer_handles(self, session: Session) -> None:
-        """Handles come about every second, asked for or not."""
+        """Handles come about every second, and after each turn."""
         clock = self._world.clock
         await clock.sleep(FIRST_HANDLE_S)
         while True:
-            session.offer_handle()
+            session.performance.offer_handle()
             every_s = self._world.behaviour.handle_every_s
             await asyncio.sleep(max(FASTEST_TICK_S, clock.real(every_s)))
 

@@ -65,6 +65,15 @@ class Performance:
             "turn.interrupted", turn=turn.number, cause=cause, sent_s=turn.sent_s, heard_s=round(heard_s, 3)
         )
 
+    def offer_handle(self) -> None:
+        """A `sessionResumptionUpdate`, asked for or not. No handle while generating or calling a tool."""
+        at = self._at
+        if not self.is_idle or at.calls.is_executing(self._clock.now()):
+            at.outlet.emit({"sessionResumptionUpdate": {"resumable": False}})
+            return
+        handle = at.world.handles.issue(at.memory, at.detector)
+        at.outlet.emit({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}})
+
     def settle(self) -> None:
         """A silent tool result came: if the client still waits for the interaction's end, end it."""
         if self._in_progress and self.is_idle and not self._at.calls.is_waiting(self._interaction):
@@ -88,6 +97,7 @@ class Performance:
                 await self._finish(turn)
         finally:
             self.turn = None
+        self.offer_handle()
 
     def _begin(self, stimulus: Utterance | Read | Returned) -> Turn:
         memory = self._at.memory
@@ -152,7 +162,7 @@ class Performance:
         at.note("turn.ended", turn=turn.number, sent_s=round(turn.sent_s, 3))
 
     def _end(self, turn: Turn, content: dict[str, Any]) -> None:
-        """`turnComplete` with the bill, the interaction's state, and a fresh handle after it."""
+        """`turnComplete` with the bill and the interaction's state."""
         at = self._at
         if at.setup.model.reports_status:
             self._in_progress = at.calls.is_waiting(turn.interaction)

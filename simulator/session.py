@@ -53,16 +53,6 @@ class Session:
             case _:
                 assert_never(message)
 
-    def offer_handle(self) -> None:
-        """A `sessionResumptionUpdate`, asked for or not. No handle while generating or calling a tool."""
-        at = self.conversation
-        busy = not self.performance.is_idle or at.calls.is_executing(at.world.clock.now())
-        if busy:
-            at.outlet.emit({"sessionResumptionUpdate": {"resumable": False}})
-            return
-        handle = at.world.handles.issue(at.memory, at.detector)
-        at.outlet.emit({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}})
-
     def _hear(self, pcm: bytes) -> None:
         at = self.conversation
         at.memory.uplink_bytes += len(pcm)

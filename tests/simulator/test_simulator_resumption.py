@@ -14,6 +14,15 @@ async def test_handles_come_unasked_and_keep_coming(running: Running) -> None:
     assert len(handles) == 3
 
 
+async def test_a_turn_is_followed_by_a_handle_that_holds_it() -> None:
+    config = Config(time_scale=40, scenario=parse("settings: {handle_every_s: 500}"))
+    async with serve(config) as running, live(running) as client:
+        await client.send(realtimeInput={"text": "remember me"})
+        await client.turn()
+        snapshot = running.world.handles.find(await client.handle())
+    assert snapshot and [entry.role for entry in snapshot.memory.entries] == ["user", "model"]
+
+
 async def test_no_handle_while_a_tool_call_is_open(running: Running) -> None:
     tools = [{"functionDeclarations": [{"name": "look", "behavior": "BLOCKING"}]}]
     async with live(running, tools=tools) as client:

@@ -153,6 +153,6 @@ def test_a_session_takes_or_refuses_whatever_comes(messages: list[Any]) -> None:
                 session.handle(wire.decode(wire.encode(message)))
             except Refusal as refused:
                 assert refused.close.code == 1007
-            session.offer_handle()
+            session.performance.offer_handle()
 
     asyncio.run(talk())

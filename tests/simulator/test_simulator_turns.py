@@ -231,3 +231,24 @@ async def test_many_sessions_talk_at_once(known: dict[str, Sample]) -> None:
     async with serve(Config(time_scale=20)) as running:
         texts = await asyncio.gather(*[one(running) for _ in range(12)])
     assert set(texts) == {known["interruption"].text}
+
+
+async def test_extended_thinking_bills_its_thoughts_and_images_count(running: Running) -> None:
+    generation = {"responseModalities": ["AUDIO"], "thinkingConfig": {"thinkingLevel": "LOW"}}
+    model = "models/gemini-3.8-live-extended-thinking"
+    async with live(running, model=model, generationConfig=generation) as client:
+        await client.send(realtimeInput={"video": {"data": "AAAA", "mimeType": "image/jpeg"}})
+        await client.send(realtimeInput={"text": "what is it"})
+        bill = (await client.turn())[-1]["usageMetadata"]
+    assert {"modality": "VIDEO", "tokenCount": 258} in bill["promptTokensDetails"]
+    parts = ("promptTokenCount", "responseTokenCount", "thoughtsTokenCount")
+    assert bill["totalTokenCount"] == sum(bill[name] for name in parts)
+    assert bill["thoughtsTokenCount"] > 0
+
+
+async def test_a_scenario_may_call_what_was_never_declared() -> None:
+    script = "turns: [{when: {contains: go}, call: {name: ghost}}]"
+    async with serve(Config(time_scale=40, scenario=parse(script))) as running, live(running) as client:
+        await client.send(realtimeInput={"text": "go"})
+        messages = await client.turn()
+    assert any("toolCall" in one for one in messages)
