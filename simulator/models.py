@@ -1,7 +1,7 @@
 """Live models and what sets their setups apart.
 
-Sources: research of 2026-11 in docs (Google's model pages, forum threads). Google
-adds names faster than this table; `Config.models` takes more.
+Sources: Google's model pages and forum threads, as of 2026-11. Google adds names
+faster than this table; `Config.models` takes more.
 """
 
 from dataclasses import dataclass

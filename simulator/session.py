@@ -94,7 +94,12 @@ class Session:
             at.remember(turn.get("role") or "user", text_of(turn))
         if turn_complete:
             self.performance.interrupt("content")
-            self.performance.ask(Read(text_of(asked[0]) if asked else ""))
+            self.performance.ask(Read(text_of(asked[0]) if asked else self._taken_back()))
+
+    def _taken_back(self) -> str:
+        """The user's last words in the context, out of it again: asking for an answer puts them back."""
+        entries = self.conversation.memory.entries
+        return entries.pop().text if entries and entries[-1].role == "user" else ""
 
     def _take_response(self, response: tools.Response) -> None:
         at = self.conversation

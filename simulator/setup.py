@@ -1,10 +1,11 @@
 """What a session was set up to be, and which setups Google refuses.
 
-Rules are those of research done in 2026-11: the 3.8 models, proto JSON, and the
+Rules as documented and reported in 2026-11: the 3.8 models, proto JSON, and the
 close codes and texts in `refusal.py`. Voice names are never checked: Google adds
 them faster than anyone can list them.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from simulator.models import Model
 from simulator.refusal import Refusal, invalid
 from simulator.voice import VoiceSettings
 
+_INT64 = re.compile(r"[0-9]{1,19}")
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 CONTEXT_TOKENS = 131_072  #: window of every current model
 DEFAULT_TRIGGER = round(CONTEXT_TOKENS * 0.8)  #: compression starts here unless told otherwise
@@ -201,6 +203,6 @@ def _tokens(given: Any, default: int) -> int:
     """int64 in proto JSON may be a string; the JavaScript SDK sends one."""
     if given is None:
         return default
-    if isinstance(given, bool) or not str(given).isascii() or not str(given).isdigit():
+    if isinstance(given, bool) or not _INT64.fullmatch(str(given)):
         raise invalid()
     return int(given)

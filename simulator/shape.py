@@ -5,6 +5,7 @@ field, an unknown field is an error. The Python SDK mixes both in one message.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from simulator.refusal import invalid, unknown_name
@@ -93,6 +94,7 @@ AUTH_TOKEN: dict[str, Any] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def camel(name: str) -> str:
     """lowerCamel of a proto field name in either spelling."""
     head, *rest = name.split("_")

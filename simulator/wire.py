@@ -7,6 +7,7 @@ frames. Anything malformed is a Refusal with the close code Google uses.
 import binascii
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from simulator.refusal import invalid
 from simulator.shape import MESSAGE, conform
 
 _URL_SAFE = str.maketrans("-_", "+/")
-_RATE = re.compile(r"rate=(\d+)")
+_RATE = re.compile(r"rate=(\d{1,6})(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +166,17 @@ def _text(value: Any) -> str:
 
 
 def _audio(blob: dict[str, Any]) -> AudioSent:
-    kind = str(blob.get("mimeType", ""))
-    if not kind.startswith("audio/pcm"):
+    rate = _declared_rate(str(blob.get("mimeType", "")))
+    return AudioSent(audio.resample(unbase64(blob.get("data", "")), rate, audio.IN_HZ))
+
+
+@lru_cache(maxsize=64)
+def _declared_rate(mime_type: str) -> int:
+    """Samples a second of `audio/pcm;rate=N`; 16 kHz where no rate is given."""
+    if not mime_type.startswith("audio/pcm"):
         raise invalid()
-    pcm = unbase64(blob.get("data", ""))
-    declared = _RATE.search(kind)
+    declared = _RATE.search(mime_type)
     rate = int(declared[1]) if declared else audio.IN_HZ
     if not 8_000 <= rate <= 96_000:
         raise invalid()
-    return AudioSent(audio.resample(pcm, rate, audio.IN_HZ))
+    return rate

@@ -124,6 +124,13 @@ async def test_content_without_turn_complete_is_history_only(running: Running) -
     assert {"modality": "TEXT", "tokenCount": 4} in details
 
 
+async def test_turn_complete_alone_answers_what_was_sent_before(running: Running) -> None:
+    async with live(running) as client:
+        await client.send(clientContent={"turns": user("two steps")["turns"]})
+        await client.send(clientContent={"turnComplete": True})
+        assert transcript(await client.turn()) == "You wrote: two steps"
+
+
 async def test_a_blocking_call_holds_the_turn_until_it_is_answered(running: Running) -> None:
     async with live(running, tools=tools("BLOCKING")) as client:
         call = await call_for(client)
