@@ -31,3 +31,5 @@ ACK_EVERY_FRAMES = 25  #: uplink frames per `ack`: half a second of 20 ms frames
 PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the model leg is not read
 MESSAGES_PER_S = 200  #: sustained client messages; 20 ms audio needs 50
 MESSAGES_BURST = 600  #: what a reconnecting client may send at once
+
+NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`
