@@ -1,4 +1,4 @@
-"""A loudspeaker without a sound card: plays at real time on the loop's clock, and says truly what was heard."""
+"""A loudspeaker without a sound card: plays at real time by the loop's clock, and knows what was heard."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from protocol.media import Playback
 
 BYTES_PER_S = DOWNLINK_HZ * SAMPLE_BYTES
 REPORT_EVERY_S = 1.0  #: while playing; the protocol asks for at least that
-BUFFER_MS = 600_000  #: audio waiting; no answer is that long: what comes on top is dropped
+BUFFER_MS = 600_000  #: audio waiting; no answer is that long, so more of it is dropped
 
 
 class VirtualSpeaker:
     """Plays queued turns one after the other; `sink` gets every byte when it is heard.
 
-    What was played by now follows from the clock alone (`_advance`), so nothing drifts however late a timer is.
+    What was played by now follows from the clock alone (`_advance`): nothing drifts, however late a timer is.
     """
 
     def __init__(self, sink: Callable[[bytes], None] | None = None) -> None:

@@ -83,7 +83,7 @@ class Reactions:
                 self._speaker.play(item.turn, item.pcm)
             case Live():
                 self._catch_up(item)
-            case TurnAudioEnd():
+            case TurnAudioEnd() | TurnEnded(role="agent"):
                 self._speaker.finish(item.turn)
             case TurnInterrupted():
                 self.silence(item.turn)

@@ -29,7 +29,7 @@ from protocol.limits import SUBPROTOCOL
 from protocol.media import Agent, EndCall, Ended, Event, Live, LiveLimits
 from protocol.server import ServerSession
 
-PATIENCE_S = 5.0  #: for the client under test to do what a script waits for
+PATIENCE_S = 10.0  #: for the client under test to do what a script waits for
 Message = TypeVar("Message")
 
 
