@@ -54,19 +54,19 @@ class Conversation:
             case model.Audio(pcm):
                 self._speak(pcm, now)
             case model.Said(text):
-                self._say(text)
+                self._say(text, now)
             case model.Heard(text):
                 self._hear(text, now)
             case model.SpeechStarted():
-                self._user_turn()
+                self._user_turn(now)
             case model.SpeechEnded():
-                self._user_turn().user_ended_at = now
+                self._user_turn(now).user_ended_at = now
             case model.Interrupted():
                 self._interrupt("user", now)
             case model.GenerationEnded():
                 self._end_audio()
             case model.TurnCompleted(idle):
-                self._complete(idle)
+                self._complete(idle, now)
             case model.ToolRequested() | model.ToolsWithdrawn():
                 self._use_tools(event, now)
             case model.TokensUsed(tokens):
@@ -77,22 +77,22 @@ class Conversation:
     def _speak(self, pcm: bytes, now: float) -> None:
         if self._muted:
             return
-        turn = self._agent_turn()
+        turn = self._agent_turn(now)
         turn.add_audio(pcm, now)
         self._session.send_audio(turn.number, pcm)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, now: float) -> None:
         if self._muted:
             return
         turn = self._agent
         if turn is None or (self._user is not None and turn.state not in _SPEAKING):
-            turn = self._agent_turn()  # words may come before their audio
+            turn = self._agent_turn(now)  # words may come before their audio
         turn.agent_text += text
         self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", text))
 
     def _hear(self, text: str, now: float) -> None:
         late = self._user is None and self._agent is not None and self._agent.user_text == ""
-        turn = self._agent if late and self._agent is not None else self._user_turn()
+        turn = self._agent if late and self._agent is not None else self._user_turn(now)
         turn.user_text += text
         if turn.user_ended_at is None and turn is self._user:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity
@@ -103,11 +103,11 @@ class Conversation:
             self._agent.advance("audio_end")
             self._session.send(media.TurnAudioEnd(self._agent.number))
 
-    def _complete(self, idle: bool) -> None:
+    def _complete(self, idle: bool, now: float) -> None:
         self._muted = False
         if idle and self._agent is not None and self._agent.state in _SPEAKING:
             self._end_audio()
-            self._finish(self._agent)
+            self._finish(self._agent, now)
 
     def _use_tools(self, event: model.ToolRequested | model.ToolsWithdrawn, now: float) -> None:
         if isinstance(event, model.ToolsWithdrawn):
@@ -158,13 +158,13 @@ class Conversation:
             raise RemoteProtocolError("mode_refused", ref=ref)
 
     def _mark_activity(self, started: bool, now: float) -> None:
-        turn = self._user_turn()
+        turn = self._user_turn(now)
         if not started:
             turn.user_ended_at = now
         self.commands.append(model.MarkActivity(started))
 
     def _type(self, text: str, respond: bool, now: float) -> None:
-        turn = self._user_turn()
+        turn = self._user_turn(now)
         turn.user_text += text
         turn.user_ended_at = now
         self._session.send(media.Transcript(f"u{turn.number}", turn.number, "user", text, final=True))
@@ -185,7 +185,7 @@ class Conversation:
             return
         turn.played_ms = max(turn.played_ms or 0, report.played_ms)
         if report.state in ("drained", "flushed") and turn.is_interrupted:
-            self._finish(turn)
+            self._finish(turn, now)
 
     # ---- time
 
@@ -200,38 +200,39 @@ class Conversation:
             self._session.send(cancelled)
         self.commands.extend(answers)
         if self._agent is not None and self._agent.finish_at is not None and now >= self._agent.finish_at:
-            self._finish(self._agent)
+            self._finish(self._agent, now)
 
     def close(self, now: float) -> None:
         """The call ends: what is unfinished is cut here, so that the record has it."""
         if self._agent is not None and self._agent.state in _SPEAKING:
             self._interrupt("server", now)
         if self._agent is not None and self._agent.state is not TurnState.ENDED:
-            self._finish(self._agent)
+            self._finish(self._agent, now)
         if self._user is not None and self._user.user_text:
+            self._user.ended_at = now
             self.finished.append(self._user)
             self._user = None
 
     # ---- turns
 
-    def _user_turn(self) -> Turn:
+    def _user_turn(self, now: float) -> Turn:
         """The turn the user's words belong to, opened if need be."""
         if self._user is None:
-            self._user = Turn(self._next_number)
+            self._user = Turn(self._next_number, now)
             self._next_number += 1
         if not self._user.user_started:
             self._user.user_started = True
             self._session.send(media.TurnStarted(self._user.number, "user"))
         return self._user
 
-    def _agent_turn(self) -> Turn:
+    def _agent_turn(self, now: float) -> Turn:
         """The turn the agent's words belong to. The agent's first word ends the user's turn."""
         turn = self._agent
         if turn is not None and turn.state is TurnState.SPEAKING:
             return turn
         if turn is not None and turn.state in (TurnState.SPOKEN, TurnState.INTERRUPTED):
-            self._finish(turn)  # it goes on by itself, or speaks anew before the client reported
-        turn, self._user = self._user or Turn(self._next_number), None
+            self._finish(turn, now)  # it goes on by itself, or speaks anew before the client reported
+        turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
         self._agent = turn
         turn.advance("speech")
@@ -250,9 +251,9 @@ class Conversation:
         self._session.interrupt(turn.number)
         self._session.send(media.TurnInterrupted(turn.number, cause))
 
-    def _finish(self, turn: Turn) -> None:
+    def _finish(self, turn: Turn, now: float) -> None:
         interrupted = turn.is_interrupted
-        turn.finish_at = None
+        turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
         heard = turn.heard_text() if interrupted else None
         self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard))

@@ -161,8 +161,6 @@ class Credential:
     model: str
     expires_at_ms: int  #: Unix time
     lock: str  #: full: the token holds the handle; masked: we send it
-    agent: str
-    tools: tuple[str, ...]
 
 
 class ModelLeg(Protocol):

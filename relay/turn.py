@@ -14,6 +14,8 @@ class Turn:
     """The user's part and the agent's share one number. Times are loop time in seconds."""
 
     number: int
+    started_at: float
+    ended_at: float = 0.0
     state: TurnState = TurnState.SILENT
     user_started: bool = False
     user_text: str = ""
@@ -35,6 +37,10 @@ class Turn:
         if self.first_audio_at is None:
             self.first_audio_at = now
         self.last_audio_at = now
+
+    @property
+    def lasted_s(self) -> float:
+        return max(0.0, self.ended_at - self.started_at)
 
     @property
     def first_audio_ms(self) -> int:
