@@ -67,7 +67,7 @@ class Relay:
         self._task = task
         self._open_leg = open_leg
         self._door = Door(book, config.relay, self._health)
-        self._calls: dict[str, Call] = {}
+        self.calls: dict[str, Call] = {}  #: by session
         self._joining: dict[str, asyncio.Lock] = {}
         self._leaving = asyncio.Event()
         self._empty = asyncio.Event()  #: no call is running
@@ -126,7 +126,7 @@ class Relay:
     async def _join(self, admission: Admission) -> Call | str:
         """The call of this session, begun if need be; or the code that says why there is none."""
         async with self._joining.setdefault(admission.session, asyncio.Lock()):
-            call = self._calls.get(admission.session)
+            call = self.calls.get(admission.session)
             if call is not None and call.session.epoch == admission.epoch:
                 return call
             record = await self._book.load(admission.session)
@@ -145,7 +145,7 @@ class Relay:
             return self._open_leg(record.id, record.epoch, handle)
 
         call = Call(record, terms, self._book, open_leg)
-        self._calls[record.id] = call
+        self.calls[record.id] = call
         self._empty.clear()
         self._lives.create_task(self._live(call), name=f"call {record.id}")
         return call
@@ -157,10 +157,10 @@ class Relay:
         try:
             reason = await call.run()
         finally:
-            if self._calls.get(call.record.id) is call:
-                del self._calls[call.record.id]
+            if self.calls.get(call.record.id) is call:
+                del self.calls[call.record.id]
                 self._joining.pop(call.record.id, None)
-            if not self._calls:
+            if not self.calls:
                 self._empty.set()
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
             logger.info(
@@ -176,8 +176,8 @@ class Relay:
             await asyncio.sleep(HEARTBEAT_S)
             now = asyncio.get_running_loop().time()
             with contextlib.suppress(LedgerUnavailable):
-                self._obey(await self._task.heartbeat(set(self._calls)))
-                if self._calls:
+                self._obey(await self._task.heartbeat(set(self.calls)))
+                if self.calls:
                     idle_since = now
                 elif now - idle_since >= self._config.idle_s and await self._task.retire_if_idle():
                     logger.info("idle, leaving")
@@ -186,18 +186,18 @@ class Relay:
     def _obey(self, orders: set[str]) -> None:
         for order in orders:
             verb, _, session = order.partition(":")
-            if verb == "end" and session in self._calls:
-                self._calls[session].end("client")
+            if verb == "end" and session in self.calls:
+                self.calls[session].end("client")
             elif verb == "drain":
                 self.leave()
 
     async def _drain(self) -> None:
         with contextlib.suppress(LedgerUnavailable):
             await self._task.stopping()
-        for call in self._calls.values():
+        for call in self.calls.values():
             call.go_away(round(self._config.drain_s * 1000))
         await self._until_empty(self._config.drain_s)
-        for call in list(self._calls.values()):
+        for call in list(self.calls.values()):
             call.end("going_away")
         await self._until_empty(FAREWELL_S)
         with contextlib.suppress(LedgerUnavailable):
@@ -211,7 +211,7 @@ class Relay:
     def _health(self) -> dict[str, object]:
         return {
             "relay": self._config.relay,
-            "calls": len(self._calls),
+            "calls": len(self.calls),
             "capacity": self._config.capacity,
             "open": self._door.is_open,
         }

@@ -19,7 +19,9 @@ MS20 = bytes(960)  # 20 ms of the agent's audio
 class Table:
     """A conversation with a client sitting opposite, without a wire between them."""
 
-    def __init__(self, *, turns: str = "auto", tools: tuple[ClientTool, ...] = (), first_turn: int = 1) -> None:
+    def __init__(
+        self, *, turns: str = "auto", tools: tuple[ClientTool, ...] = (), first_turn: int = 1
+    ) -> None:
         self.session = ServerSession(epoch=1, now=0.0)
         self.talk = Conversation(self.session, list(tools), turns=turns, first_turn=first_turn)  # type: ignore[arg-type]
         self.client = ClientSession()
@@ -118,7 +120,9 @@ def test_no_audio_of_an_interrupted_turn_follows_the_interruption() -> None:
 def test_the_rest_of_an_interrupted_answer_is_not_taken_for_a_new_turn() -> None:
     table = Table()
     answer(table)
-    table.model(model.SpeechStarted(), model.Interrupted(), model.Audio(MS20), model.Said(" and a half"), now=2.5)
+    table.model(
+        model.SpeechStarted(), model.Interrupted(), model.Audio(MS20), model.Said(" and a half"), now=2.5
+    )
     table.model(model.TurnCompleted(idle=True), now=2.6)
     table.model(model.Heard("stop"), model.Audio(MS20), model.TurnCompleted(idle=True), now=3.0)
     table.talk.handle_timeout(now=5.0)
