@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from protocol.codec import encode, media_error
@@ -25,6 +27,7 @@ from relay.call import Call, Terms
 from relay.clientleg import close
 from relay.config import RelayConfig
 from relay.door import Admission, Door, TicketBook
+from relay.guard import GuardedConnection
 from relay.model import ModelLeg
 from relay.scribe import Ledger, LedgerUnavailable
 
@@ -55,7 +58,35 @@ class Task(Protocol):
     async def leave(self) -> None: ...
 
 
+Handler = Callable[[ServerConnection], Awaitable[None]]
+Knock = Callable[[ServerConnection, Request], Awaitable[Response | None]]
 OpenLegFor = Callable[[str, int, str | None], Awaitable[ModelLeg]]  #: session, epoch, handle
+
+
+def listen(
+    handler: Handler, host: str, port: int, knock: Knock | None = None
+) -> AbstractAsyncContextManager[Server]:
+    """The media road's WebSocket server, with the settings that everything here relies on."""
+    return serve(
+        handler,
+        host,
+        port,
+        process_request=knock,
+        select_subprotocol=_select_subprotocol,
+        create_connection=GuardedConnection,
+        compression=None,  # PCM does not deflate, and deflating costs more than the whole relay
+        max_size=MEDIA_MESSAGE_BYTES,
+        ping_interval=PING_S,
+        ping_timeout=PING_S,
+        close_timeout=1.0,
+        server_header=None,
+    )
+
+
+def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Only ever our own, never the entry with the ticket. A native client may offer none at all."""
+    ours = Subprotocol(SUBPROTOCOL)
+    return ours if ours in offered else None
 
 
 class Relay:
@@ -84,19 +115,7 @@ class Relay:
         """Until idle for long or told to leave. `announce` is called with the port once it listens."""
         async with (
             self._lives,
-            serve(
-                self._serve,
-                self._config.host,
-                self._config.port,
-                process_request=self._door.knock,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                compression=None,  # PCM does not deflate, and deflating costs more than the whole relay
-                max_size=MEDIA_MESSAGE_BYTES,
-                ping_interval=PING_S,
-                ping_timeout=PING_S,
-                close_timeout=1.0,
-                server_header=None,
-            ) as server,
+            listen(self._serve, self._config.host, self._config.port, self._door.knock) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
             await announce(self.port)

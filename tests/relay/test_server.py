@@ -22,7 +22,7 @@ MS20_UP, MS20_DOWN = bytes(640), bytes(960)
 async def until(condition: object, *, within_s: float = 5.0) -> None:
     """Let the loop run until `condition()` holds."""
     async with asyncio.timeout(within_s):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
@@ -311,6 +311,6 @@ async def test_a_session_ends_at_its_longest_duration() -> None:
 def test_config_names_what_is_missing() -> None:
     from relay.config import RelayConfig
 
-    with pytest.raises(ValueError, match="TABLE_NAME.*GEMINI_URL.*RELAY_PORT"):
+    with pytest.raises(ValueError, match=r"TABLE_NAME.*GEMINI_URL.*RELAY_PORT"):
         RelayConfig.from_env({"RELAY_PORT": "x"})
     assert replace(CONFIG, port=1).port == 1
