@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import traceback
 from dataclasses import dataclass
 
 from websockets.asyncio.server import ServerConnection
@@ -75,8 +76,8 @@ class Call:
         except* Superseded:
             self.end("superseded")
         except* Exception as failures:
-            names = [type(failure).__name__ for failure in failures.exceptions]
-            logger.error("call failed", extra={"session_id": self.record.id, "errors": names})
+            errors = [_where(failure) for failure in failures.exceptions]
+            logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
             self.end("internal")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
@@ -196,3 +197,12 @@ class Call:
 def _code(reason: str) -> str | None:
     """The registry's code whose close code ends the connection; a client's own end closes normally."""
     return None if reason == "client" else reason
+
+
+def _where(failure: BaseException) -> str:
+    """Type and place of a failure. Not its text, which may quote a peer."""
+    if isinstance(failure, BaseExceptionGroup):
+        return _where(failure.exceptions[0])
+    frames = traceback.extract_tb(failure.__traceback__)
+    path = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    return f"{type(failure).__name__} at {path}"

@@ -125,7 +125,7 @@ class _VoiceActivity(_Camel):
 
 
 class _ServerMessage(_Camel):
-    setup_complete: msgspec.Raw | None = None
+    setup_complete: dict[str, Any] | None = None
     server_content: _ServerContent | None = None
     tool_call: _ToolCall | None = None
     tool_call_cancellation: _Cancellation | None = None
@@ -335,7 +335,13 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
 
 
 async def _await_setup(connection: ClientConnection) -> None:
-    while True:
-        message = _decode(await connection.recv())
-        if message.setup_complete is not None:
-            return
+    while not is_set_up(await connection.recv()):
+        pass
+
+
+def is_set_up(data: str | bytes) -> bool:
+    """The server has taken the setup."""
+    try:
+        return _decode(data).setup_complete is not None
+    except (msgspec.DecodeError, UnicodeError):
+        return False

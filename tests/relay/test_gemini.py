@@ -10,7 +10,7 @@ import pytest
 from protocol.errors import REGISTRY
 from protocol.media import Tokens
 from relay import model
-from relay.gemini import error_code, first_message, read_message, write_audio, write_command
+from relay.gemini import error_code, first_message, is_set_up, read_message, write_audio, write_command
 
 
 def read(message: object) -> list[model.ModelEvent]:
@@ -160,3 +160,16 @@ def test_the_handle_is_ours_to_send_only_when_the_token_does_not_hold_it(
 def test_closes_are_mapped_to_the_registry(close: int, reason: str, code: str) -> None:
     assert error_code(close, reason) == code
     assert code in REGISTRY
+
+
+@pytest.mark.parametrize(
+    ("data", "taken"),
+    [
+        (b'{"setupComplete":{}}', True),
+        (b'{"setupComplete":{"sessionId":"x"}}', True),
+        (b'{"sessionResumptionUpdate":{}}', False),
+        (b"[]", False),
+    ],
+)
+def test_setup_is_complete_when_the_server_says_so(data: bytes, taken: bool) -> None:
+    assert is_set_up(data) is taken
