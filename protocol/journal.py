@@ -36,6 +36,10 @@ class Journal:
         self._written_ms = 0.0
         self._written_events = 0
 
+    @property
+    def has_pending(self) -> bool:
+        return bool(self._pending)
+
     def number(self) -> int:
         """The number of the event about to be put."""
         self.last_n += 1

@@ -168,6 +168,10 @@ class ServerSession:
         return None
 
     @property
+    def has_output(self) -> bool:
+        return self.journal.has_pending
+
+    @property
     def is_backed_up(self) -> bool:
         """So much audio waits that the model leg must not be read further."""
         return self.journal.pending_ms > PENDING_AUDIO_MS
