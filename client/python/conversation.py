@@ -6,6 +6,7 @@ import asyncio
 import platform
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
@@ -201,16 +202,21 @@ class Conversation:
         runner = self._runner
         assert runner is not None
         self._events.close(None)
-        try:
-            async with asyncio.timeout(END_PATIENCE_S):
-                if not runner.done() and self._outbox.is_open:
+        if not runner.done() and self._outbox.is_open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_PATIENCE_S):
                     await self.end()
                     await asyncio.wait({runner})
-                elif not runner.done():
-                    await self._control.end()
-        except (TimeoutError, VoiceError):
-            pass  # the server notices by itself, after `limits.resume_ms`
+        is_over = runner.done()
         runner.cancel()
         await asyncio.wait({runner})
+        if not is_over:
+            await self._cancel_session()
         if not runner.cancelled():
             runner.result()
+
+    async def _cancel_session(self) -> None:
+        """End the session on the control road, when the media road could not do it."""
+        with suppress(TimeoutError, VoiceError):  # the server notices by itself, after `limits.resume_ms`
+            async with asyncio.timeout(END_PATIENCE_S):
+                await self._control.end()
