@@ -6,7 +6,6 @@ Without --wav and --text it speaks a sample that comes with the package.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import math
 import os
@@ -59,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hold the conversation and report on it. Raises Failure when it did not come to its end."""
     _check(args)
+    import asyncio
+
     from cli.access import find_access
     from cli.dialogue import Dialogue
     from cli.narrator import Narrator
