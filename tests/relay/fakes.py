@@ -124,6 +124,11 @@ class ScriptedLeg:
         for event in events:
             self._events.put_nowait(event)
 
+    @property
+    def unread(self) -> int:
+        """Events the relay has not asked for yet."""
+        return self._events.qsize()
+
     async def send_audio(self, pcm: bytes) -> None:
         self.pcm += pcm
         self.told.set()
