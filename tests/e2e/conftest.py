@@ -27,7 +27,9 @@ class System:
     stack: LocalStack
     simulator: simulator.Running
 
-    def conversation(self, *, agent: str = "assistant", config: Config | None = None, **named: Any) -> Conversation:
+    def conversation(
+        self, *, agent: str = "assistant", config: Config | None = None, **named: Any
+    ) -> Conversation:
         """A client that nobody has connected yet."""
         token = self.stack.user().token()
         WITNESS.keeps(token, "a JWT")

@@ -71,7 +71,11 @@ class User:
 def _brief(event: object) -> Brief | None:
     match event:
         case media.Transcript(heard=None, final=final, text=text):
-            return ("words", event.role, event.turn, text) if text or not final else ("said", event.role, event.turn)
+            return (
+                ("words", event.role, event.turn, text)
+                if text or not final
+                else ("said", event.role, event.turn)
+            )
         case media.TurnStarted() | media.TurnAudioEnd() | media.TurnEnded():
             return (type(event).__name__, event.role, event.turn)
         case media.TurnInterrupted() | media.Usage() | media.Metrics():

@@ -22,7 +22,7 @@ async def test_the_words_come_back_behind_the_tone_code_of_this_run(system: Syst
         await visitor.microphone.say(QUESTION)
         await visitor.until(media.TurnEnded, count=2)
         await visitor.speaker.is_silent.wait()
-    (answer,) = system.simulator.ledger.where("answer_started")[-1:]
+    (answer,) = system.simulator.ledger.where("answer.begun")[-1:]
     assert tones.decode(bytes(visitor.heard)) == answer["code"]
     assert likeness(QUESTION, bytes(visitor.heard)) > 0.9
     assert visitor.said("user") == "Could you tell me when the next train leaves?"
@@ -58,7 +58,7 @@ async def test_a_cut_media_socket_changes_nothing_in_what_is_told(system: System
     async with user(system) as uncut:
         await uncut.microphone.say(QUESTION)
         await uncut.until(media.Metrics)
-    answers = len(system.simulator.ledger.where("answer_started"))
+    answers = len(system.simulator.ledger.where("answer.begun"))
     async with user(system) as cut:
         await cut.microphone.say(QUESTION)
         await cut.until(AudioFrame, count=10)
@@ -71,7 +71,7 @@ async def test_a_cut_media_socket_changes_nothing_in_what_is_told(system: System
     assert cut.numbers() == [(1, n) for n in range(1, len(cut.numbers()) + 1)]
     assert cut.story() == uncut.story()
     assert cut.call.counters.missing_frames == 0
-    assert len(system.simulator.ledger.where("answer_started")) == answers + 1
+    assert len(system.simulator.ledger.where("answer.begun")) == answers + 1
     assert likeness(QUESTION, cut.received(1)) > 0.9
 
 
@@ -79,6 +79,6 @@ async def test_typed_text_is_answered_by_voice(system: System) -> None:
     async with user(system) as visitor:
         await visitor.call.send_text("hello there")
         await visitor.until(media.Metrics)
-    (answer,) = system.simulator.ledger.where("answer_started")[-1:]
+    (answer,) = system.simulator.ledger.where("answer.begun")[-1:]
     assert tones.decode(visitor.received(1)) == answer["code"]
     assert visitor.said("user") == "hello there"
