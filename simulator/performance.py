@@ -7,6 +7,7 @@ Speech leaves faster than it plays; `turnComplete` is held back until it has bee
 """
 
 import asyncio
+import hashlib
 import random
 from typing import Any
 
@@ -85,7 +86,7 @@ class Performance:
         self.turn = turn = self._begin(stimulus)
         try:
             understood = await self._understand(stimulus, turn)
-            self._at.memory.fit(self._at.setup)
+            self._fit_context(turn)
             if await self._perform(understood, turn):
                 await self._finish(turn)
         finally:
@@ -118,12 +119,20 @@ class Performance:
             sample=sample.name if sample else None,
             start_s=round(stimulus.start_s, 3),
             end_s=round(stimulus.end_s, 3),
+            bytes=len(stimulus.pcm),
+            sha256=hashlib.sha256(stimulus.pcm).hexdigest(),
+            planted=list(self._at.memory.planted.ranges),
         )
         transcript: dict[str, Any] = {"text": self._headless(text, "input")}
         if sample and sample.language:
             transcript["languageCode"] = sample.language
         self._at.outlet.emit({"serverContent": {"inputTranscription": transcript}})
         return Heard(stimulus, text, sample)
+
+    def _fit_context(self, turn: Turn) -> None:
+        dropped = self._at.memory.fit(self._at.setup)
+        if dropped:
+            self._at.note("context.compressed", turn=turn.number, dropped=dropped)
 
     async def _perform(self, stimulus: Stimulus, turn: Turn) -> bool:
         """Answer within the turn. Returns False when it was cut."""
@@ -185,6 +194,7 @@ class Performance:
         """Send the answer at its pace, until it is out or the turn is cut."""
         started, before_s = self._clock.now(), turn.sent_s
         lost = self._lost_head(said.text, "output")
+        space = " " if len(turn.answers) > 1 else ""
         for due in said.timeline:
             if await self._clock.wait(turn.over, started + due.at_s):
                 return False
@@ -195,7 +205,9 @@ class Performance:
             else:
                 text, lost = due.message[lost:], max(0, lost - len(due.message))
                 if text:
-                    self._at.outlet.emit({"serverContent": {"outputTranscription": {"text": text}}})
+                    fragment = {"text": space + text}
+                    self._at.outlet.emit({"serverContent": {"outputTranscription": fragment}})
+                    space = ""
         return True
 
     async def _finish(self, turn: Turn) -> None:
