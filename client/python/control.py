@@ -13,7 +13,7 @@ from contextlib import aclosing
 from websockets.exceptions import ConnectionClosed
 
 from client.python.backoff import Backoff
-from client.python.errors import VoiceError
+from client.python.errors import LOCAL, VoiceError
 from client.python.wire import open_wire
 from protocol.codec import control_replies, encode
 from protocol.control import (
@@ -29,8 +29,9 @@ from protocol.control import (
 )
 from protocol.errors import REGISTRY, RemoteProtocolError
 
-REPLY_TIMEOUT_S = 90.0  #: longest silence on a request; a relay that starts from nothing takes up to a minute
-START_PATIENCE_S = 30.0  #: how long a start that was cut off is sent again
+REPLY_TIMEOUT_S = 30.0  #: longest silence on a request; then it is made again: replies can get lost
+START_PATIENCE_S = 150.0  #: for a session that was admitted; a relay may take a minute to start
+CUT_OFF_LIMIT = 3  #: a start is sent again so often while nothing at all is answered
 
 Token = str | Callable[[], Awaitable[str]]  #: a fixed admission JWT, or where to get a fresh one
 
@@ -50,12 +51,14 @@ class Control:
         A connection lost on the way is made anew: `request.request` makes sure it stays one session.
         Raises VoiceError.
         """
-        retry = Backoff(START_PATIENCE_S)
+        retry, attempts = Backoff(START_PATIENCE_S), 0
         while True:
             try:
                 return await self._ready(request, on_starting)
             except VoiceError as error:
-                if not self._is_cut_off(error):
+                attempts += 1
+                is_cut_off = error.code == "connection_lost" and attempts < CUT_OFF_LIMIT
+                if not is_cut_off and not (self.session and error.code in LOCAL):
                     raise
                 await retry.wait(error)
 
@@ -71,10 +74,6 @@ class Control:
             async for reply in replies:
                 if isinstance(reply, ControlEnded):
                     return
-
-    def _is_cut_off(self, error: VoiceError) -> bool:
-        """Whether a start was lost after the server had admitted it: then asking again is no new request."""
-        return error.code == "connection_lost" or (bool(self.session) and error.code.startswith("connect_"))
 
     async def _ready(self, request: ControlRequest, on_starting: Callable[[Starting], None]) -> Ready:
         try:

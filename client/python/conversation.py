@@ -90,7 +90,8 @@ class Conversation:
 
     @property
     def reconnects(self) -> int:
-        return self._lifeline.reconnects
+        """How often the conversation went live again."""
+        return max(0, self._lifeline.lives - 1)
 
     @property
     def counters(self) -> Counters:

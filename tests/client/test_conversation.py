@@ -193,6 +193,17 @@ async def test_a_start_that_was_cut_off_is_sent_again_as_the_same_request(server
     assert isinstance(first, Start) and first == second
 
 
+async def test_a_server_that_answers_nothing_is_asked_three_times(server: FakeServer) -> None:
+    async def hang_up(door: Door) -> None:
+        door.wire.transport.abort()
+
+    server.doors = [hang_up] * 5
+    with pytest.raises(VoiceError) as caught:
+        async with Conversation(server.url, "a.jwt"):
+            pass
+    assert caught.value.code == "connection_lost" and len(server.requests) == 3
+
+
 async def test_giving_up_while_the_session_starts_cancels_it(server: FakeServer) -> None:
     is_admitted, is_ended = asyncio.Event(), asyncio.Event()
 
