@@ -102,7 +102,7 @@ class Control:
 
     async def _replies(self, request: ControlRequest) -> AsyncGenerator[ControlReply, None]:
         """What the server says to `request`, until it closes. Raises VoiceError for its fatal errors."""
-        token = self._token if isinstance(self._token, str) else await self._token()
+        token = await self._fresh_token()
         async with open_wire(self._url, "jwt", token) as wire:
             try:
                 await wire.send(encode(request))
@@ -118,6 +118,14 @@ class Control:
                 raise VoiceError.of("connection_lost") from None
             except TimeoutError:
                 raise VoiceError.of("connect_timeout") from None
+
+    async def _fresh_token(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            return await self._token()
+        except Exception as error:  # code of others, which may fail in any way
+            raise VoiceError.of("token_failed") from error
 
 
 def _decode(data: str | bytes) -> ControlReply | None:

@@ -68,13 +68,14 @@ class Lifeline:
         while True:
             try:
                 await self._serve(ready)
+            except VoiceError as unreachable:  # which is no verdict on the session: another relay may be
+                failure = unreachable
+            else:
+                if self._refusal is None and self.ended is not None:
+                    return
                 failure = self._verdict()
-            except VoiceError as error:
-                failure = error  # this relay could not be reached: another may
-            if self._refusal is None and self.ended is not None:
-                return
-            if not _is_mendable(failure.code):
-                raise failure
+                if not _is_mendable(failure.code):
+                    raise failure
             await self._receive(Reconnecting(failure.code))
             ready = await self._way_back(ready.limits.resume_ms / 1000, failure)
 
@@ -164,5 +165,5 @@ class Lifeline:
 
 
 def _is_mendable(code: str) -> bool:
-    """Whether a resume may help. What this end saw for itself is no verdict on the session."""
+    """Whether a resume may help."""
     return code in LOCAL or (code in REGISTRY and REGISTRY[code].retry in _COMES_BACK)

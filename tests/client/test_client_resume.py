@@ -206,6 +206,19 @@ async def test_a_relay_that_cannot_be_reached_is_reported(server: FakeServer) ->
     assert call.reconnects == 0  # it had never been live
 
 
+async def test_a_handshake_refused_on_the_way_to_a_relay_is_no_verdict_on_the_session(
+    server: FakeServer,
+) -> None:
+    async def admit_and_refuse(door: Door) -> None:
+        server.refuse_status = 429  # of the media handshake that comes next
+        await door.ready()
+
+    server.doors, server.peers = [admit_and_refuse], [end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        events = await read_all(call)
+    assert Reconnecting("rate_limited") in events and server.resumes[0].media_failed
+
+
 async def test_another_relay_takes_over_with_an_epoch_of_its_own(server: FakeServer) -> None:
     async def die(peer: Peer) -> None:
         await peer.live()
