@@ -5,6 +5,7 @@ the slower side holding up the faster one. A close of one direction is passed on
 """
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ _COPY_BYTES = 64 * 1024
 #: (path, now_epoch_s) -> host:port; raises ValueError for a route that is not ours or has expired.
 ReadRoute = Callable[[str, float], str]
 
+_UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 _REASONS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway"}
 
 
@@ -78,7 +80,7 @@ class Edge:
     def _target(self, head: bytes) -> str:
         method, _, rest = head.decode("latin-1").partition(" ")
         path = rest.partition(" ")[0].partition("?")[0]
-        if method != "GET" or b"\r\nupgrade: websocket\r\n" not in head.lower():
+        if method != "GET" or not _UPGRADE.search(head):
             raise Refused(400)
         try:
             return self._read_route(path, time.time())

@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -182,13 +182,11 @@ async def no_task_is_left() -> AsyncIterator[None]:
     assert not left, f"a task outlived its test: {left}"
 
 
-def children() -> set[int]:
-    """The processes that this one has started and that still are."""
+def children(id: int | None = None) -> set[int]:
+    """The processes that `id`, or this process, has started and that still are."""
+    id = id or os.getpid()
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        with open(f"/proc/{id}/task/{id}/children", encoding="ascii") as file:
             return set(map(int, file.read().split()))
     except FileNotFoundError:  # not Linux
         return set()
-
-
-Eventually = Callable[[Callable[[], bool]], Awaitable[None]]

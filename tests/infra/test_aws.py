@@ -1,11 +1,9 @@
-"""moto as the region: DynamoDB calls are atomic under threads, and the template's things are there."""
+"""moto's DynamoDB, with calls made atomic under threads."""
 
-import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,12 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
-from infra.local.aws import aws_apis, serialise_dynamodb
-from infra.local.logs import Logs
-from infra.local.region import Region, furnish
+from infra.local.aws import serialise_dynamodb
+from infra.local.region import Region
 from infra.local.template import read_template
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 THREADS = 12
-
-
-@asynccontextmanager
-async def region() -> AsyncIterator[Region]:
-    async with aws_apis("us-east-1", Logs(None).sink("aws")) as url:
-        yield Region("us-east-1", url, {})
 
 
 def together(work: Callable[[], Any]) -> list[Any]:
@@ -109,25 +100,3 @@ def test_under_threads_no_add_is_lost_and_no_ticket_is_burnt_twice(
         )
         dynamodb.create_table(**table.definition)
         assert races(dynamodb, table.name) == (0, 0, 0)
-
-
-async def test_the_templates_table_and_parameters_are_there() -> None:
-    stack = read_template(TEMPLATE, {}, stack="there")
-
-    def look(aws: Region) -> tuple[Any, Any, Any]:
-        furnish(aws, stack.table, {"/vivavoce/route-key": "k"})
-        dynamodb, ssm = aws.client("dynamodb"), aws.client("ssm")
-        table = dynamodb.describe_table(TableName=stack.table.name)["Table"]
-        expiry = dynamodb.describe_time_to_live(TableName=stack.table.name)["TimeToLiveDescription"]
-        secret = ssm.get_parameter(Name="/vivavoce/route-key", WithDecryption=True)["Parameter"]
-        return table, expiry, secret
-
-    async with region() as aws:
-        table, expiry, secret = await asyncio.to_thread(look, aws)
-    assert {pair["AttributeName"]: pair["KeyType"] for pair in table["KeySchema"]} == {
-        "PK": "HASH",
-        "SK": "RANGE",
-    }
-    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["GSI1"]
-    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
-    assert (secret["Type"], secret["Value"]) == ("SecureString", "k")

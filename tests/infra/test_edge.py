@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from conftest import upgrade
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -50,6 +50,7 @@ def test_no_changed_route_leads_anywhere(position: int, letter: str) -> None:
             read_route(KEY, changed, 0)
 
 
+@settings(max_examples=40)
 @given(path=st.text() | st.builds("/r/{}/{}".format, st.text(), st.text()))
 def test_any_text_is_a_route_or_a_value_error(path: str) -> None:
     with pytest.raises(ValueError):

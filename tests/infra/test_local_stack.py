@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import select
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -141,6 +138,17 @@ async def test_a_function_starts_a_relay_that_a_client_reaches_through_the_edge(
     assert await line(stack, "ended by SIGTERM")
 
 
+async def test_the_templates_table_is_there_and_forgets(stack: LocalStack) -> None:
+    dynamodb = stack.client("dynamodb")
+    answer = await asyncio.to_thread(dynamodb.describe_table, TableName=stack.table)
+    keys = {pair["AttributeName"]: pair["KeyType"] for pair in answer["Table"]["KeySchema"]}
+    assert keys == {"PK": "HASH", "SK": "RANGE"}
+    assert [index["IndexName"] for index in answer["Table"]["GlobalSecondaryIndexes"]] == ["GSI1"]
+    expiry = await asyncio.to_thread(dynamodb.describe_time_to_live, TableName=stack.table)
+    told = expiry["TimeToLiveDescription"]
+    assert told == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+
+
 async def test_the_page_gives_a_token_that_connect_can_verify(stack: LocalStack) -> None:
     async with aiohttp.ClientSession() as http, http.get(f"{stack.urls.page}/dev/session.json") as answer:
         session = await answer.json()
@@ -157,7 +165,7 @@ async def test_gemini_is_where_the_options_say_and_its_key_is_in_ssm_only(stack:
     ssm = stack.client("ssm")
     name = mint["GEMINI_KEY_PARAMETER"]
     kept = await asyncio.to_thread(ssm.get_parameter, Name=name, WithDecryption=True)
-    assert kept["Parameter"]["Value"] == GEMINI_KEY
+    assert (kept["Parameter"]["Type"], kept["Parameter"]["Value"]) == ("SecureString", GEMINI_KEY)
 
 
 async def test_no_secret_is_printed_or_shown(stack: LocalStack) -> None:
@@ -172,36 +180,3 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing(stack: LocalStack, tm
     with pytest.raises(OSError, match="in use"):
         async with LocalStack(options(tmp_path, page_port=taken)):
             pass
-
-
-PARENT = """
-import asyncio, os, sys
-from pathlib import Path
-from infra.local.stack import LocalStack, Options
-
-async def main(template, root):
-    async with LocalStack(Options(template=Path(template), root=Path(root))) as stack:
-        stack.tasks.start({"RELAY_ID": "r"}, "test")
-        await stack.tasks.all[0].is_running.wait()
-        print(open(f"/proc/self/task/{os.getpid()}/children").read(), flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the kernel of Linux does it")
-async def test_when_the_stack_is_killed_its_processes_end_too(tmp_path: Path) -> None:
-    arguments = str(options(tmp_path).template), str(FIXTURES)
-    parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PARENT, *arguments, stdout=asyncio.subprocess.PIPE
-    )
-    assert parent.stdout
-    ids = [int(id) for id in (await parent.stdout.readline()).split()]
-    watched = [os.pidfd_open(id) for id in ids]  # tells of the end of a process that is no child of ours
-    parent.kill()
-    await parent.wait()
-    for process in watched:
-        assert select.select([process], [], [], 10)[0], "a process outlived the stack"
-        os.close(process)
-    assert len(ids) == 2  # moto and a relay
