@@ -40,7 +40,7 @@ async def test_the_words_come_back_behind_the_tone_code_of_this_run(system: Syst
 async def test_speaking_over_the_answer_stops_it_and_the_record_says_what_was_heard(system: System) -> None:
     async with user(system) as visitor:
         await visitor.microphone.say(QUESTION)
-        await visitor.until(AudioFrame, count=5)
+        await visitor.until(media.Transcript, count=5)
         await visitor.microphone.say(INTERRUPTION)
         await visitor.until(media.TurnInterrupted)
         await visitor.until(media.Metrics, count=2)
