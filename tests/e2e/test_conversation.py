@@ -1,4 +1,4 @@
-"""A spoken conversation through everything: client, gateway, functions, record, edge, relay, model, and back."""
+"""A spoken conversation through everything: client, gateway, functions, record, edge, relay, model, back."""
 
 from __future__ import annotations
 
