@@ -147,7 +147,7 @@ def _save(outcome: Outcome, path: Path | None) -> None:
 def _report(outcome: Outcome, args: argparse.Namespace) -> None:
     summary = summarise(outcome, args.out)
     if args.json:
-        print(json.dumps(summary, ensure_ascii=False))
+        print(json.dumps(summary))
         return
     if not outcome.session:
         return  # nothing came of it, and the one line about that follows

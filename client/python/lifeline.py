@@ -21,7 +21,7 @@ from client.python.wire import open_wire
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
 from protocol.control import Ready
-from protocol.errors import REGISTRY
+from protocol.errors import REGISTRY, Retry
 from protocol.media import Ended, Error, Live, ServerMessage
 from protocol.states import ClientState
 
@@ -74,7 +74,7 @@ class Lifeline:
                 if self._refusal is None and self.ended is not None:
                     return
                 failure = self._verdict()
-                if not _is_mendable(failure.code):
+                if not self._may_come_back(failure.code):
                     raise failure
             await self._receive(Reconnecting(failure.code))
             ready = await self._way_back(ready.limits.resume_ms / 1000, failure)
@@ -134,7 +134,7 @@ class Lifeline:
             case Error(fatal=True):
                 self._refusal = item
                 deadline.reschedule(now + LAST_WORDS_S)
-            case Ended() if self._refusal and _is_mendable(self._refusal.code):
+            case Ended() if self._refusal and _retry(self._refusal.code) in _COMES_BACK:
                 return  # what ended is this relay's part
             case Ended():
                 self.ended = item
@@ -142,8 +142,8 @@ class Lifeline:
 
     def _verdict(self) -> VoiceError:
         """Why the connection that was just closed broke."""
-        if self._session.state is ClientState.ENDED and self._refusal and _is_mendable(self._refusal.code):
-            # ClientSession takes every fatal error for the end; this one ends the connection only.
+        if self._session.state is ClientState.ENDED and self.ended is None:
+            # By an `ended` that only ended this relay's part: there is a way back, so the session goes on.
             self._session.state = ClientState.BROKEN
         if self._moves:
             return VoiceError.of("going_away")
@@ -159,11 +159,20 @@ class Lifeline:
             try:
                 return await self._control.resume(media_failed=not self._is_joined)
             except VoiceError as error:
+                if error.code == "session_ended" and self._refusal is not None:
+                    raise VoiceError.received(self._refusal) from None  # which is why it ended
                 if not error.retryable:
                     raise
                 failure = error
 
+    def _may_come_back(self, code: str) -> bool:
+        """Whether a resume may help. Of "try later" it is the session that is meant, once it has ended."""
+        retry = _retry(code)
+        return retry in _COMES_BACK or (retry == "later" and self.ended is None)
 
-def _is_mendable(code: str) -> bool:
-    """Whether a resume may help."""
-    return code in LOCAL or (code in REGISTRY and REGISTRY[code].retry in _COMES_BACK)
+
+def _retry(code: str) -> Retry:
+    """The registry's verdict; `never` for a code of a newer server."""
+    if code in LOCAL:
+        return "resume"
+    return REGISTRY[code].retry if code in REGISTRY else "never"

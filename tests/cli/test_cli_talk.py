@@ -204,9 +204,8 @@ async def test_a_failure_in_mid_conversation_keeps_what_was_heard(
         await peer.send(TurnStarted(1, "agent"))
         await peer.audio(1, VOICE)
         await peer.until(lambda: [p for p in peer.said if isinstance(p, Playback) and p.played_ms])
-        peer.call.end(
-            media_error("upstream_overload", fatal=True, retry_after_ms=1500), code="upstream_overload"
-        )
+        await peer.send(media_error("upstream_overload", fatal=True, retry_after_ms=1500))
+        peer.call.end(Ended("upstream_overload"), code="upstream_overload")
         await peer.flush()
 
     server.peers = [fail]

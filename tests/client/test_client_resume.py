@@ -10,12 +10,13 @@ import pytest
 from client.python import Conversation, ConversationEvent, Reconnecting, VoiceError
 from client.python.playback import VirtualSpeaker
 from protocol.audio import AudioFrame
-from protocol.codec import control_error, media_error
+from protocol.codec import control_error, encode, media_error
 from protocol.control import End
 from protocol.limits import UPLINK_FRAME_BYTES
 from protocol.media import (
     Ended,
     GoingAway,
+    Hello,
     Live,
     Mic,
     Playback,
@@ -61,6 +62,8 @@ async def end_at_once(peer: Peer) -> None:
 
 
 async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: FakeServer) -> None:
+    hellos: list[Hello | None] = []
+
     async def cut(peer: Peer) -> None:
         await peer.live()
         await peer.send(TurnStarted(1, "agent"), Transcript("m", 1, "agent", "one "))
@@ -72,6 +75,7 @@ async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: Fak
 
     async def go_on(peer: Peer) -> None:
         await peer.live(resumed=True)
+        hellos.append(peer.call.hello)
         await peer.audio(1, b"\x03\x00" * 480)
         await peer.send(Transcript("m", 1, "agent", "three", True), TurnEnded(1, "agent"), Ended("client"))
 
@@ -85,11 +89,7 @@ async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: Fak
     assert "".join(event.text for event in events if isinstance(event, Transcript)) == "one two three"
     assert [event.pcm[0] for event in events if isinstance(event, AudioFrame)] == [1, 2, 3]
     assert [event for event in events if isinstance(event, Reconnecting)] == [Reconnecting("connection_lost")]
-    assert (
-        server.call.hello is not None
-        and server.call.hello.after == (1, 2)
-        and server.call.hello.next_seq == 1
-    )
+    assert hellos == [Hello([1], after=(1, 2), last_turn=1, next_seq=1)]
     assert call.reconnects == 1 and server.resumes[0].media_failed is False
 
 
@@ -316,7 +316,8 @@ async def test_a_relay_that_ends_its_part_does_not_end_the_conversation(server: 
 async def test_a_fatal_error_of_the_relay_ends_the_conversation(server: FakeServer, code: str) -> None:
     async def fail(peer: Peer) -> None:
         await peer.live()
-        peer.call.end(media_error(code, fatal=True, retry_after_ms=500), code=code)
+        await peer.send(media_error(code, fatal=True, retry_after_ms=500))
+        peer.call.end(Ended(code), code=code)
         await peer.flush()
 
     server.peers = [fail]
@@ -337,6 +338,34 @@ async def test_a_fatal_error_that_a_resume_mends_is_mended(server: FakeServer, c
     async with Conversation(server.url, "a.jwt") as call:
         events = await read_all(call)
     assert Reconnecting(code) in events and call.reconnects == 1
+
+
+async def test_an_error_that_asks_to_come_later_without_an_end_is_a_break(server: FakeServer) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.wire.send(encode(media_error("store_unavailable", fatal=True, retry_after_ms=30)))
+        await peer.wire.close(4451)
+
+    server.peers = [refuse, end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        events = await read_all(call)
+    assert Reconnecting("store_unavailable") in events and isinstance(events[-1], Ended)
+
+
+async def test_a_session_that_ended_with_its_relay_fails_for_the_relay_s_reason(server: FakeServer) -> None:
+    async def fail(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(media_error("internal", fatal=True))
+        peer.call.end(Ended("internal"), code="internal")
+        await peer.flush()
+
+    async def refuse(door: Door) -> None:
+        await door.reply(control_error("session_ended"))
+
+    server.doors, server.peers = [admit, refuse], [fail]
+    async with Conversation(server.url, "a.jwt") as call:
+        with pytest.raises(VoiceError) as caught:
+            await read_all(call)
+    assert caught.value.code == "internal"
 
 
 async def test_a_close_code_alone_is_understood(server: FakeServer) -> None:
