@@ -24,8 +24,9 @@ def client(service: str) -> Any:
 
 @functools.cache
 def gateway(url: str) -> Any:
-    """The client of `@connections`, whose endpoint is the API's own."""
-    return boto3.client("apigatewaymanagementapi", endpoint_url=url, config=OPTIONS)
+    """The client of `@connections`, whose endpoint is the API's own. What to repeat, `Replies` decides."""
+    once = OPTIONS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+    return boto3.client("apigatewaymanagementapi", endpoint_url=url, config=once)
 
 
 @functools.cache

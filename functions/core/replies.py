@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from functions.core.entry import logger
 from protocol.codec import encode
@@ -32,20 +32,29 @@ class Replies:
         self._pause = pause
 
     def send(self, connection: str, message: ControlReply) -> bool:
-        """False when nobody is there to read it: the connection is then forgotten."""
+        """False when it was not delivered; a connection that is gone is then forgotten."""
         data = encode(message).encode()
         for attempt in range(ATTEMPTS):
-            try:
-                self._gateway.post_to_connection(ConnectionId=connection, Data=data)
+            code = self._post(connection, data)
+            if not code:
                 return True
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code == "GoneException":
-                    connections.forget(self._table, connection)
-                    return False
-                if code != "LimitExceededException":
-                    raise
+            if code == "GoneException":
+                connections.forget(self._table, connection)
+                return False
             self._pause(BACKOFF_S * 2**attempt)
         # 429 also means that the client does not read. It will ask again.
         logger.warning("reply dropped", extra={"connection": connection, "type": type(message).__name__})
         return False
+
+    def _post(self, connection: str, data: bytes) -> str:
+        """Empty when it went out, else why not. Errors that another try cannot mend rise."""
+        try:
+            self._gateway.post_to_connection(ConnectionId=connection, Data=data)
+        except (HTTPClientError, ConnectionError) as error:
+            return type(error).__name__
+        except ClientError as error:
+            code = str(error.response["Error"]["Code"])
+            if code not in ("GoneException", "LimitExceededException"):
+                raise
+            return code
+        return ""

@@ -1,12 +1,12 @@
 """A deployment in miniature: the real handlers and clients, moto's table and SSM, the edges on loopback."""
 
 import dataclasses
+import itertools
 import os
 import sys
 import time
 from pathlib import Path
 
-import boto3
 import pytest
 from deployment import CONTEXT, GEMINI_KEY, JWT_SECRET, ORIGIN, ROUTE_KEY, make_jwt
 from edges import Edges
@@ -20,16 +20,14 @@ os.environ |= {"LOG_LEVEL": "DEBUG"}
 sys.path.append(str(Path(__file__).parent.parent / "records"))
 import dynamo
 
-from functions import connect, mint, session
+from functions import connect, disconnect, mint, session
 from functions.core import aws
 from records import relays
-from records.table import Table
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-west-1",
-    "TABLE_NAME": "records",
     "JWT_SECRET_PARAMETER": "/test/jwt",
     "ALLOWED_ORIGINS": ORIGIN,
     "MEDIA_URL": "wss://media.example",
@@ -44,22 +42,28 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(scope="session")
+_names = (f"functions-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
 def edges_server():
+    """The edges, moto around them, and the clients that the handlers keep."""
     edges = Edges()
-    patch = pytest.MonkeyPatch()
-    for name, value in ENVIRONMENT.items():
-        patch.setenv(name, value)
-    patch.setenv("CONNECTIONS_URL", f"{edges.url}/v1")
-    patch.setenv("AWS_ENDPOINT_URL_ECS", edges.url)
-    patch.setenv("GEMINI_URL", edges.url)
     dynamo.make_atomic()
-    yield edges
-    for service in ("dynamodb", "ssm", "ecs"):
-        aws.client(service).close()
-    aws.gateway(f"{edges.url}/v1").close()
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        patch.setenv("CONNECTIONS_URL", f"{edges.url}/v1")
+        patch.setenv("AWS_ENDPOINT_URL_ECS", edges.url)
+        patch.setenv("GEMINI_URL", edges.url)
+        for name, value in (("jwt", JWT_SECRET), ("route", ROUTE_KEY), ("gemini", GEMINI_KEY)):
+            aws.client("ssm").put_parameter(Name=f"/test/{name}", Value=value, Type="SecureString")
+        yield edges
+        for client in (*map(aws.client, ("dynamodb", "ssm", "ecs")), aws.gateway(f"{edges.url}/v1")):
+            client.close()
+        for made in (aws.client, aws.gateway, aws.table):
+            made.cache_clear()
     edges.close()
-    patch.undo()
 
 
 @pytest.fixture
@@ -85,21 +89,18 @@ def clock():
 
 @pytest.fixture
 def table(edges, clock, monkeypatch):
-    """The table, and around it a deployment that has just been made."""
-    with mock_aws():
-        dynamo.make_table(aws.client("dynamodb"), "records")
-        ssm = boto3.client("ssm")
-        for name, value in (("jwt", JWT_SECRET), ("route", ROUTE_KEY), ("gemini", GEMINI_KEY)):
-            ssm.put_parameter(Name=f"/test/{name}", Value=value, Type="SecureString")
-        ssm.close()
-        for made in (connect.config, connect.keys, session.ports, mint.mint):
-            made.cache_clear()
-        ports = dataclasses.replace(session.ports(), clock=clock)
-        minting = dataclasses.replace(mint.mint(), clock=clock)
-        ports.replies._pause = lambda _: None
-        monkeypatch.setattr(session, "ports", lambda: ports)
-        monkeypatch.setattr(mint, "mint", lambda: minting)
-        yield Table(aws.client("dynamodb"), "records", pause=lambda _: None)
+    """A deployment that has just been made, and its table."""
+    name = next(_names)
+    monkeypatch.setenv("TABLE_NAME", name)
+    dynamo.make_table(aws.client("dynamodb"), name)
+    for made in (connect.config, connect.keys, disconnect.config, session.ports, mint.mint):
+        made.cache_clear()
+    ports = dataclasses.replace(session.ports(), clock=clock)
+    minting = dataclasses.replace(mint.mint(), clock=clock)
+    ports.replies._pause = ports.table._pause = lambda _: None
+    monkeypatch.setattr(session, "ports", lambda: ports)
+    monkeypatch.setattr(mint, "mint", lambda: minting)
+    return ports.table
 
 
 @pytest.fixture

@@ -225,7 +225,7 @@ def test_a_throttled_reply_is_repeated_for_a_while(connected, relay, edges):
     client = connected()
     edges.throttle = 3
     assert [reply["type"] for reply in client.start()] == ["starting", "ready"]
-    edges.throttle = 8 * 3
+    edges.throttle = 8
     assert client.start("r-2") == []
 
 

@@ -1,5 +1,6 @@
 """A table under moto, and builders of what the tests put there."""
 
+import itertools
 import threading
 
 import boto3
@@ -12,22 +13,30 @@ from protocol.control import Config
 from records import sessions
 from records.table import Table
 
+_names = (f"records-{number}" for number in itertools.count())
 
-@pytest.fixture
-def client(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
+
+@pytest.fixture(scope="module")
+def client():
     dynamo.make_atomic()
-    with mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
         made = boto3.client("dynamodb", region_name="eu-west-1")
-        dynamo.make_table(made, "records")
         yield made
         made.close()
 
 
 @pytest.fixture
-def table(client):
-    return Table(client, "records", pause=lambda _: None)
+def table_name(client):
+    name = next(_names)
+    dynamo.make_table(client, name)
+    return name
+
+
+@pytest.fixture
+def table(client, table_name):
+    return Table(client, table_name, pause=lambda _: None)
 
 
 @pytest.fixture

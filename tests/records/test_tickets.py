@@ -48,9 +48,9 @@ def test_a_repeated_write_whose_answer_was_lost_is_still_ours(table, client, mon
     assert tickets.burn(table, "a-ticket", relay="r1", now=NOW).status == "ok"
 
 
-def test_the_ticket_itself_is_not_stored(table, client):
+def test_the_ticket_itself_is_not_stored(table, client, table_name):
     put(table)
-    assert "a-ticket" not in repr(client.scan(TableName="records")["Items"])
+    assert "a-ticket" not in repr(client.scan(TableName=table_name)["Items"])
 
 
 def test_burning_marks_the_session_as_claimed(table, open_session):
