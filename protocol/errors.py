@@ -90,5 +90,3 @@ REGISTRY: dict[str, Entry] = {
     "upstream_invalid": Entry(4465, "never", "The model did not accept the session's setup or a message."),
     "upstream_unavailable": Entry(4466, "resume", "The model cannot be reached."),
 }
-
-NORMAL_CLOSE = 1000  #: after `ended`

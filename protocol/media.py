@@ -1,8 +1,8 @@
 """Messages of the media road (the relay). Audio travels beside them in binary frames (`audio.py`).
 
 What a server says carries `e`, the relay's epoch, and `n`, which counts the events of that epoch from 1.
-An event has an `n` of its own and is replayed to a client that comes back. `live`, `ack`, `pong` and a refusal
-repeat the `n` of the last event: they answer the connection and are never replayed.
+An event has an `n` of its own and is replayed to a client that comes back. `live`, `ack`, `pong` and an
+`error` that refuses a message have none (0): they answer the connection and are never replayed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from protocol.control import Id, Versions
+from protocol.control import Versions
 from protocol.limits import DOWNLINK_HZ, FRAME_MS, IMAGE_BYTES, TEXT_CHARS, UPLINK_HZ
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -148,6 +148,7 @@ class Live(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="live"
     capabilities: list[str] = field(default_factory=list)
     resumed: bool = False
     replay_from: int = 0  #: first event `n` that follows as replay, 0 for none
+    uplink_seq: int = 0  #: the microphone frame expected next; a client without memory counts on from it
     lost_turns: list[int] = field(default_factory=list)
     e: int = 0
     n: int = 0

@@ -1,0 +1,120 @@
+"""What can be made to go wrong, as data: scenario files and the control road share these.
+
+`at` says when a fault strikes; without it, at once (control road) or at setup
+(scenario). Times are virtual seconds after `setupComplete`; `turn` counts the
+turns of the whole conversation, `connection` those of this simulator from 1.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class At(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The moment of a fault. `connection` narrows every other condition."""
+
+    time_s: float | None = None
+    turn: int | None = None  #: when the answer of this turn begins to sound
+    connection: int | None = None
+
+
+class _Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
+    at: At = At()
+    after_s: float = 0.0  #: later than `at` by this much
+
+
+class GoAway(_Fault, frozen=True, tag="go_away"):
+    """`goAway`, then the close when its time is up. `time_left_s: null` leaves the field out, as happens."""
+
+    time_left_s: float | None = 50.0
+    closes: bool = True
+    code: int = 1000
+    reason: str = "server reset"
+
+
+class CloseNow(_Fault, frozen=True, tag="close"):
+    code: int = 1011
+    reason: str = "Internal error encountered."
+
+
+class Freeze(_Fault, frozen=True, tag="freeze"):
+    """Silence on an open socket. `audio`: only speech stops, transcripts go on; `hard`: pongs stop, too."""
+
+    mode: Literal["all", "audio", "hard"] = "all"
+    lasts_s: float | None = None  #: None: for good; what was due meanwhile is lost
+
+
+class SlowPong(_Fault, frozen=True, tag="slow_pong"):
+    """Every pong from now on is late; others measured 8 to 30 s."""
+
+    delay_s: float = 20.0
+
+
+class Abort(_Fault, frozen=True, tag="abort"):
+    """The TCP connection is reset: no close frame."""
+
+
+class SpuriousInterrupted(_Fault, frozen=True, tag="spurious_interrupted"):
+    """The answer is cut though nobody spoke."""
+
+
+class UnknownMessage(_Fault, frozen=True, tag="unknown_message"):
+    """A server message newer than any client; both SDKs' habits differ on it."""
+
+    message: dict[str, Any] = msgspec.field(default_factory=lambda: {"brandNewMessage": {"is": "new"}})
+
+
+class EmptyContent(_Fault, frozen=True, tag="empty_content"):
+    """A `serverContent` with nothing in it; Google sends those."""
+
+
+class Burst(_Fault, frozen=True, tag="burst"):
+    """The next answer comes all at once."""
+
+
+class DuplicateToolCall(_Fault, frozen=True, tag="duplicate_tool_call"):
+    """The next tool call comes twice: the same call under a second id, as others saw."""
+
+    same_id: bool = False
+
+
+class LostTranscriptionHead(_Fault, frozen=True, tag="lost_transcription_head"):
+    """The next transcript misses its beginning."""
+
+    side: Literal["input", "output", "both"] = "both"
+    characters: int = 8
+
+
+class TurnNeverEnds(_Fault, frozen=True, tag="turn_never_ends"):
+    """`turnComplete` of the next answer never comes."""
+
+
+class RefuseHandle(_Fault, frozen=True, tag="refuse_handle"):
+    """The next resumption is refused though its handle is good."""
+
+    code: int = 1008
+    reason: str = "BidiGenerateContent session not found"
+
+
+class SlowSetup(_Fault, frozen=True, tag="slow_setup"):
+    """`setupComplete` is late."""
+
+    delay_s: float = 5.0
+
+
+#: Strike by themselves, when their moment comes.
+Acting = GoAway | CloseNow | Freeze | SlowPong | Abort | SpuriousInterrupted | UnknownMessage | EmptyContent
+#: Wait for the next occasion once their moment came.
+Armed = Burst | DuplicateToolCall | LostTranscriptionHead | TurnNeverEnds | RefuseHandle | SlowSetup
+Fault = Acting | Armed
+
+ARMED = (Burst, DuplicateToolCall, LostTranscriptionHead, TurnNeverEnds, RefuseHandle, SlowSetup)
+
+
+def name(fault: Fault) -> str:
+    return str(type(fault).__struct_config__.tag)
+
+
+def read(given: Any) -> Fault:
+    """A fault from JSON. Raises msgspec.ValidationError with a text fit for whoever wrote it."""
+    return msgspec.convert(given, Fault)  # type: ignore[no-any-return]

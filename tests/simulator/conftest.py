@@ -1,0 +1,21 @@
+"""Simulators for the tests of this room: on the loopback, in fast time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from simulator import Config, Running, samples, serve
+from simulator.samples import Sample
+
+SCALE = 40.0  #: virtual seconds in a real one
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    async with serve(Config(time_scale=SCALE)) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def known() -> dict[str, Sample]:
+    return {sample.name: sample for sample in samples.load_all()}
