@@ -20,7 +20,7 @@ CONNECT_S = 5.0
 _COPY_BYTES = 64 * 1024
 
 #: (path, now_epoch_s) -> host:port; raises ValueError for a route that is not ours or has expired.
-ReadRoute = Callable[[str, float], str]
+ReadRoute = Callable[[str, int], str]
 
 _UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 _REASONS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway"}
@@ -83,7 +83,7 @@ class Edge:
         if method != "GET" or not _UPGRADE.search(head):
             raise Refused(400)
         try:
-            return self._read_route(path, time.time())
+            return self._read_route(path, int(time.time()))
         except ValueError:
             raise Refused(403) from None
 

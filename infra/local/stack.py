@@ -34,10 +34,10 @@ from infra.local.management import management_app
 from infra.local.page import LocalUser, page_app
 from infra.local.process import machine_environment
 from infra.local.region import Region, furnish
-from infra.local.route_format import read_route
 from infra.local.tasks import Tasks
 from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
+from records.routes import read_route
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "vivavoce-local"

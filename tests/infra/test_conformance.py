@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from conftest import OpenGateway
+from tests.infra.stand_ins import OpenGateway
 
 #: Cases that must fail, with the close code they get, because API Gateway differs from an echo server.
 DEVIATIONS = {

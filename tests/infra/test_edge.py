@@ -1,4 +1,4 @@
-"""The signed route, and the edge that follows it and then only copies bytes."""
+"""The edge follows a signed route and then only copies bytes."""
 
 import asyncio
 import time
@@ -7,64 +7,17 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-from conftest import upgrade
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
 from infra.local.edge import Edge
 from infra.local.endpoint import listen, url_of
-from infra.local.route_format import read_route, sign_route
+from records.routes import read_route, sign_route
+from tests.infra.stand_ins import upgrade
 
 KEY = b"k" * 32
 SOON = int(time.time()) + 60
-
-# ---- the format
-
-
-def test_a_route_leads_to_its_address_until_it_expires() -> None:
-    path = sign_route(KEY, "s1", "ec2-1-2-3-4.compute-1.amazonaws.com:8080", 1000)
-    assert path.startswith("/r/s1/")
-    assert "=" not in path
-    assert read_route(KEY, path, 999.9) == "ec2-1-2-3-4.compute-1.amazonaws.com:8080"
-    with pytest.raises(ValueError, match="expired"):
-        read_route(KEY, path, 1000)
-
-
-def test_the_format_is_the_documented_one() -> None:
-    """Computed with `openssl dgst -sha256 -hmac`. The edge function in JavaScript reads the same bytes."""
-    path = sign_route(b"secret", "slot", "10.0.0.1:8080", 1_700_000_000)
-    payload = "MTAuMC4wLjE6ODA4MHwxNzAwMDAwMDAw"
-    assert path == f"/r/slot/{payload}.QvemBpAtqbdOCoiraRmKlbosrrov7F38byTMQkbqNmI"
-
-
-@given(position=st.integers(0, 200), letter=st.sampled_from("AZaz09-_./|"))
-def test_no_changed_route_leads_anywhere(position: int, letter: str) -> None:
-    path = sign_route(KEY, "s1", "127.0.0.1:80", 1000)
-    position %= len(path)
-    changed = path[:position] + letter + path[position + 1 :]
-    if changed != path:
-        with pytest.raises(ValueError):
-            read_route(KEY, changed, 0)
-
-
-@settings(max_examples=40)
-@given(path=st.text() | st.builds("/r/{}/{}".format, st.text(), st.text()))
-def test_any_text_is_a_route_or_a_value_error(path: str) -> None:
-    with pytest.raises(ValueError):
-        read_route(KEY, path, 0)
-
-
-def test_a_route_of_another_key_or_slot_leads_nowhere() -> None:
-    path = sign_route(KEY, "s1", "127.0.0.1:80", 1000)
-    for other in (sign_route(b"x" * 32, "s1", "127.0.0.1:80", 1000), path.replace("/s1/", "/s2/")):
-        with pytest.raises(ValueError, match="signed"):
-            read_route(KEY, other, 0)
-
-
-# ---- the edge
 
 
 @asynccontextmanager

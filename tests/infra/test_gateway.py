@@ -8,12 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from conftest import OpenGateway, RawConnect, upgrade
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from infra.local.connections import Limits
 from infra.local.gateway import Options
+from tests.infra.stand_ins import OpenGateway, RawConnect, upgrade
 
 KIB = 1024
 

@@ -4,13 +4,13 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from conftest import OpenGateway, RawClient, RawConnect, raw_frame, upgrade
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
 from infra.local.connections import Limits
 from infra.local.gateway import Gateway, Options
+from tests.infra.stand_ins import OpenGateway, RawClient, RawConnect, raw_frame, upgrade
 
 PING, PONG, TEXT, CONTINUATION = 9, 10, 1, 0
 

@@ -11,13 +11,13 @@ import aiohttp
 import jwt
 import pytest
 import pytest_asyncio
-from conftest import children
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from infra.local.process import machine_environment
-from infra.local.route_format import sign_route
 from infra.local.stack import LocalStack, Options
+from records.routes import sign_route
+from tests.infra.stand_ins import children
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TEMPLATE = FIXTURES.parents[2] / "template.yaml"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import OpenGateway, RawConnect
 from websockets.asyncio.client import connect
 
 from infra.local.connections import Limits
@@ -16,6 +15,7 @@ from infra.local.endpoint import Endpoint, listen, signed_only
 from infra.local.gateway import Gateway, Options
 from infra.local.management import management_app
 from infra.local.region import Region
+from tests.infra.stand_ins import OpenGateway, RawConnect
 
 KIB = 1024
 

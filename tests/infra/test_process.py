@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import children
 
 from infra.local.process import Child, machine_environment
+from tests.infra.stand_ins import children
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ROOT = FIXTURES.parents[2]
