@@ -149,9 +149,11 @@ def _report(outcome: Outcome, args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(summary, ensure_ascii=False))
         return
+    if not outcome.session:
+        return  # nothing came of it, and the one line about that follows
     latency = summary["first_audio_ms"]
     lines = [
-        f"session        {summary['session'] or 'none'}",
+        f"session        {summary['session']}",
         f"turns          {summary['turns']}, interrupted {summary['interruptions']}",
         f"first audio    {'none' if latency is None else f'{latency} ms after the last word'}",
         f"at the server  {_or_none(summary['server_first_audio_ms'], 'ms')}",

@@ -11,7 +11,7 @@ from agents.catalogue import catalogue
 from functions.core import aws, minting
 from functions.core.config import MintConfig
 from functions.core.entry import guarded, logger, metrics
-from functions.core.parameters import Secret
+from functions.core.parameters import Secret, SecretUnavailable
 from functions.core.tokens import GoogleTokens, MintFailed
 
 FAILED = {"error": "mint_failed"}
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except minting.Refused as refused:
         logger.info("token refused", extra={"code": refused.code})
         return {"error": refused.code}
-    except MintFailed as failed:
+    except (MintFailed, SecretUnavailable) as failed:
         logger.error("token not made", extra={"reason": str(failed)})
         metrics.add_metric("mint_failures", "Count", 1)
         return FAILED

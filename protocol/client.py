@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.audio import AudioFrame, decode_audio, encode_audio, uplink_ms
 from protocol.codec import encode, server_messages
@@ -31,7 +31,7 @@ class Counters:
 class _Unacked:
     seq: int
     at: float
-    frame: bytes
+    pcm: bytes
 
 
 class ClientSession:
@@ -46,6 +46,7 @@ class ClientSession:
         self._expected_seq = 0  #: next audio frame of the agent
         self._frame_turn = 0  #: turn of the last one
         self._uplink_seq = 0
+        self._is_fresh = True  #: never live so far: the server may know frames of this session that we do not
         self._unacked: deque[_Unacked] = deque()
 
     def hello(self) -> str:
@@ -70,17 +71,17 @@ class ClientSession:
 
     def audio(self, pcm: bytes, now: float) -> bytes:
         """Number a frame of microphone audio and remember it until the server has it."""
-        frame = encode_audio(0, self._uplink_seq, pcm)
-        self._unacked.append(_Unacked(self._uplink_seq, now, frame))
+        frame = _Unacked(self._uplink_seq, now, pcm)
+        self._unacked.append(frame)
         self._uplink_seq += 1
-        self._drop_stale(now)
-        return frame
+        self._drop_stale(now, is_lost=self.state is not ClientState.LIVE)
+        return encode_audio(0, frame.seq, pcm)
 
     def resend(self, now: float) -> list[bytes]:
         """After `live` on a new connection: the frames the server may lack and still wants."""
-        self._drop_stale(now)
+        self._drop_stale(now, is_lost=True)
         self.counters.resent_frames += len(self._unacked)
-        return [kept.frame for kept in self._unacked]
+        return [encode_audio(0, kept.seq, kept.pcm) for kept in self._unacked]
 
     def interrupt(self, turn: int) -> None:
         """The user or the app stopped the agent: audio of `turn` and earlier is dropped from now on."""
@@ -101,6 +102,9 @@ class ClientSession:
 
     def _receive_message(self, message: ServerMessage) -> list[ServerMessage | AudioFrame]:
         if isinstance(message, Live):
+            if self.state is not ClientState.JOINING or message.e < self.after[0]:
+                self.counters.bad += 1  # nobody asked, or a relay that lost the session long ago
+                return []
             self._go_live(message)
         elif isinstance(message, Ack):
             while self._unacked and self._unacked[0].seq <= message.seq:
@@ -113,7 +117,7 @@ class ClientSession:
                 self.interrupt(message.turn)
             case TurnStarted():
                 self.last_turn = max(self.last_turn, message.turn)
-            case Ended() | Error(fatal=True):
+            case Ended() | Error(fatal=True, retryable=False):  # another fatal error ends the connection only
                 self.state = advance(CLIENT, self.state, "end")
         return [message]
 
@@ -128,9 +132,13 @@ class ClientSession:
         self.state = advance(CLIENT, self.state, "live")
         if live.e != self.after[0]:  # another relay: its events and frames count from their start
             self.after, self._expected_seq = (live.e, 0), 0
+        if self._is_fresh and live.uplink_seq:  # after a reload: lower numbers would be taken for duplicates
+            self._unacked = deque(replace(kept, seq=kept.seq + live.uplink_seq) for kept in self._unacked)
+            self._uplink_seq += live.uplink_seq
+        self._is_fresh = False
 
-    def _drop_stale(self, now: float) -> None:
+    def _drop_stale(self, now: float, *, is_lost: bool) -> None:
         while self._unacked and self._unacked[0].at < now - RESEND_WINDOW_S:
             stale = self._unacked.popleft()
-            if self.state is not ClientState.LIVE:
-                self.counters.stale_uplink_ms += uplink_ms(len(stale.frame) - 8)
+            if is_lost:
+                self.counters.stale_uplink_ms += uplink_ms(len(stale.pcm))

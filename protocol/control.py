@@ -9,8 +9,9 @@ from msgspec import Meta, Struct, field
 from protocol.limits import CLIENT_TOOLS
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
-Secret = Annotated[str, Meta(min_length=16, max_length=128, pattern="^[A-Za-z0-9_-]+$")]
+# Python's `$` also matches before a final newline and other languages' does not: hence `(?!\n)$`.
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+(?!\n)$")]
+Secret = Annotated[str, Meta(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+(?!\n)$")]
 Versions = Annotated[list[int], Meta(min_length=1, max_length=16)]
 
 
@@ -25,7 +26,7 @@ class Config(Struct, frozen=True, omit_defaults=True):
 class ClientTool(Struct, frozen=True, omit_defaults=True):
     """A tool that runs in the client."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
     description: Annotated[str, Meta(max_length=1024)] = ""
     parameters: dict[str, Any] = field(default_factory=dict)  #: JSON Schema of the arguments
     timeout_ms: Annotated[int, Meta(ge=100, le=120_000)] = 20_000

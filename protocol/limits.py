@@ -20,7 +20,8 @@ JWT_ENTRY_BYTES = 6 * 1024  #: a longer credential does not fit every server's h
 
 TEXT_CHARS = 8_000  #: one typed message or piece of context
 IMAGE_BYTES = 700 * 1024  #: decoded; base64 of it still fits MEDIA_MESSAGE_BYTES
-TOOL_RESULT_BYTES = 64 * 1024  #: JSON of one tool result
+TOOL_RESULT_BYTES = 64 * 1024  #: the whole `tool.result` message
+JSON_DEPTH = 64  #: nesting of JSON whose shape a peer chooses: tool results, tool parameters
 CLIENT_TOOLS = 32  #: tools a client may declare
 
 HELLO_TIMEOUT_S = 10.0  #: a media connection that has not said hello by then is closed

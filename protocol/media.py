@@ -148,6 +148,7 @@ class Live(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="live"
     capabilities: list[str] = field(default_factory=list)
     resumed: bool = False
     replay_from: int = 0  #: first event `n` that follows as replay, 0 for none
+    uplink_seq: int = 0  #: the microphone frame expected next; a client without memory counts on from it
     lost_turns: list[int] = field(default_factory=list)
     e: int = 0
     n: int = 0

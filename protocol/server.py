@@ -4,7 +4,8 @@
   ──────────▶ WAITING ───────▶ OPENING ───────────────▶ LIVE ───────────────▶ DETACHED ───────────▶ OPENING …
 
 What the conversation says goes through `send` and `send_audio` and is kept in the journal, so that a client
-that comes back gets exactly what it lacks.
+that comes back gets exactly what it lacks. Before its hello nobody knows what that is: until then it gets
+answers only. After the end a client that comes back still gets the last words it lacks.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class ServerSession:
         self.uplink_seq = -1  #: highest uplink frame received
         self._acked_seq = -1
         self._refusals = 0
+        self._last_close = NORMAL_CLOSE  #: close code of the ended call
         self._deadline: float | None = None
         self.attached(now)
 
@@ -55,6 +57,7 @@ class ServerSession:
         """A client connection is up; it must say hello next."""
         self.close_code = None
         self.hello = None
+        self.journal.forget_answers()
         self._refusals = 0
         self._pace = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now)
         self._deadline = now + HELLO_TIMEOUT_S
@@ -62,6 +65,7 @@ class ServerSession:
     def client_lost(self) -> None:
         """The client connection is gone, whatever the reason."""
         self.state = advance(SERVER, self.state, "lost")
+        self.hello = None
         self._deadline = None
 
     def next_timeout(self) -> float | None:
@@ -76,17 +80,17 @@ class ServerSession:
     # ---- what the client says
 
     def receive_text(self, text: str | bytes, now: float) -> ClientMessage | None:
-        """The message to act on; None when it was answered here (`ping`, or a refusal)."""
+        """The message to act on; None when it was answered here: `ping`, a refusal, a late `hello`."""
         try:
             self._admit(now)
             message: ClientMessage = client_messages.decode(text)
-            if isinstance(message, Ping):
-                self._answer(Pong(message.t, int(now * 1000)))
-                return None
             if isinstance(message, Hello):
                 return self._receive_hello(message)
             if self.hello is None:
                 raise RemoteProtocolError("out_of_order", ref="hello")
+            if isinstance(message, Ping):
+                self._answer(Pong(message.t, int(now * 1000)))
+                return None
             return message
         except RemoteProtocolError as error:
             self.refuse(error.code, ref=error.ref, fatal=self.hello is None)
@@ -117,35 +121,42 @@ class ServerSession:
 
     def go_live(self, live: Live) -> None:
         """Answer the hello, and queue what the client lacks behind it."""
-        assert self.hello is not None
         self.state = advance(SERVER, self.state, "live")
-        after_e, after_n = self.hello.after
-        same = after_e == self.epoch
-        first = self.journal.rewind(after_n if same else 0, self.hello.next_seq if same else 0)
-        self.journal.put_answer(
-            encode(replace(live, e=self.epoch, version=self.version, replay_from=first)), first=True
-        )
+        first = self._catch_up()
+        self._answer(replace(live, version=self.version, replay_from=first, uplink_seq=self.uplink_seq + 1))
 
     def send(self, event: Event) -> None:
-        """Number an event, queue it, and keep it for a client that comes back."""
+        """Number an event, queue it, and keep it for a client that comes back. After the end: nothing."""
+        if self.state is ServerState.ENDED:
+            return
         n = self.journal.number()
         self.journal.put_event(encode(replace(event, e=self.epoch, n=n)), n)
 
     def send_audio(self, turn: int, pcm: bytes) -> bool:
-        """Queue the agent's voice. False when its turn was interrupted."""
-        return self.journal.put_audio(turn, pcm)
+        """Queue the agent's voice. False when its turn was interrupted, or the call has ended."""
+        return self.state is not ServerState.ENDED and self.journal.put_audio(turn, pcm)
 
     def interrupt(self, turn: int) -> float:
         """Let no further frame of `turn` out. Returns the milliseconds that were never written."""
         return self.journal.interrupt(turn)
 
     def end(self, event: Event | None = None, *, code: str | None = None) -> None:
-        """The last word: queue `event`, then close. `code` names the error that ended the call."""
+        """The last word: queue `event`, then close. `code` names the error that ended the call.
+
+        A client that has not said hello yet is only told that, and gets the rest when it comes back in time.
+        """
+        if self.state is ServerState.ENDED:
+            return
         if event is not None:
             self.send(event)
+        if self.state is ServerState.OPENING:
+            self._catch_up()
+        elif self.hello is None:
+            self._answer(media_error(code or "session_ended", fatal=True))
         self.state = advance(SERVER, self.state, "end")
         self._deadline = None
-        self.close_code = (REGISTRY[code].close if code else None) or NORMAL_CLOSE
+        self._last_close = (REGISTRY[code].close if code else None) or NORMAL_CLOSE
+        self.close_code = self._last_close
 
     def refuse(self, code: str, *, ref: str = "", fatal: bool = False) -> None:
         """Answer a message that cannot be accepted; too many of them close the connection."""
@@ -156,20 +167,22 @@ class ServerSession:
             fatal = True
         if self.close_code is None:
             self._answer(media_error(code, ref=ref, fatal=fatal))
-        if fatal:
-            self.close_code = self.close_code or REGISTRY[code].close or NORMAL_CLOSE
+        if fatal:  # an unknown type has no close code of its own, but closes when it comes before hello
+            self.close_code = self.close_code or REGISTRY[code].close or REGISTRY["out_of_order"].close
 
     # ---- what goes out
 
     def data_to_send(self) -> str | bytes | None:
-        """The next message to write; None when there is none, or no client that could read events yet."""
-        if self.state in (ServerState.LIVE, ServerState.ENDED) or self.close_code is not None:
+        """The next message to write; None when there is none that this connection may have now."""
+        is_caught_up = self.state is ServerState.LIVE and self.close_code is None
+        if is_caught_up or (self.state is ServerState.ENDED and self.hello is not None):
             return self.journal.take()
-        return None
+        return self.journal.take_answer()
 
     @property
     def has_output(self) -> bool:
-        return self.journal.has_pending
+        """The driver may have something to write, or a connection to close."""
+        return self.journal.has_pending or self.close_code is not None
 
     @property
     def is_backed_up(self) -> bool:
@@ -187,10 +200,24 @@ class ServerSession:
         if not self._pace.take(now):
             raise RemoteProtocolError("rate_limited")
 
-    def _receive_hello(self, hello: Hello) -> Hello:
+    def _catch_up(self) -> int:
+        """Queue what the client lacks. Returns the number of the first event of it, or 0."""
+        assert self.hello is not None
+        after_e, after_n = self.hello.after
+        if after_e != self.epoch:  # it knows nothing of this epoch
+            return self.journal.rewind(0, 0)
+        return self.journal.rewind(after_n, self.hello.next_seq)
+
+    def _receive_hello(self, hello: Hello) -> Hello | None:
         if self.hello is not None:
             raise RemoteProtocolError("out_of_order", ref="hello")
         self.version = common_version(hello.versions, VERSIONS)
+        if hello.after[0] > self.epoch:  # the session has moved on: a resume leads to where it is now
+            raise RemoteProtocolError("going_away")
         self.state = advance(SERVER, self.state, "hello")
         self.hello, self._deadline = hello, None
+        if self.state is ServerState.ENDED:
+            self._catch_up()
+            self.close_code = self._last_close
+            return None
         return hello

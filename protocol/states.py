@@ -48,7 +48,7 @@ SERVER: dict[ServerState, dict[str, ServerState]] = {
     S.OPENING: {"live": S.LIVE, "lost": S.DETACHED, "end": S.ENDED},
     S.LIVE: {"lost": S.DETACHED, "end": S.ENDED},
     S.DETACHED: {"hello": S.OPENING, "lost": S.DETACHED, "end": S.ENDED},
-    S.ENDED: {"lost": S.ENDED, "end": S.ENDED},
+    S.ENDED: {"hello": S.ENDED, "lost": S.ENDED, "end": S.ENDED},
 }
 
 CLIENT: dict[ClientState, dict[str, ClientState]] = {

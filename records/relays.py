@@ -165,13 +165,9 @@ def hold_step(relay: str, session: str, *, state: State, until: int, now: int) -
     )
 
 
-def hold(table: Table, relay: str, session: str, *, until: int, now: int) -> bool:
-    """`hold_step` on its own, for a session that stays with its relay. False when the relay cannot."""
-    try:
-        table.transact(hold_step(relay, session, state="READY", until=until, now=now))
-    except ConditionFailed:
-        return False
-    return True
+def release_step(relay: str, session: str) -> Step:
+    """Write that gives a session's place back, to a relay that has a record."""
+    return update_step(key(relay), "REMOVE #places.#session", "attribute_exists(PK)", {"session": session})
 
 
 def release(table: Table, relay: str, session: str) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from protocol.control import ClientTool, Config
 from records import open_sessions, relays
-from records.table import ConditionFailed, Fenced, Key, Table, put_step, update_step
+from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
 
@@ -134,24 +134,52 @@ def load(table: Table, session: str) -> Session | None:
     return _session(found["META"] | found["SETUP"], _next_turn(table, pk))
 
 
-def place(table: Table, session: Session, relay: str, *, state: relays.State, until: int, now: int) -> int:
+def place(
+    table: Table,
+    session: Session,
+    relay: str,
+    *,
+    state: relays.State,
+    until: int,
+    now: int,
+    leave: bool = True,
+) -> int:
     """Move a session to a relay in that state, at once. Returns the new epoch.
 
-    Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session moved or ended meanwhile.
+    It leaves its place on the relay that it had in the same transaction, unless that one has no record any
+    more (`leave` is False). Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session
+    moved, ended, or was asked for again meanwhile.
     """
     move = update_step(
         key(session.id),
         "SET #relay = :relay, #epoch = :next",
-        "#epoch = :seen AND #state = :open",
+        "#epoch = :seen AND #asks = :ask AND #state = :open",
         relay=relay,
         next=session.epoch + 1,
         seen=session.epoch,
+        ask=session.asks,
         open="OPEN",
     )
-    table.transact(relays.hold_step(relay, session.id, state=state, until=until, now=now), move)
-    if session.relay and session.relay != relay:
-        relays.release(table, session.relay, session.id)
+    hold = relays.hold_step(relay, session.id, state=state, until=until, now=now)
+    if leave and session.relay and session.relay != relay:
+        table.transact(hold, move, relays.release_step(session.relay, session.id))
+    else:
+        table.transact(hold, move)
     return session.epoch + 1
+
+
+def stay(table: Table, session: Session, *, until: int, now: int) -> bool:
+    """Hold the place of a session on the relay that it has, for a client that comes back there.
+
+    False when the relay cannot take it, or the session moved or ended meanwhile.
+    """
+    hold = relays.hold_step(session.relay, session.id, state="READY", until=until, now=now)
+    owned = check_step(key(session.id), "#epoch = :seen AND #state = :open", seen=session.epoch, open="OPEN")
+    try:
+        table.transact(hold, owned)
+    except ConditionFailed:
+        return False
+    return True
 
 
 def ask(table: Table, session: Session, connection: str, until: int) -> Session:

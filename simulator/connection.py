@@ -42,7 +42,7 @@ class Connection:
 
     async def run(self) -> web.WebSocketResponse:
         """Serve the socket until it is closed."""
-        await self.line.open()
+        response = await self.line.open()
         self._note("connection.opened", version=self._who.version, constrained=self._who.is_constrained)
         self.strikes.connected()
         try:
@@ -55,16 +55,16 @@ class Connection:
             self._note("connection.failed", trace=traceback.format_exc())
             await self._hang_up(refusal.INTERNAL)
         finally:
-            self._note("connection.closed", code=self.line.response.close_code, **self._consumed())
-        return self.line.response
+            consumed = self.session.conversation.memory.consumed() if self.session else {}
+            self._note("connection.closed", code=self.line.code, **consumed)
+        return response
 
     async def _set_up(self) -> Admitted | None:
         """Read the setup and answer it. Returns None when the client left before. Raises Refusal."""
-        async for frame in self.line.frames():
-            message = wire.decode(frame)
-            break
-        else:
+        frame = await self.line.first_frame()
+        if frame is None:
             return None
+        message = wire.decode(frame)
         if not isinstance(message, wire.SetupSent):
             raise Refusal(refusal.SETUP_FIRST)
         admitted = admit(self._who, message.setup, self._world, self.strikes.take(faults.RefuseHandle))
@@ -79,7 +79,8 @@ class Connection:
         self.session = session = Session(self._conversation(admitted))
         lineage, resumed = admitted.memory.lineage, admitted.was_resumed
         name = admitted.setup.model.name
-        self._note("session.opened", session=lineage, resumed=resumed, model=name, **self._consumed())
+        consumed = admitted.memory.consumed()
+        self._note("session.opened", session=lineage, resumed=resumed, model=name, **consumed)
         self._world.handles.opened(lineage)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -188,19 +189,6 @@ class Connection:
     async def _hang_up(self, close: Close) -> None:
         self._note("close.sent", code=close.code, reason=close.reason)
         await self.line.hang_up(close)
-
-    def _consumed(self) -> dict[str, Any]:
-        """What the session has heard so far."""
-        if self.session is None:
-            return {}
-        memory = self.session.conversation.memory
-        planted = memory.planted
-        return {
-            "uplink_bytes": memory.uplink_bytes,
-            "planted": list(planted.ranges),
-            "missing": planted.missing(),
-            "repeated": list(planted.repeated),
-        }
 
     def _note(self, kind: str, **fields: Any) -> None:
         self._world.ledger.note(kind, connection=self.number, **fields)

@@ -69,6 +69,15 @@ class Memory:
             used_rules=set(self.used_rules),
         )
 
+    def consumed(self) -> dict[str, Any]:
+        """The uplink audio that was heard, for the ledger."""
+        return {
+            "uplink_bytes": self.uplink_bytes,
+            "planted": list(self.planted.ranges),
+            "missing": self.planted.missing(),
+            "repeated": list(self.planted.repeated),
+        }
+
     def bill(self, report: dict[str, Any]) -> None:
         """Add a turn's `usageMetadata` to the totals."""
         for name in ("promptTokenCount", "responseTokenCount", "totalTokenCount"):

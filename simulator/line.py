@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,11 +38,14 @@ class Line:
         self._frozen = ""
 
     @property
-    def response(self) -> web.WebSocketResponse:
-        return self._socket
+    def code(self) -> int:
+        """With which the socket was closed; 1006 when it broke off."""
+        return int(self._socket.close_code or 1006)
 
-    async def open(self) -> None:
+    async def open(self) -> web.WebSocketResponse:
+        """Accept the WebSocket. What is returned is for the server's framework only."""
         await self._socket.prepare(self._request)
+        return self._socket
 
     def emit(self, message: dict[str, Any]) -> None:
         if self._frozen not in ("all", "hard"):
@@ -59,13 +62,18 @@ class Line:
             self.is_closing = True
             self._put(close)
 
-    async def frames(self) -> AsyncIterator[str | bytes]:
+    async def frames(self) -> AsyncGenerator[str | bytes, None]:
         """Text and binary frames until the client leaves; none of those after a close. Pings are answered."""
         async for frame in self._socket:
             if frame.type is WSMsgType.PING:
                 self._pong(bytes(frame.data))
             elif frame.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not self.is_closing:
                 yield frame.data
+
+    async def first_frame(self) -> str | bytes | None:
+        """The first frame, or None when the client left without one."""
+        async with contextlib.aclosing(self.frames()) as frames:
+            return await anext(frames, None)
 
     async def write(self) -> Close | None:
         """Write the outbox until a close is due, which is returned, or the client is gone."""

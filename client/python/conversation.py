@@ -8,6 +8,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Literal, Self
 
@@ -35,8 +37,13 @@ from protocol.media import (
 END_PATIENCE_S = 2.0  #: for the server's word that the session has ended
 
 
+@cache
 def _client_info() -> ClientInfo:
-    return ClientInfo("vivavoce-python", "0.1.0", platform.system().lower())
+    try:
+        release = version("vivavoce")
+    except PackageNotFoundError:  # run from a bare checkout
+        release = ""
+    return ClientInfo("vivavoce-python", release, platform.system().lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,8 @@ class Conversation:
 
     @property
     def reconnects(self) -> int:
-        return self._lifeline.reconnects
+        """How often the conversation went live again."""
+        return max(0, self._lifeline.lives - 1)
 
     @property
     def counters(self) -> Counters:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functions.core import stranded
 from functions.core.entry import logger
 from functions.core.ports import LaunchFailed, Ports
-from functions.core.refusal import Refusal
+from functions.core.refusal import Overtaken, Refusal
 from records import relays, sessions
 from records.relays import Pool, Relay
 from records.sessions import Session
@@ -37,14 +37,14 @@ class Placed:
 def place(ports: Ports, session: Session, avoid: str = "") -> Placed:
     """A relay for the session, but not the one to `avoid`.
 
-    Raises Refusal: `capacity`, or `session_ended` when it ended meanwhile.
+    Raises Overtaken, Refusal: `capacity`, or `session_ended` when it ended meanwhile.
     """
     for _ in range(ROUNDS):
         placed = _keep(ports, session, avoid) or _take(ports, session, avoid)
         if placed is not None:
             return placed
         session = _reload(ports, session)
-    raise Refusal("capacity", session=session.id, retry_after_ms=stranded.RETRY_MS)
+    raise _none(session)
 
 
 def _keep(ports: Ports, session: Session, avoid: str) -> Placed | None:
@@ -56,9 +56,9 @@ def _keep(ports: Ports, session: Session, avoid: str) -> Placed | None:
     if relay is None:
         return None
     if relay.is_coming(now) and session.id in relay.places:
-        _relaunch(ports, relay, now)
+        _relaunch(ports, session, relay, now)
         return Placed(session, relay)
-    if relay.is_fresh(now) and relays.hold(ports.table, relay.id, session.id, until=now + HOLD_S, now=now):
+    if relay.is_fresh(now) and sessions.stay(ports.table, session, until=now + HOLD_S, now=now):
         return Placed(session, relay)
     return None
 
@@ -68,17 +68,21 @@ def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
     now = ports.now()
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
+    leave = session.relay in {relay.id for relay in known}
     for relay in _candidates(ports, known, avoid, now):
         until = now + (HOLD_S if relay.state == "READY" else relays.START_S)
         try:
-            epoch = sessions.place(ports.table, session, relay.id, state=relay.state, until=until, now=now)
+            epoch = sessions.place(
+                ports.table, session, relay.id, state=relay.state, until=until, now=now, leave=leave
+            )
         except ConditionFailed as failed:
             if failed.step == 0:
                 continue
             return None
-        _relaunch(ports, relay, now)
-        return Placed(dataclasses.replace(session, relay=relay.id, epoch=epoch), relay)
-    _start(ports, pool, known, now)
+        placed = dataclasses.replace(session, relay=relay.id, epoch=epoch)
+        _relaunch(ports, placed, relay, now)
+        return Placed(placed, relay)
+    _start(ports, session, pool, known, now)
     return None
 
 
@@ -95,13 +99,13 @@ def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> l
     return sorted(usable, key=lambda relay: (relay.state != "READY", -len(relay.places), relay.started_at))
 
 
-def _start(ports: Ports, pool: Pool, known: Sequence[Relay], now: int) -> None:
+def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
     """Start one task, unless somebody has changed the pool since it was read."""
-    if _forget_lost(ports, pool, known, now):
+    if _forget_lost(ports, session, pool, known, now):
         return  # there are free slots now: look again
     slot = pool.free_slot(ports.config.relay.slots)
     if slot is None:
-        raise Refusal("capacity", retry_after_ms=stranded.RETRY_MS)
+        raise _none(session)
     relay = Relay(
         id=secrets.token_hex(8),
         slot=slot,
@@ -114,14 +118,14 @@ def _start(ports: Ports, pool: Pool, known: Sequence[Relay], now: int) -> None:
         ports.table.transact(*relays.start_steps(relay, pool))
     except ConditionFailed:
         return  # another opener has started one
-    _launch(ports, relay)
+    _launch(ports, session, relay)
 
 
-def _forget_lost(ports: Ports, pool: Pool, known: Sequence[Relay], now: int) -> bool:
+def _forget_lost(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> bool:
     lost = [relay for relay in known if relay.is_lost(now)]
     for relay in lost:
         logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
-        stranded.give_up(ports, relay)
+        stranded.give_up(ports, relay, but=session.id)
     alive = {relay.id for relay in known}
     nobodys = {slot: relay for slot, relay in pool.slots.items() if relay not in alive}
     for slot, gone in nobodys.items():
@@ -129,26 +133,31 @@ def _forget_lost(ports: Ports, pool: Pool, known: Sequence[Relay], now: int) -> 
     return bool(lost or nobodys)
 
 
-def _relaunch(ports: Ports, relay: Relay, now: int) -> None:
+def _relaunch(ports: Ports, session: Session, relay: Relay, now: int) -> None:
     """Who started the relay may have died before it asked for the task."""
     if relay.state == "STARTING" and not relay.launched and relay.started_at <= now - RELAUNCH_S:
-        _launch(ports, relay)
+        _launch(ports, session, relay)
 
 
-def _launch(ports: Ports, relay: Relay) -> None:
+def _launch(ports: Ports, session: Session, relay: Relay) -> None:
     try:
         ports.launcher.launch(relay)
     except LaunchFailed:
-        stranded.give_up(ports, relay)
-        raise Refusal("capacity", retry_after_ms=stranded.RETRY_MS) from None
+        stranded.give_up(ports, relay, but=session.id)
+        raise _none(session) from None
     relays.launched(ports.table, relay.id)
     logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
 
 
+def _none(session: Session) -> Refusal:
+    return Refusal("capacity", session=session.id, retry_after_ms=stranded.RETRY_MS)
+
+
 def _reload(ports: Ports, session: Session) -> Session:
-    """The session as it is now. Raises Refusal(`session_ended`)."""
+    """The session as it is now. Raises Overtaken, Refusal(`session_ended`)."""
     found = sessions.load(ports.table, session.id)
     if found is None or found.state == "ENDED":
         raise Refusal("session_ended", session=session.id)
-    # It answers the request it was asked for in, however often others asked since.
-    return dataclasses.replace(found, asks=session.asks, connection=session.connection)
+    if found.asks != session.asks:
+        raise Overtaken
+    return found

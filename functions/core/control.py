@@ -9,7 +9,7 @@ import msgspec
 from functions.core.end import end
 from functions.core.entry import logger, place_of
 from functions.core.ports import Ports
-from functions.core.refusal import Refusal
+from functions.core.refusal import Overtaken, Refusal
 from functions.core.resume import resume
 from functions.core.start import start
 from protocol.codec import control_error, control_requests
@@ -30,6 +30,8 @@ def handle(ports: Ports, event: dict[str, Any]) -> None:
     except RemoteProtocolError as error:
         fatal = error.code == "protocol_mismatch"
         _refuse(ports, connection, Refusal(error.code, ref=error.ref or _ref(message), fatal=fatal))
+    except Overtaken:
+        logger.info("request overtaken", extra={"ref": _ref(message)})
     except Refusal as refusal:
         refusal.ref = refusal.ref or _ref(message)
         _refuse(ports, connection, refusal)

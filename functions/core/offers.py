@@ -6,7 +6,7 @@ import secrets
 
 from functions.core.capacity import Placed
 from functions.core.ports import Ports
-from functions.core.refusal import Refusal
+from functions.core.refusal import Overtaken, Refusal
 from protocol.control import Limits, Media, Ready, Starting
 from records import relays, routes, sessions, tickets
 from records.sessions import Session
@@ -35,9 +35,8 @@ def asked(ports: Ports, session: Session, connection: str) -> Session:
 def answer(ports: Ports, placed: Placed, *, used_hash: str, origin: str, key: str = "") -> None:
     """Tell a client where its relay is, or how long it will take.
 
-    `used_hash` is of the resume key that it has: that one stays valid until it uses the new one. `key` is that
-    key itself, where it is known: `starting` repeats it. Says nothing when the client has asked again since,
-    for then that request is answered. Raises Refusal(`session_ended`).
+    `used_hash` is of the resume key that it has: that one stays valid until it uses the new one. `key` is
+    that key itself, where it is known: `starting` repeats it. Raises Overtaken, Refusal(`session_ended`).
     """
     if placed.relay.state == "READY":
         _ready(ports, placed, used_hash, origin)
@@ -52,9 +51,8 @@ def _starting(ports: Ports, placed: Placed, used_hash: str, key: str) -> None:
     else:
         key = new_key()
         i = _rotate(ports, session, key, used_hash, now + relays.START_S)
-    if i:
-        eta_ms = relays.eta_ms(ports.table, placed.relay, now)
-        ports.replies.send(session.connection, Starting(session.id, key, "relay", i, eta_ms))
+    eta_ms = relays.eta_ms(ports.table, placed.relay, now)
+    ports.replies.send(session.connection, Starting(session.id, key, "relay", i, eta_ms))
 
 
 def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
@@ -62,8 +60,6 @@ def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
     bound = tickets.Ticket(session.id, session.epoch, relay.id, origin)
     expires_at = tickets.put(ports.table, ticket, bound, ports.now())
     i = _rotate(ports, session, key, used_hash, expires_at)
-    if not i:
-        return
     path = routes.sign_route(ports.route_key().encode(), relay.slot, relay.address, expires_at)
     media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
     longest_ms = (session.ends_at - session.created_at) * 1000
@@ -72,11 +68,11 @@ def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
 
 
 def _rotate(ports: Ports, session: Session, key: str, used_hash: str, until: int) -> int:
-    """The reply's `i`, or 0 when a newer request has taken over."""
+    """The reply's `i`."""
     new_hash = sessions.hash_key(key)
     try:
         return sessions.rotate_key(ports.table, session, used_hash=used_hash, new_hash=new_hash, until=until)
     except ConditionFailed as failed:
         if failed.item.get("state") == "OPEN":
-            return 0
+            raise Overtaken from None
         raise Refusal("session_ended", session=session.id) from None

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from botocore.exceptions import ClientError
+
 KEEP_S = 300  #: a rotated secret is used by every container after this
+
+
+class SecretUnavailable(Exception):
+    """The parameter cannot be read. The text is the store's error code."""
 
 
 class ParameterStore(Protocol):
@@ -25,10 +31,13 @@ class Secret:
         self._fetched_at: float | None = None
 
     def __call__(self) -> str:
-        """The value. Errors of the store rise."""
+        """The value. Raises SecretUnavailable."""
         now = self._clock()
         if self._fetched_at is None or now - self._fetched_at >= KEEP_S:
-            answer = self._store.get_parameter(Name=self._name, WithDecryption=True)
+            try:
+                answer = self._store.get_parameter(Name=self._name, WithDecryption=True)
+            except ClientError as error:
+                raise SecretUnavailable(error.response["Error"]["Code"]) from None
             self._value = str(answer["Parameter"]["Value"])
             self._fetched_at = now
         return self._value

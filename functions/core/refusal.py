@@ -1,4 +1,4 @@
-"""What a request comes to when it cannot be granted."""
+"""What a request comes to when it is not granted."""
 
 from __future__ import annotations
 
@@ -15,3 +15,7 @@ class Refusal(Exception):
         self.session = session  #: the user's own session that it is about, if there is one
         self.retry_after_ms = retry_after_ms
         self.fatal = fatal
+
+
+class Overtaken(Exception):
+    """The client has asked again since, maybe on another connection: only that request is answered."""

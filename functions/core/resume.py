@@ -20,7 +20,11 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
     if session.state == "ENDED" or session.ends_at <= ports.now():
         raise Refusal("session_ended", session=session.id)
     avoid = session.relay if message.media_failed else ""
-    placed = capacity.place(ports, offers.asked(ports, session, connection.id), avoid)
+    try:
+        placed = capacity.place(ports, offers.asked(ports, session, connection.id), avoid)
+    except Refusal as refusal:
+        refusal.fatal = refusal.code != "capacity"  # the conversation waits for the next try
+        raise
     key = message.resume_key
     offers.answer(ports, placed, used_hash=used_hash, origin=connection.origin, key=key)
 

@@ -68,7 +68,7 @@ def _instructions(agent: Agent, session: Session, language: str | None, today: s
 
 
 def _tools(agent: Agent, session: Session) -> list[dict[str, Any]] | None:
-    declared = [_declare(tool) for tool in (*agent.tools, *session.tools)]
+    declared = [_declare(tool) for tool in agent.tools] + [_declare(tool) for tool in session.tools]
     return [{"function_declarations": declared}] if declared else None
 
 

@@ -14,13 +14,16 @@ from records.sessions import Session
 RETRY_MS = 5_000  #: what a client is told to wait when there is no capacity
 
 
-def give_up(ports: Ports, relay: Relay) -> None:
-    """Take the relay out of the pool. If it was still starting, nobody else tells those who wait there."""
+def give_up(ports: Ports, relay: Relay, but: str) -> None:
+    """Take the relay out of the pool. If it was still starting, nobody else tells those who wait there.
+
+    The session `but` is the one that asks; it gets its own answer.
+    """
     relays.leave(ports.table, relay.id)
     if relay.state != "STARTING":
         return
     left = relays.load(ports.table, relay.id)
-    for session in sorted(left.places if left else ()):
+    for session in sorted(set(left.places if left else ()) - {but}):
         found = sessions.load(ports.table, session)
         if found is not None and found.state == "OPEN" and found.relay == relay.id:
             _tell(ports, found)

@@ -52,14 +52,14 @@ class GoogleTokens:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "experimental": the pinned version is what we tested
-                token = client.auth_tokens.create(config=_config(request))  # type: ignore[arg-type]
+                name: str | None = client.auth_tokens.create(config=_config(request)).name
         except errors.APIError as error:
             raise MintFailed(f"{type(error).__name__} {error.code}") from None
         except (httpx2.HTTPError, ValueError) as error:
             raise MintFailed(type(error).__name__) from None
-        if not token.name:
+        if not name:
             raise MintFailed("no name")
-        return token.name
+        return name
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ from functions.core import offers
 from functions.core.capacity import HOLD_S, Placed
 from functions.core.entry import logger, place_of
 from functions.core.ports import Ports
-from functions.core.refusal import Refusal
+from functions.core.refusal import Overtaken, Refusal
 from records import connections, relays, sessions
 from records.relays import Relay
 from records.table import StoreError
@@ -21,7 +21,7 @@ def relay_ready(ports: Ports, relay: str) -> int:
     for session in sorted(found.places):
         try:
             told += _tell(ports, found, session)
-        except (Refusal, StoreError) as error:
+        except (Overtaken, Refusal, StoreError) as error:
             # One that cannot be told must not keep the others waiting; its client will ask again.
             logger.warning("waiting session not told", extra={"session": session, **place_of(error)})
     logger.info("waiting sessions told", extra={"relay": relay, "sessions": told})
@@ -34,7 +34,7 @@ def _tell(ports: Ports, relay: Relay, session: str) -> bool:
     if found is None or found.state == "ENDED" or found.relay != relay.id or found.is_claimed:
         return False
     connection = connections.load(ports.table, found.connection, now)
-    if connection is None or not relays.hold(ports.table, relay.id, session, until=now + HOLD_S, now=now):
+    if connection is None or not sessions.stay(ports.table, found, until=now + HOLD_S, now=now):
         return False
     offers.answer(ports, Placed(found, relay), used_hash=found.key_hash, origin=connection.origin)
     return True

@@ -85,7 +85,7 @@ def test_a_server_that_is_not_there_is_one_line(vivavoce: Vivavoce) -> None:
         run = vivavoce("talk", "--url", f"ws://127.0.0.1:{port}/v1", "--token", "a.jwt", "--text", "x")
         assert run.code == 1 and "Traceback" not in run.err
         assert run.complaint.startswith("vivavoce talk: connect_failed: The server cannot be reached.")
-        assert "vivavoce dev" in run.complaint
+        assert "vivavoce dev" in run.complaint and "turns" not in run.err
         run = vivavoce("talk", "--url", f"http://127.0.0.1:{port}", "--text", "x")
         assert run.code == 1 and f"nothing answers at http://127.0.0.1:{port}" in run.complaint
 

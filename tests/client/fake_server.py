@@ -161,7 +161,7 @@ class FakeServer:
         self.call = ServerSession(1, 0.0)
         self.acknowledges = True
         self.resume_ms = 5_000
-        self.refuse_status: int | None = None  #: answers the next control handshake
+        self.refuse_status: int | None = None  #: answers the next handshake
         self._tickets: set[str] = set()
         self._keys: list[str] = []
 

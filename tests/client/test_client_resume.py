@@ -20,6 +20,7 @@ from protocol.media import (
     Mic,
     Playback,
     Text,
+    Tokens,
     Transcript,
     TurnEnded,
     TurnStarted,
@@ -202,6 +203,20 @@ async def test_a_relay_that_cannot_be_reached_is_reported(server: FakeServer) ->
     async with Conversation(server.url, "a.jwt") as call:
         await read_all(call)
     assert [resume.media_failed for resume in server.resumes] == [True]
+    assert call.reconnects == 0  # it had never been live
+
+
+async def test_a_handshake_refused_on_the_way_to_a_relay_is_no_verdict_on_the_session(
+    server: FakeServer,
+) -> None:
+    async def admit_and_refuse(door: Door) -> None:
+        server.refuse_status = 429  # of the media handshake that comes next
+        await door.ready()
+
+    server.doors, server.peers = [admit_and_refuse], [end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        events = await read_all(call)
+    assert Reconnecting("rate_limited") in events and server.resumes[0].media_failed
 
 
 async def test_another_relay_takes_over_with_an_epoch_of_its_own(server: FakeServer) -> None:
@@ -261,6 +276,40 @@ async def test_it_gives_up_when_the_server_has_stopped_waiting(server: FakeServe
             await read_all(call)
     assert caught.value.code in ("store_unavailable", "connection_lost")
     assert caught.value.retryable and call.reconnects == 0
+
+
+async def test_the_last_words_after_a_fatal_error_are_delivered_before_it_is_raised(
+    server: FakeServer,
+) -> None:
+    async def fail(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(media_error("session_limit", fatal=True))
+        peer.call.end(Ended("session_limit", Tokens(total=7)), code="session_limit")
+        await peer.flush()
+
+    server.peers = [fail]
+    async with Conversation(server.url, "a.jwt") as call:
+        reader = Reader(call)
+        with pytest.raises(VoiceError) as caught:
+            await reader.task
+    assert caught.value.code == "session_limit"
+    assert isinstance(reader.events[-1], Ended) and reader.events[-1].usage.total == 7
+
+
+async def test_a_relay_that_ends_its_part_does_not_end_the_conversation(server: FakeServer) -> None:
+    async def retire(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(media_error("going_away", fatal=True))
+        server.take_over()
+        peer.call.end(Ended("going_away"), code="going_away")
+        await peer.flush()
+        await peer.wire.close(4453)
+
+    server.peers = [retire, end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        events = await read_all(call)
+    assert [event.reason for event in events if isinstance(event, Ended)] == ["client"]
+    assert Reconnecting("going_away") in events
 
 
 @pytest.mark.parametrize("code", ["upstream_policy", "session_limit", "superseded", "upstream_overload"])

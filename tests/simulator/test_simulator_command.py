@@ -52,7 +52,8 @@ async def test_it_runs_alone_with_tls_and_writes_its_log(tmp_path: Path) -> None
 
 
 async def test_it_stops_promptly_though_a_client_stays() -> None:
-    async with command() as (up, process):
+    async with command("--scenario", "weather") as (up, process):
+        assert up["scenario"] == "weather"
         url = up["url"] + "/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent?key=k"
         async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
             await socket.send_json({"setup": SETUP})

@@ -113,7 +113,7 @@ async def test_pongs_may_be_slow(running: Running) -> None:
 
 
 async def test_a_burst_sends_the_whole_answer_at_once_and_still_holds_the_end() -> None:
-    async with serve(Config(time_scale=5)) as running, live(running) as client:
+    async with serve(Config(time_scale=2)) as running, live(running) as client:
         running.inject(faults.Burst())
         await client.send(realtimeInput={"text": "go"})
         await client.until_content("generationComplete")

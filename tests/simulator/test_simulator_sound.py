@@ -2,13 +2,16 @@
 
 import math
 import random
+import wave
 from array import array
+from pathlib import Path
 
 import pytest
 
-from simulator import hum, pcm, samples, speech, tones
+from simulator import espeak, hum, pcm, samples, speech, tones
 from simulator.likeness import likeness
 from simulator.planted import BITS, Planted, plant
+from simulator.record import record
 from simulator.samples import Sample
 from simulator.speech import Speaker, Speech, Word
 from simulator.voice import FRAME_BYTES, Detector, SpeechEnded, SpeechStarted, VoiceEvent, VoiceSettings
@@ -208,3 +211,18 @@ def test_fragments_join_to_the_text_in_order(words: tuple[Word, ...]) -> None:
     pieces = speech.fragments(Speech(bytes(48_000), "hello there", words), random.Random(1))
     assert "".join(text for _, text in pieces) == "hello there"
     assert [at for at, _ in pieces] == sorted(at for at, _ in pieces)
+
+
+@pytest.mark.skipif(not espeak.is_present(), reason="needs espeak-ng")
+def test_a_recorded_sample_can_be_recognised(tmp_path: Path) -> None:
+    record(tmp_path / "mine.wav", "Where is the station?", "en")
+    [mine] = samples.load_all(tmp_path)
+    assert mine.text == "Where is the station?" and mine.words[0].text == "Where"
+    assert samples.recognise(mine.pcm, (*samples.load_all(), mine)) is mine
+
+
+def test_a_sample_in_another_format_is_refused(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "cd.wav"), "wb") as file:
+        file.setparams((2, 2, 44_100, 0, "NONE", "not compressed"))
+    with pytest.raises(ValueError, match="is not 16 kHz mono"):
+        samples.load(tmp_path / "cd.wav")
