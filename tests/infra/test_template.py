@@ -96,22 +96,19 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (
-            "ConnectFunctionRole",
-            "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem ssm:GetParameter kms:Decrypt",
-        ),
-        ("DisconnectFunctionRole", "dynamodb:GetItem dynamodb:UpdateItem dynamodb:DeleteItem"),
+        ("ConnectFunctionRole", "dynamodb:PutItem ssm:GetParameter kms:Decrypt"),
+        ("DisconnectFunctionRole", "dynamodb:DeleteItem"),
         (
             "SessionFunctionRole",
-            "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:Query"
-            " dynamodb:ConditionCheckItem execute-api:ManageConnections ecs:RunTask iam:PassRole"
+            "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem"
+            " dynamodb:Query execute-api:ManageConnections ecs:RunTask iam:PassRole"
             " ssm:GetParameter kms:Decrypt",
         ),
-        ("MintFunctionRole", "dynamodb:GetItem ssm:GetParameter kms:Decrypt"),
+        ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
         (
             "RelayRole",
-            "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:Query"
-            " dynamodb:ConditionCheckItem lambda:InvokeFunction ec2:DescribeNetworkInterfaces",
+            "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:ConditionCheckItem"
+            " dynamodb:Query lambda:InvokeFunction ec2:DescribeNetworkInterfaces",
         ),
         ("RelayExecutionRole", "logs:CreateLogStream logs:PutLogEvents"),
     ],
