@@ -105,13 +105,10 @@ class Tasks:
         try:
             async with asyncio.timeout(self.start_delay_s):
                 await task.stop_asked.wait()
-            return  # stopped before it started
         except TimeoutError:
-            pass
-        finally:
-            if task.stop_asked.is_set():
-                self._ended(task, None)
-        await self._run(task)
+            await self._run(task)
+        else:
+            self._ended(task, None)  # stopped before it started
 
     async def _run(self, task: RelayTask) -> None:
         port = _free_port()
@@ -125,12 +122,12 @@ class Tasks:
         task.status, task.process_id = "RUNNING", child.process.pid
         task.times["startedAt"] = time.time()
         task.is_running.set()
-        grace_s = 0.0  # when the whole stack goes, nobody's call is saved
         try:
             await self._until_asked_or_ended(task, child)
-            grace_s = self.definition.stop_timeout_s
+            await child.stop(self.definition.stop_timeout_s)
         finally:
-            self._ended(task, await child.stop(grace_s))
+            # When the whole stack goes, nobody's call is saved: it may be cancelled while a task stops.
+            self._ended(task, await child.stop(0))
 
     async def _until_asked_or_ended(self, task: RelayTask, child: Child) -> None:
         async with asyncio.TaskGroup() as either:

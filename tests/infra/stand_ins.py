@@ -9,6 +9,10 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
 from infra.local.events import new_id
 from infra.local.gateway import Gateway
 from infra.local.invocation import Outcome
@@ -123,3 +127,17 @@ def children(id: int | None = None) -> set[int]:
             return set(map(int, file.read().split()))
     except FileNotFoundError:  # not Linux
         return set()
+
+
+async def closing(client: ClientConnection) -> tuple[int | None, str | None]:
+    """Code and reason with which the gateway closed."""
+    await client.wait_closed()
+    return client.close_code, client.close_reason
+
+
+async def refusal(url: str, **options: Any) -> tuple[int, bytes]:
+    """Status and body of a handshake that must fail."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(url, **options):
+            pass
+    return refused.value.response.status_code, refused.value.response.body or b""

@@ -4,11 +4,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
@@ -38,45 +38,30 @@ def key(name: str) -> dict[str, Any]:
 
 def races(dynamodb: Any, table: str) -> tuple[int, int, int]:
     """Lost ADDs, leases granted beyond the capacity, and tickets burnt twice, over a few rounds."""
-    one = {":one": {"N": "1"}}
 
-    def add() -> None:
-        for _ in range(10):
-            dynamodb.update_item(
-                TableName=table,
-                Key=key("count"),
-                UpdateExpression="ADD n :one",
-                ExpressionAttributeValues=one,
-            )
-
-    def conditional(name: str, expression: str, condition: str, values: dict[str, Any]) -> int:
+    def update(name: str, expression: str, condition: str = "") -> int:
+        """1 when it was written, 0 when the condition did not hold."""
+        request = {"UpdateExpression": expression, "ExpressionAttributeValues": {":one": {"N": "1"}}}
+        if condition:
+            request["ConditionExpression"] = condition
         try:
-            dynamodb.update_item(
-                TableName=table,
-                Key=key(name),
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=values,
-            )
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+            dynamodb.update_item(TableName=table, Key=key(name), **request)
+        except dynamodb.exceptions.ConditionalCheckFailedException:
             return 0
         return 1
 
-    over_leased = burnt_twice = 0
+    over_leased = burnt_twice = added = 0
     for round in range(4):
         lease, ticket = f"lease{round}", f"ticket{round}"
         dynamodb.put_item(TableName=table, Item={**key(lease), "used": {"N": "0"}, "cap": {"N": "5"}})
-        leased = together(lambda name=lease: conditional(name, "ADD used :one", "used < cap", one))
-        over_leased += sum(leased) - 5
+        over_leased += sum(together(partial(update, lease, "ADD used :one", "used < cap"))) - 5
         dynamodb.put_item(TableName=table, Item=key(ticket))
-        burnt = together(
-            lambda name=ticket: conditional(name, "SET used_at = :one", "attribute_not_exists(used_at)", one)
-        )
-        burnt_twice += sum(burnt) - 1
-    together(add)
+        unburnt = "attribute_not_exists(used_at)"
+        burnt_twice += sum(together(partial(update, ticket, "SET used_at = :one", unburnt))) - 1
+    for _ in range(10):
+        added += sum(together(partial(update, "count", "ADD n :one")))
     total = dynamodb.get_item(TableName=table, Key=key("count"), ConsistentRead=True)["Item"]["n"]["N"]
-    return THREADS * 10 - int(total), over_leased, burnt_twice
+    return added - int(total), over_leased, burnt_twice
 
 
 @pytest.fixture

@@ -190,12 +190,16 @@ async def test_a_cold_start_keeps_a_task_provisioning_and_it_can_be_stopped_mean
         assert e.tasks.all[0].process_id is None
 
 
-async def test_tasks_end_with_the_stack_and_leave_no_process() -> None:
+@pytest.mark.parametrize("is_stopping", [False, True])
+async def test_tasks_end_with_the_stack_and_leave_no_process(is_stopping: bool) -> None:
     stubborn = {**TASK.environment, "STUBBORN": "1"}
     async with ecs(replace(TASK, environment=stubborn)) as e:
         await e.call("run_task", **RUN, count=2)
-        for _ in range(2):
-            await e.printed("RELAY_HOST")
+        for task in e.tasks.all:
+            await task.is_running.wait()
+        await e.printed("RELAY_HOST")
+        if is_stopping:
+            await e.call("stop_task", cluster="viva-Cluster", task=e.tasks.all[0].arn)
         ids = [task.process_id for task in e.tasks.all]
     for id in ids:
         assert id is not None
