@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from cli.dev import PAGE_PORT
 from cli.failure import USAGE, Failure
 
 if TYPE_CHECKING:
     from client.python.control import Token
 
-PAGE_PORT = 8787  #: of `vivavoce dev`
 LOCAL_PAGE = f"http://127.0.0.1:{PAGE_PORT}"
 PAGE_TIMEOUT_S = 5.0
 TOKEN_VARIABLE = "VIVAVOCE_TOKEN"

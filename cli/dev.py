@@ -7,16 +7,10 @@ GEMINI_API_KEY is set.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import os
-import signal
-import sys
-from contextlib import AsyncExitStack
-from typing import Any
 
-from cli.access import PAGE_PORT
-from cli.failure import Failure
+from cli.failure import USAGE, Failure
+
+PAGE_PORT = 8787
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,60 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM. Raises Failure when something cannot start."""
+    if args.port not in range(65_536):
+        raise Failure("--port is not a port.", "Give 0 to 65535.", USAGE)
+    import asyncio
+
+    from cli.local import serve
+
     try:
-        asyncio.run(_serve(args))
+        asyncio.run(serve(args.port, prints_json=args.json, is_quiet=args.quiet))
     except OSError as error:
         advice = "Is it running already? --port 0 finds a free port."
         raise Failure(f"cannot start: {error.strerror or error}.", advice) from None
     return 0
-
-
-async def _serve(args: argparse.Namespace) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    if not args.quiet:
-        print("starting: gateway, functions, record (a few seconds)", file=sys.stderr, flush=True)
-    try:
-        async with AsyncExitStack() as parts:
-            urls = await _start(parts, args.port)
-            _announce(urls, args)
-            await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        return  # by the signals above: this is how one stops it, and everything has ended
-
-
-async def _start(parts: AsyncExitStack, page_port: int) -> dict[str, Any]:
-    """Bring everything up in `parts`. Returns where it listens. Raises OSError when a port is taken."""
-    from infra.local.stack import LocalStack, Options
-
-    simulator_url = ""
-    if not os.environ.get("GEMINI_API_KEY"):
-        from simulator import serve
-
-        simulator_url = (await parts.enter_async_context(serve())).url
-    options = Options(gemini_url=simulator_url, page_port=page_port)
-    stack = await parts.enter_async_context(LocalStack(options))
-    return {
-        "page": stack.urls.page,
-        "control": stack.urls.control,
-        "media": stack.urls.media,
-        "simulator": simulator_url or None,
-        "pid": os.getpid(),
-    }
-
-
-def _announce(urls: dict[str, Any], args: argparse.Namespace) -> None:
-    if args.json:
-        print(json.dumps(urls), flush=True)
-    if args.quiet:
-        return
-    model = f"simulator at {urls['simulator']}" if urls["simulator"] else "Google (this costs money)"
-    lines = [
-        f"model     {model}",
-        f"open      {urls['page']}",
-        f"or try    vivavoce talk --url {urls['page']}",
-        "Ctrl-C ends it all.",
-    ]
-    print("\n".join(lines), file=sys.stderr, flush=True)

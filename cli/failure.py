@@ -18,6 +18,7 @@ _ADVICE = {
     "connect_failed": 'Is the server up? "vivavoce dev" starts one on this machine; --url names another.',
     "connect_timeout": "Check the address and your network, then try again.",
     "connection_lost": "Check your network, then try again.",
+    "token_failed": 'Is "vivavoce dev" still running?',
     "auth_missing": _NEW_TOKEN,
     "auth_invalid": _NEW_TOKEN,
     "auth_expired": _NEW_TOKEN,

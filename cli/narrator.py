@@ -39,7 +39,7 @@ class Narrator:
                 self.say(f"still {what}…")
 
     def stage(self, stage: Starting) -> None:
-        expected = f" (about {round(stage.eta_ms / 1000)} s)" if stage.eta_ms else ""
+        expected = f" (about {max(1, round(stage.eta_ms / 1000))} s)" if stage.eta_ms else ""
         self.wait_for(f"starting: {stage.stage}{expected}")
 
     def tell(self, event: ConversationEvent) -> None:

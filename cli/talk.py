@@ -6,7 +6,6 @@ Without --wav and --text it speaks a sample that comes with the package.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import math
 import os
@@ -59,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hold the conversation and report on it. Raises Failure when it did not come to its end."""
     _check(args)
+    import asyncio
+
     from cli.access import find_access
     from cli.dialogue import Dialogue
     from cli.narrator import Narrator
@@ -148,9 +149,11 @@ def _report(outcome: Outcome, args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(summary, ensure_ascii=False))
         return
+    if not outcome.session:
+        return  # nothing came of it, and the one line about that follows
     latency = summary["first_audio_ms"]
     lines = [
-        f"session        {summary['session'] or 'none'}",
+        f"session        {summary['session']}",
         f"turns          {summary['turns']}, interrupted {summary['interruptions']}",
         f"first audio    {'none' if latency is None else f'{latency} ms after the last word'}",
         f"at the server  {_or_none(summary['server_first_audio_ms'], 'ms')}",

@@ -165,13 +165,9 @@ def hold_step(relay: str, session: str, *, state: State, until: int, now: int) -
     )
 
 
-def hold(table: Table, relay: str, session: str, *, until: int, now: int) -> bool:
-    """`hold_step` on its own, for a session that stays with its relay. False when the relay cannot."""
-    try:
-        table.transact(hold_step(relay, session, state="READY", until=until, now=now))
-    except ConditionFailed:
-        return False
-    return True
+def release_step(relay: str, session: str) -> Step:
+    """Write that gives a session's place back, to a relay that has a record."""
+    return update_step(key(relay), "REMOVE #places.#session", "attribute_exists(PK)", {"session": session})
 
 
 def release(table: Table, relay: str, session: str) -> None:
@@ -203,7 +199,15 @@ def leave(table: Table, relay: str) -> None:
     if found is None:
         return
     table.update(key(relay), "SET #state = :stopping", "attribute_exists(PK)", stopping="STOPPING")
-    _free_slot(table, found)
+    free_slot(table, found.slot, relay)
+
+
+def free_slot(table: Table, slot: str, relay: str) -> None:
+    """Let another relay have the slot of this one. Harmless when another one has it."""
+    try:
+        table.update(POOL, "REMOVE #slots.#slot", "#slots.#slot = :relay", {"slot": slot}, relay=relay)
+    except ConditionFailed:
+        pass
 
 
 # ---- by the relay
@@ -258,7 +262,7 @@ def retire_if_idle(table: Table, relay: str) -> bool:
         )
     except ConditionFailed:
         return False
-    _free_slot(table, _relay(item))
+    free_slot(table, item["slot"], relay)
     return True
 
 
@@ -286,14 +290,6 @@ def _drop_unused(
                 )
             except ConditionFailed:
                 pass
-
-
-def _free_slot(table: Table, relay: Relay) -> None:
-    mine = "#slots.#slot = :relay"
-    try:
-        table.update(POOL, "REMOVE #slots.#slot", mine, {"slot": relay.slot}, relay=relay.id)
-    except ConditionFailed:
-        pass
 
 
 def _learn_start(table: Table, took_ms: int) -> None:

@@ -6,6 +6,7 @@ be a hundred kilobytes, and never changes: the price of a write goes by the size
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import msgspec
 
 from protocol.control import ClientTool, Config
 from records import open_sessions, relays
-from records.table import ConditionFailed, Fenced, Key, Table, put_step, update_step
+from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
 
@@ -58,6 +59,7 @@ class Session:
     relay: str  #: that owns it, empty while there is none
     claimed: int  #: the epoch in which a client last reached the relay
     connection: str  #: control connection that last asked for it
+    asks: int  #: how often it was asked for; only the newest asker is answered
     origin: str
     created_at: int  #: epoch s
     ends_at: int  #: epoch s of its longest duration
@@ -92,7 +94,7 @@ def opened(table: Table, user: str, request: str, now: int) -> str | None:
     return None if item is None or item["ttl"] <= now else str(item["session"])
 
 
-def create(table: Table, draft: Draft, *, limit: int, now: int) -> None:
+def create(table: Table, draft: Draft, *, limit: int, now: int) -> Session:
     """Open a session, if its user has fewer than `limit` open.
 
     Raises `open_sessions.Full`, and ConditionFailed when the request has opened one meanwhile.
@@ -107,7 +109,7 @@ def create(table: Table, draft: Draft, *, limit: int, now: int) -> None:
         ),
         open_sessions.enter_step(draft.user, draft.id, until=draft.ends_at, limit=limit),
         put_step(key(draft.id), _meta(draft, now), "attribute_not_exists(PK)"),
-        put_step(Key(f"SES#{draft.id}", "SETUP"), _setup(draft, now)),
+        put_step(Key(f"SES#{draft.id}", "SETUP"), _setup(draft)),
     )
     try:
         table.transact(*steps)
@@ -115,6 +117,7 @@ def create(table: Table, draft: Draft, *, limit: int, now: int) -> None:
         if failed.step == 1:
             raise open_sessions.Full from None
         raise
+    return _session({"PK": f"SES#{draft.id}", **_meta(draft, now), **_setup(draft)}, 1)
 
 
 def load(table: Table, session: str) -> Session | None:
@@ -131,46 +134,82 @@ def load(table: Table, session: str) -> Session | None:
     return _session(found["META"] | found["SETUP"], _next_turn(table, pk))
 
 
-def place(table: Table, session: Session, relay: str, *, state: relays.State, until: int, now: int) -> int:
+def place(
+    table: Table,
+    session: Session,
+    relay: str,
+    *,
+    state: relays.State,
+    until: int,
+    now: int,
+    leave: bool = True,
+) -> int:
     """Move a session to a relay in that state, at once. Returns the new epoch.
 
-    Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session moved or ended meanwhile.
+    It leaves its place on the relay that it had in the same transaction, unless that one has no record any
+    more (`leave` is False). Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session
+    moved, ended, or was asked for again meanwhile.
     """
     move = update_step(
         key(session.id),
         "SET #relay = :relay, #epoch = :next",
-        "#epoch = :seen AND #state = :open",
+        "#epoch = :seen AND #asks = :ask AND #state = :open",
         relay=relay,
         next=session.epoch + 1,
         seen=session.epoch,
+        ask=session.asks,
         open="OPEN",
     )
-    table.transact(relays.hold_step(relay, session.id, state=state, until=until, now=now), move)
-    if session.relay and session.relay != relay:
-        relays.release(table, session.relay, session.id)
+    hold = relays.hold_step(relay, session.id, state=state, until=until, now=now)
+    if leave and session.relay and session.relay != relay:
+        table.transact(hold, move, relays.release_step(session.relay, session.id))
+    else:
+        table.transact(hold, move)
     return session.epoch + 1
 
 
-def rotate_key(
-    table: Table, session: str, *, used_hash: str, new_hash: str, connection: str, until: int
-) -> int:
-    """Make a new resume key the current one, beside the one that was used. Returns the next reply's `i`.
+def stay(table: Table, session: Session, *, until: int, now: int) -> bool:
+    """Hold the place of a session on the relay that it has, for a client that comes back there.
 
-    The client has until `until` (epoch s) to reach its relay.
+    False when the relay cannot take it, or the session moved or ended meanwhile.
+    """
+    hold = relays.hold_step(session.relay, session.id, state="READY", until=until, now=now)
+    owned = check_step(key(session.id), "#epoch = :seen AND #state = :open", seen=session.epoch, open="OPEN")
+    try:
+        table.transact(hold, owned)
+    except ConditionFailed:
+        return False
+    return True
 
-    Raises ConditionFailed when the session has ended.
+
+def ask(table: Table, session: Session, connection: str, until: int) -> Session:
+    """Note that a client asks for its session again, on which connection, and waits until `until` (epoch s).
+
+    Raises ConditionFailed when it has ended.
+    """
+    update = "SET #connection = :connection, #held_until = :until ADD #asks :one"
+    item = table.update(
+        key(session.id), update, "#state = :open", connection=connection, until=until, one=1, open="OPEN"
+    )
+    return dataclasses.replace(session, connection=connection, asks=item["asks"])
+
+
+def rotate_key(table: Table, session: Session, *, used_hash: str, new_hash: str, until: int) -> int:
+    """Make a new resume key the current one, beside the one that was used. Returns the reply's `i`.
+
+    The client has until `until` (epoch s) to reach its relay. Raises ConditionFailed when the session has
+    ended, or was asked for again: a slow answer to a lost connection must not void the key of a newer one.
     """
     item = table.update(
-        key(session),
-        "SET #key_hash = :new, #previous_key_hash = :used, #connection = :connection, #held_until = :until"
-        " ADD #posts :one",
-        "#state = :open",
+        key(session.id),
+        "SET #key_hash = :new, #previous_key_hash = :used, #held_until = :until ADD #posts :one",
+        "#state = :open AND #asks = :ask",
         new=new_hash,
         used=used_hash,
-        connection=connection,
         until=until,
         one=1,
         open="OPEN",
+        ask=session.asks,
     )
     return int(item["posts"])
 
@@ -223,6 +262,21 @@ def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> Non
         relays.release(table, item["relay"], session)
 
 
+def cancel(table: Table, session: str, reason: str, now: int) -> str:
+    """End a session in whatever epoch it is. Returns the relay that has it, empty when none does.
+
+    Raises Fenced when it is unknown, or changes relays faster than it can be ended.
+    """
+    for _ in range(4):
+        item = table.get(key(session)) or {}
+        try:
+            finish(table, session, item.get("epoch", 0), reason, now)
+        except Fenced:
+            continue
+        return str(item.get("relay", ""))
+    raise Fenced(session)
+
+
 def forget_request(table: Table, session: Session) -> None:
     """Let the same request open another session: this one never came to be."""
     table.delete(_request_key(session.user, session.request))
@@ -256,6 +310,7 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
         "epoch": 0,
         "claimed": 0,
         "posts": 0,
+        "asks": 1,
         "held_until": now + relays.START_S,
         "connection": draft.connection,
         "key_hash": draft.key_hash,
@@ -266,7 +321,7 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
     }
 
 
-def _setup(draft: Draft, now: int) -> dict[str, Any]:
+def _setup(draft: Draft) -> dict[str, Any]:
     return {
         "agent": draft.agent,
         "config": msgspec.json.encode(draft.config).decode(),
@@ -291,6 +346,7 @@ def _session(item: Mapping[str, Any], next_turn: int) -> Session:
         relay=item.get("relay", ""),
         claimed=item["claimed"],
         connection=item["connection"],
+        asks=item["asks"],
         origin=item["origin"],
         created_at=item["created_at"],
         ends_at=item["ends_at"],

@@ -52,7 +52,7 @@ class Call:
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
         self._upstream = Upstream(open_leg, self._uplink)
-        self._client = ClientLeg(self.session, text=self._text, audio=self._audio)
+        self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
@@ -135,6 +135,8 @@ class Call:
         self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
         self._conversation.model_said(event, self._now())
         self._settle()
+        if self.session.is_backed_up:
+            self._upstream.readable.clear()
 
     def _settle(self) -> None:
         """Pass on what the conversation left: commands to the model, turns to the record, words to all."""
@@ -144,20 +146,22 @@ class Call:
             self._scribe.note(self._conversation.finished.popleft(), self._upstream.handle)
         self._client.wake()
 
+    def _breathe(self) -> None:
+        """The client has taken something: the model may be read again once enough is gone."""
+        if not self._upstream.readable.is_set() and not self.session.is_backed_up:
+            self._upstream.readable.set()
+
     # ---- the legs
 
     async def _carry_upstream(self) -> None:
         try:
-            await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self._handed)
+            await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self.session.handed)
         except UpstreamError as error:
             self.end(error.code)
 
     def _model_is_up(self) -> None:
         if self.session.state is ServerState.OPENING:
             self._greet()
-
-    def _handed(self, seq: int) -> None:
-        self.session.handed(seq)
 
     def _greet(self) -> None:
         limits = LiveLimits(

@@ -19,13 +19,18 @@ class ClientLeg:
     """Serves one connection at a time; a newer one takes the place of the older."""
 
     def __init__(
-        self, session: ServerSession, *, text: Callable[[str], None], audio: Callable[[bytes], None]
+        self,
+        session: ServerSession,
+        *,
+        text: Callable[[str], None],
+        audio: Callable[[bytes], None],
+        written: Callable[[], None],
     ) -> None:
         self.gone_at: float | None = asyncio.get_running_loop().time()  #: None while a client is there
-        self.drained = asyncio.Event()  #: set after every write: what waits has become less
         self._session = session
         self._text = text
         self._audio = audio
+        self._written = written
         self._outgoing = asyncio.Event()
         self._connection: ServerConnection | None = None
         self._free = asyncio.Event()
@@ -75,7 +80,7 @@ class ClientLeg:
             while True:
                 while (data := self._session.data_to_send()) is not None:
                     await connection.send(data)
-                    self.drained.set()
+                    self._written()
                 if self._session.close_code is not None:
                     await close(connection, self._session.close_code)
                     return

@@ -15,6 +15,8 @@ from simulator.scenario import Scenario, ScenarioError
 from simulator.server import Running, serve
 from simulator.world import Config
 
+SCENARIOS = Path(__file__).parent / "scenarios"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Returns 2 for what the user can mend, with one line that says what."""
@@ -25,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ScenarioError, ValueError) as error:
         return _complain(str(error))
     except OSError as error:
-        return _complain(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}")
+        # A file's error names the file; the other one is the port's.
+        what = error.filename or f"cannot listen on {chosen.host}:{chosen.port}"
+        return _complain(f"{what}: {error.strerror or error}")
     except KeyboardInterrupt:
         pass
     return 0
@@ -38,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tls", action="store_true", help="serve https and wss with a certificate of its own"
     )
-    parser.add_argument("--scenario", type=Path, metavar="FILE", help="what to say and what to break (YAML)")
+    parser.add_argument(
+        "--scenario", metavar="FILE", help=f"what to say and what to break: YAML, or one of {_shipped()}"
+    )
     parser.add_argument(
         "--time-scale", type=_scale, metavar="N", help="N seconds pass in one (default: the scenario's, or 1)"
     )
@@ -49,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config(chosen: argparse.Namespace) -> Config:
-    script = scenario.load(chosen.scenario) if chosen.scenario else Scenario()
+    script = scenario.load(_scenario_path(chosen.scenario)) if chosen.scenario else Scenario()
     if chosen.log and not chosen.log.parent.is_dir():
         raise ScenarioError(f"{chosen.log}: its folder does not exist")
     return Config(
@@ -61,6 +67,16 @@ def _config(chosen: argparse.Namespace) -> Config:
         scenario=script,
         log=chosen.log,
     )
+
+
+def _scenario_path(given: str) -> Path:
+    """A shipped scenario goes by its name alone."""
+    shipped = SCENARIOS / f"{given}.yaml"
+    return shipped if given.isidentifier() and shipped.exists() else Path(given)
+
+
+def _shipped() -> str:
+    return ", ".join(sorted(path.stem for path in SCENARIOS.glob("*.yaml")))
 
 
 async def _serve(config: Config, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulator.brain import Returned
@@ -25,6 +25,7 @@ class Pending:
     made_at: float
     done: asyncio.Event = field(default_factory=asyncio.Event)  #: answered or cancelled
     returned: Returned | None = None
+    is_twin: bool = False  #: a fault's copy: nothing waits for its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ class Calls:
         self._open[pending.id] = pending
         return pending
 
+    def open_twin(self, pending: Pending) -> Pending:
+        """The same call under another id."""
+        twin = replace(pending, id=_new_id(), done=asyncio.Event(), is_twin=True)
+        self._open[twin.id] = twin
+        return twin
+
     def answered(self, response: Response) -> Pending | None:
         """The call that this answers; None for one that is unknown, cancelled or answered before."""
         pending = self._open.get(response.id)
@@ -73,10 +80,13 @@ class Calls:
 
     def is_waiting(self, interaction: int) -> bool:
         """Whether a call set off by that turn of the user is still open."""
-        return any(pending.interaction == interaction for pending in self._open.values())
+        return any(pending.interaction == interaction for pending in self._counted())
 
     def is_executing(self, now: float) -> bool:
-        return any(now - pending.made_at < CALL_PATIENCE_S for pending in self._open.values())
+        return any(now - pending.made_at < CALL_PATIENCE_S for pending in self._counted())
+
+    def _counted(self) -> list[Pending]:
+        return [pending for pending in self._open.values() if not pending.is_twin]
 
 
 def read(given: dict[str, Any], setup: Setup) -> Response:

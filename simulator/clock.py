@@ -6,6 +6,7 @@ into real ones, so a time scale is one number and no caller knows of it.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 
 class Clock:
@@ -29,6 +30,10 @@ class Clock:
 
     async def sleep_until(self, at: float) -> None:
         await self.sleep(at - self.now())
+
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
+        """Call `do` in so many virtual seconds. Nobody waits for it, so it must do no harm when late."""
+        asyncio.get_running_loop().call_later(seconds / self.scale, do)
 
     async def wait(self, event: asyncio.Event, until: float) -> bool:
         """Wait for `event`, at most until the virtual moment `until`. Returns whether it came."""

@@ -20,6 +20,7 @@ CHARS_PER_TOKEN = 4  #: of text, roughly
 VIDEO_TOKENS = 258  #: one image
 HANDLE_LIFE_S = 2 * 3600.0  #: after it was made; Google counts from the end of its connection
 KEPT_HANDLES = 256  #: for each lineage; the oldest go
+KEPT_IN_ALL = 50_000  #: over all lineages
 
 
 def text_tokens(text: str) -> int:
@@ -67,6 +68,15 @@ class Memory:
             billed=dict(self.billed),
             used_rules=set(self.used_rules),
         )
+
+    def consumed(self) -> dict[str, Any]:
+        """The uplink audio that was heard, for the ledger."""
+        return {
+            "uplink_bytes": self.uplink_bytes,
+            "planted": list(self.planted.ranges),
+            "missing": self.planted.missing(),
+            "repeated": list(self.planted.repeated),
+        }
 
     def bill(self, report: dict[str, Any]) -> None:
         """Add a turn's `usageMetadata` to the totals."""
@@ -126,8 +136,11 @@ class HandleBook:
         )
         issued = self._of.setdefault(memory.lineage, [])
         issued.append(handle)
-        while len(issued) > KEPT_HANDLES:
-            del self._snapshots[issued.pop(0)]
+        if len(issued) > KEPT_HANDLES:
+            self._snapshots.pop(issued.pop(0), None)
+        if len(self._snapshots) > KEPT_IN_ALL:
+            oldest = next(iter(self._snapshots))
+            self._of.pop(self._snapshots.pop(oldest).memory.lineage, None)
         return handle
 
     def find(self, handle: str) -> Snapshot | None:

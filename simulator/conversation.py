@@ -1,47 +1,47 @@
 """The state of one conversation on one connection, and the port its messages leave by."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from simulator.calls import Calls
-from simulator.context import Memory
+from simulator.context import Entry, Memory, audio_tokens, text_tokens
+from simulator.faults import LostTranscriptionHead
 from simulator.setup import Setup
+from simulator.strike import Strikes
 from simulator.voice import Detector
 from simulator.world import World
 
-T = TypeVar("T")
-
 
 class Outlet(Protocol):
-    """Where messages go, and where faults come from: one connection."""
-
-    number: int
+    """Where messages go: a line."""
 
     def emit(self, message: dict[str, Any]) -> None: ...
 
     def emit_audio(self, message: bytes) -> None: ...
 
-    def turn_began(self, number: int) -> None:
-        """A turn of the model starts; faults waiting for it are armed."""
-
-    def answer_began(self, number: int) -> None:
-        """Something of the turn was sent; faults waiting for it strike."""
-
-    def take(self, kind: type[T], fits: Callable[[T], bool] = ...) -> T | None:
-        """The armed fault of that kind, used up by this."""
-
 
 @dataclass(slots=True)
 class Conversation:
+    number: int  #: of the connection
     setup: Setup
     memory: Memory
     detector: Detector
     calls: Calls
     outlet: Outlet
+    strikes: Strikes
     world: World
-    was_resumed: bool = False
 
     def note(self, kind: str, **fields: Any) -> None:
         """A ledger line that names the connection and the session."""
-        self.world.ledger.note(kind, connection=self.outlet.number, session=self.memory.lineage, **fields)
+        self.world.ledger.note(kind, connection=self.number, session=self.memory.lineage, **fields)
+
+    def remember(self, role: str, text: str, audio_s: float | None = None) -> None:
+        """Add to the context. Speech counts by the second, text by its length."""
+        spoken = audio_tokens(audio_s) if audio_s is not None else 0
+        typed = text_tokens(text) if audio_s is None else 0
+        self.memory.entries.append(Entry(role, text, typed, spoken))
+
+    def lost_head(self, text: str, side: str) -> int:
+        """How many characters a fault takes off this transcript."""
+        fault = self.strikes.take(LostTranscriptionHead, lambda lost: lost.side in (side, "both"))
+        return min(fault.characters, len(text)) if fault else 0

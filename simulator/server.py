@@ -136,7 +136,7 @@ async def _listen(
 
     async def stop(_: web.Application) -> None:
         for connection in list(running.connections.values()):
-            connection.close(GOING)
+            connection.line.close(GOING)
 
     app.on_shutdown.append(stop)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S)

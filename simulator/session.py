@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from simulator import calls as tools
 from simulator import refusal, wire
 from simulator.brain import Read
-from simulator.context import VIDEO_TOKENS, Entry, text_tokens
+from simulator.context import VIDEO_TOKENS, Entry
 from simulator.conversation import Conversation
 from simulator.performance import Performance
 from simulator.refusal import Refusal, invalid
@@ -100,8 +100,7 @@ class Session:
                 raise invalid()
         asked = turns[-1:] if turn_complete else []
         for turn in turns[: len(turns) - len(asked)]:
-            text = text_of(turn)
-            at.memory.entries.append(Entry(turn.get("role") or "user", text, text_tokens(text)))
+            at.remember(turn.get("role") or "user", text_of(turn))
         if turn_complete:
             self.performance.interrupt("content")
             self.performance.ask(Read(text_of(asked[0]) if asked else ""))
@@ -112,9 +111,16 @@ class Session:
         if pending is None:
             at.note("tool.stray", id=response.id)
             return
-        text = response.returned.text
-        at.memory.entries.append(Entry("tool", text, text_tokens(text)))
-        at.note("tool.answered", id=response.id, name=pending.name, scheduling=response.scheduling)
+        at.note(
+            "tool.answered",
+            id=response.id,
+            name=pending.name,
+            scheduling=response.scheduling,
+            twin=pending.is_twin,
+        )
+        if pending.is_twin:
+            return
+        at.remember("tool", response.returned.text)
         if pending.is_blocking:
             return
         if response.scheduling == "SILENT":

@@ -13,7 +13,7 @@ from simulator.models import Model
 from simulator.refusal import Refusal, invalid
 from simulator.voice import VoiceSettings
 
-LEVELS = frozenset({"LOW", "MEDIUM", "HIGH"})
+LEVELS = ("LOW", "MEDIUM", "HIGH")
 CONTEXT_TOKENS = 131_072  #: window of every current model
 DEFAULT_TRIGGER = round(CONTEXT_TOKENS * 0.8)  #: compression starts here unless told otherwise
 

@@ -112,7 +112,7 @@ def conform(value: Any, shape: Any, where: str = "") -> Any:
     if shape is ANY or value is None:
         return value
     if isinstance(shape, list):
-        if not isinstance(value, list):
+        if not isinstance(value, list) or None in value:
             raise invalid(f"Invalid value at '{where}'")
         return [conform(item, shape[0], f"{where}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):

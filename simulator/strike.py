@@ -2,22 +2,29 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from simulator.clock import Clock
-from simulator.faults import ARMED, Fault
+from simulator.faults import ARMED, Fault, name
 
 T = TypeVar("T")
+
+
+class Note(Protocol):
+    def __call__(self, kind: str, *, fault: str) -> object: ...
 
 
 class Strikes:
     """The faults of one connection, waiting, armed, or on their way."""
 
-    def __init__(self, clock: Clock, faults: tuple[Fault, ...], act: Callable[[Fault], None]) -> None:
-        """`act` carries out a fault that strikes by itself."""
+    def __init__(
+        self, clock: Clock, faults: tuple[Fault, ...], act: Callable[[Fault], None], note: Note
+    ) -> None:
+        """`act` carries out a fault that strikes by itself; `note` writes every strike down."""
         self._clock = clock
         self._waiting = list(faults)
         self._act = act
+        self._note = note
         self._armed: list[Fault] = []
         self._due: asyncio.Queue[tuple[float, Fault]] = asyncio.Queue()
 
@@ -48,6 +55,7 @@ class Strikes:
         for fault in self._armed:
             if isinstance(fault, kind) and fits(fault):
                 self._armed.remove(fault)
+                self._note("fault.struck", fault=name(fault))
                 return fault
         return None
 
@@ -75,4 +83,5 @@ class Strikes:
         if isinstance(fault, ARMED):
             self._armed.append(fault)
         else:
+            self._note("fault.struck", fault=name(fault))
             self._act(fault)

@@ -1,7 +1,7 @@
 """Ephemeral tokens: what one may be spent on, until when, and which setup it locks.
 
 Lifetimes are taken relative to the moment of minting, so they shrink with the
-time scale like every other duration.
+time scale like every other duration (a window for new sessions: within reason).
 """
 
 import secrets
@@ -17,6 +17,9 @@ from simulator.shape import AUTH_TOKEN, SETUP, camel, conform
 LIFETIME_S = 30 * 60.0  #: `expireTime` when not given
 NEW_SESSION_S = 60.0  #: `newSessionExpireTime` when not given
 LONGEST_S = 20 * 3600.0  #: neither may be further away
+#: Real seconds that a new-session window stays open at least: connecting takes a client as long as ever,
+#: however fast the simulated time runs.
+SHORTEST_WINDOW_S = 5.0
 KEPT_TOKENS = 10_000  #: the oldest are forgotten beyond this
 
 LockedHandle = Literal["honour", "reject", "ignore"]
@@ -45,6 +48,8 @@ class TokenBook:
         given = conform(body, AUTH_TOKEN)
         expires = self._lifetime(given.get("expireTime"), LIFETIME_S, "expire_time")
         window = self._lifetime(given.get("newSessionExpireTime"), NEW_SESSION_S, "new_session_expire_time")
+        if window > 0:
+            window = max(window, SHORTEST_WINDOW_S * self._clock.scale)
         now = self._clock.now()
         setup = given.get("bidiGenerateContentSetup")
         token = Token(

@@ -13,7 +13,7 @@ import msgspec
 
 from simulator import pcm as audio
 from simulator.refusal import invalid
-from simulator.shape import BLOB, MESSAGE, conform
+from simulator.shape import MESSAGE, conform
 
 _URL_SAFE = str.maketrans("-_", "+/")
 _RATE = re.compile(r"rate=(\d+)")
@@ -142,11 +142,10 @@ def _realtime(body: dict[str, Any]) -> ClientMessage:
         case "audio":
             return _audio(value)
         case "mediaChunks":  # deprecated, still sent by old clients: one blob at a time
-            blobs = [conform(blob, BLOB) for blob in value]
-            if len(blobs) != 1:
+            if len(value) != 1:
                 raise invalid()
-            is_audio = str(blobs[0].get("mimeType", "")).startswith("audio/")
-            return _audio(blobs[0]) if is_audio else VideoSent(len(unbase64(blobs[0].get("data"))))
+            is_audio = str(value[0].get("mimeType", "")).startswith("audio/")
+            return _audio(value[0]) if is_audio else VideoSent(len(unbase64(value[0].get("data"))))
         case "video":
             return VideoSent(len(unbase64(value.get("data"))))
         case "text":

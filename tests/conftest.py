@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -18,6 +19,7 @@ _outer_loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_outer_loop)
 
 OURS = ("cli", "client", "functions", "infra", "records", "relay", "simulator")
+WIRES: WeakSet[ClientConnection] = WeakSet()  #: connections of our clients, for tests that cut them
 _recv = ClientConnection.recv
 
 
@@ -26,6 +28,7 @@ async def _witnessed_recv(connection: ClientConnection, *args: Any, **named: Any
     data = await _recv(connection, *args, **named)
     if connection.subprotocol == "vivavoce":
         WITNESS.receives(data)
+        WIRES.add(connection)
     return data
 
 

@@ -57,7 +57,7 @@ class Witness:
         return sorted({*self._in_received(), *self._in_logs()})
 
     def _in_received(self) -> Iterator[str]:
-        words = {word: "a name of Google's" for word in GOOGLES_WORDS} | prompts()
+        words = dict.fromkeys(GOOGLES_WORDS, "a name of Google's") | prompts()
         text = "\n".join(self.received)
         lower = text.lower()
         yield from (f"a client received {what}: {word!r}" for word, what in words.items() if word in lower)
@@ -79,7 +79,7 @@ def prompts() -> dict[str, str]:
     """The longest line of every agent's instructions, in lower case: short ones might be said by chance."""
     texts = (yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "agents").glob("*.yaml"))
     lines = (max(text["instructions"].splitlines(), key=len).strip().lower() for text in texts)
-    return {line: "a prompt" for line in lines}
+    return dict.fromkeys(lines, "a prompt")
 
 
 def spoken() -> dict[str, str]:

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from websockets.exceptions import ConnectionClosed
 
 from client.python.backoff import Backoff
-from client.python.errors import VoiceError
+from client.python.errors import LOCAL, VoiceError
 from client.python.wire import open_wire
 from protocol.codec import control_replies, encode
 from protocol.control import (
@@ -29,8 +29,9 @@ from protocol.control import (
 )
 from protocol.errors import REGISTRY, RemoteProtocolError
 
-REPLY_TIMEOUT_S = 90.0  #: longest silence on a request; a relay that starts from nothing takes up to a minute
-START_PATIENCE_S = 30.0  #: how long a start that was cut off is sent again
+REPLY_TIMEOUT_S = 30.0  #: longest silence on a request; then it is made again: replies can get lost
+START_PATIENCE_S = 150.0  #: for a session that was admitted; a relay may take a minute to start
+CUT_OFF_LIMIT = 3  #: a start is sent again so often while nothing at all is answered
 
 Token = str | Callable[[], Awaitable[str]]  #: a fixed admission JWT, or where to get a fresh one
 
@@ -50,12 +51,14 @@ class Control:
         A connection lost on the way is made anew: `request.request` makes sure it stays one session.
         Raises VoiceError.
         """
-        retry = Backoff(START_PATIENCE_S)
+        retry, attempts = Backoff(START_PATIENCE_S), 0
         while True:
             try:
                 return await self._ready(request, on_starting)
             except VoiceError as error:
-                if not self._is_cut_off(error):
+                attempts += 1
+                is_cut_off = error.code == "connection_lost" and attempts < CUT_OFF_LIMIT
+                if not is_cut_off and not (self.session and error.code in LOCAL):
                     raise
                 await retry.wait(error)
 
@@ -71,10 +74,6 @@ class Control:
             async for reply in replies:
                 if isinstance(reply, ControlEnded):
                     return
-
-    def _is_cut_off(self, error: VoiceError) -> bool:
-        """Whether a start was lost after the server had admitted it: then asking again is no new request."""
-        return error.code == "connection_lost" or (bool(self.session) and error.code.startswith("connect_"))
 
     async def _ready(self, request: ControlRequest, on_starting: Callable[[Starting], None]) -> Ready:
         try:
@@ -103,7 +102,7 @@ class Control:
 
     async def _replies(self, request: ControlRequest) -> AsyncGenerator[ControlReply, None]:
         """What the server says to `request`, until it closes. Raises VoiceError for its fatal errors."""
-        token = self._token if isinstance(self._token, str) else await self._token()
+        token = await self._fresh_token()
         async with open_wire(self._url, "jwt", token) as wire:
             try:
                 await wire.send(encode(request))
@@ -119,6 +118,14 @@ class Control:
                 raise VoiceError.of("connection_lost") from None
             except TimeoutError:
                 raise VoiceError.of("connect_timeout") from None
+
+    async def _fresh_token(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            return await self._token()
+        except Exception as error:  # code of others, which may fail in any way
+            raise VoiceError.of("token_failed") from error
 
 
 def _decode(data: str | bytes) -> ControlReply | None:

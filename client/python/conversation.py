@@ -6,7 +6,10 @@ import asyncio
 import platform
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Literal, Self
 
@@ -34,8 +37,13 @@ from protocol.media import (
 END_PATIENCE_S = 2.0  #: for the server's word that the session has ended
 
 
+@cache
 def _client_info() -> ClientInfo:
-    return ClientInfo("vivavoce-python", "0.1.0", platform.system().lower())
+    try:
+        release = version("vivavoce")
+    except PackageNotFoundError:  # run from a bare checkout
+        release = ""
+    return ClientInfo("vivavoce-python", release, platform.system().lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,8 @@ class Conversation:
 
     @property
     def reconnects(self) -> int:
-        return self._lifeline.reconnects
+        """How often the conversation went live again."""
+        return max(0, self._lifeline.lives - 1)
 
     @property
     def counters(self) -> Counters:
@@ -201,16 +210,21 @@ class Conversation:
         runner = self._runner
         assert runner is not None
         self._events.close(None)
-        try:
-            async with asyncio.timeout(END_PATIENCE_S):
-                if not runner.done() and self._outbox.is_open:
+        if not runner.done() and self._outbox.is_open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_PATIENCE_S):
                     await self.end()
                     await asyncio.wait({runner})
-                elif not runner.done():
-                    await self._control.end()
-        except (TimeoutError, VoiceError):
-            pass  # the server notices by itself, after `limits.resume_ms`
+        is_over = runner.done()
         runner.cancel()
         await asyncio.wait({runner})
+        if not is_over:
+            await self._cancel_session()
         if not runner.cancelled():
             runner.result()
+
+    async def _cancel_session(self) -> None:
+        """End the session on the control road, when the media road could not do it."""
+        with suppress(TimeoutError, VoiceError):  # the server notices by itself, after `limits.resume_ms`
+            async with asyncio.timeout(END_PATIENCE_S):
+                await self._control.end()

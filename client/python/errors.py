@@ -11,6 +11,7 @@ LOCAL: dict[str, tuple[str, bool]] = {
     "connect_failed": ("The server cannot be reached.", True),
     "connect_timeout": ("The server did not answer in time.", True),
     "connection_lost": ("The connection broke and could not be made again in time.", True),
+    "token_failed": ("No token could be fetched.", True),
     "closed": ("The conversation is over.", False),
 }
 

@@ -26,6 +26,7 @@ from protocol.media import Ended, Error, Live, ServerMessage
 from protocol.states import ClientState
 
 LIVE_TIMEOUT_S = 20.0  #: from the media connection to `live`; the relay may have to open its model leg anew
+LAST_WORDS_S = 2.0  #: from a fatal error to the close that follows it
 _COMES_BACK = ("resume", "refresh")  #: a resume brings a new ticket too
 #: close code -> verdict; codes shared by several errors go to the one that a resume mends
 _CLOSED: dict[int | None, str] = {
@@ -50,7 +51,7 @@ class Lifeline:
         outbox: Outbox,
         receive: Callable[[ServerMessage | AudioFrame | Reconnecting], Awaitable[bool]],
     ) -> None:
-        self.reconnects = 0  #: times the conversation went live again
+        self.lives = 0  #: times the conversation went live
         self.ended: Ended | None = None
         self._control = control
         self._session = session
@@ -67,13 +68,14 @@ class Lifeline:
         while True:
             try:
                 await self._serve(ready)
+            except VoiceError as unreachable:  # which is no verdict on the session: another relay may be
+                failure = unreachable
+            else:
+                if self._refusal is None and self.ended is not None:
+                    return
                 failure = self._verdict()
-            except VoiceError as error:
-                failure = error  # this relay could not be reached: another may
-            if self.ended is not None:
-                return
-            if not _is_mendable(failure.code):
-                raise failure
+                if not _is_mendable(failure.code):
+                    raise failure
             await self._receive(Reconnecting(failure.code))
             ready = await self._way_back(ready.limits.resume_ms / 1000, failure)
 
@@ -85,30 +87,29 @@ class Lifeline:
                 await self._talk(wire)
                 self._close_code = wire.close_code
         except TimeoutError:
-            raise VoiceError.of("connect_timeout") from None
+            if self._refusal is None:
+                raise VoiceError.of("connect_timeout") from None
         finally:
             self._outbox.close()
 
     async def _talk(self, wire: ClientConnection) -> None:
-        """Hello, then both directions. Raises TimeoutError when `live` does not come."""
+        """Hello, then both directions. Raises TimeoutError when what must come next does not come."""
         hello = self._session.hello()
         try:
-            async with asyncio.timeout(LIVE_TIMEOUT_S) as until_live, asyncio.TaskGroup() as legs:
+            async with asyncio.timeout(LIVE_TIMEOUT_S) as deadline, asyncio.TaskGroup() as legs:
                 writer = legs.create_task(self._write(wire), name="media writer")
-                await self._read(wire, hello, until_live)
+                await self._read(wire, hello, deadline)
                 writer.cancel()
         finally:
             self._session.lost()
 
-    async def _read(self, wire: ClientConnection, hello: str, until_live: asyncio.Timeout) -> None:
+    async def _read(self, wire: ClientConnection, hello: str, deadline: asyncio.Timeout) -> None:
         try:
             await wire.send(hello)
             async for data in wire:
                 for item in self._session.receive(data):
-                    if isinstance(item, Live):
-                        until_live.reschedule(None)
-                    await self._heed(item)  # one message gives at most one item
-                if self.ended or self._refusal or self._moves:
+                    await self._heed(item, deadline)  # one message gives at most one item
+                if self.ended or self._moves:
                     return
         except ConnectionClosed:
             return
@@ -122,16 +123,21 @@ class Lifeline:
                 self._outbox.put_back(item)
                 return
 
-    async def _heed(self, item: ServerMessage | AudioFrame) -> None:
+    async def _heed(self, item: ServerMessage | AudioFrame, deadline: asyncio.Timeout) -> None:
+        now = asyncio.get_running_loop().time()
         match item:
             case Live():
-                self.reconnects += self._retry is not None
+                self.lives += 1
                 self._is_joined, self._retry = True, None
-                self._outbox.open(self._session.resend(asyncio.get_running_loop().time()))
-            case Ended():
-                self.ended = item
+                self._outbox.open(self._session.resend(now))
+                deadline.reschedule(None)
             case Error(fatal=True):
                 self._refusal = item
+                deadline.reschedule(now + LAST_WORDS_S)
+            case Ended() if self._refusal and _is_mendable(self._refusal.code):
+                return  # what ended is this relay's part
+            case Ended():
+                self.ended = item
         self._moves = await self._receive(item)
 
     def _verdict(self) -> VoiceError:
@@ -159,5 +165,5 @@ class Lifeline:
 
 
 def _is_mendable(code: str) -> bool:
-    """Whether a resume may help. What this end saw for itself is no verdict on the session."""
+    """Whether a resume may help."""
     return code in LOCAL or (code in REGISTRY and REGISTRY[code].retry in _COMES_BACK)

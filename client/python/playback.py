@@ -28,8 +28,7 @@ class VirtualSpeaker:
         self.is_silent.set()
         self._sink = sink or (lambda pcm: None)
         self._report: Callable[[Playback], None] = lambda playback: None
-        self._queue: deque[tuple[int, bytes]] = deque()
-        self._queued_bytes = 0
+        self._queue: deque[tuple[int, bytearray]] = deque()  #: turns and what is left of them
         self._played_bytes = 0  #: of `turn`
         self._played_to = 0.0  #: loop time up to which the queue was played
         self._finished = 0  #: no more audio of this turn and earlier follows
@@ -44,18 +43,22 @@ class VirtualSpeaker:
 
     @property
     def buffered_ms(self) -> int:
-        return int(downlink_ms(self._queued_bytes))
+        """How much of `turn` waits."""
+        waits = self._queue and self._queue[0][0] == self.turn
+        return int(downlink_ms(len(self._queue[0][1]))) if waits else 0
 
     def play(self, turn: int, pcm: bytes) -> None:
         """Queue 24 kHz mono s16le behind what is already queued."""
         self._advance()
-        if self.buffered_ms > BUFFER_MS:
+        if downlink_ms(sum(len(waiting) for _, waiting in self._queue)) > BUFFER_MS:
             return
         if not self._queue:
             self._played_to = _now()
-        self._queue.append((turn, pcm))
-        self._queued_bytes += len(pcm)
+        if not self._queue or self._queue[-1][0] != turn:
+            self._queue.append((turn, bytearray()))
+        self._queue[-1][1].extend(pcm)
         self.is_silent.clear()
+        self._advance()
         self._wake.set()
 
     def finish(self, turn: int) -> None:
@@ -66,8 +69,7 @@ class VirtualSpeaker:
     def flush(self, turn: int) -> int:
         """Be silent about `turn` and earlier at once. Returns how many ms of `turn` were heard."""
         self._advance()
-        kept = deque(entry for entry in self._queue if entry[0] > turn)
-        self._queue, self._queued_bytes = kept, sum(len(pcm) for _, pcm in kept)
+        self._queue = deque(entry for entry in self._queue if entry[0] > turn)
         if self._state != "silent" and self.turn <= turn:
             self._fall_silent("flushed")
         self._wake.set()
@@ -86,37 +88,36 @@ class VirtualSpeaker:
                 continue
 
     def _next_at(self) -> float | None:
-        """When there will be something to report: the end of what is queued, or a second gone by."""
+        """When there will be something to report: no more audio of the turn, or a second gone by."""
         if not self._queue:
             return None
-        return min(self._report_at, self._played_to + self._queued_bytes / BYTES_PER_S)
+        return min(self._report_at, self._played_to + len(self._queue[0][1]) / BYTES_PER_S)
 
     def _advance(self) -> None:
         """Bring everything up to now."""
         now = _now()
         due_bytes = round((now - self._played_to) * DOWNLINK_HZ) * SAMPLE_BYTES
         while self._queue:
-            turn, pcm = self._queue[0]
+            turn, waiting = self._queue[0]
             self._sound(turn)
             if due_bytes <= 0:
                 break
-            self._hear(pcm[:due_bytes], pcm[due_bytes:])
-            due_bytes -= len(pcm)
+            heard = bytes(waiting[:due_bytes])
+            self._hear(heard)
+            due_bytes -= len(heard)
+            del waiting[: len(heard)]
+            if not waiting:
+                self._queue.popleft()
         if self._queue:
             if now >= self._report_at:
                 self._tell("progress")
         elif self._state != "silent":
             self._run_dry()
 
-    def _hear(self, heard: bytes, rest: bytes) -> None:
+    def _hear(self, heard: bytes) -> None:
         self._sink(heard)
         self._played_bytes += len(heard)
-        self._queued_bytes -= len(heard)
         self._played_to += len(heard) / BYTES_PER_S
-        if rest:
-            self._queue[0] = (self.turn, rest)
-        else:
-            self._queue.popleft()
 
     def _sound(self, turn: int) -> None:
         """`turn` is what plays now."""

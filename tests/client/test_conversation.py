@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from client import python
 from client.python import Conversation, ConversationEvent, Options, VoiceError
 from protocol.audio import AudioFrame
 from protocol.codec import control_error
@@ -150,6 +152,17 @@ async def test_an_expired_token_is_fetched_anew_once(server: FakeServer) -> None
     assert server.tokens == ["old.jwt", "new.jwt"]
 
 
+async def test_a_token_that_cannot_be_fetched_is_a_typed_error(server: FakeServer) -> None:
+    async def fetch() -> str:
+        raise OSError("identity provider down")
+
+    with pytest.raises(VoiceError) as caught:
+        async with Conversation(server.url, fetch):
+            pass
+    assert caught.value.code == "token_failed" and isinstance(caught.value.__cause__, OSError)
+    assert "identity" not in str(caught.value) and not server.requests
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(401, "auth_invalid"), (403, "auth_invalid"), (503, "connect_failed")]
 )
@@ -191,6 +204,17 @@ async def test_a_start_that_was_cut_off_is_sent_again_as_the_same_request(server
         pass
     first, second = server.requests[:2]
     assert isinstance(first, Start) and first == second
+
+
+async def test_a_server_that_answers_nothing_is_asked_three_times(server: FakeServer) -> None:
+    async def hang_up(door: Door) -> None:
+        door.wire.transport.abort()
+
+    server.doors = [hang_up] * 5
+    with pytest.raises(VoiceError) as caught:
+        async with Conversation(server.url, "a.jwt"):
+            pass
+    assert caught.value.code == "connection_lost" and len(server.requests) == 3
 
 
 async def test_giving_up_while_the_session_starts_cancels_it(server: FakeServer) -> None:
@@ -292,3 +316,23 @@ async def test_events_of_a_newer_server_are_ignored_and_counted(server: FakeServ
     async with Conversation(server.url, "a.jwt") as call:
         assert kinds(await read_all(call)) == ["Live", "Ended"]
     assert call.counters.unknown_types == 1
+
+
+async def test_the_example_of_the_readme_runs(
+    server: FakeServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reply(peer: Peer) -> None:
+        await peer.live()
+        await peer.heard(Text)
+        await peer.send(
+            TurnStarted(1, "agent"), Transcript("m1", 1, "agent", "It rains.", True), Ended("client")
+        )
+
+    server.peers = [reply]
+    readme = (Path(python.__file__).parent / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```python\n")[1].split("```")[0].replace("ws://127.0.0.1:8080/v1", server.url)
+    monkeypatch.setattr(asyncio, "run", lambda main: main.close())  # a loop runs already
+    names: dict[str, Any] = {}
+    exec(example, names)
+    await names["main"]()
+    assert capsys.readouterr().out == "It rains."

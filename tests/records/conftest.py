@@ -46,8 +46,9 @@ def open_session(table):
             ends_at=ends_at,
             key_hash=sessions.hash_key("first-key"),
         )
-        sessions.create(table, draft, limit=limit, now=NOW)
-        return sessions.load(table, session)
+        made = sessions.create(table, draft, limit=limit, now=NOW)
+        assert sessions.load(table, session) == made
+        return made
 
     return open_one
 

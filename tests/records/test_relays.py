@@ -16,8 +16,12 @@ def start_ready(table, relay="r1", slot="0", capacity=2):
     relays.ready(table, relay, f"{relay}.example:8080", NOW)
 
 
-def hold(table, session, relay="r1", until=NOW + 60):
-    return relays.hold(table, relay, session, until=until, now=NOW)
+def hold(table, session, relay="r1", until=NOW + 60, now=NOW):
+    try:
+        table.transact(relays.hold_step(relay, session, state="READY", until=until, now=now))
+    except ConditionFailed:
+        return False
+    return True
 
 
 def places(table, relay="r1"):
@@ -68,9 +72,9 @@ def test_a_relay_takes_nobody_before_it_is_ready_or_when_its_heart_has_stopped(t
     start(table)
     assert not hold(table, "s1")
     relays.ready(table, "r1", "r1.example:8080", NOW)
-    assert not relays.hold(table, "r1", "s1", until=NOW + 90, now=NOW + relays.FRESH_S)
+    assert not hold(table, "s1", now=NOW + relays.FRESH_S)
     relays.heartbeat(table, "r1", 0, NOW + 10)
-    assert relays.hold(table, "r1", "s1", until=NOW + 90, now=NOW + relays.FRESH_S)
+    assert hold(table, "s1", now=NOW + relays.FRESH_S)
 
 
 def test_an_order_is_read_once(table):
@@ -166,6 +170,31 @@ def test_a_session_moves_at_once_and_leaves_its_old_relay(table, open_session):
         sessions.place(table, moved, "r1", **place)
     assert late.value.step == 1
     assert places(table, "r1") == set()
+
+
+def test_a_session_stays_only_where_it_still_is(table, open_session):
+    start_ready(table, "r1", "0")
+    start_ready(table, "r2", "1")
+    place = {"state": "READY", "until": NOW + 60, "now": NOW}
+    sessions.place(table, open_session(), "r1", **place)
+    here = sessions.load(table, "s1")
+    assert sessions.stay(table, here, until=NOW + 90, now=NOW)
+    assert relays.load(table, "r1").places == {"s1": NOW + 90}
+    sessions.place(table, here, "r2", **place)
+    assert not sessions.stay(table, here, until=NOW + 120, now=NOW)
+    assert places(table, "r1") == set()
+
+
+def test_a_relay_without_a_record_can_be_left(table, open_session):
+    start_ready(table, "r1", "0")
+    start_ready(table, "r2", "1")
+    place = {"state": "READY", "until": NOW + 60, "now": NOW}
+    sessions.place(table, open_session(), "r1", **place)
+    session = sessions.load(table, "s1")
+    table.delete(relays.key("r1"))
+    with pytest.raises(ConditionFailed):
+        sessions.place(table, session, "r2", **place)
+    assert sessions.place(table, session, "r2", leave=False, **place) == 2
 
 
 def test_sixteen_takeovers_of_one_epoch_make_one_owner(table, open_session, race):

@@ -115,8 +115,10 @@ def test_finish_gives_back_the_place_and_may_be_repeated(table, owned, client):
 def test_the_key_that_was_used_stays_valid_beside_the_new_one(table, owned):
     first, second, third = (sessions.hash_key(word) for word in ("first-key", "second", "third"))
 
+    asked = sessions.ask(table, owned, "c2", NOW + 60)
+
     def rotate(used, new):
-        return sessions.rotate_key(table, "s1", used_hash=used, new_hash=new, connection="c2", until=NOW + 60)
+        return sessions.rotate_key(table, asked, used_hash=used, new_hash=new, until=NOW + 60)
 
     assert (rotate(first, second), rotate(first, third)) == (1, 2)
     found = sessions.load(table, "s1")
@@ -125,6 +127,23 @@ def test_the_key_that_was_used_stays_valid_beside_the_new_one(table, owned):
     sessions.finish(table, "s1", 1, "user", NOW)
     with pytest.raises(ConditionFailed):
         rotate(third, first)
+
+
+def test_a_slow_answer_does_not_void_the_key_of_a_newer_one(table, owned):
+    slow, newer = sessions.ask(table, owned, "c2", NOW + 60), sessions.ask(table, owned, "c3", NOW + 60)
+    key_hash = sessions.hash_key("newer")
+    sessions.rotate_key(table, newer, used_hash=owned.key_hash, new_hash=key_hash, until=NOW + 60)
+    with pytest.raises(ConditionFailed):
+        sessions.rotate_key(table, slow, used_hash=owned.key_hash, new_hash="x", until=NOW + 60)
+    assert sessions.load(table, "s1").knows_key(key_hash)
+
+
+def test_a_cancelled_session_says_who_had_it(table, owned, open_session):
+    assert sessions.cancel(table, "s1", "client", NOW) == "r1"
+    open_session("s2")
+    assert sessions.cancel(table, "s2", "client", NOW) == ""
+    with pytest.raises(Fenced):
+        sessions.cancel(table, "nobody", "client", NOW)
 
 
 def test_replies_are_counted_without_a_gap(table, owned, race):

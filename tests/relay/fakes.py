@@ -31,7 +31,7 @@ def session(id: str = "s1", **changes: object) -> Session:
         id=id, user="u1", request="r1", agent="assistant", config=Config(),
         tools=[ClientTool("weather")], metadata={}, state="OPEN", epoch=1, relay="relay-1", claimed=0,
         connection="c1", origin="", created_at=0, ends_at=int(time.time()) + 1800, next_turn=1, handle=None,
-        key_hash="", previous_key_hash="",
+        key_hash="", previous_key_hash="", asks=0,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -123,6 +123,11 @@ class ScriptedLeg:
     def say(self, *events: ModelEvent | UpstreamError) -> None:
         for event in events:
             self._events.put_nowait(event)
+
+    @property
+    def unread(self) -> int:
+        """Events the relay has not asked for yet."""
+        return self._events.qsize()
 
     async def send_audio(self, pcm: bytes) -> None:
         self.pcm += pcm

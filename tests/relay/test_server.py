@@ -204,6 +204,22 @@ async def test_a_session_taken_over_elsewhere_is_let_go_of() -> None:
         assert not here.book.turns and not here.book.finished
 
 
+async def test_a_client_that_does_not_read_stops_the_reading_of_the_model() -> None:
+    second = model.Audio(bytes(48_000))
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            wire.transport.abort()
+        visitor.session.lost()
+        here.model.leg.say(model.Heard("tell me a story"), *[second] * 100, model.TurnCompleted(idle=True))
+        await until(lambda: here.model.leg.unread == 40)
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            await visitor.until(media.Metrics)
+    assert sum(len(m.pcm) for m in visitor.got if isinstance(m, AudioFrame)) == 100 * 48_000
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

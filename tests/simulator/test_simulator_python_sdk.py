@@ -199,7 +199,7 @@ async def test_an_expired_token_is_refused(secure: Running) -> None:
 
 
 async def test_an_expiring_token_ends_its_running_session(secure: Running) -> None:
-    token = await mint(secure, expire_time=datetime.now(UTC) + timedelta(seconds=30))
+    token = await mint(secure, expire_time=datetime.now(UTC) + timedelta(seconds=80))
     async with client_of(secure, token, "v1alpha").aio.live.connect(model=MODEL, config=CONFIG) as session:
         with pytest.raises(errors.APIError, match="auth token has expired") as closed:
             while True:

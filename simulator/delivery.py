@@ -1,0 +1,89 @@
+"""Speaking: a plan becomes sound, and the sound leaves at its pace until it is out or cut off."""
+
+import asyncio
+import random
+
+from simulator import answer, samples, speech
+from simulator.answer import Answer
+from simulator.brain import Heard, Plan, Stimulus
+from simulator.conversation import Conversation
+from simulator.faults import Burst
+from simulator.speech import Speech, Word
+from simulator.turn import Turn
+
+BURST_PACE = 1e6  #: so much faster than real time that all is due at once
+
+
+async def speak(plan: Plan, stimulus: Stimulus, turn: Turn, at: Conversation) -> bool:
+    """Say what the plan says, if anything, then echo. Returns False when the turn was cut."""
+    pace = BURST_PACE if at.strikes.take(Burst) else plan.pace
+    kinds = [kind for kind, what in (("composed", plan.say), ("echo", plan.echo)) if what is not None]
+    for kind in kinds:
+        said = await asyncio.to_thread(_compose, kind, plan, stimulus, pace, at)
+        turn.answers.append(said)
+        _note(said, turn, at)
+        if turn.over.is_set() or not await _send(said, turn, at):
+            return False
+    return True
+
+
+def shown(turn: Turn, at: Conversation) -> None:
+    """The client has seen something of the turn; faults that waited for this strike."""
+    if not turn.is_known:
+        turn.is_known = True
+        at.strikes.answer_began(turn.number)
+
+
+def _compose(kind: str, plan: Plan, stimulus: Stimulus, pace: float, at: Conversation) -> Answer:
+    """Runs in a thread: the first time, it resamples or waits for espeak-ng."""
+    world = at.world
+    chance = random.Random(world.chance.getrandbits(64))
+    if kind == "composed":
+        words, timing = world.speaker.compose(plan.say or ""), "exact"
+    else:
+        assert plan.echo is not None and isinstance(stimulus, Heard)
+        words = _echoed(stimulus)
+        timing = "sample" if words.words else "unknown"
+    return answer.build(words, kind, pace, world.behaviour.chunk_ms, chance, timing)
+
+
+async def _send(said: Answer, turn: Turn, at: Conversation) -> bool:
+    """Send the answer when its pieces are due. Returns False when the turn was cut."""
+    clock = at.world.clock
+    started, before_s = clock.now(), turn.sent_s
+    lost = at.lost_head(said.text, "output")
+    space = " " if len(turn.answers) > 1 else ""
+    for due in said.timeline:
+        if await clock.wait(turn.over, started + due.at_s):
+            return False
+        if isinstance(due.message, bytes):
+            at.outlet.emit_audio(due.message)
+            turn.sent(before_s + due.audio_s, clock.now())
+            shown(turn, at)
+            continue
+        text, lost = due.message[lost:], max(0, lost - len(due.message))
+        if text:
+            at.outlet.emit({"serverContent": {"outputTranscription": {"text": space + text}}})
+            space = ""
+    return True
+
+
+def _echoed(stimulus: Heard) -> Speech:
+    """The user's own words, with their times when the sample is known."""
+    lead_s = samples.lead_s(stimulus.utterance.pcm)
+    known = stimulus.sample.words if stimulus.sample else ()
+    words = tuple(Word(word.text, word.start_s + lead_s, word.end_s + lead_s) for word in known)
+    return Speech(speech.echo(stimulus.utterance.pcm), stimulus.text, words)
+
+
+def _note(said: Answer, turn: Turn, at: Conversation) -> None:
+    at.note(
+        "answer.begun",
+        turn=turn.number,
+        code=said.code,
+        said=said.kind,
+        text=said.text,
+        duration_s=round(said.duration_s, 3),
+        timing=said.timing,
+        words=[[word.text, word.start_s, word.end_s] for word in said.words],
+    )
