@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test check lint types schema clean
+.PHONY: help setup run test check hostile lock lint types schema clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,12 @@ run: .venv/ready ## the whole stack on this machine; GEMINI_API_KEY set: with Go
 
 test: setup ## every test
 	@$(BIN)/pytest
+
+hostile: setup ## 10,000 hostile messages on each road
+	@HOSTILE_MESSAGES=10000 $(BIN)/pytest -s --timeout 900 -k hostile tests
+
+lock: .venv/ready ## resolve the Python dependencies anew
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes -q --no-header -o requirements.lock
 
 lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""Clients of Vivavoce's own protocol, one folder per language."""

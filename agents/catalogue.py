@@ -1,0 +1,112 @@
+"""Reads the agents' YAML files, once, and refuses a wrong one by file and field."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+FOLDER = Path(__file__).parent
+MODEL = "gemini-3.8-live"  #: used where an agent names none
+
+#: Levels of thought are refused by this model and required by its sibling (docs/sources.md#models).
+NO_THINKING = "gemini-3.8-live"
+
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z_][A-Za-z0-9_-]*$")]
+Override = Literal["voice", "language", "turns", "tools"]
+
+
+class AgentError(Exception):
+    """An agent's file cannot be used. The text names the file and the field."""
+
+
+class ServerTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool that runs on the server."""
+
+    name: Name
+    description: str
+    parameters: dict[str, Any] = {}  #: JSON Schema of the arguments
+    behavior: Literal["NON_BLOCKING", "BLOCKING"] = "NON_BLOCKING"  #: may the model talk on meanwhile?
+
+
+class TurnDetection(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the model finds the user's turn, under `turns: auto`. What is absent is the model's own default."""
+
+    silence_ms: Annotated[int, Meta(ge=100, le=5000)] | None = None  #: quiet that ends the turn
+    prefix_ms: Annotated[int, Meta(ge=0, le=2000)] | None = None  #: speech that begins it
+    sensitivity: Literal["low", "high"] | None = None
+
+
+class Compression(Struct, frozen=True, forbid_unknown_fields=True):
+    """When the oldest context is dropped. Every turn is billed for the whole context, so it always is."""
+
+    trigger_tokens: Annotated[int, Meta(ge=5_000, le=128_000)] = 25_000
+    target_tokens: Annotated[int, Meta(ge=0, le=128_000)] = 8_000
+
+
+class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    session_minutes: Annotated[int, Meta(ge=1, le=600)] | None = None  #: None: as the deployment says
+
+
+class Agent(Struct, frozen=True, forbid_unknown_fields=True):
+    """One agent. Voice and model names are not checked: the model's list grows faster than ours could."""
+
+    instructions: Annotated[str, Meta(min_length=1, max_length=40_000)]
+    model: Annotated[str, Meta(min_length=1, max_length=128)] = MODEL
+    voice: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    language: Annotated[str, Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None  #: BCP 47
+    greeting: str | None = None  #: how the agent opens a conversation
+    tools: list[ServerTool] = []
+    turn_detection: TurnDetection = TurnDetection()
+    compression: Compression = Compression()
+    thinking_level: Literal["minimal", "low", "medium", "high"] | None = None
+    allow: frozenset[Override] = frozenset()  #: what a client may choose for itself
+    limits: AgentLimits = AgentLimits()
+    name: str = ""  #: the file's, never written in it
+
+
+def load(folder: Path) -> Mapping[str, Agent]:
+    """Every agent of a folder by name. Raises AgentError."""
+    agents = [read(path) for path in sorted(folder.glob("*.yaml"))]
+    return {agent.name: agent for agent in agents}
+
+
+@functools.cache
+def catalogue() -> Mapping[str, Agent]:
+    """The agents that this deployment ships with."""
+    return load(FOLDER)
+
+
+def read(path: Path) -> Agent:
+    """One agent. Raises AgentError."""
+    try:
+        held = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
+        agent = msgspec.convert(held, Agent)
+    except yaml.YAMLError as error:
+        raise AgentError(f"{path.name}: not YAML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise AgentError(f"{path.name}: {error}") from None
+    _check(path, agent)
+    return msgspec.structs.replace(agent, name=path.stem)
+
+
+def _loader() -> Any:
+    """The C parser where there is one: a cold start reads every agent. Both build plain values only."""
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _check(path: Path, agent: Agent) -> None:
+    names = [tool.name for tool in agent.tools]
+    if agent.name:
+        raise AgentError(f"{path.name}: `$.name` is the file's name and not written in it")
+    if len(set(names)) < len(names):
+        raise AgentError(f"{path.name}: `$.tools` has two of one name")
+    if agent.compression.target_tokens >= agent.compression.trigger_tokens:
+        raise AgentError(f"{path.name}: `$.compression.target_tokens` must be below `trigger_tokens`")
+    if agent.thinking_level and agent.model == NO_THINKING:
+        raise AgentError(f"{path.name}: `$.thinking_level` is refused by {agent.model}")

@@ -1,0 +1,84 @@
+"""What a person reads on stderr while a conversation goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from protocol.control import Starting
+from protocol.media import Error, GoingAway, Live, ToolCall, Transcript, TurnEnded, TurnInterrupted
+
+if TYPE_CHECKING:
+    from client.python import ConversationEvent
+
+STILL_EVERY_S = 5.0  #: a wait that goes on says so this often
+
+
+class Narrator:
+    """Prints one line for each thing worth knowing."""
+
+    def __init__(self) -> None:
+        self._now = "connecting"  #: what is being waited for
+        self._words: dict[str, tuple[str, str]] = {}  #: utterances so far: message -> role, text
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def wait_for(self, what: str) -> None:
+        """Something begins that may take a while."""
+        self._now = what
+        self.say(f"{what}…")
+
+    async def keep_saying(self) -> None:
+        """Show that a long wait is still one, until cancelled."""
+        while True:
+            what = self._now
+            await asyncio.sleep(STILL_EVERY_S)
+            if what and what == self._now:
+                self.say(f"still {what}…")
+
+    def stage(self, stage: Starting) -> None:
+        expected = f" (about {max(1, round(stage.eta_ms / 1000))} s)" if stage.eta_ms else ""
+        self.wait_for(f"starting: {stage.stage}{expected}")
+
+    def tell(self, event: ConversationEvent) -> None:
+        """The line for `event`, if it deserves one."""
+        from client.python import Reconnecting
+
+        match event:
+            case Live():
+                self._now = ""
+                again = ", resumed" if event.resumed else ""
+                self.say(f"live: session {event.session}, agent {event.agent.name}{again}")
+            case Transcript():
+                self._hear(event)
+            case TurnEnded(role="agent"):
+                self._finish("agent")
+            case TurnInterrupted():
+                self._finish("agent")
+                self.say(f"-- interrupted ({event.cause})")
+            case ToolCall():
+                self.say(f"-- tool {event.name}")
+            case Reconnecting():
+                self.wait_for(f"reconnecting ({event.code})")
+            case GoingAway():
+                self.say("-- the relay is going away")
+            case Error():
+                self.say(f"-- error {event.code}: {event.message}")
+
+    def _hear(self, event: Transcript) -> None:
+        text = self._words.get(event.message, ("", ""))[1] + event.text
+        self._words[event.message] = (event.role, text)
+        if event.final:
+            self._print(event.message)
+
+    def _finish(self, role: str) -> None:
+        """Print what never got its final mark."""
+        for message in [message for message, said in self._words.items() if said[0] == role]:
+            self._print(message)
+
+    def _print(self, message: str) -> None:
+        role, text = self._words.pop(message)
+        if text.strip():
+            self.say(f"{'you' if role == 'user' else role}: {text.strip()}")

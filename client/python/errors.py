@@ -1,0 +1,51 @@
+"""What goes wrong in a conversation, as typed errors."""
+
+from __future__ import annotations
+
+from protocol.control import ControlError
+from protocol.errors import REGISTRY
+from protocol.media import Error
+
+#: codes of this client only; all others are the protocol's (protocol/ERRORS.md)
+LOCAL: dict[str, tuple[str, bool]] = {
+    "connect_failed": ("The server cannot be reached.", True),
+    "connect_timeout": ("The server did not answer in time.", True),
+    "connection_lost": ("The connection broke and could not be made again in time.", True),
+    "token_failed": ("No token could be fetched.", True),
+    "closed": ("The conversation is over.", False),
+}
+
+
+class VoiceError(Exception):
+    """A conversation, or the attempt to begin one, failed.
+
+    `code` is stable: one of the protocol's registry or of `LOCAL`. `retryable` says whether a new attempt may
+    succeed, not before `retry_after_ms` (0: no such wish).
+    """
+
+    def __init__(self, code: str, message: str, retryable: bool = False, retry_after_ms: int = 0) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+        self.retry_after_ms = retry_after_ms
+
+    @classmethod
+    def of(cls, code: str, detail: str = "") -> VoiceError:
+        """The error with its own sentence. `detail` is appended: an address, an HTTP status, a close code."""
+        if code in LOCAL:
+            message, retryable = LOCAL[code]
+        elif code in REGISTRY:
+            message, retryable = REGISTRY[code].message, REGISTRY[code].retryable
+        else:  # a newer server's
+            message, retryable = "The server gave an error this client does not know.", False
+        return cls(code, f"{message} {detail}".rstrip(), retryable)
+
+    @classmethod
+    def received(cls, error: ControlError | Error) -> VoiceError:
+        """What the server said."""
+        return cls(error.code, error.message, error.retryable, error.retry_after_ms)
+
+
+class ToolError(Exception):
+    """Raise it in a tool to refuse: its text, and only its text, is told to the model."""

@@ -1,0 +1,68 @@
+"""What a conversation tells its reader, in order, through a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from client.python.errors import VoiceError
+from client.python.lifeline import Reconnecting
+from protocol.audio import AudioFrame
+from protocol.control import Starting
+from protocol.limits import REPLAY_EVENTS
+from protocol.media import ServerMessage
+
+ConversationEvent = ServerMessage | AudioFrame | Starting | Reconnecting
+
+
+class EventQueue:
+    """One writer, one reader. Full: the writer waits, and the server with it."""
+
+    def __init__(self) -> None:
+        self._queue: deque[ConversationEvent] = deque()
+        self._is_closed = False
+        self._failure: VoiceError | None = None
+        self._changed = asyncio.Event()
+        self._has_room = asyncio.Event()
+
+    async def put(self, event: ConversationEvent) -> None:
+        """Queue an event, when there is room."""
+        while len(self._queue) >= REPLAY_EVENTS and not self._is_closed:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self.post(event)
+
+    def post(self, event: ConversationEvent) -> None:
+        """Queue an event at once."""
+        self._queue.append(event)
+        self._changed.set()
+
+    def drop_audio(self, turn: int) -> None:
+        """Agent audio of `turn` and earlier is not wanted any more."""
+        self._queue = deque(event for event in self._queue if not _is_audio_of(event, turn))
+        self._has_room.set()
+
+    def close(self, failure: VoiceError | None) -> None:
+        """Nothing follows what is queued. The first call counts."""
+        if not self._is_closed:
+            self._is_closed, self._failure = True, failure
+            self._changed.set()
+            self._has_room.set()
+
+    async def read(self) -> AsyncIterator[ConversationEvent]:
+        """Everything, until the end. Raises VoiceError when the conversation failed."""
+        while True:
+            while self._queue:
+                self._has_room.set()
+                yield self._queue.popleft()
+            if self._is_closed:
+                if self._failure is not None:
+                    raise self._failure
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+
+def _is_audio_of(event: ConversationEvent, turn: int) -> bool:
+    return isinstance(event, AudioFrame) and event.turn <= turn

@@ -1,0 +1,133 @@
+"""What a conversation does by itself when something arrives: play, fall silent, run tools, change relay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from client.python.events import ConversationEvent, EventQueue
+from client.python.outbox import Outbox
+from client.python.tools import Toolbox
+from protocol.audio import AudioFrame
+from protocol.client import ClientSession
+from protocol.codec import encode
+from protocol.media import (
+    Ack,
+    GoingAway,
+    Live,
+    Mic,
+    Playback,
+    ToolCall,
+    ToolCancel,
+    TurnAudioEnd,
+    TurnEnded,
+    TurnInterrupted,
+    TurnStarted,
+)
+
+
+class Speaker(Protocol):
+    """Where the agent's voice goes. `playback.VirtualSpeaker` is one; a sound card is another."""
+
+    def play(self, turn: int, pcm: bytes) -> None:
+        """Queue 24 kHz mono s16le behind what is already queued."""
+
+    def finish(self, turn: int) -> None:
+        """No more audio of `turn` and earlier follows."""
+
+    def flush(self, turn: int) -> int:
+        """Be silent about `turn` and earlier at once. Returns how many ms of `turn` were heard."""
+
+    async def run(self, report: Callable[[Playback], None]) -> None:
+        """Play until cancelled; report every change, and once a second while playing."""
+
+
+class Silence:
+    """The speaker of a conversation that has none: it plays nothing and reports nothing."""
+
+    def play(self, turn: int, pcm: bytes) -> None:
+        pass
+
+    def finish(self, turn: int) -> None:
+        pass
+
+    def flush(self, turn: int) -> int:
+        return 0
+
+    async def run(self, report: Callable[[Playback], None]) -> None:
+        await asyncio.Event().wait()
+
+
+class Reactions:
+    """Between the media connections and the reader of events."""
+
+    def __init__(
+        self, session: ClientSession, outbox: Outbox, events: EventQueue, tools: Toolbox, speaker: Speaker
+    ) -> None:
+        self._session = session
+        self._outbox = outbox
+        self._events = events
+        self._tools = tools
+        self._speaker = speaker
+        self._epoch = 0
+        self._speaking = 0  #: the agent turn that is open, 0 for none
+        self._must_move = False  #: the relay asked us to leave at the next turn gap
+        self._mic: Mic | None = None  #: the latest word on the microphone
+        self._playback: Playback | None = None  #: the latest report
+
+    async def receive(self, item: ConversationEvent) -> bool:
+        """Act on `item` and hand it on. True: now is the time to leave this relay."""
+        match item:
+            case AudioFrame():
+                self._speaker.play(item.turn, item.pcm)
+            case Live():
+                self._catch_up(item)
+            case TurnAudioEnd() | TurnEnded(role="agent"):
+                self._speaker.finish(item.turn)
+            case TurnInterrupted():
+                self.silence(item.turn)
+            case ToolCall():
+                self._tools.call(item)
+            case ToolCancel():
+                self._tools.cancel(item.call_ids)
+            case Ack():  # the protocol session's business only
+                return False
+        await self._events.put(item)
+        return self._is_time_to_move(item)
+
+    def silence(self, turn: int) -> int:
+        """Nothing more of `turn` is heard from now on. Returns how many ms of it were."""
+        self._session.interrupt(turn)
+        self._events.drop_audio(turn)
+        return self._speaker.flush(turn)
+
+    def microphone(self, state: Literal["open", "paused", "closed"]) -> None:
+        """Tell the server what the microphone does; after a break it hears the latest."""
+        self._mic = Mic(state)
+        self._outbox.report(encode(self._mic))
+
+    def report(self, playback: Playback) -> None:
+        """Tell the server what was heard; after a break it hears the latest."""
+        self._playback = playback
+        self._outbox.report(encode(playback))
+
+    def _catch_up(self, live: Live) -> None:
+        """A connection is live: tell the server what it may have missed."""
+        if live.e != self._epoch:  # another relay: what the last one had begun ends here
+            self._speaker.finish(self._session.last_turn)
+            self._epoch, self._speaking = live.e, 0
+        self._must_move = False
+        for latest in (self._mic, self._playback):
+            if latest is not None:
+                self._outbox.report(encode(latest))
+
+    def _is_time_to_move(self, item: ConversationEvent) -> bool:
+        match item:
+            case GoingAway(move=True):
+                self._must_move = True
+            case TurnStarted(role="agent"):
+                self._speaking = item.turn
+            case TurnEnded(role="agent") | TurnInterrupted():
+                self._speaking = 0
+        return self._must_move and not self._speaking

@@ -1,0 +1,81 @@
+"""Opens a WebSocket on either road and names what can go wrong on the way."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from client.python.errors import VoiceError
+from protocol.credentials import Kind, offer
+from protocol.errors import LocalProtocolError
+from protocol.limits import MEDIA_MESSAGE_BYTES
+
+OPEN_TIMEOUT_S = 10.0  #: for TCP, TLS and the handshake together
+CLOSE_TIMEOUT_S = 2.0  #: for the peer's close frame; a dead network never sends one
+PING_EVERY_S = 10.0  #: finds a dead network within twice this time, and keeps proxies from calling us idle
+_AUTH_STATUS = {401: "auth_invalid", 403: "auth_invalid", 413: "too_large", 429: "rate_limited"}
+
+
+@asynccontextmanager
+async def open_wire(url: str, kind: Kind, secret: str) -> AsyncIterator[ClientConnection]:
+    """A connected WebSocket that offers `secret`; closed on the way out.
+
+    Raises VoiceError: `connect_failed`, `connect_timeout`, `auth_invalid`, `too_large`, `rate_limited`.
+    """
+    wire = await _connect(url, kind, secret)
+    try:
+        yield wire
+    finally:
+        await wire.close()
+
+
+async def _connect(url: str, kind: Kind, secret: str) -> ClientConnection:
+    try:
+        return await connect(
+            url,
+            subprotocols=[Subprotocol(entry) for entry in offer(kind, secret)],
+            compression=None,  # PCM does not shrink, and JSON here is small
+            proxy=None if is_loopback(url) else True,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_EVERY_S,
+            max_size=2 * MEDIA_MESSAGE_BYTES,
+        )
+    except LocalProtocolError as error:
+        raise VoiceError.of(error.code) from None
+    except InvalidStatus as error:
+        raise _refused(url, error.response.status_code) from None
+    except TimeoutError:
+        raise VoiceError.of("connect_timeout", f"({place(url)})") from None
+    except (OSError, InvalidHandshake, InvalidURI, ValueError):
+        raise VoiceError.of("connect_failed", f"({place(url)})") from None
+
+
+def _refused(url: str, status: int) -> VoiceError:
+    code = _AUTH_STATUS.get(status, "connect_failed")
+    error = VoiceError.of(code, f"({place(url)} answered HTTP {status})")
+    error.retryable = error.retryable and (status == 429 or status >= 500)
+    return error
+
+
+def place(url: str) -> str:
+    """`host:port` of a URL, for messages: never its path or query, which may route or admit."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine by name or address."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,50 @@
+"""`$connect`: admit a control connection and remember who it is.
+
+The only event that carries headers. It must not post: the connection is not open until this has returned.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from typing import Any
+
+from functions.core import admission, aws
+from functions.core.admission import Claims, KeySource
+from functions.core.config import ConnectConfig
+from functions.core.entry import guarded, logger
+from functions.core.parameters import Secret
+from functions.core.signing_keys import Issuer, SharedSecret
+from records import connections
+
+
+@functools.cache
+def config() -> ConnectConfig:
+    return ConnectConfig.from_env(os.environ)
+
+
+@functools.cache
+def keys() -> KeySource:
+    if config().oidc_issuer:
+        return Issuer(config().oidc_issuer)
+    return SharedSecret(Secret(aws.client("ssm"), config().jwt_secret_parameter, time.monotonic))
+
+
+@guarded({"statusCode": 500})
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """200 with our subprotocol if it was offered; 401 or 403 for a forged credential or a foreign page."""
+    headers, now = admission.headers_of(event), int(time.time())
+    origin = headers.get("origin", "")
+    try:
+        admission.check_origin(origin, config().allowed_origins)
+        claims = Claims(config().oidc_issuer, config().oidc_audience)
+        identity = admission.verify(admission.present(headers), keys(), claims, now)
+    except admission.Refused as refused:
+        logger.info("connection refused", extra={"status": refused.status})
+        return {"statusCode": refused.status}
+    connection = event["requestContext"]["connectionId"]
+    known = connections.Connection(connection, identity.user, identity.expires_at, origin)
+    connections.put(aws.table(config().table_name), known, now)
+    logger.info("connection admitted", extra={"connection": connection})
+    return admission.accept(headers)

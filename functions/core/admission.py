@@ -1,0 +1,122 @@
+"""Who may open a control connection: a genuine credential, from a page that is allowed.
+
+A genuine credential that has expired is let in and remembered as expired: a browser cannot read the status of
+a refused handshake, but it can read the `error` that answers its `start`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jwt
+
+from protocol.credentials import credential, offered
+from protocol.errors import RemoteProtocolError
+from protocol.limits import SUBPROTOCOL
+
+SUBJECT_CHARS = 256  #: a longer `sub` would not fit the record's keys
+LEEWAY_S = 30  #: how far two clocks may disagree about `nbf`
+
+
+class Refused(Exception):
+    """The connection is not admitted. `status` answers the handshake."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+class KeySource(Protocol):
+    """Where the key comes from that a token must be signed with."""
+
+    @property
+    def algorithms(self) -> Collection[str]:
+        """The only ones accepted, whatever the token says."""
+
+    def key_for(self, token: str) -> Any:
+        """The key. Raises jwt.PyJWTError when there is none for this token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a credential must say beside who it is for."""
+
+    issuer: str = ""  #: empty: not checked
+    audience: str = ""  #: empty: not checked
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified credential."""
+
+    user: str
+    expires_at: int  #: epoch s; may lie in the past
+
+
+def verify(token: str, keys: KeySource, claims: Claims, now: int) -> Identity:
+    """Who signed this in. Raises Refused(401) for anything forged, malformed or not yet valid."""
+    try:
+        found = jwt.decode(
+            token,
+            keys.key_for(token),
+            algorithms=list(keys.algorithms),
+            audience=claims.audience or None,
+            issuer=claims.issuer or None,
+            options={
+                "require": ["sub", "exp"],
+                "verify_aud": bool(claims.audience),
+                # Time is ours to judge, by the caller's clock: see `now`.
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
+        )
+    except jwt.PyJWTError:
+        raise Refused(401) from None
+    return _identity(found, now)
+
+
+def check_origin(origin: str, allowed: Collection[str]) -> None:
+    """Native clients send no origin. Raises Refused(403) for a page that is not allowed."""
+    if origin and origin not in allowed and "*" not in allowed:
+        raise Refused(403)
+
+
+def present(headers: Mapping[str, str]) -> str:
+    """The credential in a handshake's headers (names in lower case). Raises Refused(401)."""
+    try:
+        subprotocols = offered(headers.get("sec-websocket-protocol"))
+        return credential("jwt", subprotocols, headers.get("authorization"))
+    except RemoteProtocolError:
+        raise Refused(401) from None
+
+
+def accept(headers: Mapping[str, str]) -> dict[str, Any]:
+    """The answer that lets a connection in. Of subprotocols only ours is echoed, if it was offered."""
+    if SUBPROTOCOL in offered(headers.get("sec-websocket-protocol")):
+        return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+    return {"statusCode": 200}
+
+
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """Headers of a `$connect` event by lower-case name; API Gateway keeps the case they were sent in."""
+    many = event.get("multiValueHeaders") or {}
+    single = {name: [value] for name, value in (event.get("headers") or {}).items()}
+    return {name.lower(): ", ".join(values) for name, values in (single | many).items()}
+
+
+def _identity(claims: Mapping[str, Any], now: int) -> Identity:
+    subject = claims["sub"]
+    expires_at, not_before = _time(claims["exp"]), _time(claims.get("nbf", 0))
+    if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARS or not_before > now + LEEWAY_S:
+        raise Refused(401)
+    return Identity(subject, expires_at)
+
+
+def _time(claim: object) -> int:
+    if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
+        raise Refused(401)
+    return min(int(claim), 2**53)

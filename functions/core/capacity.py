@@ -1,0 +1,163 @@
+"""Finds a relay for a session: its own, a place on a ready one, a place on a coming one, or a new task.
+
+Every decision is a conditional write; what was read before it only says what to try. When a write fails
+somebody else was faster, and we look again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from functions.core import stranded
+from functions.core.entry import logger
+from functions.core.ports import LaunchFailed, Ports
+from functions.core.refusal import Overtaken, Refusal
+from records import relays, sessions
+from records.relays import Pool, Relay
+from records.sessions import Session
+from records.table import ConditionFailed
+from records.tickets import LIFETIME_S
+
+ROUNDS = 12  #: looks at the pool; each one lost means that another opener got on
+HOLD_S = LIFETIME_S + 15  #: a place waits for its client a little longer than the ticket is good
+RELAUNCH_S = 10  #: a start that nobody confirmed by then is asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A session and the relay it now belongs to, which may still be starting."""
+
+    session: Session
+    relay: Relay
+
+
+def place(ports: Ports, session: Session, avoid: str = "") -> Placed:
+    """A relay for the session, but not the one to `avoid`.
+
+    Raises Overtaken, Refusal: `capacity`, or `session_ended` when it ended meanwhile.
+    """
+    for _ in range(ROUNDS):
+        placed = _keep(ports, session, avoid) or _take(ports, session, avoid)
+        if placed is not None:
+            return placed
+        session = _reload(ports, session)
+    raise _none(session)
+
+
+def _keep(ports: Ports, session: Session, avoid: str) -> Placed | None:
+    """The relay it has, while that one is alive: same epoch, and the conversation goes on where it is."""
+    if not session.relay or session.relay == avoid:
+        return None
+    now = ports.now()
+    relay = relays.load(ports.table, session.relay)
+    if relay is None:
+        return None
+    if relay.is_coming(now) and session.id in relay.places:
+        _relaunch(ports, session, relay, now)
+        return Placed(session, relay)
+    if relay.is_fresh(now) and sessions.stay(ports.table, session, until=now + HOLD_S, now=now):
+        return Placed(session, relay)
+    return None
+
+
+def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
+    """A place on another relay; None when it is worth looking again."""
+    now = ports.now()
+    pool = relays.pool(ports.table)
+    known = relays.load_all(ports.table, pool.slots.values())
+    leave = session.relay in {relay.id for relay in known}
+    for relay in _candidates(ports, known, avoid, now):
+        until = now + (HOLD_S if relay.state == "READY" else relays.START_S)
+        try:
+            epoch = sessions.place(
+                ports.table, session, relay.id, state=relay.state, until=until, now=now, leave=leave
+            )
+        except ConditionFailed as failed:
+            if failed.step == 0:
+                continue
+            return None
+        placed = dataclasses.replace(session, relay=relay.id, epoch=epoch)
+        _relaunch(ports, placed, relay, now)
+        return Placed(placed, relay)
+    _start(ports, session, pool, known, now)
+    return None
+
+
+def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> list[Relay]:
+    """Ready ones first, the fullest of them first: that lets the others run empty and end."""
+    usable = [
+        relay
+        for relay in known
+        if relay.revision == ports.config.relay.revision
+        and relay.id != avoid
+        and relay.has_room()
+        and (relay.is_fresh(now) or relay.is_coming(now))
+    ]
+    return sorted(usable, key=lambda relay: (relay.state != "READY", -len(relay.places), relay.started_at))
+
+
+def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
+    """Start one task, unless somebody has changed the pool since it was read."""
+    if _forget_lost(ports, session, pool, known, now):
+        return  # there are free slots now: look again
+    slot = pool.free_slot(ports.config.relay.slots)
+    if slot is None:
+        raise _none(session)
+    relay = Relay(
+        id=secrets.token_hex(8),
+        slot=slot,
+        revision=ports.config.relay.revision,
+        capacity=ports.config.relay.capacity,
+        state="STARTING",
+        started_at=now,
+    )
+    try:
+        ports.table.transact(*relays.start_steps(relay, pool))
+    except ConditionFailed:
+        return  # another opener has started one
+    _launch(ports, session, relay)
+
+
+def _forget_lost(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> bool:
+    lost = [relay for relay in known if relay.is_lost(now)]
+    for relay in lost:
+        logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
+        stranded.give_up(ports, relay, but=session.id)
+    alive = {relay.id for relay in known}
+    nobodys = {slot: relay for slot, relay in pool.slots.items() if relay not in alive}
+    for slot, gone in nobodys.items():
+        relays.free_slot(ports.table, slot, gone)
+    return bool(lost or nobodys)
+
+
+def _relaunch(ports: Ports, session: Session, relay: Relay, now: int) -> None:
+    """Who started the relay may have died before it asked for the task."""
+    if relay.state == "STARTING" and not relay.launched and relay.started_at <= now - RELAUNCH_S:
+        _launch(ports, session, relay)
+
+
+def _launch(ports: Ports, session: Session, relay: Relay) -> None:
+    try:
+        ports.launcher.launch(relay)
+    except LaunchFailed:
+        stranded.give_up(ports, relay, but=session.id)
+        raise _none(session) from None
+    relays.launched(ports.table, relay.id)
+    logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
+
+
+def _none(session: Session) -> Refusal:
+    return Refusal("capacity", session=session.id, retry_after_ms=stranded.RETRY_MS)
+
+
+def _reload(ports: Ports, session: Session) -> Session:
+    """The session as it is now. Raises Overtaken, Refusal(`session_ended`)."""
+    found = sessions.load(ports.table, session.id)
+    if found is None or found.state == "ENDED":
+        raise Refusal("session_ended", session=session.id)
+    if found.asks != session.asks:
+        raise Overtaken
+    return found

@@ -1,0 +1,156 @@
+"""What each function reads from its environment, once. A missing value stops it with the value's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+Environment = Mapping[str, str]
+
+
+class ConfigError(Exception):
+    """The environment lacks a value or has a wrong one. The text is its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectConfig:
+    """For `$connect`: whose credentials and which pages are let in."""
+
+    table_name: str
+    jwt_secret_parameter: str  #: SSM name of the HS256 secret; not read when there is an issuer
+    oidc_issuer: str  #: URL, or empty
+    oidc_audience: str  #: empty: not checked
+    allowed_origins: frozenset[str]  #: `*` means any; empty means native clients only
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            table_name=_text(env, "TABLE_NAME"),
+            jwt_secret_parameter=env.get("JWT_SECRET_PARAMETER", ""),
+            oidc_issuer=env.get("OIDC_ISSUER", ""),
+            oidc_audience=env.get("OIDC_AUDIENCE", ""),
+            allowed_origins=frozenset(_list(env.get("ALLOWED_ORIGINS", ""))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectConfig:
+    """For `$disconnect`."""
+
+    table_name: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(_text(env, "TABLE_NAME"))
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """How relay tasks are started."""
+
+    cluster: str
+    task_definition: str
+    subnets: tuple[str, ...]
+    security_group: str
+    revision: str  #: new calls go to relays of this one only
+    capacity: int  #: calls of one relay
+    slots: int = 50  #: most relays at a time: what a runaway can cost
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            cluster=_text(env, "CLUSTER"),
+            task_definition=_text(env, "RELAY_TASK_DEFINITION"),
+            subnets=_list(_text(env, "RELAY_SUBNETS")),
+            security_group=_text(env, "RELAY_SECURITY_GROUP"),
+            revision=_text(env, "RELAY_REVISION"),
+            capacity=_number(env, "RELAY_CAPACITY", 40),
+            slots=_number(env, "RELAY_SLOTS", 50),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """What one user may use."""
+
+    session_minutes: int  #: longest duration of a session
+    resume_s: int  #: how long a session waits for a client that is gone
+    sessions: int  #: open at the same time
+    starts: int  #: a minute
+    day_minutes: int  #: a day (UTC), over all sessions
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            session_minutes=_number(env, "MAX_SESSION_MINUTES", 30),
+            resume_s=_number(env, "RESUME_SECONDS", 120),
+            sessions=_number(env, "SESSIONS_PER_USER", 3),
+            starts=_number(env, "STARTS_PER_MINUTE", 10),
+            day_minutes=_number(env, "MINUTES_PER_DAY", 120),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """For `session`."""
+
+    table_name: str
+    connections_url: str  #: https, with the stage
+    media_url: str  #: wss, without a path; a signed route is appended
+    route_key_parameter: str  #: SSM name of the key that signs routes
+    relay: RelayConfig
+    limits: LimitsConfig
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            table_name=_text(env, "TABLE_NAME"),
+            connections_url=_text(env, "CONNECTIONS_URL"),
+            media_url=_text(env, "MEDIA_URL").rstrip("/"),
+            route_key_parameter=_text(env, "ROUTE_KEY_PARAMETER"),
+            relay=RelayConfig.from_env(env),
+            limits=LimitsConfig.from_env(env),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MintConfig:
+    """For `mint`."""
+
+    table_name: str
+    gemini_key_parameter: str  #: SSM name of the long-lived key
+    gemini_url: str  #: base URL of the Gemini API
+    token_lock: Literal["full", "masked"]
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        lock = env.get("TOKEN_LOCK", "full")
+        if lock not in ("full", "masked"):
+            raise ConfigError("TOKEN_LOCK")
+        return cls(
+            table_name=_text(env, "TABLE_NAME"),
+            gemini_key_parameter=_text(env, "GEMINI_KEY_PARAMETER"),
+            gemini_url=_text(env, "GEMINI_URL"),
+            token_lock="masked" if lock == "masked" else "full",
+        )
+
+
+def _text(env: Environment, name: str) -> str:
+    if not env.get(name):
+        raise ConfigError(name)
+    return env[name]
+
+
+def _number(env: Environment, name: str, default: int) -> int:
+    try:
+        number = int(env.get(name) or default)
+    except ValueError:
+        raise ConfigError(name) from None
+    if number < 1:
+        raise ConfigError(name)
+    return number
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in value.split(",") if entry.strip())

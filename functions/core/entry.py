@@ -1,0 +1,54 @@
+"""The top of every handler: one place that logs, counts and catches.
+
+What is logged of a failure is its type and place. Its text is not, for it may quote what a peer sent.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+logger = Logger()
+metrics = Metrics()
+
+
+def place_of(error: BaseException) -> dict[str, str]:
+    """Type of an error and where it rose, as log fields."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = (
+        "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    )
+    return {"error_type": type(error).__name__, "where": where}
+
+
+def guarded(fallback: object) -> Callable[[Handler], Handler]:
+    """A handler that never raises: `fallback` is what it answers when it failed."""
+
+    def wrap(handle: Handler) -> Handler:
+        @functools.wraps(handle)
+        def handler(event: dict[str, Any], context: Any) -> Any:
+            logger.append_keys(request_id=getattr(context, "aws_request_id", ""))
+            try:
+                return handle(event, context)
+            except Exception as error:
+                logger.error("handler failed", extra=place_of(error))
+                return fallback
+            finally:
+                flush()
+
+        return handler
+
+    return wrap
+
+
+def flush() -> None:
+    """Write the metrics of this request, if there are any, as one EMF line."""
+    if metrics.metric_set:
+        metrics.flush_metrics()

@@ -1,0 +1,78 @@
+"""The two replies that lead a client to its relay: `starting` and `ready`."""
+
+from __future__ import annotations
+
+import secrets
+
+from functions.core.capacity import Placed
+from functions.core.ports import Ports
+from functions.core.refusal import Overtaken, Refusal
+from protocol.control import Limits, Media, Ready, Starting
+from records import relays, routes, sessions, tickets
+from records.sessions import Session
+from records.table import ConditionFailed
+
+
+def new_key() -> str:
+    """A resume key of 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
+def admitted(ports: Ports, session: Session, key: str) -> None:
+    """Say that the session is open, before a relay is looked for."""
+    i = sessions.count_post(ports.table, session.id)
+    ports.replies.send(session.connection, Starting(session.id, key, "admitted", i))
+
+
+def asked(ports: Ports, session: Session, connection: str) -> Session:
+    """Note that this connection asks for a session that there is already. Raises Refusal(`session_ended`)."""
+    try:
+        return sessions.ask(ports.table, session, connection, ports.now() + relays.START_S)
+    except ConditionFailed:
+        raise Refusal("session_ended", session=session.id) from None
+
+
+def answer(ports: Ports, placed: Placed, *, used_hash: str, origin: str, key: str = "") -> None:
+    """Tell a client where its relay is, or how long it will take.
+
+    `used_hash` is of the resume key that it has: that one stays valid until it uses the new one. `key` is
+    that key itself, where it is known: `starting` repeats it. Raises Overtaken, Refusal(`session_ended`).
+    """
+    if placed.relay.state == "READY":
+        _ready(ports, placed, used_hash, origin)
+    else:
+        _starting(ports, placed, used_hash, key)
+
+
+def _starting(ports: Ports, placed: Placed, used_hash: str, key: str) -> None:
+    session, now = placed.session, ports.now()
+    if key:
+        i = sessions.count_post(ports.table, session.id)
+    else:
+        key = new_key()
+        i = _rotate(ports, session, key, used_hash, now + relays.START_S)
+    eta_ms = relays.eta_ms(ports.table, placed.relay, now)
+    ports.replies.send(session.connection, Starting(session.id, key, "relay", i, eta_ms))
+
+
+def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
+    session, relay, key, ticket = placed.session, placed.relay, new_key(), tickets.new()
+    bound = tickets.Ticket(session.id, session.epoch, relay.id, origin)
+    expires_at = tickets.put(ports.table, ticket, bound, ports.now())
+    i = _rotate(ports, session, key, used_hash, expires_at)
+    path = routes.sign_route(ports.route_key().encode(), relay.slot, relay.address, expires_at)
+    media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
+    longest_ms = (session.ends_at - session.created_at) * 1000
+    limits = Limits(longest_ms, ports.config.limits.resume_s * 1000)
+    ports.replies.send(session.connection, Ready(session.id, key, media, limits, i))
+
+
+def _rotate(ports: Ports, session: Session, key: str, used_hash: str, until: int) -> int:
+    """The reply's `i`."""
+    new_hash = sessions.hash_key(key)
+    try:
+        return sessions.rotate_key(ports.table, session, used_hash=used_hash, new_hash=new_hash, until=until)
+    except ConditionFailed as failed:
+        if failed.item.get("state") == "OPEN":
+            raise Overtaken from None
+        raise Refusal("session_ended", session=session.id) from None

@@ -1,0 +1,43 @@
+"""Secrets from SSM, kept in memory for a few minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+KEEP_S = 300  #: a rotated secret is used by every container after this
+
+
+class SecretUnavailable(Exception):
+    """The parameter cannot be read. The text is the store's error code."""
+
+
+class ParameterStore(Protocol):
+    """What is needed of SSM."""
+
+    def get_parameter(self, *, Name: str, WithDecryption: bool) -> Any: ...
+
+
+class Secret:
+    """One SecureString by its name. Never logged, and not in `repr`."""
+
+    def __init__(self, store: ParameterStore, name: str, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._name = name
+        self._clock = clock
+        self._value = ""
+        self._fetched_at: float | None = None
+
+    def __call__(self) -> str:
+        """The value. Raises SecretUnavailable."""
+        now = self._clock()
+        if self._fetched_at is None or now - self._fetched_at >= KEEP_S:
+            try:
+                answer = self._store.get_parameter(Name=self._name, WithDecryption=True)
+            except ClientError as error:
+                raise SecretUnavailable(error.response["Error"]["Code"]) from None
+            self._value = str(answer["Parameter"]["Value"])
+            self._fetched_at = now
+        return self._value

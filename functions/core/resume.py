@@ -1,0 +1,37 @@
+"""`resume`: one way back into a session, after any kind of break."""
+
+from __future__ import annotations
+
+from functions.core import capacity, offers
+from functions.core.ports import Ports
+from functions.core.refusal import Refusal
+from protocol.control import Resume
+from records import sessions
+from records.connections import Connection
+from records.sessions import Session
+
+
+def resume(ports: Ports, connection: Connection, message: Resume) -> None:
+    """The same relay while it lives and the client could reach it, else another at once. Raises Refusal."""
+    used_hash = sessions.hash_key(message.resume_key)
+    session = _own(ports, connection, message.session)
+    if not session.knows_key(used_hash):
+        raise Refusal("resume_refused", session=session.id)
+    if session.state == "ENDED" or session.ends_at <= ports.now():
+        raise Refusal("session_ended", session=session.id)
+    avoid = session.relay if message.media_failed else ""
+    try:
+        placed = capacity.place(ports, offers.asked(ports, session, connection.id), avoid)
+    except Refusal as refusal:
+        refusal.fatal = refusal.code != "capacity"  # the conversation waits for the next try
+        raise
+    key = message.resume_key
+    offers.answer(ports, placed, used_hash=used_hash, origin=connection.origin, key=key)
+
+
+def _own(ports: Ports, connection: Connection, session: str) -> Session:
+    """Another user's session and none at all look the same."""
+    found = sessions.load(ports.table, session)
+    if found is None or found.user != connection.user:
+        raise Refusal("session_unknown")
+    return found

@@ -1,0 +1,97 @@
+"""The whole setup of a Gemini connection, from an agent and what its session asked for.
+
+Keys are google-genai's (`LiveConnectConfig`); no Google import is needed to write them down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.catalogue import Agent, ServerTool
+from protocol.control import ClientTool
+from records.sessions import Session
+
+#: This family refuses a connection without a level of thought (docs/sources.md#models).
+MUST_THINK = "extended-thinking"
+
+_NO_ARGUMENTS = {"type": "object", "properties": {}}
+
+
+def build(agent: Agent, session: Session, today: str) -> dict[str, Any]:
+    """Everything but the resumption handle. `today` is a date that the model may know, in ISO form."""
+    language = session.config.language or agent.language
+    transcription = {"language_codes": [language]} if language else {}
+    return _present(
+        {
+            "response_modalities": ["AUDIO"],
+            "speech_config": _speech(session.config.voice or agent.voice),
+            "thinking_config": _thinking(agent),
+            "system_instruction": {"parts": [{"text": _instructions(agent, session, language, today)}]},
+            "tools": _tools(agent, session),
+            "realtime_input_config": {"automatic_activity_detection": _detection(agent, session)},
+            "input_audio_transcription": transcription,
+            "output_audio_transcription": {},
+            "context_window_compression": {
+                "trigger_tokens": agent.compression.trigger_tokens,
+                "sliding_window": {"target_tokens": agent.compression.target_tokens},
+            },
+        }
+    )
+
+
+def tool_names(agent: Agent, session: Session) -> list[str]:
+    """Every tool that the model knows of."""
+    return [tool.name for tool in agent.tools] + [tool.name for tool in session.tools]
+
+
+def _present(setup: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in setup.items() if value is not None}
+
+
+def _speech(voice: str | None) -> dict[str, Any] | None:
+    return {"voice_config": {"prebuilt_voice_config": {"voice_name": voice}}} if voice else None
+
+
+def _thinking(agent: Agent) -> dict[str, Any] | None:
+    level = agent.thinking_level or ("low" if MUST_THINK in agent.model else None)
+    return {"thinking_level": level.upper()} if level else None
+
+
+def _instructions(agent: Agent, session: Session, language: str | None, today: str) -> str:
+    """The agent's own words, then what is true of this conversation."""
+    facts = [f"Today is {today} (UTC)."]
+    if language:
+        facts.append(f"Unless you are asked to change, speak the language with the BCP 47 tag {language}.")
+    if agent.greeting and session.next_turn == 1:
+        facts.append(f"Open the conversation in the spirit of: {agent.greeting}")
+    return f"{agent.instructions.strip()}\n\n" + "\n".join(facts)
+
+
+def _tools(agent: Agent, session: Session) -> list[dict[str, Any]] | None:
+    declared = [_declare(tool) for tool in agent.tools] + [_declare(tool) for tool in session.tools]
+    return [{"function_declarations": declared}] if declared else None
+
+
+def _declare(tool: ServerTool | ClientTool) -> dict[str, Any]:
+    """`behavior` is always written: its default differs from model to model."""
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters_json_schema": tool.parameters or _NO_ARGUMENTS,
+        "behavior": tool.behavior if isinstance(tool, ServerTool) else "NON_BLOCKING",
+    }
+
+
+def _detection(agent: Agent, session: Session) -> dict[str, Any]:
+    if session.config.turns == "manual":
+        return {"disabled": True}
+    wanted, level = agent.turn_detection, (agent.turn_detection.sensitivity or "").upper()
+    return _present(
+        {
+            "disabled": False,
+            "start_of_speech_sensitivity": f"START_SENSITIVITY_{level}" if level else None,
+            "end_of_speech_sensitivity": f"END_SENSITIVITY_{level}" if level else None,
+            "prefix_padding_ms": wanted.prefix_ms,
+            "silence_duration_ms": wanted.silence_ms,
+        }
+    )

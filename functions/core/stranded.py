@@ -1,0 +1,46 @@
+"""A relay that will not come: tell those who wait for it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from functions.core.entry import logger
+from functions.core.ports import Ports
+from protocol.codec import control_error
+from records import relays, sessions
+from records.relays import Relay
+from records.sessions import Session
+
+RETRY_MS = 5_000  #: what a client is told to wait when there is no capacity
+
+
+def give_up(ports: Ports, relay: Relay, but: str) -> None:
+    """Take the relay out of the pool. If it was still starting, nobody else tells those who wait there.
+
+    The session `but` is the one that asks; it gets its own answer.
+    """
+    relays.leave(ports.table, relay.id)
+    if relay.state != "STARTING":
+        return
+    left = relays.load(ports.table, relay.id)
+    for session in sorted(set(left.places if left else ()) - {but}):
+        found = sessions.load(ports.table, session)
+        if found is not None and found.state == "OPEN" and found.relay == relay.id:
+            _tell(ports, found)
+
+
+def never_came(ports: Ports, session: Session) -> None:
+    """End a session that no client ever reached, so that its request may be sent again."""
+    sessions.cancel(ports.table, session.id, "capacity", ports.now())
+    sessions.forget_request(ports.table, session)
+
+
+def _tell(ports: Ports, session: Session) -> None:
+    is_new = session.claimed == 0
+    if is_new:
+        never_came(ports, session)
+    ref = session.request if is_new else session.id
+    error = control_error("capacity", ref=ref, retry_after_ms=RETRY_MS, fatal=is_new)
+    i = sessions.count_post(ports.table, session.id)
+    ports.replies.send(session.connection, msgspec.structs.replace(error, i=i))
+    logger.info("waiting session given up", extra={"session": session.id})

@@ -1,0 +1,24 @@
+"""`$disconnect`: forget a control connection. It ends nothing: a session outlives its connections."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+from functions.core import aws
+from functions.core.config import DisconnectConfig
+from functions.core.entry import guarded
+from records import connections
+
+
+@functools.cache
+def config() -> DisconnectConfig:
+    return DisconnectConfig.from_env(os.environ)
+
+
+@guarded({"statusCode": 500})
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """API Gateway delivers this at best; records of connections that it loses expire."""
+    connections.forget(aws.table(config().table_name), event["requestContext"]["connectionId"])
+    return {"statusCode": 200}

@@ -1,0 +1,48 @@
+"""The credential of one connection to the model: the only function that can read the Gemini key."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from typing import Any
+
+from agents.catalogue import catalogue
+from functions.core import aws, minting
+from functions.core.config import MintConfig
+from functions.core.entry import guarded, logger, metrics
+from functions.core.parameters import Secret, SecretUnavailable
+from functions.core.tokens import GoogleTokens, MintFailed
+
+FAILED = {"error": "mint_failed"}
+
+
+@functools.cache
+def mint() -> minting.Mint:
+    config = MintConfig.from_env(os.environ)
+    return minting.Mint(
+        table=aws.table(config.table_name),
+        minter=GoogleTokens(config.gemini_url),
+        key=Secret(aws.client("ssm"), config.gemini_key_parameter, time.monotonic),
+        agents=catalogue,
+        clock=time.time,
+        lock=config.token_lock,
+    )
+
+
+@guarded(FAILED)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers a relay with a token, or with `{"error": <code of the registry>}`."""
+    began = time.perf_counter()
+    try:
+        answer = mint().answer(event)
+    except minting.Refused as refused:
+        logger.info("token refused", extra={"code": refused.code})
+        return {"error": refused.code}
+    except (MintFailed, SecretUnavailable) as failed:
+        logger.error("token not made", extra={"reason": str(failed)})
+        metrics.add_metric("mint_failures", "Count", 1)
+        return FAILED
+    metrics.add_metric("mint_ms", "Milliseconds", (time.perf_counter() - began) * 1000)
+    logger.info("token made", extra={"session": str(event["session"]), "epoch": event["epoch"]})
+    return answer

@@ -1,0 +1,39 @@
+"""`start`, `resume`, `end` and `$default` of the control road; also a relay's word that it is ready."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from typing import Any
+
+from functions.core import aws, control, waiting
+from functions.core.config import SessionConfig
+from functions.core.entry import guarded
+from functions.core.launcher import EcsLauncher
+from functions.core.parameters import Secret
+from functions.core.ports import Ports
+from functions.core.replies import Replies
+
+
+@functools.cache
+def ports() -> Ports:
+    config = SessionConfig.from_env(os.environ)
+    table = aws.table(config.table_name)
+    return Ports(
+        table=table,
+        replies=Replies(aws.gateway(config.connections_url), table, time.sleep),
+        launcher=EcsLauncher(aws.client("ecs"), config.relay),
+        route_key=Secret(aws.client("ssm"), config.route_key_parameter, time.monotonic),
+        clock=time.time,
+        config=config,
+    )
+
+
+@guarded({"statusCode": 500})
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A MESSAGE event of API Gateway, or `{"relay_ready": "<relay id>"}` from a relay."""
+    if "requestContext" not in event:
+        return {"told": waiting.relay_ready(ports(), str(event["relay_ready"]))}
+    control.handle(ports(), event)
+    return {"statusCode": 200}

@@ -1,0 +1,79 @@
+"""The region's other APIs, by moto, in a process of their own: `python -m infra.local.aws --port 0`.
+
+moto's DynamoDB reads, computes and writes without a lock, so that two threads can both burn a ticket
+(measured: lost ADDs, over-granted leases, double spends). `serialise_dynamodb` makes a call atomic,
+which is what DynamoDB promises for an item and for a transaction.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from infra.local.process import Child, OnLine, machine_environment
+
+_ROOT = Path(__file__).resolve().parents[2]
+START_S = 60.0  #: moto imports much; on a busy machine that takes a while
+
+
+def serialise_dynamodb() -> None:
+    """Lets one DynamoDB call run at a time. Idempotent."""
+    from moto.dynamodb.responses import DynamoHandler
+
+    unguarded = DynamoHandler.call_action
+    if getattr(unguarded, "is_serialised", False):
+        return
+    lock = threading.RLock()
+
+    def call_action(handler: Any) -> Any:
+        with lock:
+            return unguarded(handler)
+
+    call_action.is_serialised = True  # type: ignore[attr-defined]
+    setattr(DynamoHandler, "call_action", call_action)  # noqa: B010  # a method, to mypy
+
+
+@asynccontextmanager
+async def aws_apis(region: str, on_line: OnLine) -> AsyncIterator[str]:
+    """The URL of a moto server that ends with the body. Raises TimeoutError when it does not start."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def listen(line: str) -> None:
+        if line.startswith('{"url"') and not ready.done():
+            ready.set_result(json.loads(line)["url"])
+        on_line(line)
+
+    command = ("python", "-m", "infra.local.aws", "--port", "0")
+    environment = {**machine_environment(_ROOT), "AWS_DEFAULT_REGION": region}
+    child = await Child.start(command, environment, cwd=_ROOT, on_line=listen)
+    try:
+        async with asyncio.timeout(START_S):
+            url = await ready
+        yield url
+    finally:
+        await child.stop(grace_s=0)
+
+
+def main() -> None:
+    """Serves until killed. Prints its URL as one line of JSON."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    port = parser.parse_args().port
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
+    serialise_dynamodb()
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The whole deployment on this machine, from template.yaml, as one `async with`.
+
+    client ─▶ gateway emulator ─▶ functions (awslambdaric processes) ─▶ moto, Lambda, ECS, @connections
+    client ─▶ edge rule ─▶ relay (a process for each RunTask) ──────────▶ moto, Lambda, Gemini's URL
+
+Everything listens on loopback. Addresses are fixed before anything starts, by binding every socket
+first, because each part must be told where the others are.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from infra.local.aws import aws_apis
+from infra.local.connections import Limits
+from infra.local.ecs import ecs_app
+from infra.local.edge import Edge
+from infra.local.endpoint import Endpoint, listen, signed_only, url_of
+from infra.local.functions import Functions, Pool
+from infra.local.gateway import Gateway
+from infra.local.gateway import Options as GatewayOptions
+from infra.local.intrinsics import ACCOUNT
+from infra.local.invocation import Invocation, InvocationLog
+from infra.local.lambda_api import lambda_app
+from infra.local.logs import Logs
+from infra.local.management import management_app
+from infra.local.page import LocalUser, page_app
+from infra.local.process import machine_environment
+from infra.local.region import Region, furnish
+from infra.local.tasks import Tasks
+from infra.local.template import Stack, localise, read_template
+from infra.local.worker import Site
+from records.routes import read_route
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "vivavoce-local"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to start. A port of 0 is any free one; `gemini_url` empty means Google's own."""
+
+    template: Path = ROOT / "template.yaml"
+    root: Path = ROOT  #: where the code of functions and relay lies
+    gemini_url: str = ""
+    gemini_key: str = field(
+        default_factory=lambda: os.environ.get("GEMINI_API_KEY", "simulator-key"), repr=False
+    )
+    parameters: Mapping[str, str] = field(default_factory=dict)  #: more template parameters
+    control_port: int = 0
+    media_port: int = 0
+    page_port: int = 0
+    log_directory: Path | None = None  #: None: log lines stay in memory
+    workers: int = 6  #: processes of one function at a time
+    task_start_s: float = 0.0  #: an artificial cold start of relay tasks
+    limits: Limits = field(default_factory=Limits)
+    loses_disconnect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where a client or a browser goes."""
+
+    control: str
+    media: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a deployment keeps in SSM. Never printed, and new at every start but for the Gemini key."""
+
+    gemini_key: str = field(repr=False)
+    jwt: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    route: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+
+class LocalStack:
+    """`async with LocalStack(Options()) as stack:` and the system runs until the body ends."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.logs = Logs(self.options.log_directory)
+        self.secrets = Secrets(self.options.gemini_key)
+        self._log = InvocationLog(self.logs.sink("invocations"))
+        self._parts = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as parts:
+            parts.callback(self.logs.close)
+            sockets = Sockets.bind(self.options)
+            parts.callback(sockets.close)
+            self.urls = sockets.urls()
+            self.region = await self._start_region(parts, sockets)
+            self.template = self._read_template(sockets)
+            await self._furnish()
+            await self._start_parts(parts, sockets)
+            self._parts = parts.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._parts.aclose()
+
+    @property
+    def table(self) -> str:
+        """The name of the table with the record."""
+        return self.template.table.name
+
+    @property
+    def invocations(self) -> Sequence[Invocation]:
+        """The latest invocations of functions, oldest first."""
+        return self._log.entries
+
+    def client(self, service: str) -> Any:
+        """A boto3 client in this stack's region. It blocks: use it in a thread or between awaits."""
+        url = self.connections_url if service == "apigatewaymanagementapi" else ""
+        return self.region.client(service, url=url)
+
+    def user(self, subject: str = "local-user") -> LocalUser:
+        """A user whose `token()` this stack's $connect admits."""
+        return LocalUser(self.secrets.jwt, subject, self.template.parameters.get("OidcAudience", ""))
+
+    async def _start_region(self, parts: AsyncExitStack, sockets: "Sockets") -> Region:
+        default_url = await parts.enter_async_context(aws_apis(REGION, self.logs.sink("aws")))
+        endpoints = {"lambda": url_of(sockets.lambda_api), "ecs": url_of(sockets.ecs)}
+        return Region(REGION, default_url, endpoints)
+
+    def _read_template(self, sockets: "Sockets") -> Stack:
+        origins = self.urls.page, self.urls.page.replace("127.0.0.1", "localhost")
+        given = {"MediaUrl": self.urls.media, "AllowedOrigins": ",".join(origins)}
+        if self.options.gemini_url:
+            given["GeminiUrl"] = self.options.gemini_url
+        stack = read_template(
+            self.options.template, {**given, **self.options.parameters}, stack=NAME, region=REGION
+        )
+        self.connections_url = f"{url_of(sockets.management)}/{stack.api.stage}"
+        self.urls = Urls(f"{self.urls.control}/{stack.api.stage}", self.urls.media, self.urls.page)
+        return localise(stack, {stack.api.url: self.connections_url})
+
+    async def _furnish(self) -> None:
+        names = self.template.parameters
+        kept = {
+            names["JwtSecretParameter"]: self.secrets.jwt,
+            names["RouteKeyParameter"]: self.secrets.route,
+            names["GeminiKeyParameter"]: self.secrets.gemini_key,
+        }
+        await asyncio.to_thread(furnish, self.region, self.template.table, kept)
+
+    async def _start_parts(self, parts: AsyncExitStack, sockets: "Sockets") -> None:
+        """In this order, so that on the way down nothing is left that could call what has gone."""
+        guard = signed_only(self.region.access_key)
+        common = machine_environment(self.options.root) | self.region.environment()
+        functions = await parts.enter_async_context(self._functions(common))
+        await parts.enter_async_context(Endpoint(lambda_app(functions, guard), sockets.lambda_api))
+        self.tasks = await parts.enter_async_context(
+            Tasks(
+                self.template.task,
+                common,
+                self.options.root,
+                self.logs.sink,
+                start_delay_s=self.options.task_start_s,
+            )
+        )
+        await parts.enter_async_context(Endpoint(ecs_app(self.tasks, guard), sockets.ecs))
+        options = GatewayOptions(self.options.limits, self.options.loses_disconnect)
+        self.gateway = await parts.enter_async_context(
+            Gateway(self.template.api, functions.invoke, sockets.control, options)
+        )
+        await parts.enter_async_context(Endpoint(management_app(self.gateway, guard), sockets.management))
+        edge = Edge(partial(read_route, self.secrets.route.encode()), sockets.media)
+        await parts.enter_async_context(edge)
+        await parts.enter_async_context(Endpoint(page_app(self.urls.control, self.user()), sockets.page))
+
+    def _functions(self, common: Mapping[str, str]) -> Functions:
+        pools = {}
+        for name, function in self.template.functions.items():
+            environment = {**common, **function.environment}
+            sink = self.logs.sink(name)
+            site = Site(function, environment, self.options.root, REGION, ACCOUNT, sink)
+            pools[name] = Pool(site, self.options.workers)
+        return Functions(pools, self._log)
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """A listening place for each part, bound before any part starts."""
+
+    control: socket.socket
+    management: socket.socket
+    lambda_api: socket.socket
+    ecs: socket.socket
+    media: socket.socket
+    page: socket.socket
+
+    @classmethod
+    def bind(cls, options: Options) -> Self:
+        """Binds them all on loopback. Raises OSError when a wanted port is taken."""
+        wanted = (options.control_port, 0, 0, 0, options.media_port, options.page_port)
+        bound: list[socket.socket] = []
+        try:
+            for port in wanted:
+                bound.append(listen(port))  # noqa: PERF401
+        except OSError:
+            for each in bound:
+                each.close()
+            raise
+        return cls(*bound)
+
+    def close(self) -> None:
+        """Closes those that no part has closed yet."""
+        for name in self.__slots__:
+            getattr(self, name).close()
+
+    def urls(self) -> Urls:
+        """The addresses of what a client or browser reaches, without the API's stage."""
+        media = url_of(self.media, "ws")
+        return Urls(control=url_of(self.control, "ws"), media=media, page=url_of(self.page))

@@ -1,0 +1,258 @@
+"""Reads template.yaml into what the local stack has to run, so that the two cannot drift apart.
+
+The template is transformed by the library that the deployment uses (aws-sam-translator), in process
+and without credentials, and its intrinsics are resolved for one set of parameters.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.public.exceptions import InvalidDocumentException
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.local.intrinsics import Scope, UnresolvedIntrinsic
+
+#: The one managed policy that SAM adds by itself; it would look it up in IAM otherwise.
+_BASIC_EXECUTION = {
+    "AWSLambdaBasicExecutionRole": "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+}
+_FUNCTION_OF_URI = re.compile(r":function:([^:/]+)(?::[^/]+)?/invocations$")
+
+
+class TemplateError(ValueError):
+    """The template does not describe a stack that can run here; the message names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One Lambda function. `environment` is all that the template gives it, and nothing else."""
+
+    name: str
+    handler: str
+    memory_mb: int
+    timeout_s: float
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the WebSocket API. `replies`: the function's return value goes to the client."""
+
+    key: str
+    function: str
+    timeout_s: float
+    replies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The WebSocket API. `url` is what the template calls it: https://{api}.execute-api.…/{stage}."""
+
+    url: str
+    stage: str
+    selection: str  #: the route selection expression
+    routes: Mapping[str, Route]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The record's table: arguments for CreateTable, and the attribute that expires items."""
+
+    name: str
+    definition: Mapping[str, Any]
+    ttl_attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The relay's task definition, one container. `stop_timeout_s` lies between SIGTERM and SIGKILL."""
+
+    arn: str
+    cluster: str
+    container: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    stop_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A template with nothing left to resolve."""
+
+    name: str
+    region: str
+    parameters: Mapping[str, str]
+    api: Api
+    functions: Mapping[str, Function]
+    table: Table
+    task: Task
+
+
+def transform(path: Path, *, region: str = "us-east-1") -> dict[str, Any]:
+    """The CloudFormation template that SAM makes of `path`. Raises TemplateError."""
+    source = yaml_parse(path.read_text(encoding="utf-8"))
+    # A deployment uploads the code first and puts its address here; the transform insists on one.
+    source.setdefault("Globals", {}).setdefault("Function", {})["CodeUri"] = "s3://local/code.zip"
+    translator = Translator(_BASIC_EXECUTION, Parser(), boto_session=boto3.Session(region_name=region))
+    try:
+        made = translator.translate(source, {})
+    except InvalidDocumentException as error:
+        causes = "; ".join(str(cause.message) for cause in error.causes)
+        raise TemplateError(f"{path.name} does not transform: {causes}") from error
+    return dict(made)
+
+
+def read_template(
+    path: Path, parameters: Mapping[str, str], *, stack: str, region: str = "us-east-1"
+) -> Stack:
+    """The stack that `path` describes under `parameters`; the others keep their defaults.
+
+    Raises TemplateError for a missing or unknown parameter or resource, or for an intrinsic that
+    cannot be resolved here.
+    """
+    made = transform(path, region=region)
+    scope = Scope(
+        stack=stack,
+        region=region,
+        parameters=_parameters(made.get("Parameters", {}), parameters),
+        resources=made["Resources"],
+        conditions=made.get("Conditions", {}),
+        mappings=made.get("Mappings", {}),
+    )
+    try:
+        return _read_stack(scope)
+    except UnresolvedIntrinsic as error:
+        raise TemplateError(f"{path.name}: {error}") from error
+
+
+def localise(stack: Stack, addresses: Mapping[str, str]) -> Stack:
+    """`stack` with an address of AWS (a key of `addresses`) replaced by a local one, in every environment.
+
+    Only whole values are replaced. This is the one place where the local stack changes a setting;
+    the code that reads it cannot tell the difference.
+    """
+
+    def local(environment: Mapping[str, str]) -> dict[str, str]:
+        return {name: addresses.get(value, value) for name, value in environment.items()}
+
+    functions = {
+        name: replace(function, environment=local(function.environment))
+        for name, function in stack.functions.items()
+    }
+    task = replace(stack.task, environment=local(stack.task.environment))
+    return replace(stack, functions=functions, task=task)
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    if unknown := given.keys() - declared.keys():
+        raise TemplateError(f"no such parameter: {', '.join(sorted(unknown))}")
+    values = {name: str(spec["Default"]) for name, spec in declared.items() if "Default" in spec}
+    values.update(given)
+    if missing := declared.keys() - values.keys():
+        raise TemplateError(f"no value for the parameter: {', '.join(sorted(missing))}")
+    return values
+
+
+def _read_stack(scope: Scope) -> Stack:
+    functions = {function.name: function for function in _functions(scope)}
+    return Stack(
+        name=scope.stack,
+        region=scope.region,
+        parameters=dict(scope.parameters),
+        api=_api(scope, functions),
+        functions=functions,
+        table=_table(scope),
+        task=_task(scope),
+    )
+
+
+def _of_type(scope: Scope, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in scope.resources.items():
+        wanted = "Condition" not in resource or scope.condition(resource["Condition"])
+        if resource["Type"] == kind and wanted:
+            yield name, resource.get("Properties", {})
+
+
+def _only(scope: Scope, kind: str) -> tuple[str, dict[str, Any]]:
+    found = list(_of_type(scope, kind))
+    if len(found) != 1:
+        raise TemplateError(f"expected one {kind}, found {len(found)}")
+    name, properties = found[0]
+    return name, scope.resolve(properties)
+
+
+def _functions(scope: Scope) -> Iterator[Function]:
+    for name, properties in _of_type(scope, "AWS::Lambda::Function"):
+        variables = scope.resolve(properties.get("Environment", {}).get("Variables", {}))
+        yield Function(
+            name=str(scope.ref(name)),
+            handler=str(properties["Handler"]),
+            memory_mb=int(scope.resolve(properties.get("MemorySize", 128))),
+            timeout_s=float(scope.resolve(properties.get("Timeout", 3))),
+            environment={key: str(value) for key, value in variables.items()},
+        )
+
+
+def _api(scope: Scope, functions: Mapping[str, Function]) -> Api:
+    name, api = _only(scope, "AWS::ApiGatewayV2::Api")
+    _, stage = _only(scope, "AWS::ApiGatewayV2::Stage")
+    stage_name = str(stage["StageName"])
+    return Api(
+        url=f"https://{scope.ref(name)}.execute-api.{scope.region}.amazonaws.com/{stage_name}",
+        stage=stage_name,
+        selection=str(api["RouteSelectionExpression"]),
+        routes={route.key: route for route in _routes(scope, functions)},
+    )
+
+
+def _routes(scope: Scope, functions: Mapping[str, Function]) -> Iterator[Route]:
+    answered = {
+        response["RouteId"]["Ref"]
+        for _, response in _of_type(scope, "AWS::ApiGatewayV2::RouteResponse")
+        if response["RouteResponseKey"] == "$default"
+    }
+    integrations = dict(_of_type(scope, "AWS::ApiGatewayV2::Integration"))
+    by_id = {str(scope.ref(name)): properties for name, properties in integrations.items()}
+    for name, route in _of_type(scope, "AWS::ApiGatewayV2::Route"):
+        integration = by_id[str(scope.resolve(route["Target"])).removeprefix("integrations/")]
+        found = _FUNCTION_OF_URI.search(str(scope.resolve(integration["IntegrationUri"])))
+        if found is None or found[1] not in functions:
+            raise TemplateError(f"the route {route['RouteKey']} leads to no function of this template")
+        yield Route(
+            key=str(route["RouteKey"]),
+            function=found[1],
+            timeout_s=int(integration.get("TimeoutInMillis", 29_000)) / 1000,
+            replies=name in answered and route.get("RouteResponseSelectionExpression") == "$default",
+        )
+
+
+def _table(scope: Scope) -> Table:
+    name, properties = _only(scope, "AWS::DynamoDB::Table")
+    kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    physical = str(scope.ref(name))
+    definition = {key: properties[key] for key in kept if key in properties}
+    ttl = properties.get("TimeToLiveSpecification", {})
+    return Table(physical, {"TableName": physical, **definition}, str(ttl.get("AttributeName", "")))
+
+
+def _task(scope: Scope) -> Task:
+    name, properties = _only(scope, "AWS::ECS::TaskDefinition")
+    cluster, _ = _only(scope, "AWS::ECS::Cluster")
+    containers = properties["ContainerDefinitions"]
+    if len(containers) != 1:
+        raise TemplateError(f"the task definition has {len(containers)} containers, not one")
+    container = containers[0]
+    return Task(
+        arn=str(scope.ref(name)),
+        cluster=str(scope.ref(cluster)),
+        container=str(container["Name"]),
+        command=tuple(map(str, container["Command"])),
+        environment={pair["Name"]: str(pair["Value"]) for pair in container.get("Environment", ())},
+        stop_timeout_s=float(container.get("StopTimeout", 30)),
+    )

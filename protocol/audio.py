@@ -1,0 +1,67 @@
+"""Audio frames of the media road: an 8-byte header, then PCM.
+
+    0      1       2        4                8
+    | kind | flags | turn   | seq            | pcm s16le mono ...
+      u8     u8      u16 BE   u32 BE
+
+`turn` is 0 on the uplink. On the downlink it settles barge-in: a frame whose turn is at or below the last
+interrupted turn is dropped, by one comparison, at both ends.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from protocol.errors import RemoteProtocolError
+from protocol.limits import DOWNLINK_HZ, FRAME_MAX_MS, FRAME_MIN_MS, SAMPLE_BYTES, UPLINK_HZ
+
+AUDIO = 1  #: the only frame kind of version 1
+HEADER = struct.Struct(">BBHI")  #: kind, flags, turn, seq
+HEADER_BYTES = HEADER.size
+UPLINK_MIN_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MIN_MS // 1000
+UPLINK_MAX_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MAX_MS // 1000
+
+_unpack_header = HEADER.unpack_from
+_pack_header = HEADER.pack
+
+
+class AudioFrame(NamedTuple):
+    """One binary message."""
+
+    turn: int  #: agent turn, 0 on the uplink
+    seq: int  #: counts frames of one direction within an epoch, from 0
+    pcm: bytes  #: mono s16le, 16 kHz up, 24 kHz down
+
+
+def encode_audio(turn: int, seq: int, pcm: bytes) -> bytes:
+    """One binary message. `turn` wraps at 2^16 and `seq` at 2^32, which no session reaches."""
+    return _pack_header(AUDIO, 0, turn & 0xFFFF, seq & 0xFFFFFFFF) + pcm
+
+
+def decode_audio(data: bytes) -> AudioFrame:
+    """The frame in `data`; unknown flags are ignored, they may be a newer peer's.
+
+    Raises RemoteProtocolError("bad_frame") for a short header, another kind, or half a sample.
+    """
+    if len(data) < HEADER_BYTES or data[0] != AUDIO or len(data) % SAMPLE_BYTES:
+        raise RemoteProtocolError("bad_frame")
+    _, _, turn, seq = _unpack_header(data)
+    return AudioFrame(turn, seq, data[HEADER_BYTES:])
+
+
+def decode_uplink(data: bytes) -> AudioFrame:
+    """`decode_audio` for what a client sends: 10 to 100 ms of 16 kHz audio."""
+    if not UPLINK_MIN_BYTES <= len(data) - HEADER_BYTES <= UPLINK_MAX_BYTES:
+        raise RemoteProtocolError("bad_frame")
+    return decode_audio(data)
+
+
+def uplink_ms(pcm_bytes: int) -> float:
+    """Milliseconds that so many bytes of microphone audio last."""
+    return pcm_bytes * 1000 / (UPLINK_HZ * SAMPLE_BYTES)
+
+
+def downlink_ms(pcm_bytes: int) -> float:
+    """Milliseconds that so many bytes of agent audio last."""
+    return pcm_bytes * 1000 / (DOWNLINK_HZ * SAMPLE_BYTES)

@@ -1,0 +1,144 @@
+"""A client's end of the media road, without I/O. The TypeScript client is held to the same vectors."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from protocol.audio import AudioFrame, decode_audio, encode_audio, uplink_ms
+from protocol.codec import encode, server_messages
+from protocol.errors import RemoteProtocolError
+from protocol.limits import RESEND_WINDOW_S, VERSIONS
+from protocol.media import Ack, Ended, Error, Hello, Live, ServerMessage, TurnInterrupted, TurnStarted
+from protocol.states import CLIENT, ClientState, advance
+
+
+@dataclass(slots=True)
+class Counters:
+    """What this end dropped, and why."""
+
+    unknown_types: int = 0  #: messages of a newer server
+    bad: int = 0  #: messages that were not valid
+    duplicate_events: int = 0
+    duplicate_frames: int = 0
+    interrupted_frames: int = 0  #: audio of a turn that was interrupted
+    missing_frames: int = 0  #: gaps in the agent's audio that no interruption explains
+    resent_frames: int = 0
+    stale_uplink_ms: float = 0.0  #: microphone audio too old to be sent again
+
+
+@dataclass(frozen=True, slots=True)
+class _Unacked:
+    seq: int
+    at: float
+    pcm: bytes
+
+
+class ClientSession:
+    """One session's media road over any number of connections."""
+
+    def __init__(self) -> None:
+        self.state = ClientState.NEW
+        self.counters = Counters()
+        self.after = (0, 0)  #: [e, n] of the last event received
+        self.last_turn = 0
+        self.interrupted = 0  #: audio of this turn and earlier is dropped
+        self._expected_seq = 0  #: next audio frame of the agent
+        self._frame_turn = 0  #: turn of the last one
+        self._uplink_seq = 0
+        self._is_fresh = True  #: never live so far: the server may know frames of this session that we do not
+        self._unacked: deque[_Unacked] = deque()
+
+    def hello(self) -> str:
+        """The first message of a new media connection."""
+        self.state = advance(CLIENT, self.state, "hello")
+        return encode(Hello(list(VERSIONS), self.after, self.last_turn, self._expected_seq))
+
+    def lost(self) -> None:
+        """The media connection is gone."""
+        self.state = advance(CLIENT, self.state, "lost")
+
+    def receive(self, data: str | bytes) -> list[ServerMessage | AudioFrame]:
+        """What is new in one message: duplicates and audio of interrupted turns are dropped and counted."""
+        try:
+            if isinstance(data, bytes):
+                return self._receive_audio(decode_audio(data))
+            return self._receive_message(server_messages.decode(data))
+        except RemoteProtocolError as error:
+            self.counters.unknown_types += error.code == "unknown_type"
+            self.counters.bad += error.code != "unknown_type"
+            return []
+
+    def audio(self, pcm: bytes, now: float) -> bytes:
+        """Number a frame of microphone audio and remember it until the server has it."""
+        frame = _Unacked(self._uplink_seq, now, pcm)
+        self._unacked.append(frame)
+        self._uplink_seq += 1
+        self._drop_stale(now, is_lost=self.state is not ClientState.LIVE)
+        return encode_audio(0, frame.seq, pcm)
+
+    def resend(self, now: float) -> list[bytes]:
+        """After `live` on a new connection: the frames the server may lack and still wants."""
+        self._drop_stale(now, is_lost=True)
+        self.counters.resent_frames += len(self._unacked)
+        return [encode_audio(0, kept.seq, kept.pcm) for kept in self._unacked]
+
+    def interrupt(self, turn: int) -> None:
+        """The user or the app stopped the agent: audio of `turn` and earlier is dropped from now on."""
+        self.interrupted = max(self.interrupted, turn)
+
+    def _receive_audio(self, frame: AudioFrame) -> list[ServerMessage | AudioFrame]:
+        if frame.seq < self._expected_seq:
+            self.counters.duplicate_frames += 1
+            return []
+        gap, self._expected_seq = frame.seq - self._expected_seq, frame.seq + 1
+        if frame.turn <= self.interrupted:
+            self.counters.interrupted_frames += 1
+            return []
+        if frame.turn == self._frame_turn:  # between turns a gap is what an interruption took out
+            self.counters.missing_frames += gap
+        self._frame_turn = frame.turn
+        return [frame]
+
+    def _receive_message(self, message: ServerMessage) -> list[ServerMessage | AudioFrame]:
+        if isinstance(message, Live):
+            if self.state is not ClientState.JOINING or message.e < self.after[0]:
+                self.counters.bad += 1  # nobody asked, or a relay that lost the session long ago
+                return []
+            self._go_live(message)
+        elif isinstance(message, Ack):
+            while self._unacked and self._unacked[0].seq <= message.seq:
+                self._unacked.popleft()
+        elif message.n and not self._is_new(message):
+            self.counters.duplicate_events += 1
+            return []
+        match message:
+            case TurnInterrupted():
+                self.interrupt(message.turn)
+            case TurnStarted():
+                self.last_turn = max(self.last_turn, message.turn)
+            case Ended() | Error(fatal=True, retryable=False):  # another fatal error ends the connection only
+                self.state = advance(CLIENT, self.state, "end")
+        return [message]
+
+    def _is_new(self, message: ServerMessage) -> bool:
+        position = (message.e, message.n)
+        if position <= self.after:
+            return False
+        self.after = position
+        return True
+
+    def _go_live(self, live: Live) -> None:
+        self.state = advance(CLIENT, self.state, "live")
+        if live.e != self.after[0]:  # another relay: its events and frames count from their start
+            self.after, self._expected_seq = (live.e, 0), 0
+        if self._is_fresh and live.uplink_seq:  # after a reload: lower numbers would be taken for duplicates
+            self._unacked = deque(replace(kept, seq=kept.seq + live.uplink_seq) for kept in self._unacked)
+            self._uplink_seq += live.uplink_seq
+        self._is_fresh = False
+
+    def _drop_stale(self, now: float, *, is_lost: bool) -> None:
+        while self._unacked and self._unacked[0].at < now - RESEND_WINDOW_S:
+            stale = self._unacked.popleft()
+            if is_lost:
+                self.counters.stale_uplink_ms += uplink_ms(len(stale.pcm))

@@ -1,0 +1,116 @@
+"""JSON text in, messages out, and back. Unknown fields are ignored: the peer may be newer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from protocol.control import ControlError, ControlReply, ControlRequest, Start
+from protocol.errors import REGISTRY, RemoteProtocolError
+from protocol.limits import CONTROL_MESSAGE_BYTES, JSON_DEPTH, MEDIA_MESSAGE_BYTES, TOOL_RESULT_BYTES
+from protocol.media import ClientMessage, Error, ServerMessage, ToolResult
+
+T = TypeVar("T")
+
+
+class _Tagged(msgspec.Struct):
+    type: str
+
+
+_type_of = msgspec.json.Decoder(_Tagged)
+_encoder = msgspec.json.Encoder()
+
+#: where a message holds JSON of the peer's own shape
+_OPEN_JSON: dict[type, Callable[[Any], object]] = {
+    Start: lambda start: [tool.parameters for tool in start.tools],
+    ToolResult: lambda result: result.data,
+}
+
+
+class Codec:
+    """Decodes one road's messages of one direction."""
+
+    def __init__(self, union: Any, limit_bytes: int) -> None:
+        self.types = {member.__struct_config__.tag: member for member in get_args(union)}
+        self._decode = msgspec.json.Decoder(union).decode
+        self._limit_bytes = limit_bytes
+
+    def decode(self, text: str | bytes) -> Any:
+        """The message in `text`.
+
+        Raises RemoteProtocolError: `too_large`, `bad_message` (with the type as `ref` when it has one)
+        or `unknown_type`. Never anything else, whatever the peer sends.
+        """
+        if len(text) * 4 > self._limit_bytes and _utf8_bytes(text) > self._limit_bytes:
+            raise RemoteProtocolError("too_large")
+        try:
+            message = self._decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise self._refusal(text) from None
+        if type(message) in _OPEN_JSON:
+            _check_open_json(message, text)
+        return message
+
+    def _refusal(self, text: str | bytes) -> RemoteProtocolError:
+        try:
+            kind = _type_of.decode(text).type
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return RemoteProtocolError("bad_message")
+        return RemoteProtocolError("bad_message" if kind in self.types else "unknown_type", ref=kind[:64])
+
+
+def _utf8_bytes(text: str | bytes) -> int:
+    if isinstance(text, bytes) or text.isascii():
+        return len(text)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _check_open_json(message: Start | ToolResult, text: str | bytes) -> None:
+    """Refuse what could be read here, but not written on by whoever must pass it on."""
+    tag = message.__struct_config__.tag
+    if isinstance(message, ToolResult) and _utf8_bytes(text) > TOOL_RESULT_BYTES:
+        raise RemoteProtocolError("too_large", ref=str(tag))
+    level = [_OPEN_JSON[type(message)](message)]
+    for _ in range(JSON_DEPTH + isinstance(message, Start)):  # the list of tools is our own level
+        level = [child for value in level for child in _children(value)]
+    if any(isinstance(value, dict | list) for value in level):
+        raise RemoteProtocolError("bad_message", ref=str(tag))
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+control_requests = Codec(ControlRequest, CONTROL_MESSAGE_BYTES)
+control_replies = Codec(ControlReply, CONTROL_MESSAGE_BYTES)
+client_messages = Codec(ClientMessage, MEDIA_MESSAGE_BYTES)
+server_messages = Codec(ServerMessage, MEDIA_MESSAGE_BYTES)
+
+
+def encode(message: Any) -> str:
+    """One JSON text message."""
+    return _encoder.encode(message).decode()
+
+
+def control_error(code: str, *, ref: str = "", retry_after_ms: int = 0, fatal: bool = True) -> ControlError:
+    """The registry's error as a message of the control road."""
+    entry = REGISTRY[code]
+    return ControlError(code, entry.message, entry.retryable, fatal, retry_after_ms, ref)
+
+
+def media_error(code: str, *, ref: str = "", retry_after_ms: int = 0, fatal: bool = False) -> Error:
+    """The registry's error as a message of the media road."""
+    entry = REGISTRY[code]
+    return Error(code, entry.message, entry.retryable, fatal, retry_after_ms, ref)
+
+
+def common_version(theirs: list[int], ours: tuple[int, ...]) -> int:
+    """The newest version both speak. Raises RemoteProtocolError("protocol_mismatch")."""
+    common = set(theirs) & set(ours)
+    if not common:
+        raise RemoteProtocolError("protocol_mismatch")
+    return max(common)

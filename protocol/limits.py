@@ -1,0 +1,36 @@
+"""Every number both ends must agree on, with its unit and its reason."""
+
+from __future__ import annotations
+
+VERSIONS = (1,)  #: protocol versions this code speaks, newest last
+SUBPROTOCOL = "vivavoce"  #: the only WebSocket subprotocol a server ever echoes
+
+UPLINK_HZ = 16_000  #: sample rate of microphone audio
+DOWNLINK_HZ = 24_000  #: sample rate of the agent's audio
+SAMPLE_BYTES = 2  #: mono s16le
+
+FRAME_MS = 20  #: what a client should send in one audio frame
+FRAME_MIN_MS = 10  #: shortest uplink frame
+FRAME_MAX_MS = 100  #: longest uplink frame; more would be heard as delay
+UPLINK_FRAME_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MS // 1000  #: PCM bytes of a 20 ms frame
+
+CONTROL_MESSAGE_BYTES = 128 * 1024  #: API Gateway's limit on one message (docs/sources.md#gateway-limits)
+MEDIA_MESSAGE_BYTES = 1024 * 1024  #: one JSON message on the media road; an image is the largest
+JWT_ENTRY_BYTES = 6 * 1024  #: a longer credential does not fit every server's header limit
+
+TEXT_CHARS = 8_000  #: one typed message or piece of context
+IMAGE_BYTES = 700 * 1024  #: decoded; base64 of it still fits MEDIA_MESSAGE_BYTES
+TOOL_RESULT_BYTES = 64 * 1024  #: the whole `tool.result` message
+JSON_DEPTH = 64  #: nesting of JSON whose shape a peer chooses: tool results, tool parameters
+CLIENT_TOOLS = 32  #: tools a client may declare
+
+HELLO_TIMEOUT_S = 10.0  #: a media connection that has not said hello by then is closed
+RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its value
+REPLAY_AUDIO_MS = 10_000  #: agent audio kept after it was written, for a client that comes back
+REPLAY_EVENTS = 4_096  #: events kept for a client that comes back
+ACK_EVERY_FRAMES = 25  #: uplink frames per `ack`: half a second of 20 ms frames
+PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the model leg is not read
+MESSAGES_PER_S = 200  #: sustained client messages; 20 ms audio needs 50
+MESSAGES_BURST = 600  #: what a reconnecting client may send at once
+
+NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`

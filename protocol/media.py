@@ -1,0 +1,349 @@
+"""Messages of the media road (the relay). Audio travels beside them in binary frames (`audio.py`).
+
+What a server says carries `e`, the relay's epoch, and `n`, which counts the events of that epoch from 1.
+An event has an `n` of its own and is replayed to a client that comes back. `live`, `ack`, `pong` and an
+`error` that refuses a message have none (0): they answer the connection and are never replayed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from protocol.control import Versions
+from protocol.limits import DOWNLINK_HZ, FRAME_MS, IMAGE_BYTES, TEXT_CHARS, UPLINK_HZ
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+TurnNumber = Annotated[int, Meta(ge=0, le=0xFFFF)]
+Milliseconds = Annotated[int, Meta(ge=0, le=86_400_000)]
+Role = Literal["user", "agent"]
+
+# ---- client to server
+
+
+class Hello(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="hello"):
+    """First message on every media connection."""
+
+    versions: Versions
+    after: tuple[Count, Count] = (0, 0)  #: [e, n] of the last event this client has
+    last_turn: TurnNumber = 0  #: highest turn this client knows of
+    next_seq: Count = 0  #: the downlink audio frame it expects next, within epoch `after[0]`
+
+
+class Mic(Struct, frozen=True, tag_field="type", tag="mic"):
+    """The microphone's state, under `turns: auto`. Leaving `open` flushes what the model has heard."""
+
+    state: Literal["open", "paused", "closed"]
+
+
+class Activity(Struct, frozen=True, tag_field="type", tag="activity"):
+    """The user's turn begins or ends, under `turns: manual`."""
+
+    state: Literal["start", "end"]
+
+
+class Text(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="text"):
+    """Typed by the user."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
+    respond: bool = True  #: false: wait for more before answering
+
+
+class Context(Struct, frozen=True, tag_field="type", tag="context"):
+    """Something the agent should know. Makes no turn."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
+
+
+class Image(Struct, frozen=True, tag_field="type", tag="image"):
+    """Something the agent should see."""
+
+    mime: Literal["image/jpeg", "image/png", "image/webp"]
+    data: Annotated[bytes, Meta(min_length=1, max_length=IMAGE_BYTES)]  #: base64 on the wire
+
+
+class Interrupt(Struct, frozen=True, tag_field="type", tag="interrupt"):
+    """Stop the agent. The server drops the rest of the turn."""
+
+    turn: TurnNumber
+    played_ms: Milliseconds  #: how much of the turn came out of the speaker
+
+
+class Playback(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="playback"):
+    """The truth about what was heard: at every change, and at least once a second while playing."""
+
+    turn: TurnNumber
+    state: Literal["started", "progress", "drained", "flushed"]
+    played_ms: Milliseconds = 0
+    buffered_ms: Milliseconds = 0
+
+
+class ToolResult(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="tool.result"):
+    """What a client-side tool gave back."""
+
+    call_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    ok: bool
+    data: Any = None
+    error: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class EndCall(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="end"):
+    """The user is done. Answered by `ended`."""
+
+    reason: Annotated[str, Meta(max_length=128)] = ""
+
+
+class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
+    """Round-trip probe; `t` comes back as it was."""
+
+    t: Annotated[float, Meta(ge=0, le=2**53)]
+
+
+ClientMessage = (
+    Hello | Mic | Activity | Text | Context | Image | Interrupt | Playback | ToolResult | EndCall | Ping
+)
+
+# ---- server to client
+
+
+class AudioUp(Struct, frozen=True):
+    """What the relay wants from the microphone."""
+
+    rate_hz: int = UPLINK_HZ
+    frame_ms: int = FRAME_MS
+
+
+class AudioDown(Struct, frozen=True):
+    """What the agent's frames hold."""
+
+    rate_hz: int = DOWNLINK_HZ
+
+
+class AudioFormats(Struct, frozen=True):
+    up: AudioUp = AudioUp()
+    down: AudioDown = AudioDown()
+
+
+class Agent(Struct, frozen=True):
+    """Who speaks, as far as a client may know."""
+
+    name: str
+    tools: list[str] = field(default_factory=list)
+
+
+class LiveLimits(Struct, frozen=True):
+    ends_in_ms: int  #: until the session's longest duration is reached
+    resume_ms: int
+
+
+class Live(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="live"):
+    """Answers `hello`: the conversation is on."""
+
+    session: str
+    version: int
+    agent: Agent
+    limits: LiveLimits
+    audio: AudioFormats = AudioFormats()
+    capabilities: list[str] = field(default_factory=list)
+    resumed: bool = False
+    replay_from: int = 0  #: first event `n` that follows as replay, 0 for none
+    uplink_seq: int = 0  #: the microphone frame expected next; a client without memory counts on from it
+    lost_turns: list[int] = field(default_factory=list)
+    e: int = 0
+    n: int = 0
+
+
+class TurnStarted(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="turn.started"):
+    """A party begins. The user's turn and the agent's answer to it share one number."""
+
+    turn: int
+    role: Role
+    e: int = 0
+    n: int = 0
+
+
+class TurnAudioEnd(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="turn.audio_end"):
+    """No more audio of this turn follows; it may still be playing."""
+
+    turn: int
+    role: Role = "agent"
+    e: int = 0
+    n: int = 0
+
+
+class TurnEnded(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="turn.ended"):
+    """The party has finished."""
+
+    turn: int
+    role: Role
+    e: int = 0
+    n: int = 0
+
+
+class TurnInterrupted(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="turn.interrupted"):
+    """Drop queued audio of `turn` and earlier. No frame of it follows."""
+
+    turn: int
+    cause: Literal["user", "client", "server"]
+    e: int = 0
+    n: int = 0
+
+
+class Transcript(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="transcript"):
+    """Words of a party. Not ordered against audio. `text` is what to append to `message`."""
+
+    message: str  #: groups the deltas of one utterance
+    turn: int
+    role: Role
+    text: str = ""
+    final: bool = False
+    heard: str | None = None  #: after an interruption: the whole of what the user heard
+    e: int = 0
+    n: int = 0
+
+
+class ToolCall(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="tool.call"):
+    """Run this tool and answer with `tool.result`."""
+
+    call_id: str
+    name: str
+    deadline_ms: int
+    args: dict[str, Any] = field(default_factory=dict)
+    e: int = 0
+    n: int = 0
+
+
+class ToolCancel(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="tool.cancel"):
+    """These calls are not wanted any more."""
+
+    call_ids: list[str]
+    e: int = 0
+    n: int = 0
+
+
+class ToolStatus(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="tool.status"):
+    """Progress of a tool that runs on the server."""
+
+    call_id: str
+    name: str
+    state: Literal["running", "done", "failed", "cancelled"]
+    e: int = 0
+    n: int = 0
+
+
+class Tokens(Struct, frozen=True, omit_defaults=True):
+    """Model tokens by modality."""
+
+    input_text: int = 0
+    input_audio: int = 0
+    input_image: int = 0
+    output_text: int = 0
+    output_audio: int = 0
+    total: int = 0
+
+
+class Usage(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="usage"):
+    """What the session has used so far."""
+
+    turn: int
+    tokens: Tokens
+    cost_usd: float = 0.0  #: 0 until the server has prices
+    e: int = 0
+    n: int = 0
+
+
+class Metrics(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="metrics"):
+    """Where the time of a turn went."""
+
+    turn: int
+    first_audio_ms: int = 0  #: end of the user's speech, as the model found it, to the relay's first audio
+    generation_ms: int = 0  #: first to last audio of the turn at the relay
+    audio_ms: int = 0  #: how long the turn's audio lasts
+    uplink_dropped_ms: int = 0  #: microphone audio given up since the call began
+    e: int = 0
+    n: int = 0
+
+
+class Ack(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="ack"):
+    """Uplink audio up to this frame was handed to the model leg."""
+
+    seq: int
+    e: int = 0
+    n: int = 0
+
+
+class GoingAway(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="going_away"):
+    """This relay will close. `move`: resume on control, at the next turn gap."""
+
+    ends_in_ms: int
+    move: bool = False
+    e: int = 0
+    n: int = 0
+
+
+class Error(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="error"):
+    """A refusal or a failure. `code` is in ERRORS.md; `fatal` means the connection closes next."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    fatal: bool = False
+    retry_after_ms: int = 0
+    ref: str = ""
+    e: int = 0
+    n: int = 0
+
+
+class Ended(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="ended"):
+    """The session is over."""
+
+    reason: str
+    usage: Tokens = Tokens()
+    e: int = 0
+    n: int = 0
+
+
+class Pong(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="pong"):
+    """Answers `ping`."""
+
+    t: float
+    server_ms: int
+    e: int = 0
+    n: int = 0
+
+
+Answer = Live | Ack | Pong  #: never replayed
+Event = (
+    TurnStarted
+    | TurnAudioEnd
+    | TurnEnded
+    | TurnInterrupted
+    | Transcript
+    | ToolCall
+    | ToolCancel
+    | ToolStatus
+    | Usage
+    | Metrics
+    | GoingAway
+    | Error
+    | Ended
+)
+ServerMessage = (
+    Live
+    | TurnStarted
+    | TurnAudioEnd
+    | TurnEnded
+    | TurnInterrupted
+    | Transcript
+    | ToolCall
+    | ToolCancel
+    | ToolStatus
+    | Usage
+    | Metrics
+    | Ack
+    | GoingAway
+    | Error
+    | Ended
+    | Pong
+)

@@ -1,0 +1,20 @@
+"""How fast a peer may send."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """`rate_per_s` messages on average, `burst` at once. Time is an argument."""
+
+    def __init__(self, rate_per_s: float, burst: float, now: float) -> None:
+        self._rate_per_s, self._burst = rate_per_s, burst
+        self._level, self._at = burst, now
+
+    def take(self, now: float) -> bool:
+        """False when the peer is over its rate."""
+        self._level = min(self._burst, self._level + (now - self._at) * self._rate_per_s)
+        self._at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True

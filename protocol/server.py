@@ -1,0 +1,223 @@
+"""The relay's end of the media road, without I/O: bytes and time in, messages and bytes out.
+
+    ticket ok          hello              model leg up            socket gone          hello again
+  ──────────▶ WAITING ───────▶ OPENING ───────────────▶ LIVE ───────────────▶ DETACHED ───────────▶ OPENING …
+
+What the conversation says goes through `send` and `send_audio` and is kept in the journal, so that a client
+that comes back gets exactly what it lacks. Before its hello nobody knows what that is: until then it gets
+answers only. After the end a client that comes back still gets the last words it lacks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from protocol.audio import AudioFrame, decode_uplink
+from protocol.codec import client_messages, common_version, encode, media_error
+from protocol.errors import REGISTRY, RemoteProtocolError
+from protocol.journal import Journal
+from protocol.limits import (
+    ACK_EVERY_FRAMES,
+    HELLO_TIMEOUT_S,
+    MESSAGES_BURST,
+    MESSAGES_PER_S,
+    NORMAL_CLOSE,
+    PENDING_AUDIO_MS,
+    VERSIONS,
+)
+from protocol.media import Ack, ClientMessage, Event, Hello, Live, Ping, Pong
+from protocol.pace import TokenBucket
+from protocol.states import SERVER, ServerState, advance
+
+REFUSALS_LIMIT = 100  #: refused messages on one connection before it is closed
+
+
+class ServerSession:
+    """One call's side of the protocol. It outlives its client connections."""
+
+    def __init__(self, epoch: int, now: float) -> None:
+        self.epoch = epoch
+        self.state = ServerState.WAITING
+        self.journal = Journal()
+        self.hello: Hello | None = None  #: of the present connection
+        self.version = VERSIONS[-1]
+        self.close_code: int | None = None  #: set: write what is pending, then close with it
+        self.uplink_seq = -1  #: highest uplink frame received
+        self._acked_seq = -1
+        self._refusals = 0
+        self._last_close = NORMAL_CLOSE  #: close code of the ended call
+        self._deadline: float | None = None
+        self.attached(now)
+
+    # ---- the connection
+
+    def attached(self, now: float) -> None:
+        """A client connection is up; it must say hello next."""
+        self.close_code = None
+        self.hello = None
+        self.journal.forget_answers()
+        self._refusals = 0
+        self._pace = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now)
+        self._deadline = now + HELLO_TIMEOUT_S
+
+    def client_lost(self) -> None:
+        """The client connection is gone, whatever the reason."""
+        self.state = advance(SERVER, self.state, "lost")
+        self.hello = None
+        self._deadline = None
+
+    def next_timeout(self) -> float | None:
+        """Time at which the driver must call `handle_timeout`; None for never."""
+        return self._deadline
+
+    def handle_timeout(self, now: float) -> None:
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            self.refuse("hello_timeout", fatal=True)
+
+    # ---- what the client says
+
+    def receive_text(self, text: str | bytes, now: float) -> ClientMessage | None:
+        """The message to act on; None when it was answered here: `ping`, a refusal, a late `hello`."""
+        try:
+            self._admit(now)
+            message: ClientMessage = client_messages.decode(text)
+            if isinstance(message, Hello):
+                return self._receive_hello(message)
+            if self.hello is None:
+                raise RemoteProtocolError("out_of_order", ref="hello")
+            if isinstance(message, Ping):
+                self._answer(Pong(message.t, int(now * 1000)))
+                return None
+            return message
+        except RemoteProtocolError as error:
+            self.refuse(error.code, ref=error.ref, fatal=self.hello is None)
+            return None
+
+    def receive_audio(self, data: bytes, now: float) -> AudioFrame | None:
+        """The frame to hand to the model; None for one that was here before, or that was refused."""
+        try:
+            self._admit(now)
+            if self.hello is None:
+                raise RemoteProtocolError("out_of_order", ref="hello")
+            frame = decode_uplink(data)
+        except RemoteProtocolError as error:
+            self.refuse(error.code, ref=error.ref, fatal=self.hello is None)
+            return None
+        if frame.seq <= self.uplink_seq:
+            return None
+        self.uplink_seq = frame.seq
+        return frame
+
+    def handed(self, seq: int) -> None:
+        """Uplink audio up to `seq` is with the model leg. Tells the client from time to time."""
+        if seq - self._acked_seq >= ACK_EVERY_FRAMES:
+            self._acked_seq = seq
+            self._answer(Ack(seq))
+
+    # ---- what the conversation says
+
+    def go_live(self, live: Live) -> None:
+        """Answer the hello, and queue what the client lacks behind it."""
+        self.state = advance(SERVER, self.state, "live")
+        first = self._catch_up()
+        self._answer(replace(live, version=self.version, replay_from=first, uplink_seq=self.uplink_seq + 1))
+
+    def send(self, event: Event) -> None:
+        """Number an event, queue it, and keep it for a client that comes back. After the end: nothing."""
+        if self.state is ServerState.ENDED:
+            return
+        n = self.journal.number()
+        self.journal.put_event(encode(replace(event, e=self.epoch, n=n)), n)
+
+    def send_audio(self, turn: int, pcm: bytes) -> bool:
+        """Queue the agent's voice. False when its turn was interrupted, or the call has ended."""
+        return self.state is not ServerState.ENDED and self.journal.put_audio(turn, pcm)
+
+    def interrupt(self, turn: int) -> float:
+        """Let no further frame of `turn` out. Returns the milliseconds that were never written."""
+        return self.journal.interrupt(turn)
+
+    def end(self, event: Event | None = None, *, code: str | None = None) -> None:
+        """The last word: queue `event`, then close. `code` names the error that ended the call.
+
+        A client that has not said hello yet is only told that, and gets the rest when it comes back in time.
+        """
+        if self.state is ServerState.ENDED:
+            return
+        if event is not None:
+            self.send(event)
+        if self.state is ServerState.OPENING:
+            self._catch_up()
+        elif self.hello is None:
+            self._answer(media_error(code or "session_ended", fatal=True))
+        self.state = advance(SERVER, self.state, "end")
+        self._deadline = None
+        self._last_close = (REGISTRY[code].close if code else None) or NORMAL_CLOSE
+        self.close_code = self._last_close
+
+    def refuse(self, code: str, *, ref: str = "", fatal: bool = False) -> None:
+        """Answer a message that cannot be accepted; too many of them close the connection."""
+        self._refusals += 1
+        if self._refusals > REFUSALS_LIMIT:
+            code, fatal = "rate_limited", True
+        if code in ("rate_limited", "protocol_mismatch"):
+            fatal = True
+        if self.close_code is None:
+            self._answer(media_error(code, ref=ref, fatal=fatal))
+        if fatal:  # an unknown type has no close code of its own, but closes when it comes before hello
+            self.close_code = self.close_code or REGISTRY[code].close or REGISTRY["out_of_order"].close
+
+    # ---- what goes out
+
+    def data_to_send(self) -> str | bytes | None:
+        """The next message to write; None when there is none that this connection may have now."""
+        is_caught_up = self.state is ServerState.LIVE and self.close_code is None
+        if is_caught_up or (self.state is ServerState.ENDED and self.hello is not None):
+            return self.journal.take()
+        return self.journal.take_answer()
+
+    @property
+    def has_output(self) -> bool:
+        """The driver may have something to write, or a connection to close."""
+        return self.journal.has_pending or self.close_code is not None
+
+    @property
+    def is_backed_up(self) -> bool:
+        """So much audio waits that the model leg must not be read further."""
+        return self.journal.pending_ms > PENDING_AUDIO_MS
+
+    # ----
+
+    def _answer(self, message: Any) -> None:
+        self.journal.put_answer(encode(replace(message, e=self.epoch)))
+
+    def _admit(self, now: float) -> None:
+        if self.close_code is not None:
+            raise RemoteProtocolError("out_of_order")
+        if not self._pace.take(now):
+            raise RemoteProtocolError("rate_limited")
+
+    def _catch_up(self) -> int:
+        """Queue what the client lacks. Returns the number of the first event of it, or 0."""
+        assert self.hello is not None
+        after_e, after_n = self.hello.after
+        if after_e != self.epoch:  # it knows nothing of this epoch
+            return self.journal.rewind(0, 0)
+        return self.journal.rewind(after_n, self.hello.next_seq)
+
+    def _receive_hello(self, hello: Hello) -> Hello | None:
+        if self.hello is not None:
+            raise RemoteProtocolError("out_of_order", ref="hello")
+        self.version = common_version(hello.versions, VERSIONS)
+        if hello.after[0] > self.epoch:  # the session has moved on: a resume leads to where it is now
+            raise RemoteProtocolError("going_away")
+        self.state = advance(SERVER, self.state, "hello")
+        self.hello, self._deadline = hello, None
+        if self.state is ServerState.ENDED:
+            self._catch_up()
+            self.close_code = self._last_close
+            return None
+        return hello

@@ -1,0 +1,357 @@
+"""Sessions: one user's conversation, and the epoch that says which relay owns it.
+
+A session is two items. `META` is small and changes often; `SETUP` holds what the client sent at `start`, may
+be a hundred kilobytes, and never changes: the price of a write goes by the size of the item.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from protocol.control import ClientTool, Config
+from records import open_sessions, relays
+from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
+
+KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
+
+_config = msgspec.json.Decoder(Config)
+_tools = msgspec.json.Decoder(list[ClientTool])
+_metadata = msgspec.json.Decoder(dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a session is opened with."""
+
+    id: str
+    user: str
+    request: str  #: the client's own id for its `start`
+    agent: str
+    config: Config
+    tools: list[ClientTool]
+    metadata: Mapping[str, str]
+    connection: str
+    origin: str
+    ends_at: int  #: epoch s
+    key_hash: str  #: `hash_key` of the first resume key
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as the table knows it."""
+
+    id: str
+    user: str
+    request: str
+    agent: str
+    config: Config
+    tools: list[ClientTool]
+    metadata: Mapping[str, str]
+    state: Literal["OPEN", "ENDED"]
+    epoch: int  #: 0 until a relay is found; each change of relay adds 1
+    relay: str  #: that owns it, empty while there is none
+    claimed: int  #: the epoch in which a client last reached the relay
+    connection: str  #: control connection that last asked for it
+    asks: int  #: how often it was asked for; only the newest asker is answered
+    origin: str
+    created_at: int  #: epoch s
+    ends_at: int  #: epoch s of its longest duration
+    next_turn: int  #: 1 + the highest turn in the table
+    handle: str | None  #: newest resumption handle of the model
+    key_hash: str = field(repr=False)
+    previous_key_hash: str = field(repr=False)
+
+    @property
+    def is_claimed(self) -> bool:
+        """A client has reached the relay that owns it."""
+        return self.epoch > 0 and self.claimed == self.epoch
+
+    def knows_key(self, key_hash: str) -> bool:
+        """Compares in constant time, with the current key and the one before it."""
+        current = hmac.compare_digest(self.key_hash, key_hash)
+        return hmac.compare_digest(self.previous_key_hash, key_hash) or current
+
+
+def hash_key(resume_key: str) -> str:
+    """What is stored of a resume key."""
+    return hashlib.sha256(resume_key.encode()).hexdigest()
+
+
+def key(session: str) -> Key:
+    return Key(f"SES#{session}")
+
+
+def opened(table: Table, user: str, request: str, now: int) -> str | None:
+    """The session that this request of this user has opened already."""
+    item = table.get(_request_key(user, request))
+    return None if item is None or item["ttl"] <= now else str(item["session"])
+
+
+def create(table: Table, draft: Draft, *, limit: int, now: int) -> Session:
+    """Open a session, if its user has fewer than `limit` open.
+
+    Raises `open_sessions.Full`, and ConditionFailed when the request has opened one meanwhile.
+    """
+    open_sessions.make_room(table, draft.user, limit=limit, now=now)
+    steps = (
+        put_step(
+            _request_key(draft.user, draft.request),
+            {"session": draft.id, "ttl": now + KEEP_S},
+            "attribute_not_exists(PK) OR #ttl <= :now",
+            now=now,
+        ),
+        open_sessions.enter_step(draft.user, draft.id, until=draft.ends_at, limit=limit),
+        put_step(key(draft.id), _meta(draft, now), "attribute_not_exists(PK)"),
+        put_step(Key(f"SES#{draft.id}", "SETUP"), _setup(draft)),
+    )
+    try:
+        table.transact(*steps)
+    except ConditionFailed as failed:
+        if failed.step == 1:
+            raise open_sessions.Full from None
+        raise
+    return _session({"PK": f"SES#{draft.id}", **_meta(draft, now), **_setup(draft)}, 1)
+
+
+def load(table: Table, session: str) -> Session | None:
+    """The session, however it stands; `ends_at` is for the caller to look at."""
+    pk = f"SES#{session}"
+    found = {
+        item["SK"]: item
+        for item in table.query(
+            "#PK = :pk AND #SK BETWEEN :first AND :last", pk=pk, first="META", last="SETUP"
+        )
+    }
+    if "META" not in found or "SETUP" not in found:
+        return None
+    return _session(found["META"] | found["SETUP"], _next_turn(table, pk))
+
+
+def place(
+    table: Table,
+    session: Session,
+    relay: str,
+    *,
+    state: relays.State,
+    until: int,
+    now: int,
+    leave: bool = True,
+) -> int:
+    """Move a session to a relay in that state, at once. Returns the new epoch.
+
+    It leaves its place on the relay that it had in the same transaction, unless that one has no record any
+    more (`leave` is False). Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session
+    moved, ended, or was asked for again meanwhile.
+    """
+    move = update_step(
+        key(session.id),
+        "SET #relay = :relay, #epoch = :next",
+        "#epoch = :seen AND #asks = :ask AND #state = :open",
+        relay=relay,
+        next=session.epoch + 1,
+        seen=session.epoch,
+        ask=session.asks,
+        open="OPEN",
+    )
+    hold = relays.hold_step(relay, session.id, state=state, until=until, now=now)
+    if leave and session.relay and session.relay != relay:
+        table.transact(hold, move, relays.release_step(session.relay, session.id))
+    else:
+        table.transact(hold, move)
+    return session.epoch + 1
+
+
+def stay(table: Table, session: Session, *, until: int, now: int) -> bool:
+    """Hold the place of a session on the relay that it has, for a client that comes back there.
+
+    False when the relay cannot take it, or the session moved or ended meanwhile.
+    """
+    hold = relays.hold_step(session.relay, session.id, state="READY", until=until, now=now)
+    owned = check_step(key(session.id), "#epoch = :seen AND #state = :open", seen=session.epoch, open="OPEN")
+    try:
+        table.transact(hold, owned)
+    except ConditionFailed:
+        return False
+    return True
+
+
+def ask(table: Table, session: Session, connection: str, until: int) -> Session:
+    """Note that a client asks for its session again, on which connection, and waits until `until` (epoch s).
+
+    Raises ConditionFailed when it has ended.
+    """
+    update = "SET #connection = :connection, #held_until = :until ADD #asks :one"
+    item = table.update(
+        key(session.id), update, "#state = :open", connection=connection, until=until, one=1, open="OPEN"
+    )
+    return dataclasses.replace(session, connection=connection, asks=item["asks"])
+
+
+def rotate_key(table: Table, session: Session, *, used_hash: str, new_hash: str, until: int) -> int:
+    """Make a new resume key the current one, beside the one that was used. Returns the reply's `i`.
+
+    The client has until `until` (epoch s) to reach its relay. Raises ConditionFailed when the session has
+    ended, or was asked for again: a slow answer to a lost connection must not void the key of a newer one.
+    """
+    item = table.update(
+        key(session.id),
+        "SET #key_hash = :new, #previous_key_hash = :used, #held_until = :until ADD #posts :one",
+        "#state = :open AND #asks = :ask",
+        new=new_hash,
+        used=used_hash,
+        until=until,
+        one=1,
+        open="OPEN",
+        ask=session.asks,
+    )
+    return int(item["posts"])
+
+
+def count_post(table: Table, session: str) -> int:
+    """The `i` of one more reply about a session."""
+    try:
+        item = table.update(key(session), "ADD #posts :one", "attribute_exists(PK)", one=1)
+    except ConditionFailed:
+        return 0
+    return int(item["posts"])
+
+
+def is_current(table: Table, session: str, epoch: int) -> bool:
+    """The session is open and still of this epoch."""
+    item = table.get(key(session))
+    return item is not None and item["epoch"] == epoch and item["state"] == "OPEN"
+
+
+def save_handle(table: Table, session: str, epoch: int, handle: str, now: int) -> None:
+    """Keep the model's newest resumption handle. Raises Fenced."""
+    try:
+        update = "SET #handle = :handle, #handle_at = :now"
+        table.update(key(session), update, "#epoch = :epoch", handle=handle, now=now, epoch=epoch)
+    except ConditionFailed:
+        raise Fenced(session) from None
+
+
+def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> None:
+    """End a session, and give back its place on the relay and among its user's open ones.
+
+    Harmless when it has ended. Raises Fenced when another relay owns it. What follows the first write may
+    be lost with the process: heartbeats and `open_sessions` find both leftovers.
+    """
+    try:
+        item = table.update(
+            key(session),
+            "SET #state = :ended, #reason = if_not_exists(#reason, :reason),"
+            " #ended_at = if_not_exists(#ended_at, :now)",
+            "#epoch = :epoch",
+            ended="ENDED",
+            reason=reason,
+            now=now,
+            epoch=epoch,
+        )
+    except ConditionFailed:
+        raise Fenced(session) from None
+    open_sessions.leave(table, item["user"], session)
+    if item.get("relay"):
+        relays.release(table, item["relay"], session)
+
+
+def cancel(table: Table, session: str, reason: str, now: int) -> str:
+    """End a session in whatever epoch it is. Returns the relay that has it, empty when none does.
+
+    Raises Fenced when it is unknown, or changes relays faster than it can be ended.
+    """
+    for _ in range(4):
+        item = table.get(key(session)) or {}
+        try:
+            finish(table, session, item.get("epoch", 0), reason, now)
+        except Fenced:
+            continue
+        return str(item.get("relay", ""))
+    raise Fenced(session)
+
+
+def forget_request(table: Table, session: Session) -> None:
+    """Let the same request open another session: this one never came to be."""
+    table.delete(_request_key(session.user, session.request))
+
+
+def of_user(table: Table, user: str, limit: int) -> list[str]:
+    """Ids of a user's newest sessions. By the index, so the newest of all may be missing for a moment."""
+    found = table.query("#GSI1PK = :user", index=True, newest_first=True, limit=limit, user=f"USER#{user}")
+    return [str(item["PK"]).removeprefix("SES#") for item in found]
+
+
+def _request_key(user: str, request: str) -> Key:
+    return Key(f"REQ#{user}#{request}")
+
+
+def _next_turn(table: Table, pk: str) -> int:
+    last = next(
+        table.query("#PK = :pk AND begins_with(#SK, :turn)", newest_first=True, limit=1, pk=pk, turn="TURN#"),
+        None,
+    )
+    return 1 if last is None else int(last["SK"].removeprefix("TURN#")) + 1
+
+
+def _meta(draft: Draft, now: int) -> dict[str, Any]:
+    return {
+        "GSI1PK": f"USER#{draft.user}",
+        "GSI1SK": f"{now:012d}#{draft.id}",
+        "user": draft.user,
+        "request": draft.request,
+        "state": "OPEN",
+        "epoch": 0,
+        "claimed": 0,
+        "posts": 0,
+        "asks": 1,
+        "held_until": now + relays.START_S,
+        "connection": draft.connection,
+        "key_hash": draft.key_hash,
+        "previous_key_hash": draft.key_hash,
+        "created_at": now,
+        "ends_at": draft.ends_at,
+        "ttl": draft.ends_at + KEEP_S,
+    }
+
+
+def _setup(draft: Draft) -> dict[str, Any]:
+    return {
+        "agent": draft.agent,
+        "config": msgspec.json.encode(draft.config).decode(),
+        "tools": msgspec.json.encode(draft.tools).decode(),
+        "metadata": msgspec.json.encode(draft.metadata).decode(),
+        "origin": draft.origin,
+        "ttl": draft.ends_at + KEEP_S,
+    }
+
+
+def _session(item: Mapping[str, Any], next_turn: int) -> Session:
+    return Session(
+        id=item["PK"].removeprefix("SES#"),
+        user=item["user"],
+        request=item["request"],
+        agent=item["agent"],
+        config=_config.decode(item["config"]),
+        tools=_tools.decode(item["tools"]),
+        metadata=_metadata.decode(item["metadata"]),
+        state=item["state"],
+        epoch=item["epoch"],
+        relay=item.get("relay", ""),
+        claimed=item["claimed"],
+        connection=item["connection"],
+        asks=item["asks"],
+        origin=item["origin"],
+        created_at=item["created_at"],
+        ends_at=item["ends_at"],
+        next_turn=next_turn,
+        handle=item.get("handle"),
+        key_hash=item["key_hash"],
+        previous_key_hash=item["previous_key_hash"],
+    )

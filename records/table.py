@@ -1,0 +1,238 @@
+"""The table: keys, expressions and the errors that a caller can act on.
+
+Expressions name attributes as `#name` and values as `:name`. Every attribute goes through a placeholder, so
+that none can collide with DynamoDB's reserved words; the placeholders' table is made from the expression.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from records.attributes import Item, Value, pack, pack_item, unpack_item
+
+ATTEMPTS = 6  #: tries of a write that met another transaction on the same item
+BACKOFF_S = 0.02  #: first pause between them; doubles, with jitter
+BATCH = 100  #: most items of one BatchGetItem
+INDEX = "GSI1"
+
+_NAMES = re.compile(r"#(\w+)")
+_THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "ThrottlingError",
+}
+_CONFLICT = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+
+
+class StoreError(Exception):
+    """Base of what this package raises."""
+
+
+class Throttled(StoreError):
+    """The table refuses the rate, after the client's own retries."""
+
+
+class Unavailable(StoreError):
+    """The table does not answer, or two writers kept colliding."""
+
+
+class ConditionFailed(StoreError):
+    """A condition did not hold. `step` is its place in a transaction; `item` what the table held there."""
+
+    def __init__(self, step: int = 0, item: Item | None = None) -> None:
+        super().__init__(f"condition {step}")
+        self.step = step
+        self.item = item or {}
+
+
+class Fenced(StoreError):
+    """The writer's epoch is over: another relay owns the session. The writer must let go of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where an item lies."""
+
+    pk: str
+    sk: str = "META"
+
+    def attributes(self) -> dict[str, Any]:
+        return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write of a transaction, made by `put_step`, `update_step` or `check_step`."""
+
+    kind: str
+    request: dict[str, Any]
+
+
+def put_step(key: Key, item: Mapping[str, Any], condition: str = "", **values: Value) -> Step:
+    """Write a whole item."""
+    held = {"PK": key.pk, "SK": key.sk, **item}
+    return Step("Put", {"Item": pack_item(held), **_expressions("", condition, values, {})})
+
+
+def update_step(
+    key: Key, update: str, condition: str = "", names: Mapping[str, str] | None = None, **values: Value
+) -> Step:
+    """Change an item. `names` gives attribute names that are data, as a session's id within a map."""
+    request = {"Key": key.attributes(), **_expressions(update, condition, values, names or {})}
+    return Step("Update", request)
+
+
+def check_step(key: Key, condition: str, **values: Value) -> Step:
+    """Write nothing, but fail the transaction unless the condition holds."""
+    return Step("ConditionCheck", {"Key": key.attributes(), **_expressions("", condition, values, {})})
+
+
+def _expressions(
+    update: str, condition: str, values: Mapping[str, Value], names: Mapping[str, str]
+) -> dict[str, Any]:
+    found = {name: names.get(name, name) for name in _NAMES.findall(f"{update} {condition}")}
+    parts = {
+        "UpdateExpression": update,
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {f"#{name}": attribute for name, attribute in found.items()},
+        "ExpressionAttributeValues": {f":{name}": pack(value) for name, value in values.items()},
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+class Table:
+    """A boto3 DynamoDB client and the name of the table. Thread safe, as the client is."""
+
+    def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._name = name
+        self._pause = pause
+
+    def get(self, key: Key) -> Item | None:
+        """One item, read consistently."""
+        answer = self._call("get_item", Key=key.attributes(), ConsistentRead=True)
+        return unpack_item(answer["Item"]) if "Item" in answer else None
+
+    def get_all(self, keys: Iterable[Key]) -> list[Item]:
+        """Those of the items that exist, read consistently, in no order."""
+        wanted = [key.attributes() for key in keys]
+        items: list[Item] = []
+        for _ in range(ATTEMPTS):
+            if not wanted:
+                return items
+            now, later = wanted[:BATCH], wanted[BATCH:]
+            asked = {self._name: {"Keys": now, "ConsistentRead": True}}
+            answer = self._request("batch_get_item", RequestItems=asked)
+            items += [unpack_item(item) for item in answer["Responses"].get(self._name, [])]
+            left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+            wanted = [*left, *later]
+        raise Throttled("batch read")
+
+    def put(self, key: Key, item: Mapping[str, Any], condition: str = "", **values: Value) -> None:
+        """Write a whole item. Raises ConditionFailed."""
+        self._write("put_item", put_step(key, item, condition, **values))
+
+    def update(
+        self,
+        key: Key,
+        update: str,
+        condition: str = "",
+        names: Mapping[str, str] | None = None,
+        **values: Value,
+    ) -> Item:
+        """Change an item and return it as it is then. Raises ConditionFailed with the item as it was."""
+        step = update_step(key, update, condition, names, **values)
+        answer = self._write("update_item", step, ReturnValues="ALL_NEW")
+        return unpack_item(answer.get("Attributes", {}))
+
+    def delete(self, key: Key) -> None:
+        """Remove an item that may or may not be there."""
+        self._call("delete_item", Key=key.attributes())
+
+    def query(
+        self,
+        condition: str,
+        *,
+        index: bool = False,
+        newest_first: bool = False,
+        limit: int = 0,
+        **values: Value,
+    ) -> Iterator[Item]:
+        """Items under one key, in the order of their sort keys; consistent unless by the index."""
+        request: dict[str, Any] = {
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in _NAMES.findall(condition)},
+            "ExpressionAttributeValues": {f":{name}": pack(value) for name, value in values.items()},
+            "ScanIndexForward": not newest_first,
+            **({"IndexName": INDEX} if index else {"ConsistentRead": True}),
+            **({"Limit": limit} if limit else {}),
+        }
+        while True:
+            answer = self._call("query", **request)
+            yield from (unpack_item(item) for item in answer["Items"])
+            if limit or "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def transact(self, *steps: Step) -> None:
+        """All of the writes or none. Raises ConditionFailed for the first step that did not hold."""
+        items = [
+            {
+                step.kind: {
+                    "TableName": self._name,
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    **step.request,
+                }
+            }
+            for step in steps
+        ]
+        self._request("transact_write_items", TransactItems=items)
+
+    def _write(self, operation: str, step: Step, **options: Any) -> dict[str, Any]:
+        if "ConditionExpression" in step.request:
+            options["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return self._call(operation, **step.request, **options)
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        return self._request(operation, TableName=self._name, **request)
+
+    def _request(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Send, and again while another transaction is in the way: boto3 does not retry that by itself."""
+        for attempt in range(ATTEMPTS):
+            try:
+                answer: dict[str, Any] = getattr(self._client, operation)(**request)
+                return answer
+            except (HTTPClientError, NoConnection) as error:
+                raise Unavailable(operation) from error
+            except ClientError as error:
+                _raise_for(error)
+            self._pause(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5))
+        raise Unavailable(operation)
+
+
+def _raise_for(error: ClientError) -> None:
+    """Raise ours for theirs. Returns when the request met another transaction and may be sent again."""
+    response: dict[str, Any] = dict(error.response)
+    reasons = response.get("CancellationReasons", [])
+    for step, reason in enumerate(reasons):
+        if reason.get("Code") == "ConditionalCheckFailed":
+            raise ConditionFailed(step, unpack_item(reason.get("Item", {}))) from None
+    codes = {response["Error"]["Code"]} | {reason.get("Code", "") for reason in reasons}
+    if "ConditionalCheckFailedException" in codes:
+        raise ConditionFailed(0, unpack_item(response.get("Item", {}))) from None
+    if codes & _THROTTLED:
+        raise Throttled(response["Error"]["Code"]) from error
+    if codes & _CONFLICT:
+        return
+    if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+        raise Unavailable(response["Error"]["Code"]) from error
+    raise error

@@ -1,0 +1,87 @@
+"""Turns: one item for each that is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from records.sessions import KEEP_S
+from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step
+
+
+class ToolUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tool call that belongs to a turn."""
+
+    call_id: str
+    name: str
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
+    ok: bool | None = None  #: None: never answered
+    took_ms: int = 0
+
+
+class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was said, and what of it was heard."""
+
+    number: int  #: from 1
+    user_text: str = ""
+    agent_text: str = ""  #: all that the model generated
+    heard: str | None = None  #: what came out of the speaker, when that is less
+    interrupted_at_ms: int | None = None  #: position in the agent's audio
+    started_at: int = 0  #: Unix time in ms
+    ended_at: int = 0  #: Unix time in ms
+    audio_ms: int = 0  #: length of the agent's audio
+    tools: list[ToolUse] = []
+
+
+_tools = msgspec.json.Decoder(list[ToolUse])
+
+
+def put(table: Table, session: str, epoch: int, turn: Turn) -> None:
+    """Keep a finished turn; once more when it turns out that less was heard. Raises Fenced."""
+    try:
+        table.transact(
+            check_step(Key(f"SES#{session}"), "#epoch = :epoch", epoch=epoch),
+            put_step(_key(session, turn.number), _item(turn)),
+        )
+    except ConditionFailed:
+        raise Fenced(session) from None
+
+
+def list_all(table: Table, session: str) -> list[Turn]:
+    """A session's turns in their order."""
+    items = table.query("#PK = :pk AND begins_with(#SK, :turn)", pk=f"SES#{session}", turn="TURN#")
+    return [_turn(item) for item in items]
+
+
+def _key(session: str, number: int) -> Key:
+    return Key(f"SES#{session}", f"TURN#{number:08d}")
+
+
+def _item(turn: Turn) -> dict[str, Any]:
+    return {
+        "user_text": turn.user_text,
+        "agent_text": turn.agent_text,
+        "heard": turn.heard,
+        "interrupted_at_ms": turn.interrupted_at_ms,
+        "started_at": turn.started_at,
+        "ended_at": turn.ended_at,
+        "audio_ms": turn.audio_ms,
+        "tools": msgspec.json.encode(turn.tools).decode(),
+        "ttl": turn.ended_at // 1000 + KEEP_S,
+    }
+
+
+def _turn(item: Mapping[str, Any]) -> Turn:
+    return Turn(
+        number=int(item["SK"].removeprefix("TURN#")),
+        user_text=item["user_text"],
+        agent_text=item["agent_text"],
+        heard=item.get("heard"),
+        interrupted_at_ms=item.get("interrupted_at_ms"),
+        started_at=item["started_at"],
+        ended_at=item["ended_at"],
+        audio_ms=item["audio_ms"],
+        tools=_tools.decode(item["tools"]),
+    )

@@ -1,0 +1,91 @@
+"""Usage: what a session and its user consumed. Repeating a report counts it once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from protocol.media import Tokens
+from records.sessions import KEEP_S
+from records.table import ConditionFailed, Fenced, Key, Table, check_step, update_step
+
+DAY_S = 86_400
+_FIELDS = msgspec.structs.fields(Tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The sum of a session's reports."""
+
+    tokens: Tokens
+    seconds: float
+
+
+def add(
+    table: Table,
+    session: str,
+    user: str,
+    epoch: int,
+    seq: int,
+    tokens: Tokens,
+    seconds: float,
+    now: float | None = None,
+) -> bool:
+    """Add what was used since the last report. `seq` counts the reports of an epoch from 1.
+
+    False when this report, or a later one, was counted already. `now` (epoch s, default the clock's) says to
+    which day of the user it belongs. Raises Fenced.
+    """
+    at = int(time.time() if now is None else now)
+    try:
+        table.transact(
+            check_step(Key(f"SES#{session}"), "#epoch = :epoch", epoch=epoch),
+            update_step(
+                _key(session),
+                f"SET #epoch = :epoch, #seq = :seq, #ttl = :ttl ADD #seconds :seconds, {_sums()}",
+                "attribute_not_exists(#seq) OR #epoch < :epoch OR (#epoch = :epoch AND #seq < :seq)",
+                epoch=epoch,
+                seq=seq,
+                ttl=at + KEEP_S,
+                seconds=seconds,
+                **msgspec.structs.asdict(tokens),
+            ),
+            update_step(
+                _day_key(user, at),
+                "SET #ttl = :ttl ADD #seconds :seconds",
+                ttl=at + 2 * DAY_S,
+                seconds=seconds,
+            ),
+        )
+    except ConditionFailed as failed:
+        if failed.step == 0:
+            raise Fenced(session) from None
+        return False
+    return True
+
+
+def load(table: Table, session: str) -> Usage:
+    """What a session has used so far."""
+    item = table.get(_key(session)) or {}
+    used = {member.name: item.get(member.name, 0) for member in _FIELDS}
+    return Usage(Tokens(**used), float(item.get("seconds", 0.0)))
+
+
+def seconds_today(table: Table, user: str, now: int) -> float:
+    """Seconds that a user's sessions lasted on this day (UTC), as far as they were reported."""
+    item = table.get(_day_key(user, now)) or {}
+    return float(item.get("seconds", 0.0))
+
+
+def _sums() -> str:
+    return ", ".join(f"#{member.name} :{member.name}" for member in _FIELDS)
+
+
+def _key(session: str) -> Key:
+    return Key(f"SES#{session}", "USAGE")
+
+
+def _day_key(user: str, now: int) -> Key:
+    return Key(f"USER#{user}", f"DAY#{now // DAY_S}")

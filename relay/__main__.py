@@ -1,0 +1,71 @@
+"""`python -m relay`: one relay task, configured by its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import uvloop
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from relay.cloud import Functions, MintRefused, connect
+from relay.config import RelayConfig
+from relay.gemini import open_leg
+from relay.model import ModelLeg, UpstreamError
+from relay.server import Relay
+
+logger = logging.getLogger("relay")
+
+
+def main() -> int:
+    try:
+        config = RelayConfig.from_env(os.environ)
+    except ValueError as error:
+        print(f"relay: {error}", file=sys.stderr)
+        return 2
+    _log_json(config.log_level)
+    uvloop.run(_run(config))
+    return 0
+
+
+async def _run(config: RelayConfig) -> None:
+    ledger, task, functions = connect(config)
+
+    async def open_for(session: str, epoch: int, handle: str | None) -> ModelLeg:
+        return await _open(config.gemini_url, functions, session, epoch, handle)
+
+    async def announce(port: int) -> None:
+        address = config.address or f"{config.host}:{port}"
+        await task.ready(address)
+        logger.info("relay ready", extra={"relay": config.relay})
+        await functions.announce()
+
+    relay = Relay(config, ledger, task, open_for)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, relay.leave)
+    await relay.run(announce)
+
+
+async def _open(url: str, functions: Functions, session: str, epoch: int, handle: str | None) -> ModelLeg:
+    """A fresh single-use credential for every connection, then the connection."""
+    try:
+        credential = await functions.mint(session, epoch, handle)
+    except MintRefused as refused:
+        raise UpstreamError(refused.code) from None
+    return await open_leg(url, credential, handle)
+
+
+def _log_json(level: str) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LambdaPowertoolsFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("websockets", "botocore", "urllib3"):  # they log headers and peers' bytes
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

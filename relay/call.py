@@ -1,0 +1,212 @@
+"""One call: a client that may come and go, joined to a model leg that may come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import traceback
+from dataclasses import dataclass
+
+from websockets.asyncio.server import ServerConnection
+
+from protocol import media
+from protocol.codec import media_error
+from protocol.errors import RemoteProtocolError
+from protocol.media import Agent, Live, LiveLimits
+from protocol.server import ServerSession
+from protocol.states import ServerState
+from records.sessions import Session
+from relay.clientleg import ClientLeg
+from relay.conversation import Conversation
+from relay.model import ModelEvent, UpstreamError
+from relay.scribe import Ledger, Scribe, Superseded
+from relay.uplink import UplinkQueue
+from relay.upstream import OpenLeg, Upstream
+
+logger = logging.getLogger("relay.call")
+
+PARK_S = 15.0  #: a call without a client closes its model leg after this
+TICK_S = 0.2  #: deadlines are looked at this often; none needs better
+FAREWELL_S = 3.0  #: what the last word and the last write may take
+CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a call is held to."""
+
+    epoch: int
+    session_s: float  #: from now to the session's longest duration
+    resume_s: float  #: how long it waits for a client that is gone
+
+
+class Call:
+    """Lives from its first ticket to its last word. `run` is its life; `serve` lends it a connection."""
+
+    def __init__(self, record: Session, terms: Terms, ledger: Ledger, open_leg: OpenLeg) -> None:
+        self._now = asyncio.get_running_loop().time
+        self.record = record
+        self.session = ServerSession(terms.epoch, self._now())
+        self._terms = terms
+        self._ends_at = self._now() + terms.session_s
+        self._uplink = UplinkQueue()
+        self._upstream = Upstream(open_leg, self._uplink)
+        self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
+        self._scribe = Scribe(ledger, record, terms.epoch)
+        self._conversation = Conversation(
+            self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
+        )
+        self._over = asyncio.Event()
+        self._reason = ""
+
+    async def run(self) -> str:
+        """The whole call. Returns why it ended: `client`, or a code of the registry."""
+        try:
+            async with asyncio.TaskGroup() as legs:
+                running = [
+                    legs.create_task(self._carry_upstream(), name="upstream"),
+                    legs.create_task(self._scribe.run(), name="scribe"),
+                    legs.create_task(self._watch(), name="watch"),
+                ]
+                await self._over.wait()
+                await self._leave()
+                for task in running:
+                    task.cancel()
+        except* Superseded:
+            self.end("superseded")
+        except* Exception as failures:
+            errors = [_where(failure) for failure in failures.exceptions]
+            logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
+            self.end("internal")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self._client.until_gone()
+        return self._reason
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """One client connection, until it is gone."""
+        self._upstream.want()
+        await self._client.serve(connection)
+
+    def end(self, reason: str) -> None:
+        """Say the last word, once: `ended` to a client that asked for it, else the error's code before it."""
+        if self.session.state is ServerState.ENDED:
+            return
+        self._conversation.close(self._now())
+        self._settle()
+        if reason != "client":
+            self.session.send(media_error(reason, fatal=True))
+        self.session.end(media.Ended(reason, self._conversation.used), code=_code(reason))
+        self._reason = reason
+        self._over.set()
+        self._client.wake()
+
+    def go_away(self, ends_in_ms: int) -> None:
+        """Tell the client that this relay will close, and that it should move."""
+        self.session.send(media.GoingAway(ends_in_ms, move=True))
+        self._client.wake()
+
+    # ---- what comes in
+
+    def _audio(self, data: bytes) -> None:
+        frame = self.session.receive_audio(data, self._now())
+        if frame is not None:
+            self._uplink.put_audio(frame)
+
+    def _text(self, text: str) -> None:
+        now = self._now()
+        message = self.session.receive_text(text, now)
+        if message is None:
+            return None
+        if isinstance(message, media.Hello) and self._upstream.is_up:
+            self._greet()
+        if isinstance(message, media.EndCall):
+            return self.end("client")
+        try:
+            self._conversation.client_said(message, now)
+        except RemoteProtocolError as error:
+            self.session.refuse(error.code, ref=error.ref)
+        return self._settle()
+
+    def _heard(self, event: ModelEvent) -> None:
+        if self._over.is_set():
+            return
+        self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
+        self._conversation.model_said(event, self._now())
+        self._settle()
+        if self.session.is_backed_up:
+            self._upstream.readable.clear()
+
+    def _settle(self) -> None:
+        """Pass on what the conversation left: commands to the model, turns to the record, words to all."""
+        while self._conversation.commands:
+            self._uplink.put_command(self._conversation.commands.popleft())
+        while self._conversation.finished:
+            self._scribe.note(self._conversation.finished.popleft(), self._upstream.handle)
+        self._client.wake()
+
+    def _breathe(self) -> None:
+        """The client has taken something: the model may be read again once enough is gone."""
+        if not self._upstream.readable.is_set() and not self.session.is_backed_up:
+            self._upstream.readable.set()
+
+    # ---- the legs
+
+    async def _carry_upstream(self) -> None:
+        try:
+            await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self.session.handed)
+        except UpstreamError as error:
+            self.end(error.code)
+
+    def _model_is_up(self) -> None:
+        if self.session.state is ServerState.OPENING:
+            self._greet()
+
+    def _greet(self) -> None:
+        limits = LiveLimits(
+            max(0, round((self._ends_at - self._now()) * 1000)), round(self._terms.resume_s * 1000)
+        )
+        agent = Agent(self.record.agent, [tool.name for tool in self.record.tools])
+        resumed = self.session.journal.last_n > 0
+        self.session.go_live(
+            Live(self.record.id, 0, agent, limits, capabilities=CAPABILITIES, resumed=resumed)
+        )
+        self._client.wake()
+
+    async def _watch(self) -> None:
+        """Deadlines: hello, tools, playback reports, parking, the missing client, the session's length."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._now()
+            self.session.handle_timeout(now)
+            self._conversation.handle_timeout(now)
+            self._settle()
+            gone_s = now - self._client.gone_at if self._client.gone_at is not None else 0.0
+            if gone_s >= PARK_S:
+                self._upstream.park()
+            if gone_s >= self._terms.resume_s:
+                self.end("abandoned")
+            if now >= self._ends_at:
+                self.end("session_limit")
+
+    async def _leave(self) -> None:
+        """Have the record complete before the call is forgotten."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self._scribe.flush()
+                await self._scribe.finish(self._reason)
+
+
+def _code(reason: str) -> str | None:
+    """The registry's code whose close code ends the connection; a client's own end closes normally."""
+    return None if reason == "client" else reason
+
+
+def _where(failure: BaseException) -> str:
+    """Type and place of a failure. Not its text, which may quote a peer."""
+    if isinstance(failure, BaseExceptionGroup):
+        return _where(failure.exceptions[0])
+    frames = traceback.extract_tb(failure.__traceback__)
+    path = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    return f"{type(failure).__name__} at {path}"

@@ -1,0 +1,96 @@
+"""The client's side of a call: whichever connection is there now, read and written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from protocol.errors import REGISTRY
+from protocol.server import ServerSession
+
+CLOSE_S = 1.0  #: a close handshake that takes longer is cut off
+
+
+class ClientLeg:
+    """Serves one connection at a time; a newer one takes the place of the older."""
+
+    def __init__(
+        self,
+        session: ServerSession,
+        *,
+        text: Callable[[str], None],
+        audio: Callable[[bytes], None],
+        written: Callable[[], None],
+    ) -> None:
+        self.gone_at: float | None = asyncio.get_running_loop().time()  #: None while a client is there
+        self._session = session
+        self._text = text
+        self._audio = audio
+        self._written = written
+        self._outgoing = asyncio.Event()
+        self._connection: ServerConnection | None = None
+        self._free = asyncio.Event()
+        self._free.set()
+
+    def wake(self) -> None:
+        """There may be something to write."""
+        self._outgoing.set()
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """Until this connection is gone, for whatever reason."""
+        loop = asyncio.get_running_loop()
+        await self._supersede()
+        self._connection, self.gone_at = connection, None
+        self._free.clear()
+        self._session.attached(loop.time())
+        try:
+            async with asyncio.TaskGroup() as ways:
+                writer = ways.create_task(self._write(connection))
+                await self._read(connection)
+                writer.cancel()
+        finally:
+            self._connection, self.gone_at = None, loop.time()
+            self._session.client_lost()
+            self._free.set()
+
+    async def until_gone(self) -> None:
+        await self._free.wait()
+
+    async def _supersede(self) -> None:
+        while (older := self._connection) is not None:
+            await close(older, REGISTRY["superseded"].close or 1000)
+            await self._free.wait()
+
+    async def _read(self, connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for data in connection:
+                if isinstance(data, bytes):
+                    self._audio(data)
+                else:
+                    self._text(data)
+                if self._session.has_output:
+                    self._outgoing.set()
+
+    async def _write(self, connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                while (data := self._session.data_to_send()) is not None:
+                    await connection.send(data)
+                    self._written()
+                if self._session.close_code is not None:
+                    await close(connection, self._session.close_code)
+                    return
+                self._outgoing.clear()
+                await self._outgoing.wait()
+
+
+async def close(connection: ServerConnection, code: int) -> None:
+    """Close with `code`; a peer that does not answer in time is cut off."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await connection.close(code)
+    connection.transport.abort()

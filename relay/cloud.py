@@ -1,0 +1,149 @@
+"""The relay's AWS: the table, the two functions it invokes. Blocking clients, run in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from records import relays, sessions, tickets, turns, usage
+from records.sessions import Session
+from records.table import Fenced, StoreError, Table
+from records.tickets import Burn
+from relay.config import RelayConfig
+from relay.model import Credential
+from relay.scribe import LedgerUnavailable, Superseded
+from relay.turn import Turn
+
+T = TypeVar("T")
+_CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+_INVOKE = Config(connect_timeout=2, read_timeout=28, retries={"mode": "standard", "max_attempts": 2})
+
+
+class MintRefused(Exception):
+    """No credential: `code` is the registry's word for why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+async def _store(work: Callable[..., T], *args: Any, **named: Any) -> T:
+    """Run a blocking call on the table. Raises Superseded or LedgerUnavailable."""
+    try:
+        return await asyncio.to_thread(work, *args, **named)
+    except Fenced:
+        raise Superseded from None
+    except (StoreError, BotoCoreError, ClientError):
+        raise LedgerUnavailable from None
+
+
+class TableLedger:
+    """`scribe.Ledger` over the DynamoDB table."""
+
+    def __init__(self, table: Table, clock: Callable[[], float] = time.time) -> None:
+        self._table = table
+        self._clock = clock
+
+    async def burn(self, ticket: str, relay: str) -> Burn:
+        return await _store(tickets.burn, self._table, ticket, relay=relay, now=int(self._clock()))
+
+    async def load(self, session: str) -> Session | None:
+        return await _store(sessions.load, self._table, session)
+
+    async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
+        kept = record_of(turn, self._clock())
+        await _store(turns.put, self._table, session.id, epoch, kept)
+        seconds = (kept.ended_at - kept.started_at) / 1000
+        await _store(
+            usage.add, self._table, session.id, session.user, epoch, turn.number, turn.tokens, seconds
+        )
+        if handle is not None:
+            now = int(self._clock())
+            await _store(sessions.save_handle, self._table, session.id, epoch, handle, now)
+
+    async def finish(self, session: Session, epoch: int, reason: str) -> None:
+        await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
+
+
+def record_of(turn: Turn, wall_s: float) -> turns.Turn:
+    """The turn as it is kept. `wall_s` is now: the turn's own times are the loop's."""
+    now_ms = round(wall_s * 1000)
+    return turns.Turn(
+        number=turn.number,
+        user_text=turn.user_text,
+        agent_text=turn.agent_text,
+        heard=turn.heard_text() if turn.cut_at is not None else None,
+        interrupted_at_ms=round(turn.heard_ms()) if turn.cut_at is not None else None,
+        started_at=now_ms - round(turn.lasted_s * 1000),
+        ended_at=now_ms,
+        audio_ms=round(turn.audio_ms),
+    )
+
+
+class TaskRecord:
+    """This task's own record: that it lives, how full it is, what it is ordered to do."""
+
+    def __init__(self, table: Table, config: RelayConfig, clock: Callable[[], float] = time.time) -> None:
+        self._table, self._config, self._clock = table, config, clock
+
+    async def ready(self, address: str) -> None:
+        await _store(relays.ready, self._table, self._config.relay, address, int(self._clock()))
+
+    async def heartbeat(self, held: Collection[str]) -> set[str]:
+        """Returns the orders that were left for this relay."""
+        now = int(self._clock())
+        return await _store(relays.heartbeat, self._table, self._config.relay, len(held), now, held)
+
+    async def retire_if_idle(self) -> bool:
+        return await _store(relays.retire_if_idle, self._table, self._config.relay)
+
+    async def stopping(self) -> None:
+        await _store(relays.stopping, self._table, self._config.relay)
+
+    async def leave(self) -> None:
+        await _store(relays.leave, self._table, self._config.relay)
+
+
+class Functions:
+    """The two functions a relay may invoke."""
+
+    def __init__(self, client: Any, config: RelayConfig) -> None:
+        self._client = client
+        self._config = config
+
+    async def mint(self, session: str, epoch: int, handle: str | None) -> Credential:
+        """A single-use credential for one connection to the model. Raises MintRefused."""
+        asked = {"session": session, "epoch": epoch, "relay": self._config.relay, "handle": handle}
+        try:
+            answer = await asyncio.to_thread(self._invoke, self._config.mint_function, asked)
+        except (BotoCoreError, ClientError, ValueError):
+            raise MintRefused("mint_failed") from None
+        if "token" not in answer:
+            raise MintRefused(str(answer.get("error", "mint_failed")))
+        return Credential(answer["token"], answer["model"], answer["expires_at"], answer["token_lock"])
+
+    async def announce(self) -> None:
+        """Have `ready` sent to those who wait for this relay."""
+        ready = {"relay_ready": self._config.relay}
+        await asyncio.to_thread(self._invoke, self._config.session_function, ready)
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        answer = self._client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        body = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer or not isinstance(body, dict):
+            return {}
+        return body
+
+
+def connect(config: RelayConfig) -> tuple[TableLedger, TaskRecord, Functions]:
+    """Everything the relay needs of AWS. Region, credentials and endpoints are boto3's own settings."""
+    table = Table(boto3.client("dynamodb", config=_CLIENT), config.table)
+    functions = Functions(boto3.client("lambda", config=_INVOKE), config)
+    return TableLedger(table), TaskRecord(table, config), functions

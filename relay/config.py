@@ -1,0 +1,73 @@
+"""The relay's settings, read from the environment once, at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """A missing or malformed value stops the process with its name."""
+
+    table: str  #: DynamoDB table
+    relay: str  #: this task's id in the table
+    slot: str  #: its place in the edge's path
+    revision: str  #: of the task definition
+    mint_function: str
+    session_function: str
+    gemini_url: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    address: str = ""  #: host:port that the edge dials; empty: ask ECS
+    capacity: int = 40  #: calls
+    idle_s: float = 300.0  #: without a call for this long the task ends itself
+    resume_s: float = 120.0  #: how long a call waits for its client
+    drain_s: float = 100.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> RelayConfig:
+        """Raises ValueError naming every variable that is missing or no number."""
+        read = _Reader(env)
+        config = cls(
+            table=read.text("TABLE_NAME"),
+            relay=read.text("RELAY_ID"),
+            slot=read.text("RELAY_SLOT"),
+            revision=read.text("RELAY_REVISION"),
+            mint_function=read.text("MINT_FUNCTION"),
+            session_function=read.text("SESSION_FUNCTION"),
+            gemini_url=read.text("GEMINI_URL"),
+            host=read.text("RELAY_HOST", "127.0.0.1"),
+            port=int(read.number("RELAY_PORT", 8080)),
+            address=read.text("RELAY_ADDRESS", ""),
+            capacity=int(read.number("RELAY_CAPACITY", 40)),
+            idle_s=read.number("IDLE_SECONDS", 300),
+            resume_s=read.number("RESUME_SECONDS", 120),
+            drain_s=read.number("DRAIN_SECONDS", 100),
+            log_level=read.text("LOG_LEVEL", "INFO"),
+        )
+        if read.wrong:
+            raise ValueError(f"missing or malformed: {', '.join(read.wrong)}")
+        return config
+
+
+class _Reader:
+    """Collects what is wrong, so that it can be said at once."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.wrong: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._env.get(name, default)
+        if value is None:
+            self.wrong.append(name)
+        return value or ""
+
+    def number(self, name: str, default: float) -> float:
+        try:
+            return float(self._env.get(name, default))
+        except ValueError:
+            self.wrong.append(name)
+            return default

@@ -1,0 +1,236 @@
+"""The relay task: its door, its calls, its heartbeat, and the order in which it leaves.
+
+Leaving, in this order: admit nobody, tell the clients, wait for the calls up to the deadline, end the rest,
+exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from protocol.codec import encode, media_error
+from protocol.errors import REGISTRY
+from protocol.limits import MEDIA_MESSAGE_BYTES, SUBPROTOCOL
+from records.sessions import Session
+from relay.call import Call, Terms
+from relay.clientleg import close
+from relay.config import RelayConfig
+from relay.door import Admission, Door, TicketBook
+from relay.guard import GuardedConnection
+from relay.model import ModelLeg
+from relay.scribe import Ledger, LedgerUnavailable
+
+logger = logging.getLogger("relay.server")
+
+HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
+FAREWELL_S = 5.0  #: what calls get to say their last word and write their last turn
+PING_S = 20.0  #: keepalive of the client leg; also bounds how long a dead client is believed
+
+
+class Book(Ledger, TicketBook, Protocol):
+    """All the relay asks of the table about sessions."""
+
+    async def load(self, session: str) -> Session | None: ...
+
+
+class Task(Protocol):
+    """All the relay asks of the table about itself."""
+
+    async def ready(self, address: str) -> None: ...
+
+    async def heartbeat(self, held: set[str]) -> set[str]: ...
+
+    async def retire_if_idle(self) -> bool: ...
+
+    async def stopping(self) -> None: ...
+
+    async def leave(self) -> None: ...
+
+
+Handler = Callable[[ServerConnection], Awaitable[None]]
+Knock = Callable[[ServerConnection, Request], Awaitable[Response | None]]
+OpenLegFor = Callable[[str, int, str | None], Awaitable[ModelLeg]]  #: session, epoch, handle
+
+
+def listen(
+    handler: Handler, host: str, port: int, knock: Knock | None = None
+) -> AbstractAsyncContextManager[Server]:
+    """The media road's WebSocket server, with the settings that everything here relies on."""
+    return serve(
+        handler,
+        host,
+        port,
+        process_request=knock,
+        select_subprotocol=_select_subprotocol,
+        create_connection=GuardedConnection,
+        compression=None,  # PCM does not deflate, and deflating costs more than the whole relay
+        max_size=MEDIA_MESSAGE_BYTES,
+        ping_interval=PING_S,
+        ping_timeout=PING_S,
+        close_timeout=1.0,
+        server_header=None,
+    )
+
+
+def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Only ever our own, never the entry with the ticket. A native client may offer none at all."""
+    ours = Subprotocol(SUBPROTOCOL)
+    return ours if ours in offered else None
+
+
+class Relay:
+    """One task, many calls."""
+
+    def __init__(self, config: RelayConfig, book: Book, task: Task, open_leg: OpenLegFor) -> None:
+        self._config = config
+        self._book = book
+        self._task = task
+        self._open_leg = open_leg
+        self._door = Door(book, config.relay, self._health)
+        self.calls: dict[str, Call] = {}  #: by session
+        self._joining: dict[str, asyncio.Lock] = {}
+        self._leaving = asyncio.Event()
+        self._empty = asyncio.Event()  #: no call is running
+        self._empty.set()
+        self._lives = asyncio.TaskGroup()
+        self.port = config.port  #: where it listens, once it does
+
+    def leave(self) -> None:
+        """Begin to leave; safe to call from a signal handler and more than once."""
+        self._door.is_open = False
+        self._leaving.set()
+
+    async def run(self, announce: Callable[[int], Awaitable[None]]) -> None:
+        """Until idle for long or told to leave. `announce` is called with the port once it listens."""
+        async with (
+            self._lives,
+            listen(self._serve, self._config.host, self._config.port, self._door.knock) as server,
+        ):
+            self.port = server.sockets[0].getsockname()[1]
+            await announce(self.port)
+            beating = self._lives.create_task(self._beat(), name="heartbeat")
+            await self._leaving.wait()
+            beating.cancel()
+            await self._drain()
+
+    # ---- clients
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        admission = self._door.admission(connection)
+        code = admission.refusal
+        if not code:
+            try:
+                call = await self._join(admission)
+            except LedgerUnavailable:
+                call = "store_unavailable"
+            if isinstance(call, Call):
+                return await call.serve(connection)
+            code = call
+        with contextlib.suppress(ConnectionClosed):
+            await connection.send(encode(media_error(code, fatal=True)))
+        await close(connection, REGISTRY[code].close or 1000)
+        return None
+
+    async def _join(self, admission: Admission) -> Call | str:
+        """The call of this session, begun if need be; or the code that says why there is none."""
+        async with self._joining.setdefault(admission.session, asyncio.Lock()):
+            call = self.calls.get(admission.session)
+            if call is not None and call.session.epoch == admission.epoch:
+                return call
+            record = await self._book.load(admission.session)
+            if record is None or record.state == "ENDED":
+                return "session_ended"
+            if record.epoch != admission.epoch:
+                return "superseded"
+            if call is not None:
+                call.end("superseded")
+            return self._begin(record)
+
+    def _begin(self, record: Session) -> Call:
+        terms = Terms(record.epoch, record.ends_at - time.time(), self._config.resume_s)
+
+        def open_leg(handle: str | None) -> Awaitable[ModelLeg]:
+            return self._open_leg(record.id, record.epoch, handle)
+
+        call = Call(record, terms, self._book, open_leg)
+        self.calls[record.id] = call
+        self._empty.clear()
+        self._lives.create_task(self._live(call), name=f"call {record.id}")
+        return call
+
+    async def _live(self, call: Call) -> None:
+        logger.info("call started", extra={"session_id": call.record.id, "epoch": call.session.epoch})
+        began_at = asyncio.get_running_loop().time()
+        reason = "internal"
+        try:
+            reason = await call.run()
+        finally:
+            if self.calls.get(call.record.id) is call:
+                del self.calls[call.record.id]
+                self._joining.pop(call.record.id, None)
+            if not self.calls:
+                self._empty.set()
+            lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
+            logger.info(
+                "call ended",
+                extra={"session_id": call.record.id, "reason": reason, "duration_s": lasted_s},
+            )
+
+    # ---- the task
+
+    async def _beat(self) -> None:
+        idle_since = now = asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            now = asyncio.get_running_loop().time()
+            with contextlib.suppress(LedgerUnavailable):
+                self._obey(await self._task.heartbeat(set(self.calls)))
+                if self.calls:
+                    idle_since = now
+                elif now - idle_since >= self._config.idle_s and await self._task.retire_if_idle():
+                    logger.info("idle, leaving")
+                    self.leave()
+
+    def _obey(self, orders: set[str]) -> None:
+        for order in orders:
+            verb, _, session = order.partition(":")
+            if verb == "end" and session in self.calls:
+                self.calls[session].end("client")
+            elif verb == "drain":
+                self.leave()
+
+    async def _drain(self) -> None:
+        with contextlib.suppress(LedgerUnavailable):
+            await self._task.stopping()
+        for call in self.calls.values():
+            call.go_away(round(self._config.drain_s * 1000))
+        await self._until_empty(self._config.drain_s)
+        for call in list(self.calls.values()):
+            call.end("going_away")
+        await self._until_empty(FAREWELL_S)
+        with contextlib.suppress(LedgerUnavailable):
+            await self._task.leave()
+
+    async def _until_empty(self, within_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
+
+    def _health(self) -> dict[str, object]:
+        return {
+            "relay": self._config.relay,
+            "calls": len(self.calls),
+            "capacity": self._config.capacity,
+            "open": self._door.is_open,
+        }

@@ -1,0 +1,66 @@
+"""Tool calls in flight between the model and the client. Pure: time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.control import ClientTool
+from protocol.errors import RemoteProtocolError
+from protocol.media import ToolCall, ToolCancel, ToolResult
+from relay.model import AnswerTool, ToolRequested
+
+GRACE_S = 0.5  #: on top of a tool's own time, for the way there and back
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    request: ToolRequested
+    deadline: float
+
+
+class Toolbox:
+    """Knows the client's tools, names each call ourselves, and answers the model when nobody else does."""
+
+    def __init__(self, tools: list[ClientTool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._open: dict[str, _Open] = {}
+        self._count = 0
+
+    def request(self, request: ToolRequested, now: float) -> ToolCall | AnswerTool | None:
+        """What to do about the model's wish: ask the client, answer at once, or nothing when asked twice."""
+        if any(call.request.id == request.id for call in self._open.values()):
+            return None
+        tool = self._tools.get(request.name)
+        if tool is None:
+            return AnswerTool(request.id, request.name, {"error": "unknown_tool"})
+        self._count += 1
+        call_id = f"call-{self._count}"
+        self._open[call_id] = _Open(request, now + tool.timeout_ms / 1000 + GRACE_S)
+        return ToolCall(call_id, request.name, tool.timeout_ms, request.args)
+
+    def result(self, result: ToolResult) -> AnswerTool:
+        """The client's result, for the model. Raises RemoteProtocolError("call_unknown")."""
+        call = self._open.pop(result.call_id, None)
+        if call is None:
+            raise RemoteProtocolError("call_unknown", ref=result.call_id)
+        answer: dict[str, Any] = {"output": result.data} if result.ok else {"error": result.error or "failed"}
+        return AnswerTool(call.request.id, call.request.name, answer)
+
+    def withdraw(self, ids: tuple[str, ...]) -> ToolCancel | None:
+        """The model does not want these any more."""
+        gone = [call_id for call_id, call in self._open.items() if call.request.id in ids]
+        for call_id in gone:
+            del self._open[call_id]
+        return ToolCancel(gone) if gone else None
+
+    def expire(self, now: float) -> tuple[ToolCancel | None, list[AnswerTool]]:
+        """Calls nobody answered in time: cancelled at the client, and the truth told to the model."""
+        late = {call_id: call for call_id, call in self._open.items() if now >= call.deadline}
+        for call_id in late:
+            del self._open[call_id]
+        answers = [AnswerTool(c.request.id, c.request.name, {"error": "timed_out"}) for c in late.values()]
+        return (ToolCancel(list(late)) if late else None), answers
+
+    def next_timeout(self) -> float | None:
+        return min((call.deadline for call in self._open.values()), default=None)

@@ -1,0 +1,126 @@
+"""The walls hold, and each of them falls on a breach that is planted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import walls
+from tests.architecture.walls import WALLS, Wall
+
+ROOT = Path(__file__).parents[2]
+LONG = "def long() -> None:\n" + "    pass\n" * 40
+
+#: wall, file, what is written there
+BREACHES: list[tuple[Wall, str, str]] = [
+    (walls.rooms_keep_apart, "relay/door.py", "from functions.core import start\n"),
+    (walls.rooms_keep_apart, "functions/session.py", "import relay.call\n"),
+    (walls.rooms_keep_apart, "functions/core/start.py", "def late():\n    from relay import call\n"),
+    (walls.rooms_keep_apart, "protocol/codec.py", "from records.table import Table\n"),
+    (walls.rooms_keep_apart, "protocol/codec.py", "from ..records import table\n"),
+    (walls.rooms_keep_apart, "records/table.py", "import relay\n"),
+    (walls.rooms_keep_apart, "simulator/server.py", "from protocol.audio import encode_audio\n"),
+    (walls.rooms_keep_apart, "client/python/wire.py", "from records import tickets\n"),
+    (walls.rooms_keep_apart, "client/python/wire.py", "from cli.main import main\n"),
+    (walls.rooms_keep_apart, "agents/catalogue.py", "import functions\n"),
+    (walls.rooms_keep_apart, "cli/dev.py", "from tests.relay import fakes\n"),
+    (walls.rooms_keep_apart, "infra/local/stack.py", "import tests.conftest\n"),
+    *((walls.protocol_is_quiet, "protocol/server.py", f"import {name}\n") for name in sorted(walls.LOUD)),
+    (walls.protocol_is_quiet, "protocol/server.py", "from websockets.frames import Frame\n"),
+    (walls.protocol_is_quiet, "protocol/server.py", "import aiohttp\n"),
+    (walls.protocol_is_quiet, "protocol/codec.py", "import boto3\n"),
+    (walls.protocol_is_quiet, "protocol/codec.py", "def f():\n    import logging\n"),
+    (walls.doors_are_kept, "relay/gemini.py", "from google import genai\n"),
+    (walls.doors_are_kept, "functions/core/start.py", "import google.genai.types\n"),
+    (walls.doors_are_kept, "functions/tokens.py", "import google.genai\n"),
+    (walls.doors_are_kept, "relay/call.py", "import boto3\n"),
+    (walls.doors_are_kept, "functions/session.py", "from boto3.dynamodb import types\n"),
+    (walls.doors_are_kept, "records/table.py", "import boto3\n"),
+    (walls.doors_are_kept, "simulator/server.py", "from google import genai\n"),
+    (walls.wire_names_stay_inside, "relay/call.py", "# a BidiGenerateContent call\n"),
+    (walls.wire_names_stay_inside, "protocol/media.py", 'NAME = "realtimeInput"\n'),
+    (walls.wire_names_stay_inside, "functions/session.py", "session_resumption = None\n"),
+    (walls.wire_names_stay_inside, "client/src/session.ts", "type T = { serverContent: string }\n"),
+    (walls.wire_names_stay_inside, "infra/edge/rule.js", "// generativelanguage.googleapis.com\n"),
+    (walls.wire_names_stay_inside, "cli/talk.py", 'print("setupComplete")\n'),
+    (walls.files_are_short, "relay/call.py", "x = 1\n" * 401),
+    (walls.functions_are_short, "relay/call.py", LONG),
+    (walls.functions_are_short, "functions/core/start.py", "async " + LONG),
+    (
+        walls.functions_are_short,
+        "cli/main.py",
+        "class A:\n" + "".join(f"    {x}\n" for x in LONG.splitlines()),
+    ),
+    (walls.names_are_free, "websockets/notes.txt", ""),
+    (walls.names_are_free, "google/notes.txt", ""),
+    (walls.names_are_free, "msgspec/notes.txt", ""),
+    (walls.names_are_free, "json/notes.txt", ""),
+]
+
+#: what looks like a breach and is none
+HARMLESS: list[tuple[str, str]] = [
+    ("relay/cloud.py", "import boto3\n"),
+    ("functions/core/aws.py", "import boto3\n"),
+    ("functions/core/tokens.py", "def f():\n    from google import genai\n"),
+    ("tests/simulator/test_sdk.py", "from google import genai\nimport boto3\nfrom tests import fakes\n"),
+    ("tests/relay/test_call.py", "import relay\nimport functions\n"),
+    ("relay/gemini.py", 'NAME = "realtimeInput"\n'),
+    ("simulator/wire.py", 'NAME = "serverContent"\n'),
+    (
+        "protocol/audio.py",
+        "import struct\nimport msgspec\nfrom . import limits\nfrom protocol import errors\n",
+    ),
+    ("relay/call.py", "from protocol import media\nfrom records import sessions\n# import functions\n"),
+    ("relay/turn.py", "def f() -> None:\n    '''Long.\n" + "\n" * 50 + "    '''\n"),
+    ("relay/node_modules/x.py", "import boto3\n" + "x = 1\n" * 500),
+    ("tests/test_long.py", LONG + "x = 1\n" * 500),
+]
+
+
+def _plant(root: Path, name: str, text: str) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.__name__)
+def test_the_wall_holds(wall: Wall) -> None:
+    assert list(wall(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("wall", "name", "text"),
+    BREACHES,
+    ids=[f"{wall.__name__}-{name}-{number}" for number, (wall, name, _) in enumerate(BREACHES)],
+)
+def test_the_wall_falls_on_a_breach(wall: Wall, name: str, text: str, tmp_path: Path) -> None:
+    _plant(tmp_path, name, text)
+    assert len(list(wall(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(("name", "text"), HARMLESS, ids=[name for name, _ in HARMLESS])
+def test_what_is_allowed_is_no_breach(name: str, text: str, tmp_path: Path) -> None:
+    _plant(tmp_path, name, text)
+    assert [breach for wall in WALLS for breach in wall(tmp_path)] == []
+
+
+def test_every_wall_has_a_planted_breach() -> None:
+    assert {wall for wall, _, _ in BREACHES} == set(WALLS)
+
+
+def test_rooms_that_are_not_there_are_no_breach(tmp_path: Path) -> None:
+    assert [breach for wall in WALLS for breach in wall(tmp_path)] == []
+
+
+def test_the_checkout_is_looked_at() -> None:
+    """A wall around nothing holds too: so there must be sources, and imports in them."""
+    found = {name for name, _ in walls.sources(ROOT, {".py"})}
+    assert {"protocol/codec.py", "relay/call.py", "relay/gemini.py"} <= found
+    assert ("relay/call.py", "protocol.server") in set(walls.imports(ROOT))
+
+
+def test_our_own_distribution_shadows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "relay").mkdir()
+    assert list(walls.names_are_free(tmp_path, {"relay": ["vivavoce"]})) == []
+    assert list(walls.names_are_free(tmp_path, {"relay": ["relay-lib"]})) == ["relay/ shadows relay-lib"]

@@ -1,0 +1,54 @@
+"""One whole system for all tests of this folder: template.yaml's stack and the simulator, on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+
+import simulator
+from client.python import Conversation, Options
+from infra.local.stack import LocalStack
+from infra.local.stack import Options as StackOptions
+from protocol.control import Config
+from records import turns
+from records.table import Table
+from tests.witness import CANARY, WITNESS
+
+GEMINI_KEY = f"{CANARY}-gemini-key"
+
+
+@dataclass
+class System:
+    """What a test may look into."""
+
+    stack: LocalStack
+    simulator: simulator.Running
+
+    def conversation(
+        self, *, agent: str = "assistant", config: Config | None = None, **named: Any
+    ) -> Conversation:
+        """A client that nobody has connected yet."""
+        token = self.stack.user().token()
+        WITNESS.keeps(token, "a JWT")
+        options = Options(config=config or Config())
+        return Conversation(self.stack.urls.control, token, agent=agent, options=options, **named)
+
+    def turns(self, session: str) -> list[turns.Turn]:
+        """What the table holds of a session."""
+        return turns.list_all(Table(self.stack.client("dynamodb"), self.stack.table), session)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def system() -> AsyncIterator[System]:
+    """Everything up, once; what it logged is the witness's at the end."""
+    WITNESS.keeps(GEMINI_KEY, "the model's key")
+    async with simulator.serve() as model:
+        options = StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY)
+        async with LocalStack(options) as stack:
+            WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
+            WITNESS.keeps(stack.secrets.route, "the route key")
+            yield System(stack, model)
+        WITNESS.logs(line.text for line in stack.logs.lines)

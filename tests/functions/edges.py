@@ -1,0 +1,100 @@
+"""What lies beyond the functions, on a loopback socket: `@connections`, ECS and Google's token endpoint."""
+
+import json
+import threading
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+
+class Edges:
+    """Records what it is asked. Faults are set by the tests and gone with `reset`."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.reset()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def reset(self):
+        self.posts = defaultdict(list)  #: connection to the messages it got
+        self.gone = set()  #: connections that are closed
+        self.throttle = 0  #: so many posts are answered 429
+        self.run_task_requests = []
+        self.tasks = {}  #: client token to task: asking twice starts one
+        self.run_task_failure = None  #: "error" or "no tasks"
+        self.token_requests = []  #: headers and body
+        self.token_failure = None  #: an HTTP status
+        self.documents = {}  #: path to what GET answers
+
+    def close(self):
+        self.server.shutdown()
+        self._thread.join()
+        self.server.server_close()
+
+    def take(self, connection):
+        """Messages posted to a connection since they were last taken."""
+        with self.lock:
+            return self.posts.pop(connection, [])
+
+    def post(self, connection, data):
+        if connection in self.gone:
+            return 410, {"message": "gone"}, "GoneException"
+        if self.throttle:
+            self.throttle -= 1
+            return 429, {"message": "slow down"}, "LimitExceededException"
+        self.posts[connection].append(json.loads(data))
+        return 200, {}, None
+
+    def run_task(self, request):
+        self.run_task_requests.append(request)
+        if self.run_task_failure == "error":
+            return 400, {"__type": "ClusterNotFoundException", "message": "no cluster"}, None
+        if self.run_task_failure == "no tasks":
+            return 200, {"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}, None
+        number = len(self.tasks)
+        task = self.tasks.setdefault(request["clientToken"], {"taskArn": f"arn:aws:ecs:::task/{number}"})
+        return 200, {"tasks": [task], "failures": []}, None
+
+    def token(self, path, headers, body):
+        self.token_requests.append((path, dict(headers), json.loads(body)))
+        if self.token_failure:
+            return self.token_failure, {"error": {"code": self.token_failure, "message": "quoted back"}}, None
+        return 200, {"name": f"auth_tokens/token-{len(self.token_requests)}"}, None
+
+
+def _handler(edges):
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            with edges.lock:
+                self.reply(*self.route(body))
+
+        def do_GET(self):
+            found = edges.documents.get(self.path)
+            self.reply(*((200, found, None) if found is not None else (404, {}, None)))
+
+        def route(self, body):
+            if "/@connections/" in self.path:
+                return edges.post(unquote(self.path.rpartition("/")[2]), body)
+            if self.headers.get("X-Amz-Target", "").endswith(".RunTask"):
+                return edges.run_task(json.loads(body))
+            return edges.token(self.path, self.headers, body)
+
+        def reply(self, status, body, error):
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            if error:
+                self.send_header("x-amzn-ErrorType", error)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    return Handler

@@ -1,0 +1,244 @@
+"""`mint`: exactly one setup, for exactly the relay that owns the session."""
+
+import dataclasses
+import datetime
+import json
+
+import pytest
+from deployment import CONTEXT, GEMINI_KEY
+
+from agents import catalogue
+from agents.catalogue import Agent, ServerTool
+from functions import mint
+from functions.core import setup, tokens
+from records import sessions
+
+TOOL = {
+    "name": "show_map",
+    "description": "Shows a place.",
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
+}
+
+
+@pytest.fixture
+def call(connected, relay, table):
+    """Opens a session on relay r1 and gives what that relay would send."""
+
+    def open_one(**fields):
+        relay()
+        ready = connected().start(**fields)[-1]
+        return {"session": ready["session"], "epoch": 1, "relay": "r1", "handle": None}
+
+    return open_one
+
+
+def mint_with(event, lock, monkeypatch):
+    locked = dataclasses.replace(mint.mint(), lock=lock)
+    monkeypatch.setattr(mint, "mint", lambda: locked)
+    return mint.handler(event, CONTEXT)
+
+
+def iso(epoch_s):
+    return datetime.datetime.fromtimestamp(epoch_s, datetime.UTC).isoformat()
+
+
+def expected_setup(clock):
+    today = datetime.datetime.fromtimestamp(clock(), datetime.UTC).date()
+    agent = catalogue.catalogue()["kuechenhilfe"]
+    instructions = (
+        f"{agent.instructions.strip()}\n\nToday is {today} (UTC).\n"
+        "Unless you are asked to change, speak the language with the BCP 47 tag de-DE.\n"
+        "Open the conversation in the spirit of: Grüß dich! Was kochen wir heute?"
+    )
+    return {
+        "model": "models/gemini-3.8-live",
+        "generationConfig": {
+            "responseModalities": ["AUDIO"],
+            "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Aoede"}}},
+        },
+        "systemInstruction": {"parts": [{"text": instructions}]},
+        "tools": [
+            {
+                "functionDeclarations": [
+                    {
+                        "name": "show_map",
+                        "description": "Shows a place.",
+                        "parametersJsonSchema": TOOL["parameters"],
+                        "behavior": "NON_BLOCKING",
+                    }
+                ]
+            }
+        ],
+        "realtimeInputConfig": {
+            "automaticActivityDetection": {
+                "disabled": False,
+                "startOfSpeechSensitivity": "START_SENSITIVITY_LOW",
+                "endOfSpeechSensitivity": "END_SENSITIVITY_LOW",
+                "silenceDurationMs": 1100,
+            }
+        },
+        "inputAudioTranscription": {"languageCodes": ["de-DE"]},
+        "outputAudioTranscription": {},
+        "contextWindowCompression": {
+            "triggerTokens": 25000,
+            "slidingWindow": {"targetTokens": 8000},
+        },
+    }
+
+
+def camel(value):
+    """The library mixes lowerCamel and snake_case; Google takes both."""
+    if isinstance(value, dict):
+        return {_camel_name(name): camel(held) for name, held in value.items()}
+    return [camel(held) for held in value] if isinstance(value, list) else value
+
+
+def _camel_name(name):
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def sent(edges):
+    path, headers, body = edges.token_requests[-1]
+    assert (path, headers["x-goog-api-key"]) == ("/v1beta/auth_tokens", GEMINI_KEY)
+    setup_sent = body["bidiGenerateContentSetup"]
+    tools_sent = setup_sent.pop("tools", None)
+    body["bidiGenerateContentSetup"] = camel(setup_sent)
+    if tools_sent is not None:
+        declared = [
+            {_camel_name(name): held for name, held in each.items()}
+            for each in camel_keys(tools_sent[0])["functionDeclarations"]
+        ]
+        body["bidiGenerateContentSetup"]["tools"] = [{"functionDeclarations": declared}]
+    return body
+
+
+def camel_keys(held):
+    return {_camel_name(name): value for name, value in held.items()}
+
+
+def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, monkeypatch):
+    event = call(agent="kuechenhilfe", tools=[TOOL]) | {"handle": "handle-7"}
+    answer = mint_with(event, "full", monkeypatch)
+    now = int(clock())
+    assert answer == {
+        "token": "auth_tokens/token-1",
+        "model": "gemini-3.8-live",
+        "expires_at": (now + 1860) * 1000,
+        "token_lock": "full",
+        "agent": {"name": "kuechenhilfe", "tools": ["show_map"]},
+        "turns": "auto",
+    }
+    assert sent(edges) == {
+        "uses": 1,
+        "expireTime": iso(now + 1860),
+        "newSessionExpireTime": iso(now + 90),
+        "bidiGenerateContentSetup": expected_setup(clock) | {"sessionResumption": {"handle": "handle-7"}},
+    }
+
+
+def test_a_full_lock_without_a_handle_still_asks_for_handles(call, edges, monkeypatch):
+    mint_with(call(), "full", monkeypatch)
+    assert sent(edges)["bidiGenerateContentSetup"]["sessionResumption"] == {}
+
+
+def test_a_masked_lock_leaves_only_the_handle_to_the_relay(call, edges, clock, monkeypatch):
+    event = call(agent="kuechenhilfe", tools=[TOOL]) | {"handle": "handle-7"}
+    assert mint_with(event, "masked", monkeypatch)["token_lock"] == "masked"
+    body = sent(edges)
+    mask = body.pop("fieldMask").split(",")
+    assert body["bidiGenerateContentSetup"] == expected_setup(clock)
+    locked = {name.partition(".")[0] for name in mask}
+    assert locked == set(expected_setup(clock))
+    assert not any("sessionResumption" in name for name in mask)
+
+
+def test_manual_turns_switch_the_models_own_detection_off(call, edges):
+    answer = mint.handler(call(config={"turns": "manual", "voice": "Puck", "language": "fr-FR"}), CONTEXT)
+    body = sent(edges)["bidiGenerateContentSetup"]
+    assert answer["turns"] == "manual"
+    assert body["realtimeInputConfig"] == {"automaticActivityDetection": {"disabled": True}}
+    assert body["generationConfig"]["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"] == {
+        "voiceName": "Puck"
+    }
+    assert body["inputAudioTranscription"] == {"languageCodes": ["fr-FR"]}
+
+
+def test_a_token_ends_a_little_after_its_session(call, clock):
+    event = call(agent="kiosk")
+    assert mint.handler(event, CONTEXT)["expires_at"] == (int(clock()) + 300 + 60) * 1000
+
+
+def test_only_the_owner_gets_a_token(call, table, clock, edges):
+    event = call()
+    for change, code in (
+        ({"epoch": 0}, "superseded"),
+        ({"epoch": 2}, "superseded"),
+        ({"relay": "r2"}, "superseded"),
+        ({"session": "nothing"}, "session_unknown"),
+        ({"epoch": "1"}, "bad_message"),
+    ):
+        assert mint.handler(event | change, CONTEXT) == {"error": code}
+    assert mint.handler({}, CONTEXT) == {"error": "bad_message"}
+    sessions.finish(table, event["session"], 1, "user", int(clock()))
+    assert mint.handler(event, CONTEXT) == {"error": "session_ended"}
+    assert edges.token_requests == []
+
+
+def test_a_session_past_its_end_gets_no_token(call, clock):
+    event = call()
+    clock.now += 1800
+    assert mint.handler(event, CONTEXT) == {"error": "session_ended"}
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+def test_a_refusal_by_google_is_mint_failed_and_nothing_of_it_is_repeated(call, edges, status, capsys):
+    event = call()
+    edges.token_failure = status
+    assert mint.handler(event, CONTEXT) == {"error": "mint_failed"}
+    metric = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert metric["mint_failures"] == [1.0]
+
+
+def test_a_missing_key_is_mint_failed(call, monkeypatch):
+    event = call()
+    monkeypatch.setattr(mint.mint().key, "_name", "/test/absent")
+    assert mint.handler(event, CONTEXT) == {"error": "mint_failed"}
+
+
+def test_how_long_it_took_is_a_metric(call, capsys):
+    mint.handler(call(), CONTEXT)
+    metric = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert metric["mint_ms"][0] > 0
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Vivavoce"
+
+
+def test_an_unreachable_google_is_mint_failed(call):
+    request = tokens.TokenRequest("gemini-3.8-live", {}, None, "full", 0, 60)
+    with pytest.raises(tokens.MintFailed):
+        tokens.GoogleTokens("http://127.0.0.1:1").mint(GEMINI_KEY, request)
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        (Agent("Speak."), None),
+        (Agent("Speak.", model="gemini-3.8-live-extended-thinking"), {"thinking_level": "LOW"}),
+        (
+            Agent("Speak.", model="gemini-3.8-live-extended-thinking", thinking_level="high"),
+            {"thinking_level": "HIGH"},
+        ),
+    ],
+)
+def test_thought_is_asked_for_only_where_the_model_takes_it(call, table, agent, expected):
+    session = sessions.load(table, call()["session"])
+    assert setup.build(agent, session, "2026-11-22").get("thinking_config") == expected
+
+
+def test_a_server_tool_is_declared_with_its_behavior(call, table):
+    session = sessions.load(table, call(tools=[{"name": "ring"}])["session"])
+    agent = Agent("Speak.", tools=[ServerTool("book", "Books.", behavior="BLOCKING")])
+    (tools,) = setup.build(agent, session, "2026-11-22")["tools"]
+    declared = [(each["name"], each["behavior"]) for each in tools["function_declarations"]]
+    assert declared == [("book", "BLOCKING"), ("ring", "NON_BLOCKING")]
+    assert setup.tool_names(agent, session) == ["book", "ring"]

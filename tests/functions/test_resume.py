@@ -1,0 +1,144 @@
+"""`resume`: one way back, to the same relay while it lives, and else to another at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from records import relays, sessions, tickets
+
+
+def only(replies):
+    (reply,) = replies
+    return reply
+
+
+@pytest.fixture
+def talking(connected, relay, table, clock):
+    """A client whose call is on relay r1."""
+    relay("r1", "0")
+    client = connected()
+    ready = client.start()[-1]
+    burn(table, clock, ready, "r1")
+    return client, ready
+
+
+def burn(table, clock, ready, relay):
+    return tickets.burn(table, ready["media"]["ticket"], relay=relay, now=int(clock()))
+
+
+def owner(table, ready):
+    found = sessions.load(table, ready["session"])
+    return found.relay, found.epoch
+
+
+def test_the_same_relay_goes_on_in_the_same_epoch(talking, relay, table, clock, connected):
+    _, ready = talking
+    relay("r2", "1")
+    again = only(connected().resume(ready))
+    assert owner(table, ready) == ("r1", 1)
+    assert burn(table, clock, again, "r1").epoch == 1
+
+
+def test_a_key_stays_valid_until_the_one_after_it_is_used(talking):
+    client, first = talking
+    second = only(client.resume(first))
+    third = only(client.resume(first))  # the second never arrived
+    fourth = only(client.resume(third))
+    assert only(client.resume(first))["code"] == "resume_refused"
+    assert only(client.resume(second))["code"] == "resume_refused"
+    assert only(client.resume(third))["type"] == "ready"
+    assert fourth["type"] == "ready"
+
+
+def test_a_client_that_cannot_reach_the_relay_gets_another_at_once(talking, relay, table, clock):
+    client, ready = talking
+    relay("r2", "1")
+    again = only(client.resume(ready, media_failed=True))
+    assert owner(table, ready) == ("r2", 2)
+    assert burn(table, clock, again, "r2") == tickets.Burn("ok", ready["session"], 2, "https://app.example")
+    assert ready["session"] not in relays.load(table, "r1").places
+
+
+@pytest.mark.parametrize("end", ["silent", "stopping", "gone"])
+def test_a_relay_that_will_not_answer_is_left(talking, relay, table, clock, end):
+    client, ready = talking
+    relay("r2", "1")
+    match end:
+        case "silent":
+            clock.now += relays.FRESH_S
+            relays.heartbeat(table, "r2", 0, int(clock()))
+        case "stopping":
+            relays.stopping(table, "r1")
+        case "gone":
+            relays.leave(table, "r1")
+    assert only(client.resume(ready))["type"] == "ready"
+    assert owner(table, ready) == ("r2", 2)
+
+
+def test_with_no_other_relay_one_is_started(talking, edges, table, clock):
+    client, ready = talking
+    waiting = only(client.resume(ready, media_failed=True))
+    assert (waiting["type"], waiting["stage"]) == ("starting", "relay")
+    assert waiting["resume_key"] == ready["resume_key"]
+    assert len(edges.tasks) == 1
+    relay, epoch = owner(table, ready)
+    assert (relay != "r1", epoch) == (True, 2)
+
+
+def test_a_resume_while_the_relay_is_coming_waits_on(connected, relay, table, edges, clock):
+    relay("r1", ready=False)
+    client = connected()
+    starting = client.start()[-1]
+    clock.now += 10
+    again = only(client.resume(starting))
+    assert (again["stage"], again["eta_ms"]) == ("relay", 20_000)
+    assert edges.tasks == {}
+    assert owner(table, starting) == ("r1", 1)
+
+
+def test_what_does_not_fit_is_refused(talking, connected):
+    client, ready = talking
+    wrong = ready | {"resume_key": "x" * 43}
+    assert only(client.resume(wrong))["code"] == "resume_refused"
+    assert only(connected("grace").resume(ready))["code"] == "session_unknown"
+    assert only(client.resume(ready | {"session": "nothing"}))["code"] == "session_unknown"
+    assert only(connected(expires_in=-120).resume(ready))["code"] == "auth_expired"
+
+
+def test_what_is_over_stays_over(talking, table, clock):
+    client, ready = talking
+    clock.now += 1800
+    session = sessions.load(table, ready["session"])
+    assert session.ends_at <= clock()
+    clock.now -= 1300
+    sessions.finish(table, session.id, 1, "abandoned", int(clock()))
+    error = only(client.resume(ready))
+    assert (error["code"], error["ref"], error["i"] > 0) == ("session_ended", session.id, True)
+
+
+def test_a_session_past_its_longest_duration_is_over(connected, relay, table, clock):
+    relay()
+    client = connected(expires_in=7200)
+    ready = client.start()[-1]
+    clock.now += 1800
+    relays.heartbeat(table, "r1", 0, int(clock()))
+    assert only(client.resume(ready))["code"] == "session_ended"
+    assert only(client.start())["code"] == "session_ended"
+
+
+def test_of_eight_resumes_at_once_the_newest_can_go_on(talking, relay, table, clock, connected):
+    _, ready = talking
+    relay("r2", "1")
+    clients = [connected() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda client: client.resume(ready, media_failed=True), clients))
+    said = [reply for each in replies for reply in each]
+    assert {reply["type"] for reply in said} == {"ready"}
+    newest = max(said, key=lambda reply: reply["i"])
+    relay_id, epoch = owner(table, ready)
+    assert burn(table, clock, newest, relay_id) == tickets.Burn(
+        "ok", ready["session"], epoch, "https://app.example"
+    )
+    assert sessions.load(table, ready["session"]).knows_key(sessions.hash_key(newest["resume_key"]))
+    places = [list(relays.load(table, each).places) for each in ("r1", "r2")]
+    assert sorted(places) == [[], [ready["session"]]]

@@ -1,0 +1,77 @@
+"""Every vector of protocol/vectors, run against this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol.schema import TABLES
+from tests.protocol.players import (
+    VECTORS,
+    Case,
+    ClientPlayer,
+    ServerPlayer,
+    cases,
+    play_audio,
+    play_codec,
+    play_credentials,
+    play_states,
+)
+
+
+def _each(name: str) -> Any:
+    return pytest.mark.parametrize("case", cases(name), ids=lambda case: case["name"])
+
+
+@_each("codec")
+def test_codec_vector(case: Case) -> None:
+    play_codec(case)
+
+
+@_each("audio")
+def test_audio_vector(case: Case) -> None:
+    play_audio(case)
+
+
+@_each("credentials")
+def test_credentials_vector(case: Case) -> None:
+    play_credentials(case)
+
+
+@_each("states")
+def test_states_vector(case: Case) -> None:
+    play_states(case, TABLES)
+
+
+@_each("client_session")
+def test_client_session_vector(case: Case) -> None:
+    ClientPlayer(case).play()
+
+
+@_each("server_session")
+def test_server_session_vector(case: Case) -> None:
+    ServerPlayer(case).play()
+
+
+def test_every_vector_file_is_run() -> None:
+    run = {"codec", "audio", "credentials", "states", "client_session", "server_session"}
+    assert {path.stem for path in VECTORS.glob("*.json")} == run
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in VECTORS.glob("*.json")))
+def test_names_within_a_file_are_different(name: str) -> None:
+    names = [case["name"] for case in cases(name)]
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("player", [ClientPlayer, ServerPlayer])
+def test_an_unknown_step_fails(player: type[ClientPlayer] | type[ServerPlayer]) -> None:
+    with pytest.raises(AttributeError):
+        player({"epoch": 1, "steps": [{"do": "dance"}]}).play()
+
+
+@pytest.mark.parametrize("player", [ClientPlayer, ServerPlayer])
+def test_an_unknown_field_of_a_step_fails(player: type[ClientPlayer] | type[ServerPlayer]) -> None:
+    with pytest.raises(TypeError):
+        player({"epoch": 1, "steps": [{"do": "lost", "mood": "fine"}]}).play()

@@ -1,0 +1,211 @@
+"""Relays: places are never over-granted, and nobody waits at a relay that is gone."""
+
+import pytest
+from dynamo import NOW
+
+from records import relays, sessions
+from records.table import ConditionFailed
+
+
+def start(table, relay="r1", slot="0", capacity=2, now=NOW):
+    assert relays.register(table, relay, slot=slot, revision="7", capacity=capacity, now=now)
+
+
+def start_ready(table, relay="r1", slot="0", capacity=2):
+    start(table, relay, slot, capacity)
+    relays.ready(table, relay, f"{relay}.example:8080", NOW)
+
+
+def hold(table, session, relay="r1", until=NOW + 60, now=NOW):
+    try:
+        table.transact(relays.hold_step(relay, session, state="READY", until=until, now=now))
+    except ConditionFailed:
+        return False
+    return True
+
+
+def places(table, relay="r1"):
+    return set(relays.load(table, relay).places)
+
+
+def test_a_registered_relay_is_in_the_pool(table):
+    start(table)
+    assert relays.pool(table) == relays.Pool(1, {"0": "r1"})
+    assert relays.load(table, "r1").is_coming(NOW)
+    assert not relays.register(table, "r1", slot="0", revision="7", capacity=2, now=NOW)
+
+
+def test_two_relays_cannot_have_one_slot(table):
+    start(table)
+    with pytest.raises(ConditionFailed):
+        relays.register(table, "r2", slot="0", revision="7", capacity=2, now=NOW)
+
+
+def test_of_sixteen_openers_with_one_view_of_the_pool_one_starts_a_relay(table, race):
+    start(table, "r0", "5")
+    seen = relays.pool(table)
+
+    def try_start(place):
+        relay = relays.Relay(f"r{place + 1}", str(place + 10), "7", 2, "STARTING", NOW)
+        table.transact(*relays.start_steps(relay, seen))
+        return "started"
+
+    assert race(try_start).count("started") == 1
+    assert len(relays.pool(table).slots) == 2
+
+
+def test_sixteen_sessions_get_no_more_places_than_there_are(table, race):
+    start_ready(table, capacity=5)
+    assert race(lambda place: hold(table, f"s{place}")).count(True) == 5
+    assert len(places(table)) == 5
+
+
+def test_a_place_held_twice_is_one_place(table):
+    start_ready(table, capacity=1)
+    assert hold(table, "s1") and hold(table, "s1") and not hold(table, "s2")
+    relays.release(table, "r1", "s1")
+    relays.release(table, "r1", "s1")
+    assert hold(table, "s2")
+
+
+def test_a_relay_takes_nobody_before_it_is_ready_or_when_its_heart_has_stopped(table):
+    start(table)
+    assert not hold(table, "s1")
+    relays.ready(table, "r1", "r1.example:8080", NOW)
+    assert not hold(table, "s1", now=NOW + relays.FRESH_S)
+    relays.heartbeat(table, "r1", 0, NOW + 10)
+    assert hold(table, "s1", now=NOW + relays.FRESH_S)
+
+
+def test_an_order_is_read_once(table):
+    start_ready(table)
+    relays.order(table, "r1", "end:s1")
+    relays.order(table, "r1", "end:s2")
+    assert relays.heartbeat(table, "r1", 2, NOW + 5) == {"end:s1", "end:s2"}
+    assert relays.heartbeat(table, "r1", 2, NOW + 10) == set()
+
+
+def test_an_order_to_a_relay_that_is_gone_makes_no_record(table):
+    relays.order(table, "r9", "end:s1")
+    assert relays.load(table, "r9") is None
+
+
+def test_a_heartbeat_drops_places_whose_client_never_came(table):
+    start_ready(table, capacity=3)
+    for session in ("here", "late", "coming"):
+        assert hold(table, session, until=NOW + (90 if session == "coming" else 60))
+    relays.heartbeat(table, "r1", 1, NOW + 60)
+    assert places(table) == {"here", "late", "coming"}  # with a call it must say which
+    relays.heartbeat(table, "r1", 1, NOW + 60, held=["here"])
+    assert places(table) == {"here", "coming"}
+    relays.heartbeat(table, "r1", 0, NOW + 90)
+    assert places(table) == set()
+
+
+def test_a_relay_with_a_place_taken_does_not_retire(table):
+    start_ready(table)
+    assert hold(table, "s1")
+    assert not relays.retire_if_idle(table, "r1")
+    relays.release(table, "r1", "s1")
+    assert relays.retire_if_idle(table, "r1")
+    assert not hold(table, "s2")
+    assert relays.pool(table).slots == {}
+
+
+def test_either_the_relay_retires_or_the_opener_gets_a_place(table, race):
+    for round_ in range(4):
+        relay = f"r{round_}"
+        start_ready(table, relay, str(round_))
+        actions = [lambda: relays.retire_if_idle(table, relay), lambda: hold(table, "s1", relay)]  # noqa: B023
+        assert sorted(race(lambda place: actions[place](), 2)) == [False, True]  # noqa: B023
+
+
+def test_a_stopping_relay_keeps_its_slot_until_it_leaves(table):
+    start_ready(table)
+    assert hold(table, "s1")
+    relays.stopping(table, "r1")
+    assert not hold(table, "s2")
+    assert not relays.load(table, "r1").is_fresh(NOW)
+    assert relays.pool(table).slots == {"0": "r1"}
+    relays.leave(table, "r1")
+    assert relays.pool(table).slots == {}
+
+
+def test_a_relay_that_was_given_up_learns_it_when_it_becomes_ready(table):
+    start(table)
+    relays.leave(table, "r1")
+    with pytest.raises(ConditionFailed):
+        relays.ready(table, "r1", "r1.example:8080", NOW)
+
+
+def test_the_expected_start_is_learned_from_past_ones(table):
+    start(table)
+    relay = relays.load(table, "r1")
+    assert relays.eta_ms(table, relay, NOW) == 30_000
+    relays.ready(table, "r1", "r1.example:8080", NOW + 40)
+    assert relays.eta_ms(table, relay, NOW + 10) == 30_000
+    assert relays.eta_ms(table, relay, NOW + 60) == 1_000
+    start(table, "r2", "1")
+    relays.ready(table, "r2", "r2.example:8080", NOW + 24)
+    assert relays.eta_ms(table, relay, NOW) == 38_000
+
+
+def test_a_silent_relay_is_lost(table):
+    start_ready(table)
+    relay = relays.load(table, "r1")
+    assert not relay.is_lost(NOW + 119)
+    assert relay.is_lost(NOW + 120)
+
+
+def test_a_session_moves_at_once_and_leaves_its_old_relay(table, open_session):
+    start_ready(table, "r1", "0")
+    start_ready(table, "r2", "1")
+    session = open_session()
+    place = {"state": "READY", "until": NOW + 60, "now": NOW}
+    assert sessions.place(table, session, "r1", **place) == 1
+    moved = sessions.load(table, "s1")
+    assert sessions.place(table, moved, "r2", **place) == 2
+    assert (places(table, "r1"), places(table, "r2")) == (set(), {"s1"})
+    with pytest.raises(ConditionFailed) as late:
+        sessions.place(table, moved, "r1", **place)
+    assert late.value.step == 1
+    assert places(table, "r1") == set()
+
+
+def test_a_session_stays_only_where_it_still_is(table, open_session):
+    start_ready(table, "r1", "0")
+    start_ready(table, "r2", "1")
+    place = {"state": "READY", "until": NOW + 60, "now": NOW}
+    sessions.place(table, open_session(), "r1", **place)
+    here = sessions.load(table, "s1")
+    assert sessions.stay(table, here, until=NOW + 90, now=NOW)
+    assert relays.load(table, "r1").places == {"s1": NOW + 90}
+    sessions.place(table, here, "r2", **place)
+    assert not sessions.stay(table, here, until=NOW + 120, now=NOW)
+    assert places(table, "r1") == set()
+
+
+def test_a_relay_without_a_record_can_be_left(table, open_session):
+    start_ready(table, "r1", "0")
+    start_ready(table, "r2", "1")
+    place = {"state": "READY", "until": NOW + 60, "now": NOW}
+    sessions.place(table, open_session(), "r1", **place)
+    session = sessions.load(table, "s1")
+    table.delete(relays.key("r1"))
+    with pytest.raises(ConditionFailed):
+        sessions.place(table, session, "r2", **place)
+    assert sessions.place(table, session, "r2", leave=False, **place) == 2
+
+
+def test_sixteen_takeovers_of_one_epoch_make_one_owner(table, open_session, race):
+    for place in range(4):
+        start_ready(table, f"r{place}", str(place), capacity=16)
+    session = open_session()
+
+    def take(place):
+        return sessions.place(table, session, f"r{place % 4}", state="READY", until=NOW + 60, now=NOW)
+
+    assert race(take).count(1) == 1
+    now = sessions.load(table, "s1")
+    assert now.epoch == 1
+    assert [relay for relay in ("r0", "r1", "r2", "r3") if places(table, relay)] == [now.relay]

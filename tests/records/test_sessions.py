@@ -1,0 +1,177 @@
+"""Sessions: opened once per request, limited per user, fenced by their epoch."""
+
+import msgspec
+import pytest
+from dynamo import NOW
+
+from protocol.control import ClientTool, Config
+from records import open_sessions, relays, sessions, tickets
+from records.table import ConditionFailed, Fenced
+
+
+@pytest.fixture
+def owned(table, open_session):
+    relays.register(table, "r1", slot="0", revision="7", capacity=4, now=NOW)
+    relays.ready(table, "r1", "r1.example:8080", NOW)
+    sessions.place(table, open_session(), "r1", state="READY", until=NOW + 60, now=NOW)
+    return sessions.load(table, "s1")
+
+
+def test_what_the_client_sent_comes_back_whatever_it_nests(table):
+    deep = {"type": "object", "properties": {"": {"maximum": 1e300, "x": [None, {"y": 10**40}]}}}
+    draft = sessions.Draft(
+        id="s1",
+        user="ada|lovelace",
+        request="q",
+        agent="assistant",
+        config=Config(voice="Kore", turns="manual"),
+        tools=[ClientTool("look_up", "Finds things.", msgspec.json.decode(msgspec.json.encode(deep)))],
+        metadata={"plan": "free"},
+        connection="c1",
+        origin="",
+        ends_at=NOW + 60,
+        key_hash=sessions.hash_key("k"),
+    )
+    sessions.create(table, draft, limit=1, now=NOW)
+    found = sessions.load(table, "s1")
+    assert (found.config, found.tools, found.metadata) == (draft.config, draft.tools, draft.metadata)
+    assert (found.user, found.state, found.epoch, found.relay, found.next_turn) == (
+        "ada|lovelace",
+        "OPEN",
+        0,
+        "",
+        1,
+    )
+
+
+def test_an_unknown_session_is_none(table):
+    assert sessions.load(table, "nobody") is None
+    assert not sessions.is_current(table, "nobody", 0)
+
+
+def test_sixteen_starts_with_one_request_open_one_session(table, open_session, race):
+    results = race(lambda place: open_session(f"s{place}", request="the-same", limit=99))
+    opened = [result for result in results if isinstance(result, sessions.Session)]
+    assert len(opened) == 1
+    assert sessions.opened(table, "ada", "the-same", NOW) == opened[0].id
+    assert all(isinstance(result, ConditionFailed) for result in results if result is not opened[0])
+
+
+def test_sixteen_starts_of_one_user_open_as_many_sessions_as_are_allowed(open_session, race):
+    results = race(lambda place: open_session(f"s{place}", limit=3))
+    assert len([result for result in results if isinstance(result, sessions.Session)]) == 3
+    assert len([result for result in results if isinstance(result, open_sessions.Full)]) == 13
+
+
+def test_a_finished_session_makes_room_for_the_next(table, open_session):
+    open_session("s1", limit=1)
+    with pytest.raises(open_sessions.Full):
+        open_session("s2", limit=1)
+    sessions.finish(table, "s1", 0, "user", NOW)
+    assert open_session("s2", limit=1).state == "OPEN"
+
+
+def test_a_session_that_no_client_ever_reached_makes_room_in_time(table, open_session):
+    open_session("s1", limit=1)
+    draft_time = NOW + relays.START_S + open_sessions.ABANDONED_S
+    with pytest.raises(open_sessions.Full):
+        open_sessions.make_room(table, "ada", limit=1, now=draft_time - 1)
+    open_sessions.make_room(table, "ada", limit=1, now=draft_time)
+    assert open_session("s2", limit=1)
+
+
+def test_a_session_past_its_end_makes_room_though_nobody_ended_it(table, open_session):
+    open_session("s1", limit=1, ends_at=NOW + 10)
+    with pytest.raises(open_sessions.Full) as full:
+        open_sessions.make_room(table, "ada", limit=1, now=NOW)
+    assert full.value.retry_after_s == 10
+    open_sessions.make_room(table, "ada", limit=1, now=NOW + 10)
+    assert open_session("s2", limit=1)
+
+
+def test_a_fenced_relay_writes_nothing(table, owned):
+    assert sessions.is_current(table, "s1", 1)
+    sessions.save_handle(table, "s1", 1, "handle-1", NOW)
+    for write in (
+        lambda: sessions.save_handle(table, "s1", 0, "stale", NOW),
+        lambda: sessions.finish(table, "s1", 2, "stale", NOW),
+        lambda: sessions.finish(table, "nobody", 1, "stale", NOW),
+    ):
+        with pytest.raises(Fenced):
+            write()
+    found = sessions.load(table, "s1")
+    assert (found.handle, found.state) == ("handle-1", "OPEN")
+
+
+def test_finish_gives_back_the_place_and_may_be_repeated(table, owned, client):
+    sessions.finish(table, "s1", 1, "user", NOW)
+    sessions.finish(table, "s1", 1, "again", NOW + 5)
+    assert not sessions.is_current(table, "s1", 1)
+    assert relays.load(table, "r1").places == {}
+    kept = table.get(sessions.key("s1"))
+    assert (kept["state"], kept["reason"], kept["ended_at"]) == ("ENDED", "user", NOW)
+
+
+def test_the_key_that_was_used_stays_valid_beside_the_new_one(table, owned):
+    first, second, third = (sessions.hash_key(word) for word in ("first-key", "second", "third"))
+
+    asked = sessions.ask(table, owned, "c2", NOW + 60)
+
+    def rotate(used, new):
+        return sessions.rotate_key(table, asked, used_hash=used, new_hash=new, until=NOW + 60)
+
+    assert (rotate(first, second), rotate(first, third)) == (1, 2)
+    found = sessions.load(table, "s1")
+    assert [found.knows_key(each) for each in (first, second, third)] == [True, False, True]
+    assert found.connection == "c2"
+    sessions.finish(table, "s1", 1, "user", NOW)
+    with pytest.raises(ConditionFailed):
+        rotate(third, first)
+
+
+def test_a_slow_answer_does_not_void_the_key_of_a_newer_one(table, owned):
+    slow, newer = sessions.ask(table, owned, "c2", NOW + 60), sessions.ask(table, owned, "c3", NOW + 60)
+    key_hash = sessions.hash_key("newer")
+    sessions.rotate_key(table, newer, used_hash=owned.key_hash, new_hash=key_hash, until=NOW + 60)
+    with pytest.raises(ConditionFailed):
+        sessions.rotate_key(table, slow, used_hash=owned.key_hash, new_hash="x", until=NOW + 60)
+    assert sessions.load(table, "s1").knows_key(key_hash)
+
+
+def test_a_cancelled_session_says_who_had_it(table, owned, open_session):
+    assert sessions.cancel(table, "s1", "client", NOW) == "r1"
+    open_session("s2")
+    assert sessions.cancel(table, "s2", "client", NOW) == ""
+    with pytest.raises(Fenced):
+        sessions.cancel(table, "nobody", "client", NOW)
+
+
+def test_replies_are_counted_without_a_gap(table, owned, race):
+    counts = race(lambda _: sessions.count_post(table, "s1"))
+    assert sorted(counts) == list(range(1, 17))
+    assert sessions.count_post(table, "nobody") == 0
+
+
+def test_a_claim_holds_for_its_epoch_only(table, owned):
+    tickets.put(table, "t", tickets.Ticket("s1", 1, "r1", ""), NOW)
+    tickets.burn(table, "t", relay="r1", now=NOW)
+    claimed = sessions.load(table, "s1")
+    assert claimed.is_claimed
+    sessions.place(table, claimed, "r1", state="READY", until=NOW + 60, now=NOW)
+    assert not sessions.load(table, "s1").is_claimed
+
+
+def test_a_request_can_be_forgotten(table, open_session):
+    sessions.forget_request(table, open_session(request="q"))
+    assert sessions.opened(table, "ada", "q", NOW) is None
+
+
+def test_a_users_sessions_are_listed_newest_first(table, open_session):
+    open_session("s1")
+    open_session("s2")
+    open_session("s3", user="grace")
+    assert sessions.of_user(table, "ada", 10) == ["s2", "s1"]
+
+
+def test_a_session_does_not_show_its_keys(owned):
+    assert owned.key_hash not in repr(owned)

@@ -1,0 +1,246 @@
+"""Stand-ins for what the relay reaches: the table, its own task record, and the model."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from protocol import media
+from protocol.audio import AudioFrame
+from protocol.client import ClientSession
+from protocol.control import ClientTool, Config
+from protocol.credentials import offer
+from records.sessions import Session
+from records.tickets import Burn
+from relay.config import RelayConfig
+from relay.model import ModelCommand, ModelEvent, ModelLeg, UpstreamError
+from relay.scribe import LedgerUnavailable, Superseded
+from relay.server import Relay
+from relay.turn import Turn
+
+
+def session(id: str = "s1", **changes: object) -> Session:
+    """An open session on the relay under test."""
+    plain = Session(
+        id=id, user="u1", request="r1", agent="assistant", config=Config(),
+        tools=[ClientTool("weather")], metadata={}, state="OPEN", epoch=1, relay="relay-1", claimed=0,
+        connection="c1", origin="", created_at=0, ends_at=int(time.time()) + 1800, next_turn=1, handle=None,
+        key_hash="", previous_key_hash="", asks=0,
+    )  # fmt: skip
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+class FakeBook:
+    """The table's sessions, tickets and turns, in memory. `down` makes every call fail."""
+
+    def __init__(self, *sessions: Session) -> None:
+        self.sessions = {held.id: held for held in sessions}
+        self.tickets: dict[str, Burn] = {}
+        self.turns: list[tuple[str, Turn]] = []
+        self.finished: dict[str, str] = {}
+        self.down = False
+        self.saved = asyncio.Event()
+
+    def ticket(self, session: str = "s1", status: str = "ok", origin: str = "") -> str:
+        ticket = f"ticket-{len(self.tickets):016d}"
+        self.tickets[ticket] = Burn(status, session, self.sessions[session].epoch, origin)  # type: ignore[arg-type]
+        return ticket
+
+    async def burn(self, ticket: str, relay: str) -> Burn:
+        self._answer()
+        found = self.tickets.get(ticket, Burn("unknown"))
+        if found.status == "ok":
+            self.tickets[ticket] = replace(found, status="used")
+        return found
+
+    async def load(self, session: str) -> Session | None:
+        self._answer()
+        return self.sessions.get(session)
+
+    async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
+        self._fence(session, epoch)
+        self.turns.append((session.id, turn))
+        self.saved.set()
+
+    async def finish(self, session: Session, epoch: int, reason: str) -> None:
+        self._fence(session, epoch)
+        self.finished[session.id] = reason
+        self.sessions[session.id] = replace(self.sessions[session.id], state="ENDED")
+
+    def _fence(self, session: Session, epoch: int) -> None:
+        self._answer()
+        if self.sessions[session.id].epoch != epoch:
+            raise Superseded
+
+    def _answer(self) -> None:
+        if self.down:
+            raise LedgerUnavailable
+
+
+@dataclass
+class FakeTask:
+    """The relay's own record."""
+
+    calls: list[str] = field(default_factory=list)
+    orders: set[str] = field(default_factory=set)
+
+    async def ready(self, address: str) -> None:
+        self.calls.append("ready")
+
+    async def heartbeat(self, held: set[str]) -> set[str]:
+        self.calls.append("heartbeat")
+        orders, self.orders = self.orders, set()
+        return orders
+
+    async def retire_if_idle(self) -> bool:
+        self.calls.append("retire_if_idle")
+        return True
+
+    async def stopping(self) -> None:
+        self.calls.append("stopping")
+
+    async def leave(self) -> None:
+        self.calls.append("leave")
+
+
+class ScriptedLeg:
+    """A model leg that says what the test tells it to, and remembers what it was told."""
+
+    def __init__(self, handle: str | None) -> None:
+        self.handle = handle
+        self.pcm = bytearray()
+        self.commands: list[ModelCommand] = []
+        self.closed = asyncio.Event()
+        self.told = asyncio.Event()
+        self._events: asyncio.Queue[ModelEvent | UpstreamError] = asyncio.Queue()
+
+    def say(self, *events: ModelEvent | UpstreamError) -> None:
+        for event in events:
+            self._events.put_nowait(event)
+
+    @property
+    def unread(self) -> int:
+        """Events the relay has not asked for yet."""
+        return self._events.qsize()
+
+    async def send_audio(self, pcm: bytes) -> None:
+        self.pcm += pcm
+        self.told.set()
+
+    async def send(self, command: ModelCommand) -> None:
+        self.commands.append(command)
+        self.told.set()
+
+    async def events(self) -> AsyncIterator[ModelEvent]:
+        while True:
+            event = await self._events.get()
+            if isinstance(event, UpstreamError):
+                raise event
+            yield event
+
+    async def close(self) -> None:
+        self.closed.set()
+
+
+class Model:
+    """Opens scripted legs; `refuse` names the error instead."""
+
+    def __init__(self) -> None:
+        self.legs: list[ScriptedLeg] = []
+        self.opened = asyncio.Event()
+        self.refuse = ""
+
+    async def open(self, session: str, epoch: int, handle: str | None) -> ModelLeg:
+        if self.refuse:
+            raise UpstreamError(self.refuse)
+        self.legs.append(ScriptedLeg(handle))
+        self.opened.set()
+        return self.legs[-1]
+
+    @property
+    def leg(self) -> ScriptedLeg:
+        return self.legs[-1]
+
+
+CONFIG = RelayConfig(
+    table="t", relay="relay-1", slot="0", revision="1", mint_function="m", session_function="s",
+    gemini_url="http://127.0.0.1:1", port=0, drain_s=5.0,
+)  # fmt: skip
+
+
+@dataclass
+class House:
+    """A relay on a loopback port, and everything around it."""
+
+    relay: Relay
+    book: FakeBook
+    task: FakeTask
+    model: Model
+    url: str = ""
+
+    def connect(self, ticket: str, **options: object) -> connect:
+        protocols = [Subprotocol(entry) for entry in offer("ticket", ticket)]
+        return connect(f"{self.url}/r/0/x", subprotocols=protocols, compression=None, **options)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def house(*sessions: Session, config: RelayConfig = CONFIG) -> AsyncIterator[House]:
+    book, task, model = FakeBook(*(sessions or (session(),))), FakeTask(), Model()
+    built = House(Relay(config, book, task, model.open), book, task, model)
+    listening = asyncio.Event()
+
+    async def announce(port: int) -> None:
+        built.url = f"ws://127.0.0.1:{port}"
+        listening.set()
+
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(built.relay.run(announce))
+        await listening.wait()
+        try:
+            yield built
+        finally:
+            for call in list(built.relay.calls.values()):
+                call.end("client")
+            built.relay.leave()
+            await running
+
+
+class Visitor:
+    """A client on one media connection after another."""
+
+    def __init__(self) -> None:
+        self.session = ClientSession()
+        self.got: list[media.ServerMessage | AudioFrame] = []
+        self._wire: ClientConnection | None = None
+
+    async def join(self, wire: ClientConnection) -> media.Live:
+        self._wire = wire
+        await wire.send(self.session.hello())
+        live = await self.until(media.Live)
+        assert isinstance(live, media.Live)
+        return live
+
+    async def until(self, kind: type) -> media.ServerMessage | AudioFrame:
+        """Read until a message of that type; everything read is kept in `got`."""
+        assert self._wire is not None
+        async with asyncio.timeout(5):
+            while True:
+                for message in self.session.receive(await self._wire.recv()):
+                    self.got.append(message)
+                    if isinstance(message, kind):
+                        return message
+
+    async def read_to_the_end(self) -> int:
+        """Read until the connection closes. Returns its close code."""
+        assert self._wire is not None
+        with contextlib.suppress(Exception):
+            await self.until(type(None))
+        await self._wire.wait_closed()
+        assert self._wire.close_code is not None
+        return self._wire.close_code

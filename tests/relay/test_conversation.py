@@ -1,0 +1,311 @@
+"""The turns of a call, without sockets: what the model and the client say, and what becomes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol import media
+from protocol.client import ClientSession
+from protocol.control import ClientTool
+from protocol.errors import RemoteProtocolError
+from protocol.media import Agent, Live, LiveLimits, Tokens
+from protocol.server import ServerSession
+from relay import model
+from relay.conversation import FLUSH_WAIT_S, Conversation
+
+MS20 = bytes(960)  # 20 ms of the agent's audio
+
+
+class Table:
+    """A conversation with a client sitting opposite, without a wire between them."""
+
+    def __init__(
+        self, *, turns: str = "auto", tools: tuple[ClientTool, ...] = (), first_turn: int = 1
+    ) -> None:
+        self.session = ServerSession(epoch=1, now=0.0)
+        self.talk = Conversation(self.session, list(tools), turns=turns, first_turn=first_turn)  # type: ignore[arg-type]
+        self.client = ClientSession()
+        self.got: list[object] = []
+        self.session.receive_text(self.client.hello(), 0.0)
+        self.session.go_live(Live("s", 1, Agent("a"), LiveLimits(1, 1)))
+        self.read()
+        self.got.clear()
+
+    def model(self, *events: model.ModelEvent, now: float = 1.0) -> None:
+        for event in events:
+            self.talk.model_said(event, now)
+        self.read()
+
+    def says(self, message: media.ClientMessage, now: float = 1.0) -> None:
+        self.talk.client_said(message, now)
+        self.read()
+
+    def read(self) -> None:
+        while (data := self.session.data_to_send()) is not None:
+            self.got += self.client.receive(data)
+
+    def events(self) -> list[tuple[object, ...]]:
+        """What the client was told, without audio and numbers."""
+        return [_brief(message) for message in self.got if not isinstance(message, tuple)]
+
+    def audio(self) -> list[int]:
+        """The turns of the audio frames the client got."""
+        return [frame.turn for frame in self.got if isinstance(frame, tuple)]
+
+
+def _brief(message: object) -> tuple[object, ...]:
+    match message:
+        case media.Transcript():
+            return ("transcript", message.role, message.turn, message.text, message.final, message.heard)
+        case media.TurnInterrupted():
+            return ("interrupted", message.turn, message.cause)
+        case media.TurnStarted() | media.TurnEnded() | media.TurnAudioEnd():
+            return (type(message).__struct_config__.tag, message.role, message.turn)
+        case _:
+            return (type(message).__struct_config__.tag,)  # type: ignore[attr-defined]
+
+
+def answer(table: Table, *, at: float = 2.0) -> None:
+    """The model's side of one ordinary turn."""
+    table.model(model.SpeechStarted(), now=0.5)
+    table.model(model.SpeechEnded(), now=1.0)
+    table.model(model.Heard("what time is it"), now=1.1)
+    table.model(model.Audio(MS20), model.Said("ten "), model.Audio(MS20), model.Said("past"), now=at)
+
+
+def test_an_ordinary_turn_is_told_in_order() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=3.0)
+    assert table.events() == [
+        ("turn.started", "user", 1),
+        ("transcript", "user", 1, "what time is it", True, None),
+        ("turn.ended", "user", 1),
+        ("turn.started", "agent", 1),
+        ("transcript", "agent", 1, "ten ", False, None),
+        ("transcript", "agent", 1, "past", False, None),
+        ("turn.audio_end", "agent", 1),
+        ("transcript", "agent", 1, "", True, None),
+        ("turn.ended", "agent", 1),
+        ("metrics",),
+    ]
+    (turn,) = table.talk.finished
+    assert (turn.user_text, turn.agent_text, turn.heard_text()) == ("what time is it", "ten past", "ten past")
+    assert turn.first_audio_ms == 1000 and turn.audio_ms == 40
+
+
+def test_a_late_user_transcript_joins_the_turn_that_answers_it() -> None:
+    table = Table()
+    table.model(model.SpeechStarted(), model.SpeechEnded(), model.Audio(MS20), model.Heard("late words"))
+    table.model(model.TurnCompleted(idle=True))
+    (turn,) = table.talk.finished
+    assert turn.user_text == "late words" and turn.number == 1
+
+
+def test_words_before_their_audio_open_the_turn() -> None:
+    table = Table()
+    table.model(model.SpeechStarted(), model.Heard("hi"), model.Said("hello"), model.Audio(MS20))
+    assert ("turn.started", "agent", 1) in table.events() and table.audio() == [1]
+
+
+def test_no_audio_of_an_interrupted_turn_follows_the_interruption() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.SpeechStarted(), model.Interrupted(), model.Audio(MS20), now=2.5)
+    cut = next(i for i, m in enumerate(table.got) if isinstance(m, media.TurnInterrupted))
+    assert not [m for m in table.got[cut:] if isinstance(m, tuple)]
+    assert ("interrupted", 1, "user") in table.events()
+
+
+def test_the_rest_of_an_interrupted_answer_is_not_taken_for_a_new_turn() -> None:
+    table = Table()
+    answer(table)
+    table.model(
+        model.SpeechStarted(), model.Interrupted(), model.Audio(MS20), model.Said(" and a half"), now=2.5
+    )
+    table.model(model.TurnCompleted(idle=True), now=2.6)
+    table.model(model.Heard("stop"), model.Audio(MS20), model.TurnCompleted(idle=True), now=3.0)
+    table.talk.handle_timeout(now=5.0)
+    first, second = table.talk.finished
+    assert (first.number, first.agent_text) == (1, "ten past")
+    assert (second.number, second.user_text) == (2, "stop")
+    assert set(table.audio()) == {1, 2}
+
+
+def test_what_was_heard_is_what_the_client_played() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.SpeechStarted(), model.Interrupted(), now=2.5)
+    table.says(media.Playback(1, "flushed", played_ms=20))
+    assert ("transcript", "agent", 1, "", True, "ten") in table.events()
+    (turn,) = table.talk.finished
+    assert turn.heard_text() == "ten" and round(turn.heard_ms()) == 20
+
+
+def test_without_a_report_the_clock_says_what_was_heard() -> None:
+    table = Table()
+    answer(table, at=2.0)
+    table.model(model.Interrupted(), now=2.02)
+    assert not table.talk.finished and table.talk.next_timeout() == pytest.approx(2.02 + FLUSH_WAIT_S)
+    table.talk.handle_timeout(2.02 + FLUSH_WAIT_S)
+    (turn,) = table.talk.finished
+    assert turn.heard_ms() == pytest.approx(20) and turn.heard_text() == "ten"
+
+
+def test_an_interruption_with_nothing_playing_is_ignored() -> None:
+    table = Table()
+    table.model(model.Interrupted(), model.TurnCompleted(idle=True))
+    assert table.events() == []
+
+
+def test_the_client_stops_the_agent_and_the_rest_is_dropped() -> None:
+    table = Table()
+    answer(table)
+    table.says(media.Interrupt(1, played_ms=40), now=2.1)
+    table.model(model.Audio(MS20), model.GenerationEnded(), model.TurnCompleted(idle=True), now=2.2)
+    assert ("interrupted", 1, "client") in table.events() and table.audio() == [1, 1]
+
+
+def test_stopping_a_turn_that_is_over_does_nothing() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.TurnCompleted(idle=True))
+    before = table.events()
+    table.says(media.Interrupt(1, played_ms=40))
+    table.says(media.Interrupt(7, played_ms=40))
+    assert table.events() == before
+
+
+def test_an_agent_that_goes_on_by_itself_keeps_its_turn_until_idle() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.TurnCompleted(idle=False))
+    assert not table.talk.finished
+    table.model(model.Audio(MS20), model.TurnCompleted(idle=True))
+    assert [turn.number for turn in table.talk.finished] == [1]
+
+
+def test_audio_after_the_end_of_a_generation_is_a_new_turn() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.GenerationEnded(), model.Audio(MS20), model.TurnCompleted(idle=True))
+    assert [turn.number for turn in table.talk.finished] == [1, 2]
+
+
+def test_typed_text_is_a_turn_and_a_command() -> None:
+    table = Table()
+    table.says(media.Text("hello"), now=1.0)
+    assert list(table.talk.commands) == [model.SayText("hello", respond=True)]
+    assert table.events() == [
+        ("turn.started", "user", 1),
+        ("transcript", "user", 1, "hello", True, None),
+    ]
+
+
+def test_context_makes_no_turn() -> None:
+    table = Table()
+    table.says(media.Context("the shop is closed"))
+    assert list(table.talk.commands) == [model.SayText("the shop is closed", respond=False)]
+    assert table.events() == []
+
+
+@pytest.mark.parametrize(
+    ("turns", "message"), [("auto", media.Activity("start")), ("manual", media.Mic("paused"))]
+)
+def test_messages_of_the_other_turn_mode_are_refused(turns: str, message: media.ClientMessage) -> None:
+    table = Table(turns=turns)
+    with pytest.raises(RemoteProtocolError) as refused:
+        table.says(message)
+    assert refused.value.code == "mode_refused"
+    assert not table.talk.commands
+
+
+def test_push_to_talk_marks_the_users_turn() -> None:
+    table = Table(turns="manual")
+    table.says(media.Activity("start"), now=1.0)
+    table.says(media.Activity("end"), now=2.0)
+    table.model(model.Audio(MS20), now=2.25)
+    table.model(model.TurnCompleted(idle=True), now=3.0)
+    assert list(table.talk.commands) == [model.MarkActivity(True), model.MarkActivity(False)]
+    assert table.talk.finished[0].first_audio_ms == 250
+
+
+def test_a_paused_microphone_flushes_the_model() -> None:
+    table = Table()
+    table.says(media.Mic("open"))
+    table.says(media.Mic("paused"))
+    assert list(table.talk.commands) == [model.FlushAudio()]
+
+
+def test_a_tool_of_the_client_is_called_under_our_own_id() -> None:
+    table = Table(tools=(ClientTool("weather", timeout_ms=1000),))
+    table.model(model.ToolRequested("fc-99", "weather", {"city": "Oslo"}))
+    (call,) = [m for m in table.got if isinstance(m, media.ToolCall)]
+    assert (call.name, call.args, call.deadline_ms) == ("weather", {"city": "Oslo"}, 1000)
+    assert "fc-99" not in call.call_id
+    table.says(media.ToolResult(call.call_id, ok=True, data="rain"))
+    assert list(table.talk.commands) == [model.AnswerTool("fc-99", "weather", {"output": "rain"})]
+
+
+def test_a_tool_asked_for_twice_is_called_once() -> None:
+    table = Table(tools=(ClientTool("weather"),))
+    asked = model.ToolRequested("fc-1", "weather", {})
+    table.model(asked, asked)
+    assert [m for m in table.events() if m[0] == "tool.call"] == [("tool.call",)]
+
+
+def test_an_unanswered_tool_is_cancelled_and_the_model_told_the_truth() -> None:
+    table = Table(tools=(ClientTool("weather", timeout_ms=1000),))
+    table.model(model.ToolRequested("fc-1", "weather", {}), now=1.0)
+    deadline = table.talk.next_timeout()
+    assert deadline is not None
+    table.talk.handle_timeout(deadline)
+    table.read()
+    assert list(table.talk.commands) == [model.AnswerTool("fc-1", "weather", {"error": "timed_out"})]
+    assert ("tool.cancel",) in table.events()
+    with pytest.raises(RemoteProtocolError):
+        table.says(media.ToolResult("call-1", ok=True))
+
+
+def test_withdrawn_tools_are_cancelled_at_the_client() -> None:
+    table = Table(tools=(ClientTool("weather"),))
+    table.model(model.ToolRequested("fc-1", "weather", {}), model.ToolsWithdrawn(("fc-1", "fc-2")))
+    (cancel,) = [m for m in table.got if isinstance(m, media.ToolCancel)]
+    assert cancel.call_ids == ["call-1"]
+
+
+def test_an_unknown_tool_is_answered_at_once() -> None:
+    table = Table()
+    table.model(model.ToolRequested("fc-1", "nothing", {}))
+    assert list(table.talk.commands) == [model.AnswerTool("fc-1", "nothing", {"error": "unknown_tool"})]
+
+
+def test_usage_adds_up_over_the_call() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.TokensUsed(Tokens(input_audio=50, output_audio=25, total=75)))
+    table.model(model.TokensUsed(Tokens(input_audio=10, total=10)))
+    assert table.talk.used == Tokens(input_audio=60, output_audio=25, total=85)
+    assert table.got[-1].tokens == table.talk.used  # type: ignore[attr-defined]
+
+
+def test_numbering_goes_on_where_the_record_ended() -> None:
+    table = Table(first_turn=7)
+    answer(table)
+    assert table.audio() == [7, 7]
+
+
+def test_closing_cuts_what_is_unfinished_into_the_record() -> None:
+    table = Table()
+    answer(table)
+    table.talk.close(now=2.02)
+    table.talk.close(now=2.03)
+    (turn,) = table.talk.finished
+    assert turn.cut_at == 2.02
+
+
+def test_what_the_user_said_last_is_kept_without_an_answer() -> None:
+    table = Table()
+    table.model(model.SpeechStarted(), model.Heard("goodbye"))
+    table.talk.close(now=2.0)
+    assert [(turn.user_text, turn.agent_text) for turn in table.talk.finished] == [("goodbye", "")]

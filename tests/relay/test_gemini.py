@@ -1,0 +1,175 @@
+"""The one file that knows Google's wire: what it reads, what it writes, how failures are named."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from protocol.errors import REGISTRY
+from protocol.media import Tokens
+from relay import model
+from relay.gemini import error_code, first_message, is_set_up, read_message, write_audio, write_command
+
+
+def read(message: object) -> list[model.ModelEvent]:
+    return list(read_message(json.dumps(message).encode()))
+
+
+def test_bundled_fields_are_read_in_the_order_to_act_upon() -> None:
+    part = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(b"\1\2").decode()}}
+    events = read(
+        {
+            "usageMetadata": {
+                "totalTokenCount": 120,
+                "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 80}],
+                "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 40}],
+            },
+            "serverContent": {
+                "modelTurn": {"role": "model", "parts": [part]},
+                "outputTranscription": {"text": "hi"},
+                "inputTranscription": {"text": "hello"},
+                "generationComplete": True,
+                "turnComplete": True,
+                "interactionStatus": "IDLE",
+            },
+        }
+    )
+    assert events == [
+        model.TokensUsed(Tokens(input_audio=80, output_audio=40, total=120)),
+        model.Heard("hello"),
+        model.Audio(b"\1\2"),
+        model.Said("hi"),
+        model.GenerationEnded(),
+        model.TurnCompleted(idle=True),
+    ]
+
+
+def test_interrupted_comes_before_the_completion_it_brings() -> None:
+    assert read({"serverContent": {"interrupted": True}}) == [model.Interrupted()]
+    assert read({"serverContent": {"turnComplete": True, "interactionStatus": "IN_PROGRESS"}}) == [
+        model.TurnCompleted(idle=False)
+    ]
+
+
+def test_only_resumable_handles_count() -> None:
+    assert read({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}) == [
+        model.HandleChanged("h")
+    ]
+    assert read({"sessionResumptionUpdate": {"resumable": False}}) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"), [({"timeLeft": "50s"}, 50.0), ({"timeLeft": "1.5s"}, 1.5), ({}, None)]
+)
+def test_going_away_may_not_say_when(left: dict[str, str], seconds: float | None) -> None:
+    assert read({"goAway": left}) == [model.LegEnding(seconds)]
+
+
+def test_tools_are_read() -> None:
+    asked = {"toolCall": {"functionCalls": [{"id": "1", "name": "weather", "args": {"city": "Oslo"}}]}}
+    assert read(asked) == [model.ToolRequested("1", "weather", {"city": "Oslo"})]
+    assert read({"toolCallCancellation": {"ids": ["1", "2"]}}) == [model.ToolsWithdrawn(("1", "2"))]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{}, {"brandNew": {"x": 1}}, {"serverContent": {}}, {"serverContent": {"turnComplete": "maybe"}}, [], 3],
+)
+def test_what_we_cannot_read_is_nothing_to_us(message: object) -> None:
+    assert read(message) == []
+
+
+def test_thoughts_are_not_spoken() -> None:
+    part = {"thought": True, "inlineData": {"data": "AAAA"}}
+    assert read({"serverContent": {"modelTurn": {"parts": [part]}}}) == []
+
+
+def test_audio_is_written_as_google_reads_it() -> None:
+    written = json.loads(write_audio(b"\xff\xfe" * 320))
+    audio = written["realtimeInput"]["audio"]
+    assert audio["mimeType"] == "audio/pcm;rate=16000"
+    assert base64.b64decode(audio["data"], validate=True) == b"\xff\xfe" * 320
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        (model.MarkActivity(True), {"realtimeInput": {"activityStart": {}}}),
+        (model.MarkActivity(False), {"realtimeInput": {"activityEnd": {}}}),
+        (model.FlushAudio(), {"realtimeInput": {"audioStreamEnd": True}}),
+        (
+            model.ShowImage("image/png", b"hi"),
+            {"realtimeInput": {"video": {"mimeType": "image/png", "data": "aGk="}}},
+        ),
+        (
+            model.SayText("hi", respond=False),
+            {
+                "clientContent": {
+                    "turns": [{"role": "user", "parts": [{"text": "hi"}]}],
+                    "turnComplete": False,
+                }
+            },
+        ),
+    ],
+)
+def test_commands_are_written(command: model.ModelCommand, written: object) -> None:
+    assert json.loads(write_command(command)) == written
+
+
+def test_a_tool_answer_names_its_function() -> None:
+    written = json.loads(write_command(model.AnswerTool("1", "weather", {"output": 3})))
+    (response,) = written["toolResponse"]["functionResponses"]
+    assert (response["id"], response["name"], response["response"]) == ("1", "weather", {"output": 3})
+
+
+@pytest.mark.parametrize(
+    ("lock", "handle", "setup"),
+    [
+        ("full", "h", {"model": "models/m"}),
+        ("masked", "h", {"model": "models/m", "sessionResumption": {"handle": "h"}}),
+        ("masked", None, {"model": "models/m", "sessionResumption": {}}),
+    ],
+)
+def test_the_handle_is_ours_to_send_only_when_the_token_does_not_hold_it(
+    lock: str, handle: str | None, setup: object
+) -> None:
+    credential = model.Credential("auth_tokens/x", "models/m", 0, lock)
+    assert json.loads(first_message(credential, handle)) == {"setup": setup}
+
+
+@pytest.mark.parametrize(
+    ("close", "reason", "code"),
+    [
+        (1011, "Resource exhausted", "upstream_quota"),
+        (1011, "Token has been used too many times", "upstream_auth"),
+        (1011, "Token has expired", "upstream_auth"),
+        (1011, "auth token has expired", "upstream_auth"),
+        (1008, "Method doesn't allow unregistered callers", "upstream_auth"),
+        (1011, "The service is currently unavailable.", "upstream_overload"),
+        (1007, "Request contains an invalid argument.", "upstream_invalid"),
+        (1008, "models/x is not found for API version v1beta", "upstream_invalid"),
+        (1008, "The operation was aborted.", "upstream_policy"),
+        (1011, "Internal error encountered.", "upstream_unavailable"),
+        (1011, "Deadline expired before operation could complete.", "upstream_unavailable"),
+        (1006, "", "upstream_unavailable"),
+        (1000, "server reset", "upstream_unavailable"),
+    ],
+)
+def test_closes_are_mapped_to_the_registry(close: int, reason: str, code: str) -> None:
+    assert error_code(close, reason) == code
+    assert code in REGISTRY
+
+
+@pytest.mark.parametrize(
+    ("data", "taken"),
+    [
+        (b'{"setupComplete":{}}', True),
+        (b'{"setupComplete":{"sessionId":"x"}}', True),
+        (b'{"sessionResumptionUpdate":{}}', False),
+        (b"[]", False),
+    ],
+)
+def test_setup_is_complete_when_the_server_says_so(data: bytes, taken: bool) -> None:
+    assert is_set_up(data) is taken

@@ -1,0 +1,57 @@
+"""The witness itself: every kind of leak is found when it is planted, and nothing when there is none."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.witness import CANARY, Witness, prompts, spoken
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"
+
+
+def test_a_clean_run_has_no_findings() -> None:
+    witness = Witness()
+    witness.receives('{"type":"live","session":"s1"}')
+    witness.receives(b"\1\0\0\1\0\0\0\0")
+    witness.logs(['{"message":"call started","session_id":"s1"}'])
+    assert witness.findings() == []
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        '{"type":"error","message":"Gemini closed"}',
+        '{"serverContent":{}}',
+        '{"token":"auth_tokens/0123456789abcdef"}',
+        f'{{"x":"{CANARY}"}}',
+        next(iter(prompts()), "a prompt").upper(),
+    ],
+)
+def test_what_a_client_must_not_receive_is_found(leak: str) -> None:
+    witness = Witness()
+    witness.keeps(CANARY, "a key")
+    witness.receives(leak)
+    assert witness.findings()
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        f"connect {JWT}",
+        "Sec-WebSocket-Protocol: vivavoce, vivavoce.ticket.AbCdEfGhIjKlMnOpQrStUv",
+        '"name":"auth_tokens/0123456789abcdef"',
+        '"resume_key":"AbCdEfGhIjKlMnOpQrStUv"',
+        "{'ticket': 'AbCdEfGhIjKlMnOpQrStUvWxYz'}",
+        base64.b64encode(bytes(range(256))).decode(),
+        repr(bytes(640)),
+        CANARY,
+        *spoken(),
+    ],
+)
+def test_what_a_log_must_not_hold_is_found(leak: str) -> None:
+    witness = Witness()
+    witness.keeps(CANARY, "a key")
+    witness.logs([f'{{"message":"{leak}"}}'])
+    assert witness.findings()
