@@ -41,7 +41,7 @@ class ServerSession:
         self.epoch = epoch
         self.state = ServerState.WAITING
         self.journal = Journal()
-        self.hello: Hello | None = None  #: of the present connection
+        self.hello: Hello | None = None  #: of the present connection, or of the last one while there is none
         self.version = VERSIONS[-1]
         self.close_code: int | None = None  #: set: write what is pending, then close with it
         self.uplink_seq = -1  #: highest uplink frame received
@@ -65,7 +65,6 @@ class ServerSession:
     def client_lost(self) -> None:
         """The client connection is gone, whatever the reason."""
         self.state = advance(SERVER, self.state, "lost")
-        self.hello = None
         self._deadline = None
 
     def next_timeout(self) -> float | None:

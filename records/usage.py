@@ -9,7 +9,7 @@ import msgspec
 
 from protocol.media import Tokens
 from records.sessions import KEEP_S
-from records.table import ConditionFailed, Fenced, Key, Table, check_step, update_step
+from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step, update_step
 
 DAY_S = 86_400
 _FIELDS = msgspec.structs.fields(Tokens)
@@ -42,28 +42,32 @@ def add(
     try:
         table.transact(
             check_step(Key(f"SES#{session}"), "#epoch = :epoch", epoch=epoch),
-            update_step(
-                _key(session),
-                f"SET #epoch = :epoch, #seq = :seq, #ttl = :ttl ADD #seconds :seconds, {_sums()}",
-                "attribute_not_exists(#seq) OR #epoch < :epoch OR (#epoch = :epoch AND #seq < :seq)",
-                epoch=epoch,
-                seq=seq,
-                ttl=at + KEEP_S,
-                seconds=seconds,
-                **msgspec.structs.asdict(tokens),
-            ),
-            update_step(
-                _day_key(user, at),
-                "SET #ttl = :ttl ADD #seconds :seconds",
-                ttl=at + 2 * DAY_S,
-                seconds=seconds,
-            ),
+            _session_step(session, epoch, seq, Usage(tokens, seconds), at),
+            _day_step(user, seconds, at),
         )
     except ConditionFailed as failed:
         if failed.step == 0:
             raise Fenced(session) from None
         return False
     return True
+
+
+def _session_step(session: str, epoch: int, seq: int, used: Usage, at: int) -> Step:
+    return update_step(
+        _key(session),
+        f"SET #epoch = :epoch, #seq = :seq, #ttl = :ttl ADD #seconds :seconds, {_sums()}",
+        "attribute_not_exists(#seq) OR #epoch < :epoch OR (#epoch = :epoch AND #seq < :seq)",
+        epoch=epoch,
+        seq=seq,
+        ttl=at + KEEP_S,
+        seconds=used.seconds,
+        **msgspec.structs.asdict(used.tokens),
+    )
+
+
+def _day_step(user: str, seconds: float, at: int) -> Step:
+    add = "SET #ttl = :ttl ADD #seconds :seconds"
+    return update_step(_day_key(user, at), add, ttl=at + 2 * DAY_S, seconds=seconds)
 
 
 def load(table: Table, session: str) -> Usage:

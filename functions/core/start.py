@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import get_args
 
 from agents.catalogue import Agent, Override, catalogue
 from functions.core import capacity, offers, stranded
@@ -18,6 +17,8 @@ from records.connections import Connection
 from records.sessions import Draft, Session
 from records.table import ConditionFailed
 
+_USUAL = Config()
+_CHOICES: tuple[Override, ...] = ("voice", "language", "turns")  #: fields of a Config
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # it reaches the model's instructions
 
 
@@ -101,29 +102,15 @@ def _seconds_left(ports: Ports, user: str, agent: Agent) -> int:
 
 def check_overrides(agent: Agent, message: Start) -> None:
     """Raises Refusal(`config_refused`) with the field that this agent does not leave to a client."""
-    asked = {name for name in get_args(Override) if name in _asked(message)}
-    refused = sorted(asked - agent.allow)
-    if refused:
-        raise Refusal("config_refused", ref=_path(refused[0]))
+    asked = [name for name in _CHOICES if getattr(message.config, name) != getattr(_USUAL, name)]
+    for name in asked:
+        if name not in agent.allow:
+            raise Refusal("config_refused", ref=f"config.{name}")
     if message.config.language and not _LANGUAGE.match(message.config.language):
-        raise Refusal("config_refused", ref=_path("language"))
+        raise Refusal("config_refused", ref="config.language")
     names = [tool.name for tool in agent.tools] + [tool.name for tool in message.tools]
-    if len(set(names)) < len(names):
-        raise Refusal("config_refused", ref=_path("tools"))
-
-
-def _asked(message: Start) -> set[str]:
-    usual = Config()
-    changed = {name for name in ("voice", "language", "turns") if _differs(message.config, usual, name)}
-    return changed | ({"tools"} if message.tools else set())
-
-
-def _differs(config: Config, usual: Config, name: str) -> bool:
-    return bool(getattr(config, name) != getattr(usual, name))
-
-
-def _path(override: str) -> str:
-    return override if override == "tools" else f"config.{override}"
+    if (message.tools and "tools" not in agent.allow) or len(set(names)) < len(names):
+        raise Refusal("config_refused", ref="tools")
 
 
 def _place_new(ports: Ports, session: Session) -> capacity.Placed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -62,10 +63,15 @@ def sources(root: Path, suffixes: set[str]) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(root).as_posix(), path
 
 
+@functools.cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(root: Path) -> Iterator[tuple[str, str]]:
     """(file, imported module) wherever in the file it stands."""
     for name, path in sources(root, {".py"}):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.Import):
                 yield from ((name, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -134,7 +140,7 @@ def functions_are_short(root: Path) -> Iterator[str]:
     for name, path in sources(root, {".py"}):
         if _top(name.replace("/", ".")) not in ROOMS:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _lines(node) > FUNCTION_LINES:
                 yield f"{name}: {node.name} has {_lines(node)} lines"
 

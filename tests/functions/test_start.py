@@ -1,9 +1,12 @@
 """`start`: one session per request, within the limits, and an answer to everything."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from deployment import CONTEXT, ORIGIN, ROUTE_KEY
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from shapes import message_event
 
 from functions import session as session_function
@@ -84,6 +87,25 @@ def test_eight_starts_of_one_request_at_once_open_one_session(connected, relay, 
     assert (found.epoch, len(relays.load(table, "r1").places)) == (1, 1)
 
 
+def test_a_slow_start_leaves_the_newer_connection_with_a_key_that_works(connected, table, monkeypatch):
+    """The first connection is lost while its start waits for a task; the client has come back since."""
+    slow, newer = connected(), connected()
+    launcher = type(session_function.ports().launcher)
+    launch, answers = launcher.launch, []
+
+    def launch_late(self, relay):
+        monkeypatch.setattr(launcher, "launch", launch)
+        answers.extend(newer.start())
+        launch(self, relay)
+
+    monkeypatch.setattr(launcher, "launch", launch_late)
+    assert [reply["stage"] for reply in slow.start()] == ["admitted"]
+    waiting = only(answers)
+    assert waiting["stage"] == "relay"
+    assert only(newer.resume(waiting))["session"] == waiting["session"]
+    assert sessions.load(table, waiting["session"]).epoch == 1
+
+
 def test_an_ended_request_is_not_opened_again(connected, relay):
     relay()
     client = connected()
@@ -132,6 +154,33 @@ def test_a_future_version_is_refused_readably(connected):
 def test_what_cannot_be_read_is_answered_and_ends_nothing(connected, body, code, ref):
     error = only(connected().send_text(body))
     assert (error["code"], error.get("ref", ""), error.get("fatal", False)) == (code, ref, False)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+            ),
+        ).map(json.dumps),
+        st.fixed_dictionaries(
+            {
+                "type": st.sampled_from(["start", "resume", "end"]),
+                "request": st.text(max_size=8),
+                "session": st.text(max_size=8),
+                "versions": st.lists(st.integers(), max_size=3),
+                "agent": st.text(max_size=8),
+                "resume_key": st.text(min_size=10, max_size=20),
+            }
+        ).map(json.dumps),
+    )
+)
+def test_whatever_is_sent_is_answered_by_one_error(connected, body):
+    client = connected()
+    assert only(client.send_text(body))["type"] == "error"
 
 
 def test_an_unknown_agent_is_refused(connected):

@@ -100,9 +100,9 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
         ("DisconnectFunctionRole", "dynamodb:DeleteItem"),
         (
             "SessionFunctionRole",
-            "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem"
-            " dynamodb:Query execute-api:ManageConnections ecs:RunTask iam:PassRole"
-            " ssm:GetParameter kms:Decrypt",
+            "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
+            " dynamodb:DeleteItem dynamodb:ConditionCheckItem dynamodb:Query"
+            " execute-api:ManageConnections ecs:RunTask iam:PassRole ssm:GetParameter kms:Decrypt",
         ),
         ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
         (

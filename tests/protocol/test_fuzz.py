@@ -46,19 +46,19 @@ def accepted_or_refused(decoder: Codec, text: str | bytes) -> None:
         assert encode(decoder.decode(again)) == again
 
 
-@searched(300)
+@searched(200)
 @given(decoder=DIRECTIONS, text=ANY_TEXT | st.binary(max_size=80))
 def test_any_text(decoder: Codec, text: str | bytes) -> None:
     accepted_or_refused(decoder, text)
 
 
-@searched(300)
+@searched(200)
 @given(decoder=DIRECTIONS, value=ANY_JSON)
 def test_any_json(decoder: Codec, value: Any) -> None:
     accepted_or_refused(decoder, json.dumps(value, ensure_ascii=False))
 
 
-@searched(400)
+@searched(200)
 @given(
     decoder=DIRECTIONS,
     text=st.sampled_from(SEEDS),
@@ -71,7 +71,7 @@ def test_a_message_with_a_piece_replaced(decoder: Codec, text: str, at: int, cut
     accepted_or_refused(decoder, text[:at] + put + text[at + cut :])
 
 
-@searched(400)
+@searched(200)
 @given(decoder=DIRECTIONS, message=st.sampled_from(OBJECTS), data=st.data())
 def test_a_message_with_a_field_replaced(decoder: Codec, message: dict[str, Any], data: Any) -> None:
     name = data.draw(st.sampled_from(sorted(message)) | ANY_TEXT)
@@ -111,7 +111,7 @@ def test_any_frame(data: bytes) -> None:
 INPUTS = st.lists(st.sampled_from(SEEDS) | ANY_TEXT | st.binary(max_size=330), max_size=30)
 
 
-@searched(150)
+@searched(100)
 @given(
     data=INPUTS,
     says_hello=st.booleans(),
@@ -143,7 +143,7 @@ def _take_step(session: ServerSession, step: str, now: float) -> None:
         session.end(media.Ended("client"))
 
 
-@searched(150)
+@searched(100)
 @given(data=INPUTS, joins=st.booleans())
 def test_a_client_session_takes_anything(data: list[str | bytes], joins: bool) -> None:
     session = ClientSession()

@@ -90,7 +90,7 @@ class Line:
         assert self.journal.rewind(self.last_n, self.next_seq) == (self.last_n + 1 if lacking else 0)
 
 
-@searched(300)
+@searched(150)
 @given(st.lists(ACTS, max_size=80))
 def test_after_any_cuts_a_client_has_everything_once_and_in_order(
     acts: list[str | tuple[str, int]],

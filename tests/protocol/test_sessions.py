@@ -176,7 +176,7 @@ class Road:
         assert self.client.state is ClientState.LIVE
 
 
-@searched(300)
+@searched(150)
 @given(st.lists(ACTS, max_size=120))
 def test_whatever_is_cut_both_ends_have_everything_once_and_in_order(
     acts: list[str | tuple[str, int]],
