@@ -8,8 +8,8 @@ import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from cli.dev import PAGE_PORT
 from cli.failure import USAGE, Failure
@@ -28,6 +28,7 @@ class Access:
 
     url: str
     token: Token
+    page: str = ""  #: of the local stack, when there is one
 
 
 def find_access(url: str | None, token: str | None) -> Access:
@@ -43,7 +44,7 @@ def find_access(url: str | None, token: str | None) -> Access:
     if kind in ("http", "https"):
         page = url or LOCAL_PAGE
         session = read_page(page)
-        return Access(session.url, given or _fresh_tokens(page))
+        return Access(session.url, given or _fresh_tokens(page), page)
     assert url is not None
     if given:
         return Access(url, given)
@@ -54,7 +55,7 @@ def find_access(url: str | None, token: str | None) -> Access:
             USAGE,
         )
     read_page(LOCAL_PAGE)
-    return Access(url, _fresh_tokens(LOCAL_PAGE))
+    return Access(url, _fresh_tokens(LOCAL_PAGE), LOCAL_PAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ def read_page(page: str) -> LocalSession:
         raise Failure(
             f"{page} is not a local stack's page.", "Give a control URL (wss://…) as --url."
         ) from None
+
+
+def read_record(page: str, session: str) -> dict[str, Any] | None:
+    """What a local stack shows of a session: who admitted it, and its turns in the table. None: nothing."""
+    try:
+        record = json.loads(_get(f"{page.rstrip('/')}/dev/record.json?session={quote(session)}"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _fresh_tokens(page: str) -> Token:

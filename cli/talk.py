@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(dialogue.hold(access))
     finally:
         _save(dialogue.outcome, args.out)
-        _report(dialogue.outcome, args)
+        _report(dialogue.outcome, args, access.page)
     _judge(dialogue.outcome, script)
     return 0
 
@@ -144,8 +144,11 @@ def _save(outcome: Outcome, path: Path | None) -> None:
         raise Failure(f"cannot write {path}: {error.strerror}.", "Name another file as --out.") from None
 
 
-def _report(outcome: Outcome, args: argparse.Namespace) -> None:
+def _report(outcome: Outcome, args: argparse.Namespace, page: str) -> None:
+    from cli.access import read_record
+
     summary = summarise(outcome, args.out)
+    summary["record"] = record = read_record(page, outcome.session) if page and outcome.session else None
     if args.json:
         print(json.dumps(summary))
         return
@@ -159,6 +162,7 @@ def _report(outcome: Outcome, args: argparse.Namespace) -> None:
         f"at the server  {_or_none(summary['server_first_audio_ms'], 'ms')}",
         f"heard          {summary['audio_ms'] / 1000:.1f} s, {_saved(summary['out'], args.out)}",
         f"reconnects     {summary['reconnects']}",
+        *_record_lines(record),
     ]
     print("\n".join(lines), file=sys.stderr)
 
@@ -191,6 +195,21 @@ def _judge(outcome: Outcome, script: Script) -> None:
     if outcome.tally.close_reason:
         raise Failure(f"the server ended the session ({outcome.tally.close_reason}).", "Start again.", FAILED)
     raise Failure(f"no complete answer came within {script.patience_s:g} s.", "Give it more with --seconds.")
+
+
+def _record_lines(record: dict[str, Any] | None) -> list[str]:
+    """What a local stack has written down: the Lambda requests, and the turns as the table holds them."""
+    if record is None:
+        return []
+    requests = [f"admitted by    {made['route_key']} {made['request_id']}" for made in record["admitted_by"]]
+    return requests + [f"in the table   {_stored(turn)}" for turn in record["turns"]]
+
+
+def _stored(turn: dict[str, Any]) -> str:
+    said, answered = turn.get("user_text", ""), turn.get("agent_text", "")
+    heard = turn.get("heard")
+    cut = "" if heard is None else f", of which was heard: {heard!r}"
+    return f"turn {turn['number']}: {said!r} -> {answered!r}{cut}"
 
 
 def _or_none(value: int | None, unit: str) -> str:

@@ -29,6 +29,7 @@ logger = logging.getLogger("relay.call")
 PARK_S = 15.0  #: a call without a client closes its model leg after this
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the last word and the last write may take
+GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
 
 
@@ -97,7 +98,8 @@ class Call:
         self._settle()
         if reason != "client":
             self.session.send(media_error(reason, fatal=True))
-        self.session.end(media.Ended(reason, self._conversation.used), code=_code(reason))
+        last_word = media.Ended(reason, self._conversation.used) if reason not in GOES_ON else None
+        self.session.end(last_word, code=_code(reason))
         self._reason = reason
         self._over.set()
         self._client.wake()
@@ -195,7 +197,8 @@ class Call:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 await self._scribe.flush()
-                await self._scribe.finish(self._reason)
+                if self._reason not in GOES_ON:
+                    await self._scribe.finish(self._reason)
 
 
 def _code(reason: str) -> str | None:

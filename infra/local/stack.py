@@ -23,6 +23,7 @@ from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
 from infra.local.endpoint import Endpoint, listen, signed_only, url_of
+from infra.local.evidence import add_evidence
 from infra.local.functions import Functions, Pool
 from infra.local.gateway import Gateway
 from infra.local.gateway import Options as GatewayOptions
@@ -38,6 +39,7 @@ from infra.local.tasks import Tasks
 from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
 from records.routes import read_route
+from records.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "vivavoce-local"
@@ -177,7 +179,9 @@ class LocalStack:
         await parts.enter_async_context(Endpoint(management_app(self.gateway, guard), sockets.management))
         edge = Edge(partial(read_route, self.secrets.route.encode()), sockets.media)
         await parts.enter_async_context(edge)
-        await parts.enter_async_context(Endpoint(page_app(self.urls.control, self.user()), sockets.page))
+        page = page_app(self.urls.control, self.user())
+        add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))
+        await parts.enter_async_context(Endpoint(page, sockets.page))
 
     def _functions(self, common: Mapping[str, str]) -> Functions:
         pools = {}

@@ -85,6 +85,7 @@ async def test_it_speaks_a_wav_and_saves_the_answer(
         "reconnects": 0,
         "close_reason": "client",
         "error": None,
+        "record": None,
     }
     with wave.open(str(tmp_path / "out.wav")) as file:
         assert file.getframerate() == 24_000 and file.readframes(9_999) == VOICE * 10

@@ -281,6 +281,20 @@ async def test_leaving_tells_the_clients_and_waits_for_them() -> None:
     assert here.task.calls[-2:] == ["stopping", "leave"]
 
 
+async def test_a_call_that_outstays_the_deadline_is_sent_on_and_its_session_stays_open() -> None:
+    async with house(config=replace(CONFIG, drain_s=0.05)) as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        here.model.leg.say(*answer())
+        await visitor.until(media.TurnAudioEnd)
+        here.relay.leave()
+        error = await visitor.until(media.Error)
+        assert isinstance(error, media.Error) and (error.code, error.retryable) == ("going_away", True)
+        assert await visitor.read_to_the_end() == 4453
+    assert [m for m in visitor.got if isinstance(m, media.Ended)] == []
+    assert here.book.finished == {} and len(here.book.turns) == 1
+
+
 async def test_health_says_how_full_the_relay_is() -> None:
     async with house() as here:
         url = here.url.replace("ws", "http", 1) + "/health"

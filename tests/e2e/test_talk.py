@@ -1,0 +1,71 @@
+"""What a newcomer types: `vivavoce dev` in one terminal, `vivavoce talk` in another. Real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.python.wavefile import read_wav
+from simulator import tones
+from simulator.likeness import likeness
+from simulator.samples import SHIPPED
+from tests.witness import WITNESS
+
+VIVAVOCE = [sys.executable, "-m", "cli.main"]
+
+
+@contextlib.contextmanager
+def dev() -> Iterator[dict[str, Any]]:
+    """`vivavoce dev` until the block ends. Gives its JSON line."""
+    command = [*VIVAVOCE, "dev", "--json", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=30)
+            WITNESS.logs(said.splitlines())
+    assert process.returncode == 0
+
+
+def spoken_code(simulator: str) -> str:
+    """The tone code of the last answer, which only the simulator's ledger knows."""
+    with urllib.request.urlopen(f"{simulator}/_control/ledger?limit=1000") as answer:
+        lines = json.loads(answer.read())
+    ledger = lines["lines"] if isinstance(lines, dict) else lines
+    return str([line["code"] for line in ledger if line["kind"] == "answer.begun"][-1])
+
+
+@pytest.mark.timeout(120)
+def test_two_terminals(tmp_path: Path) -> None:
+    question, out = SHIPPED / "question.wav", tmp_path / "out.wav"
+    with dev() as urls:
+        talk = [*VIVAVOCE, "talk", "--url", urls["page"], "--wav", str(question), "--out", str(out), "--json"]
+        done = subprocess.run(talk, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 0, done.stderr
+        code = spoken_code(urls["simulator"])
+    said = json.loads(done.stdout)
+    heard = read_wav(out)  # comes back at 16 kHz
+    assert tones.decode(heard, 16_000) == code
+    assert likeness(read_wav(question), heard, 16_000, 16_000) > 0.9
+    assert said["transcripts"]["user"] == ["Could you tell me when the next train leaves?"]
+    assert "train" in said["transcripts"]["agent"][0]
+    assert said["first_audio_ms"] > 0 and said["session"]
+    routes = {made["route_key"]: made["request_id"] for made in said["record"]["admitted_by"]}
+    assert routes["$connect"] and routes["start"]
+    (turn,) = said["record"]["turns"]
+    assert (turn["user_text"], turn["agent_text"]) == (
+        said["transcripts"]["user"][0],
+        said["transcripts"]["agent"][0],
+    )
+    told = done.stderr.splitlines()
+    assert any(line.startswith("starting: admitted") for line in told)
