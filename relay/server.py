@@ -155,6 +155,8 @@ class Relay:
                 return "superseded"
             if call is not None:
                 call.end("superseded")
+            if self._leaving.is_set():  # since the handshake
+                return "going_away"
             return self._begin(record)
 
     def _begin(self, record: Session) -> Call:
