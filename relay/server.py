@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -99,7 +100,7 @@ class Relay:
         self._open_leg = open_leg
         self._door = Door(book, config.relay, self._health)
         self.calls: dict[str, Call] = {}  #: by session
-        self._joining: dict[str, asyncio.Lock] = {}
+        self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
         self._leaving = asyncio.Event()
         self._empty = asyncio.Event()  #: no call is running
         self._empty.set()
@@ -180,7 +181,6 @@ class Relay:
         finally:
             if self.calls.get(call.record.id) is call:
                 del self.calls[call.record.id]
-                self._joining.pop(call.record.id, None)
             if not self.calls:
                 self._empty.set()
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)

@@ -9,7 +9,7 @@ import json
 from websockets.exceptions import ConnectionClosed
 
 from records.sessions import Session
-from tests.relay.fakes import FakeBook, House, Visitor, house
+from tests.relay.fakes import FakeBook, House, Visitor, house, session
 from tests.relay.test_server import until
 
 
@@ -65,3 +65,28 @@ async def test_a_client_that_joins_while_the_relay_leaves_begins_no_call() -> No
             await wire.wait_closed()
             assert wire.close_code == 4453
         assert here.relay.calls == {} and here.model.legs == []
+
+
+async def test_a_call_that_ends_while_others_join_leaves_room_for_one_only() -> None:
+    async with house() as here:
+        async with here.connect(here.book.ticket()) as wire:
+            await Visitor().join(wire)
+            here.book.sessions["s1"] = session(epoch=2)
+            book = gated(here)
+            async with here.connect(book.ticket()) as second:
+                await until(lambda: book.loading == 1)
+                here.relay.calls["s1"].end("superseded")
+                await until(lambda: "s1" not in here.relay.calls)
+                async with here.connect(book.ticket()) as third:
+                    await until(lambda: third.state.name == "OPEN")
+                    book.gate.set()
+                    await Visitor().join(third)
+                    await second.wait_closed()
+        assert len(here.model.legs) == 2, "one of each epoch"
+
+
+async def test_a_relay_forgets_the_sessions_it_refused() -> None:
+    async with house(session(state="ENDED")) as here:
+        async with here.connect(here.book.ticket()) as wire:
+            assert json.loads(await wire.recv())["code"] == "session_ended"
+        assert len(here.relay._joining) == 0
