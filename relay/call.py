@@ -80,9 +80,7 @@ class Call:
             errors = [_where(failure) for failure in failures.exceptions]
             logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
             self.end("internal")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                await self._client.until_gone()
+        await self._client.let_go(FAREWELL_S)
         return self._reason
 
     async def serve(self, connection: ServerConnection) -> None:

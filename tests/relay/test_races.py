@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 
 from records.sessions import Session
@@ -90,3 +91,17 @@ async def test_a_relay_forgets_the_sessions_it_refused() -> None:
         async with here.connect(here.book.ticket()) as wire:
             assert json.loads(await wire.recv())["code"] == "session_ended"
         assert len(here.relay._joining) == 0
+
+
+async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.call.FAREWELL_S", 0.2)
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        await Visitor().join(wire)
+        async with here.connect(here.book.ticket()) as mute:
+            await wire.wait_closed()
+            here.relay.calls["s1"].end("session_limit")  # before the mute one has taken its place
+            async with asyncio.timeout(8):  # its hello would be due after ten seconds
+                await mute.wait_closed()
+        assert here.relay.calls == {}
