@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from relay.config import RelayConfig
 from relay.model import Credential
 from relay.scribe import LedgerUnavailable, Superseded
 from relay.turn import Turn
+
+logger = logging.getLogger("relay.cloud")
 
 T = TypeVar("T")
 STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
@@ -136,9 +139,12 @@ class Functions:
         return Credential(answer["token"], answer["model"], answer["expires_at"], answer["token_lock"])
 
     async def announce(self) -> None:
-        """Have `ready` sent to those who wait for this relay."""
+        """Have `ready` sent to those who wait for this relay. When that fails they ask again themselves."""
         ready = {"relay_ready": self._config.relay}
-        await self._invoke(self._config.session_function, ready)
+        try:
+            await self._invoke(self._config.session_function, ready)
+        except (BotoCoreError, ClientError, ValueError) as error:
+            logger.warning("waiting clients not told", extra={"error": type(error).__name__})
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         call = partial(self._invoke_blocking, function, event)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from relay.cloud import Functions, MintRefused, TableLedger
 from tests.relay.fakes import CONFIG
@@ -61,3 +62,11 @@ async def refused(functions: Functions, session: str) -> str:
     with pytest.raises(MintRefused) as refusal:
         await functions.mint(session, 1, None)
     return refusal.value.code
+
+
+async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it() -> None:
+    class Refusing:
+        def invoke(self, **_: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+
+    await Functions(Refusing(), CONFIG).announce()

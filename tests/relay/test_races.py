@@ -10,7 +10,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from records.sessions import Session
-from tests.relay.fakes import FakeBook, House, Visitor, house, session
+from relay.server import Relay
+from tests.relay.fakes import CONFIG, FakeBook, FakeTask, House, Model, Visitor, house, session
 from tests.relay.test_server import until
 
 
@@ -105,3 +106,20 @@ async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
             async with asyncio.timeout(8):  # its hello would be due after ten seconds
                 await mute.wait_closed()
         assert here.relay.calls == {}
+
+
+async def test_a_relay_shows_that_it_lives_while_it_tells_the_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.0)
+    told, task = asyncio.Event(), FakeTask()
+    relay = Relay(CONFIG, FakeBook(), task, Model().open)
+
+    async def announce(port: int) -> None:
+        await told.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay.run(announce))
+        await until(lambda: "heartbeat" in task.calls)
+        relay.leave()
+        told.set()
