@@ -31,6 +31,7 @@ TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
+FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
 
 
@@ -120,6 +121,8 @@ class Call:
             self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
+        if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
+            return self.session.refuse("rate_limited")
         try:
             self._conversation.client_said(message, now)
         except RemoteProtocolError as error:
