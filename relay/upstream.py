@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from relay.model import HandleChanged, ModelEvent, ModelLeg, UpstreamError
+from relay.model import HandleChanged, ModelEvent, ModelLeg, TurnCompleted, UpstreamError
 from relay.uplink import Speech, UplinkQueue
 
 OpenLeg = Callable[[str | None], Awaitable[ModelLeg]]  #: handle in, open leg out; raises UpstreamError
@@ -52,6 +52,7 @@ class Upstream:
                 self.is_up = True
                 went_up()
                 await self._carry(leg, heard, handed)
+                heard(TurnCompleted(idle=True))  # parked: the next leg knows nothing of a turn half said
             finally:
                 self.is_up = False
                 await leg.close()
