@@ -91,8 +91,9 @@ class Conversation:
         self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", text))
 
     def _hear(self, text: str, now: float) -> None:
-        late = self._user is None and self._agent is not None and self._agent.user_text == ""
-        turn = self._agent if late and self._agent is not None else self._user_turn(now)
+        turn = self._agent
+        if self._user is not None or turn is None or turn.user_text or turn.state is TurnState.ENDED:
+            turn = self._user_turn(now)  # else it comes late, when the answer has begun
         turn.user_text += text
         if turn.user_ended_at is None and turn is self._user:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity

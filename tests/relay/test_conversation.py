@@ -309,3 +309,10 @@ def test_what_the_user_said_last_is_kept_without_an_answer() -> None:
     table.model(model.SpeechStarted(), model.Heard("goodbye"))
     table.talk.close(now=2.0)
     assert [(turn.user_text, turn.agent_text) for turn in table.talk.finished] == [("goodbye", "")]
+
+
+def test_what_the_user_says_after_a_turn_of_the_agents_own_is_a_turn_of_its_own() -> None:
+    table = Table()
+    table.model(model.Audio(MS20), model.Said("Welcome."), model.TurnCompleted(idle=True))
+    table.model(model.Heard("hello"), model.Audio(MS20), model.TurnCompleted(idle=True))
+    assert [(turn.number, turn.user_text) for turn in table.talk.finished] == [(1, ""), (2, "hello")]
