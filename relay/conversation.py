@@ -45,6 +45,7 @@ class Conversation:
         self._next_number = first_turn
         self._user: Turn | None = None  #: the turn the user is forming: the agent has not begun
         self._agent: Turn | None = None  #: the turn in which the agent speaks or spoke last
+        self._owed = Tokens()  #: billed when its turn was written already; for the next turn's record
         self._muted = False  #: the rest of an interrupted answer is still coming in
 
     # ---- what the model says
@@ -121,11 +122,15 @@ class Conversation:
             self._session.send(step)
 
     def _bill(self, tokens: Tokens) -> None:
-        turn = self._agent or self._user
-        if turn is not None:
+        """On the turn's record; on the next one's when that turn is written already."""
+        turn = self._user if self._agent is None or self._agent.state is TurnState.ENDED else self._agent
+        if turn is None:
+            self._owed = _add(self._owed, tokens)
+        else:
             turn.tokens = _add(turn.tokens, tokens)
         self.used = _add(self.used, tokens)
-        self._session.send(media.Usage(turn.number if turn else 0, self.used))
+        number = turn.number if turn else self._agent.number if self._agent else 0
+        self._session.send(media.Usage(number, self.used))
 
     # ---- what the client says
 
@@ -254,6 +259,7 @@ class Conversation:
 
     def _finish(self, turn: Turn, now: float) -> None:
         interrupted = turn.is_interrupted
+        turn.tokens, self._owed = _add(turn.tokens, self._owed), Tokens()
         turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
         heard = turn.heard_text() if interrupted else None
