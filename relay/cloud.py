@@ -66,7 +66,8 @@ class TableLedger:
         return await _store(sessions.load, self._table, session)
 
     async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
-        kept = record_of(turn, self._clock())
+        late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
+        kept = record_of(turn, self._clock() - late_s)
         await _store(turns.put, self._table, session.id, epoch, kept)
         seconds = (kept.ended_at - kept.started_at) / 1000
         await _store(
@@ -81,16 +82,16 @@ class TableLedger:
 
 
 def record_of(turn: Turn, wall_s: float) -> turns.Turn:
-    """The turn as it is kept. `wall_s` is now: the turn's own times are the loop's."""
-    now_ms = round(wall_s * 1000)
+    """The turn as it is kept. It ended at `wall_s`: its own times are the loop's."""
+    ended_ms = round(wall_s * 1000)
     return turns.Turn(
         number=turn.number,
         user_text=turn.user_text,
         agent_text=turn.agent_text,
         heard=turn.heard_text() if turn.cut_at is not None else None,
         interrupted_at_ms=round(turn.heard_ms()) if turn.cut_at is not None else None,
-        started_at=now_ms - round(turn.lasted_s * 1000),
-        ended_at=now_ms,
+        started_at=ended_ms - round(turn.lasted_s * 1000),
+        ended_at=ended_ms,
         audio_ms=round(turn.audio_ms),
     )
 
