@@ -12,12 +12,12 @@ from websockets.asyncio.server import ServerConnection
 
 from protocol import media
 from protocol.codec import media_error
-from protocol.errors import RemoteProtocolError
+from protocol.errors import REGISTRY, RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
-from relay.clientleg import ClientLeg
+from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
 from relay.model import ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
@@ -81,7 +81,11 @@ class Call:
     async def serve(self, connection: ServerConnection) -> None:
         """One client connection, until it is gone."""
         self._upstream.want()
-        await self._client.serve(connection)
+        try:
+            await self._client.serve(connection)
+        except* Exception as failures:  # a message of this client met a fault of ours: the call goes on
+            self._log("connection failed", failures)
+            await close(connection, REGISTRY["internal"].close or 1011)
 
     def end(self, reason: str) -> None:
         """Say the last word, once: `ended` to a client that asked for it, else the error's code before it."""
@@ -169,12 +173,15 @@ class Call:
 
     def _fail(self, failures: BaseExceptionGroup[Exception]) -> None:
         """Our own fault: it ends this call and no other."""
-        errors = [_where(failure) for failure in failures.exceptions]
-        logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
+        self._log("call failed", failures)
         try:
             self.end("internal")
         except Exception:  # it is the conversation that is broken: the last word goes without its last turn
             self._say_last("internal")
+
+    def _log(self, what: str, failures: BaseExceptionGroup[Exception]) -> None:
+        errors = [_where(failure) for failure in failures.exceptions]
+        logger.error(what, extra={"session_id": self.record.id, "errors": errors})
 
     async def _carry_upstream(self) -> None:
         try:

@@ -132,3 +132,22 @@ async def test_a_client_that_sends_more_than_the_model_takes_is_cut_off_and_the_
             await visitor.join(wire)
             await until(lambda: len(here.model.leg.commands) >= 5)
             assert not here.relay.calls["s1"]._uplink.is_full
+
+
+async def test_a_message_that_meets_a_fault_of_ours_costs_its_connection_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(here.relay.calls["s1"]._conversation, "client_said", broken)
+                await wire.send(encode(media.Text("hello")))
+                assert await visitor.read_to_the_end() == 4450
+        visitor.session.lost()
+        async with here.connect(here.book.ticket()) as wire:
+            assert (await visitor.join(wire)).resumed is False
+            await wire.send(encode(media.Text("hello")))
+            await visitor.until(media.TurnStarted)
+    assert [record.message for record in caplog.records].count("connection failed") == 1
