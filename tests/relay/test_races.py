@@ -9,7 +9,10 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from protocol import media
+from protocol.audio import AudioFrame
 from records.sessions import Session
+from relay import model
 from relay.server import Relay
 from tests.relay.fakes import CONFIG, FakeBook, FakeTask, House, Model, Visitor, house, session
 from tests.relay.test_server import until
@@ -123,3 +126,22 @@ async def test_a_relay_shows_that_it_lives_while_it_tells_the_waiting(
         await until(lambda: "heartbeat" in task.calls)
         relay.leave()
         told.set()
+
+
+async def test_a_long_answer_that_was_written_at_once_and_never_arrived_is_replayed() -> None:
+    """The model is faster than its voice: all of it is in the socket before the first word is heard."""
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            here.model.leg.say(model.Heard("tell me a story"), *[model.Audio(bytes(9600))] * 200)
+            await visitor.until(AudioFrame)
+            await until(lambda: not here.relay.calls["s1"].session.has_output)
+            wire.transport.abort()
+        visitor.session.lost()
+        here.model.leg.say(model.TurnCompleted(idle=True))
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            await visitor.until(media.Metrics)
+    assert visitor.session.counters.missing_frames == 0
+    assert sum(isinstance(message, AudioFrame) for message in visitor.got) == 200
