@@ -74,7 +74,7 @@ async def test_the_autobahn_cases_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "flooding", [PING * 20_000, FIRST_FRAGMENT + EMPTY_FRAGMENT * 20_000], ids=["pings", "empty fragments"]
+    "flooding", [PING * 20_000, FIRST_FRAGMENT + EMPTY_FRAGMENT * 1_000], ids=["pings", "empty fragments"]
 )
 async def test_a_flood_is_cut_off_and_others_are_not_disturbed(flooding: bytes) -> None:
     async with echo_server() as port:
