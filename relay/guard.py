@@ -1,8 +1,8 @@
 """A client connection that limits what the library does not: control frames and fragments.
 
 Pings are answered inside the library before any of our code runs, and a peer that does not read the pongs
-makes our write buffer grow (measured with websockets 17.4: 98 MB of pings cost 85 MB of memory). Fragments, even
-empty ones, make its frame list grow; its own limit is 4096.
+makes our write buffer grow (measured with websockets 17.4: 98 MB of pings cost 85 MB of memory). Fragments,
+even empty ones, make its frame list grow; its own limit is 4096.
 """
 
 from __future__ import annotations

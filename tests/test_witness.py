@@ -71,3 +71,12 @@ def test_what_a_client_is_given_is_found_in_a_log_under_any_name(given: str) -> 
     assert witness.findings() == []
     witness.logs(["{'credential': 'AbCdEfGhIjKlMnOpQrStUvWxYz'}"])
     assert len(witness.findings()) == 1
+
+
+def test_a_single_word_of_a_transcript_is_found_as_a_logged_value() -> None:
+    witness = Witness()
+    witness.receives('{"type":"transcript","message":"a1","turn":1,"role":"agent","text":" you"}')
+    witness.logs(['{"message":"thank you","you":1}'])
+    assert witness.findings() == []
+    witness.logs(['{"message":"said","text":" you"}'])
+    assert len(witness.findings()) == 1

@@ -35,7 +35,7 @@ SECRETS = {
 GIVEN = {
     "a ticket": re.compile(r'"ticket":"([\w-]{24,})"'),
     "a resume key": re.compile(r'"resume_key":"([\w-]{16,})"'),
-    "a transcript": re.compile(r'"type":"transcript"[^{}]*?"text":"\s*([^"\\]{6,}?)\s*"'),
+    "a transcript": re.compile(r'"type":"transcript"[^{}]*?"text":"([^"\\]{4,})"'),
 }
 CANARY = "planted-canary"  #: in whatever a test wants to be sure is never passed on
 
@@ -53,7 +53,8 @@ class Witness:
         text = data if isinstance(data, str) else ""
         self.received.append(text)
         for what, pattern in GIVEN.items():
-            self.secrets.update(dict.fromkeys(pattern.findall(text), what))
+            for given in pattern.findall(text):
+                self.secrets.update(dict.fromkeys(_traces(given), what))
 
     def logs(self, lines: Iterable[str]) -> None:
         self.logged += lines
@@ -83,6 +84,12 @@ class Witness:
         for secret, what in (self.secrets | spoken() | prompts()).items():
             if secret.lower() in lower:
                 yield f"a log holds {what}: {secret[:30]}"
+
+
+def _traces(given: str) -> tuple[str, ...]:
+    """What a log would show of it: a single short word is looked for as a whole value only."""
+    words = given.strip()
+    return (words,) if len(words) > 8 else (f'"{given}"', f"'{given}'")
 
 
 def prompts() -> dict[str, str]:
