@@ -38,7 +38,11 @@ def add_evidence(
 
 
 def admitted_by(invocations: Sequence[Invocation], connection: str) -> list[dict[str, Any]]:
-    """The invocations that a control connection caused, oldest first."""
+    """The invocations that let a control connection in and answered it, oldest first."""
     names = ("function", "route_key", "request_id", "duration_ms", "status")
-    rows = (dataclasses.asdict(made) for made in invocations if made.connection_id == connection)
+    rows = (
+        dataclasses.asdict(made)
+        for made in invocations
+        if made.connection_id == connection and made.route_key != "$disconnect"
+    )
     return [{name: row[name] for name in names} for row in rows]

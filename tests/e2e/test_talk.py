@@ -61,7 +61,7 @@ def test_two_terminals(tmp_path: Path) -> None:
     assert "train" in said["transcripts"]["agent"][0]
     assert said["first_audio_ms"] > 0 and said["session"]
     routes = {made["route_key"]: made["request_id"] for made in said["record"]["admitted_by"]}
-    assert routes["$connect"] and routes["start"]
+    assert routes.keys() == {"$connect", "start"} and all(routes.values())
     (turn,) = said["record"]["turns"]
     assert (turn["user_text"], turn["agent_text"]) == (
         said["transcripts"]["user"][0],
