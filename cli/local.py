@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -61,8 +62,14 @@ def _welcome(addresses: Addresses) -> str:
     )
     return f"""The model is {model}.
 Open      {addresses.page}
-or try    vivavoce talk --url {addresses.page}
+or try    {_command()} talk --url {addresses.page}
 Ctrl-C ends it all."""
+
+
+def _command() -> str:
+    """What a second terminal can run: by its path, unless the shell finds it by its name."""
+    is_ours = os.path.basename(sys.argv[0]) == "vivavoce"
+    return sys.argv[0] if is_ours and shutil.which("vivavoce") is None else "vivavoce"
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
@@ -85,6 +86,19 @@ def test_it_says_where_everything_is_and_ends_cleanly(
     assert "vivavoce talk --url http://127.0.0.1:1" in run.err
     assert pretence.steps == ["simulator up", "stack up", "stack down", "simulator down"]
     assert pretence.options == {"gemini_url": "http://127.0.0.1:4", "page_port": 8787}
+
+
+def test_the_command_to_try_can_be_run_as_it_stands(
+    vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = tmp_path / "vivavoce"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(command), "dev"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert f"or try    {command} talk --url http://127.0.0.1:1" in vivavoce("dev").err
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "or try    vivavoce talk --url http://127.0.0.1:1" in vivavoce("dev").err
 
 
 def test_quiet_is_quiet(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
