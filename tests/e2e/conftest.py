@@ -13,7 +13,7 @@ from client.python import Conversation, Options
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from protocol.control import Config
-from records import turns
+from records import turns, usage
 from records.table import Table
 from tests.witness import CANARY, WITNESS
 
@@ -38,7 +38,15 @@ class System:
 
     def turns(self, session: str) -> list[turns.Turn]:
         """What the table holds of a session."""
-        return turns.list_all(Table(self.stack.client("dynamodb"), self.stack.table), session)
+        return turns.list_all(self._table, session)
+
+    def used(self, session: str) -> usage.Usage:
+        """What the table says that a session has used."""
+        return usage.load(self._table, session)
+
+    @property
+    def _table(self) -> Table:
+        return Table(self.stack.client("dynamodb"), self.stack.table)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

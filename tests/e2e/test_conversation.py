@@ -32,6 +32,9 @@ async def test_the_words_come_back_behind_the_tone_code_of_this_run(system: Syst
     (turn,) = await asyncio.to_thread(system.turns, visitor.call.session)
     assert (turn.number, turn.user_text, turn.agent_text) == (1, visitor.said("user"), visitor.said("agent"))
     assert turn.heard is None and turn.audio_ms > 2000
+    used, (ended,) = await asyncio.to_thread(system.used, visitor.call.session), visitor.of(media.Ended)
+    assert isinstance(ended, media.Ended) and used.tokens == ended.usage
+    assert used.tokens.input_audio > 0 < used.tokens.output_audio and used.seconds > 2
     admitted = [i for i in system.stack.invocations if i.route_key in ("$connect", "start")]
     assert {i.route_key for i in admitted} == {"$connect", "start"}
     assert all(i.request_id for i in admitted)
