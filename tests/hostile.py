@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+IS_ASKED = "HOSTILE_MESSAGES" in os.environ
 COUNT = int(os.environ.get("HOSTILE_MESSAGES", "1000"))  #: for each road; `make hostile` sends 10,000
 SEED = int(os.environ.get("HOSTILE_SEED", random.randrange(2**32)))
 
