@@ -28,7 +28,8 @@ logger = logging.getLogger("relay.call")
 
 PARK_S = 15.0  #: a call without a client closes its model leg after this
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
-FAREWELL_S = 3.0  #: what the last word and the last write may take
+FAREWELL_S = 3.0  #: what the client may take for the last word
+WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
 
@@ -64,25 +65,16 @@ class Call:
     async def run(self) -> str:
         """The whole call. Returns why it ended: `client`, or a code of the registry."""
         try:
-            async with asyncio.TaskGroup() as legs:
-                running = [
-                    legs.create_task(self._carry_upstream(), name="upstream"),
-                    legs.create_task(self._scribe.run(), name="scribe"),
-                    legs.create_task(self._watch(), name="watch"),
-                ]
-                await self._over.wait()
+            async with asyncio.TaskGroup() as pen:
+                writing = pen.create_task(self._scribe.run(), name="scribe")
+                await self._carry()
                 await self._leave()
-                for task in running:
-                    task.cancel()
+                writing.cancel()
         except* Superseded:
             self.end("superseded")
         except* Exception as failures:
-            errors = [_where(failure) for failure in failures.exceptions]
-            logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
-            self.end("internal")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                await self._client.until_gone()
+            self._fail(failures)
+        await self._client.let_go(FAREWELL_S)
         return self._reason
 
     async def serve(self, connection: ServerConnection) -> None:
@@ -96,6 +88,9 @@ class Call:
             return
         self._conversation.close(self._now())
         self._settle()
+        self._say_last(reason)
+
+    def _say_last(self, reason: str) -> None:
         if reason != "client":
             self.session.send(media_error(reason, fatal=True))
         last_word = media.Ended(reason, self._conversation.used) if reason not in GOES_ON else None
@@ -155,6 +150,29 @@ class Call:
 
     # ---- the legs
 
+    async def _carry(self) -> None:
+        """Until the call is over; whatever fails here ends it."""
+        try:
+            async with asyncio.TaskGroup() as legs:
+                running = [
+                    legs.create_task(self._carry_upstream(), name="upstream"),
+                    legs.create_task(self._watch(), name="watch"),
+                ]
+                await self._over.wait()
+                for task in running:
+                    task.cancel()
+        except* Exception as failures:
+            self._fail(failures)
+
+    def _fail(self, failures: BaseExceptionGroup[Exception]) -> None:
+        """Our own fault: it ends this call and no other."""
+        errors = [_where(failure) for failure in failures.exceptions]
+        logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
+        try:
+            self.end("internal")
+        except Exception:  # it is the conversation that is broken: the last word goes without its last turn
+            self._say_last("internal")
+
     async def _carry_upstream(self) -> None:
         try:
             await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self.session.handed)
@@ -195,7 +213,7 @@ class Call:
     async def _leave(self) -> None:
         """Have the record complete before the call is forgotten."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(WRITE_S):
                 await self._scribe.flush()
                 if self._reason not in GOES_ON:
                     await self._scribe.finish(self._reason)

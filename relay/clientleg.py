@@ -57,8 +57,13 @@ class ClientLeg:
             self._session.client_lost()
             self._free.set()
 
-    async def until_gone(self) -> None:
-        await self._free.wait()
+    async def let_go(self, within_s: float) -> None:
+        """The call is over: wait for the client to take the last word; who does not in time is cut off."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._free.wait()
+        if self._connection is not None:
+            self._connection.transport.abort()
 
     async def _supersede(self) -> None:
         while (older := self._connection) is not None:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import boto3
@@ -22,8 +24,10 @@ from relay.scribe import LedgerUnavailable, Superseded
 from relay.turn import Turn
 
 T = TypeVar("T")
-_CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-_INVOKE = Config(connect_timeout=2, read_timeout=28, retries={"mode": "standard", "max_attempts": 2})
+STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
+
+#: Apart from the invocations' threads: a mint may take half a minute, a ticket must not wait for it.
+_store_threads = ThreadPoolExecutor(STORE_THREADS, "store")
 
 
 class MintRefused(Exception):
@@ -37,7 +41,8 @@ class MintRefused(Exception):
 async def _store(work: Callable[..., T], *args: Any, **named: Any) -> T:
     """Run a blocking call on the table. Raises Superseded or LedgerUnavailable."""
     try:
-        return await asyncio.to_thread(work, *args, **named)
+        call = partial(work, *args, **named)
+        return await asyncio.get_running_loop().run_in_executor(_store_threads, call)
     except Fenced:
         raise Superseded from None
     except (StoreError, BotoCoreError, ClientError):
@@ -117,12 +122,13 @@ class Functions:
     def __init__(self, client: Any, config: RelayConfig) -> None:
         self._client = client
         self._config = config
+        self._threads = ThreadPoolExecutor(config.capacity + 1, "invoke")
 
     async def mint(self, session: str, epoch: int, handle: str | None) -> Credential:
         """A single-use credential for one connection to the model. Raises MintRefused."""
         asked = {"session": session, "epoch": epoch, "relay": self._config.relay, "handle": handle}
         try:
-            answer = await asyncio.to_thread(self._invoke, self._config.mint_function, asked)
+            answer = await self._invoke(self._config.mint_function, asked)
         except (BotoCoreError, ClientError, ValueError):
             raise MintRefused("mint_failed") from None
         if "token" not in answer:
@@ -132,9 +138,13 @@ class Functions:
     async def announce(self) -> None:
         """Have `ready` sent to those who wait for this relay."""
         ready = {"relay_ready": self._config.relay}
-        await asyncio.to_thread(self._invoke, self._config.session_function, ready)
+        await self._invoke(self._config.session_function, ready)
 
-    def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+    async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        call = partial(self._invoke_blocking, function, event)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def _invoke_blocking(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         body = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer or not isinstance(body, dict):
@@ -144,6 +154,15 @@ class Functions:
 
 def connect(config: RelayConfig) -> tuple[TableLedger, TaskRecord, Functions]:
     """Everything the relay needs of AWS. Region, credentials and endpoints are boto3's own settings."""
-    table = Table(boto3.client("dynamodb", config=_CLIENT), config.table)
-    functions = Functions(boto3.client("lambda", config=_INVOKE), config)
+    table = Table(boto3.client("dynamodb", config=_settings(5, 3, STORE_THREADS)), config.table)
+    functions = Functions(boto3.client("lambda", config=_settings(28, 2, config.capacity + 1)), config)
     return TableLedger(table), TaskRecord(table, config), functions
+
+
+def _settings(read_s: int, attempts: int, threads: int) -> Config:
+    return Config(
+        connect_timeout=2,
+        read_timeout=read_s,
+        retries={"mode": "standard", "max_attempts": attempts},
+        max_pool_connections=threads,
+    )

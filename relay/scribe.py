@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from records.sessions import Session
@@ -39,33 +42,41 @@ class Scribe:
 
     def __init__(self, ledger: Ledger, session: Session, epoch: int) -> None:
         self._ledger, self._session, self._epoch = ledger, session, epoch
-        self._unsaved: asyncio.Queue[tuple[Turn, str | None]] = asyncio.Queue()
+        self._unsaved: deque[tuple[Turn, str | None]] = deque()
+        self._noted = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def note(self, turn: Turn, handle: str | None) -> None:
         """Have `turn` written, behind those before it."""
-        self._unsaved.put_nowait((turn, handle))
+        self._unsaved.append((turn, handle))
+        self._noted.set()
 
     async def run(self) -> None:
         """Until cancelled. Raises Superseded when the session belongs to another relay."""
         while True:
-            turn, handle = await self._unsaved.get()
-            await self._save(turn, handle)
-            self._unsaved.task_done()
+            await self._noted.wait()
+            self._noted.clear()
+            await self.flush()
 
     async def flush(self) -> None:
-        """Wait until everything noted is written. `run` must be running."""
-        await self._unsaved.join()
+        """Write everything noted, however often it takes. Raises Superseded."""
+        async with self._writing:
+            while self._unsaved:
+                turn, handle = self._unsaved[0]
+                await self._insist(partial(self._ledger.save_turn, self._session, self._epoch, turn, handle))
+                self._unsaved.popleft()
 
     async def finish(self, reason: str) -> None:
-        await self._ledger.finish(self._session, self._epoch, reason)
+        """Write that the session is over, however often it takes. Raises Superseded."""
+        await self._insist(partial(self._ledger.finish, self._session, self._epoch, reason))
 
-    async def _save(self, turn: Turn, handle: str | None) -> None:
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         tries = 0
         while True:
             try:
-                return await self._ledger.save_turn(self._session, self._epoch, turn, handle)
+                return await write()
             except LedgerUnavailable:
                 wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
-                logger.warning("turn not written", extra={"session_id": self._session.id, "tries": tries + 1})
+                logger.warning("not written", extra={"session_id": self._session.id, "tries": tries + 1})
             tries += 1
             await asyncio.sleep(wait_s)

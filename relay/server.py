@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -23,7 +24,7 @@ from protocol.codec import encode, media_error
 from protocol.errors import REGISTRY
 from protocol.limits import MEDIA_MESSAGE_BYTES, SUBPROTOCOL
 from records.sessions import Session
-from relay.call import Call, Terms
+from relay.call import GOES_ON, Call, Terms
 from relay.clientleg import close
 from relay.config import RelayConfig
 from relay.door import Admission, Door, TicketBook
@@ -35,6 +36,7 @@ logger = logging.getLogger("relay.server")
 
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
 FAREWELL_S = 5.0  #: what calls get to say their last word and write their last turn
+ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
 PING_S = 20.0  #: keepalive of the client leg; also bounds how long a dead client is believed
 
 
@@ -99,7 +101,8 @@ class Relay:
         self._open_leg = open_leg
         self._door = Door(book, config.relay, self._health)
         self.calls: dict[str, Call] = {}  #: by session
-        self._joining: dict[str, asyncio.Lock] = {}
+        self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
+        self._ended: dict[str, int] = {}  #: epoch in which a session ended here, whatever the table says
         self._leaving = asyncio.Event()
         self._empty = asyncio.Event()  #: no call is running
         self._empty.set()
@@ -149,12 +152,14 @@ class Relay:
             if call is not None and call.session.epoch == admission.epoch:
                 return call
             record = await self._book.load(admission.session)
-            if record is None or record.state == "ENDED":
+            if record is None or record.state == "ENDED" or self._ended.get(record.id) == record.epoch:
                 return "session_ended"
             if record.epoch != admission.epoch:
                 return "superseded"
             if call is not None:
                 call.end("superseded")
+            if self._leaving.is_set():  # since the handshake
+                return "going_away"
             return self._begin(record)
 
     def _begin(self, record: Session) -> Call:
@@ -176,9 +181,10 @@ class Relay:
         try:
             reason = await call.run()
         finally:
+            if reason not in GOES_ON:
+                self._remember_end(call)
             if self.calls.get(call.record.id) is call:
                 del self.calls[call.record.id]
-                self._joining.pop(call.record.id, None)
             if not self.calls:
                 self._empty.set()
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
@@ -186,6 +192,12 @@ class Relay:
                 "call ended",
                 extra={"session_id": call.record.id, "reason": reason, "duration_s": lasted_s},
             )
+
+    def _remember_end(self, call: Call) -> None:
+        """A client must not come back to an empty call of the same epoch: it would hear nothing of it."""
+        self._ended[call.record.id] = call.session.epoch
+        if len(self._ended) > ENDED_KEPT:
+            del self._ended[next(iter(self._ended))]
 
     # ---- the task
 

@@ -1,0 +1,108 @@
+"""How a call ends when something is broken: the store, the model, or the call itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from protocol import media
+from protocol.codec import encode
+from relay import model
+from relay.scribe import LedgerUnavailable
+from tests.relay.fakes import House, Visitor, house, session
+from tests.relay.test_server import answer, until
+
+
+def broken(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+async def failed(here: House, visitor: Visitor) -> None:
+    """Let the call of `visitor` fail of its own code, in the middle of an answer."""
+    here.model.leg.say(*answer())
+    await visitor.until(media.TurnAudioEnd)
+    here.relay.calls["s1"]._conversation.model_said = broken  # type: ignore[method-assign]
+    here.model.leg.say(model.TurnCompleted(idle=True))
+
+
+async def test_a_call_that_fails_keeps_its_turn_and_ends_its_session() -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        await failed(here, visitor)
+        error = await visitor.until(media.Error)
+        assert isinstance(error, media.Error) and error.code == "internal"
+        assert await visitor.read_to_the_end() == 4450
+        await until(lambda: not here.relay.calls)
+        assert here.book.finished == {"s1": "internal"}
+        assert [turn.agent_text for _, turn in here.book.turns] == ["hi there"]
+
+
+async def test_a_call_that_cannot_even_end_takes_no_other_with_it() -> None:
+    async with house(session(), session("s2")) as here, here.connect(here.book.ticket("s2")) as other:
+        bystander, visitor = Visitor(), Visitor()
+        await bystander.join(other)
+        honest = here.model.leg
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            here.relay.calls["s1"]._conversation.close = broken  # type: ignore[method-assign]
+            await failed(here, visitor)
+            assert await visitor.read_to_the_end() == 4450
+        honest.say(*answer(), model.TurnCompleted(idle=True))
+        await bystander.until(media.Metrics)
+
+
+async def test_a_store_that_comes_back_still_learns_that_the_session_is_over() -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        here.model.leg.say(*answer())
+        await visitor.until(media.TurnAudioEnd)
+        tries, save, finish = 0, here.book.save_turn, here.book.finish
+
+        async def stumbling(write: object, *facts: object) -> None:
+            nonlocal tries
+            tries += 1
+            if tries in (1, 3):
+                raise LedgerUnavailable
+            await write(*facts)  # type: ignore[operator]
+
+        here.book.save_turn = lambda *facts: stumbling(save, *facts)  # type: ignore[method-assign,assignment]
+        here.book.finish = lambda *facts: stumbling(finish, *facts)  # type: ignore[method-assign,assignment]
+        await wire.send(encode(media.EndCall()))
+        assert await visitor.read_to_the_end() == 1000
+        await until(lambda: not here.relay.calls)
+    assert here.book.finished == {"s1": "client"} and len(here.book.turns) == 1
+
+
+async def test_a_session_that_ended_here_is_not_begun_anew_when_the_store_missed_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.call.WRITE_S", 0.1)
+    async with house() as here:
+        async with here.connect(here.book.ticket()) as wire:
+            visitor = Visitor()
+            await visitor.join(wire)
+            here.book.down = True
+            await failed(here, visitor)
+            assert await visitor.read_to_the_end() == 4450
+        await until(lambda: not here.relay.calls)
+        here.book.down = False
+        async with here.connect(here.book.ticket()) as wire:
+            assert json.loads(await wire.recv())["code"] == "session_ended"
+
+
+async def test_a_store_that_is_down_for_a_while_loses_no_turn() -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        here.book.down = True
+        for _ in range(3):
+            here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
+            await visitor.until(media.Metrics)
+        await asyncio.sleep(0)
+        here.book.down = False
+        await until(lambda: len(here.book.turns) == 3)
+    assert [turn.number for _, turn in here.book.turns] == [1, 2, 3]

@@ -1,0 +1,107 @@
+"""What happens at once on a relay: joins, ends and leaving. None of it may outlive or disturb another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from records.sessions import Session
+from tests.relay.fakes import FakeBook, House, Visitor, house, session
+from tests.relay.test_server import until
+
+
+class GatedBook(FakeBook):
+    """Holds every `load` until the gate opens."""
+
+    def __init__(self, *sessions: Session) -> None:
+        super().__init__(*sessions)
+        self.gate = asyncio.Event()
+        self.loading = 0
+
+    async def load(self, session: str) -> Session | None:
+        self.loading += 1
+        await self.gate.wait()
+        return await super().load(session)
+
+
+def gated(here: House) -> GatedBook:
+    """Put the gate between the relay and its book."""
+    book = GatedBook(*here.book.sessions.values())
+    book.tickets = here.book.tickets
+    here.relay._book = here.relay._door._book = here.book = book
+    return book
+
+
+async def test_of_many_connections_at_once_one_call_comes_and_one_client_stays() -> None:
+    async with house() as here, contextlib.AsyncExitStack() as wires:
+        tickets = [here.book.ticket() for _ in range(6)]
+        joined = [await wires.enter_async_context(here.connect(ticket)) for ticket in tickets]
+
+        async def join(wire: object) -> int | None:
+            with contextlib.suppress(ConnectionClosed):
+                await Visitor().join(wire)  # type: ignore[arg-type]
+            return wire.close_code  # type: ignore[attr-defined,no-any-return]
+
+        async with asyncio.TaskGroup() as group:
+            for wire in joined:
+                group.create_task(join(wire))
+        await until(lambda: sum(wire.close_code is None for wire in joined) == 1)
+        assert {wire.close_code for wire in joined} == {None, 4409}
+        assert len(here.relay.calls) == 1 and len(here.model.legs) == 1
+
+
+async def test_a_client_that_joins_while_the_relay_leaves_begins_no_call() -> None:
+    async with house() as here:
+        book = gated(here)
+        async with here.connect(book.ticket()) as wire:
+            await until(lambda: book.loading == 1)
+            here.relay.leave()
+            book.gate.set()
+            error = json.loads(await wire.recv())
+            assert (error["code"], error["retryable"]) == ("going_away", True)
+            await wire.wait_closed()
+            assert wire.close_code == 4453
+        assert here.relay.calls == {} and here.model.legs == []
+
+
+async def test_a_call_that_ends_while_others_join_leaves_room_for_one_only() -> None:
+    async with house() as here:
+        async with here.connect(here.book.ticket()) as wire:
+            await Visitor().join(wire)
+            here.book.sessions["s1"] = session(epoch=2)
+            book = gated(here)
+            async with here.connect(book.ticket()) as second:
+                await until(lambda: book.loading == 1)
+                here.relay.calls["s1"].end("superseded")
+                await until(lambda: "s1" not in here.relay.calls)
+                async with here.connect(book.ticket()) as third:
+                    await until(lambda: third.state.name == "OPEN")
+                    book.gate.set()
+                    await Visitor().join(third)
+                    await second.wait_closed()
+        assert len(here.model.legs) == 2, "one of each epoch"
+
+
+async def test_a_relay_forgets_the_sessions_it_refused() -> None:
+    async with house(session(state="ENDED")) as here:
+        async with here.connect(here.book.ticket()) as wire:
+            assert json.loads(await wire.recv())["code"] == "session_ended"
+        assert len(here.relay._joining) == 0
+
+
+async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.call.FAREWELL_S", 0.2)
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        await Visitor().join(wire)
+        async with here.connect(here.book.ticket()) as mute:
+            await wire.wait_closed()
+            here.relay.calls["s1"].end("session_limit")  # before the mute one has taken its place
+            async with asyncio.timeout(8):  # its hello would be due after ten seconds
+                await mute.wait_closed()
+        assert here.relay.calls == {}
