@@ -19,10 +19,11 @@ from protocol.states import ServerState
 from records.sessions import Session
 from relay.clientleg import ClientLeg
 from relay.conversation import Conversation
+from relay.memory import Memory
 from relay.model import ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
 from relay.uplink import UplinkQueue
-from relay.upstream import OpenLeg, Upstream
+from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
 
 logger = logging.getLogger("relay.call")
 
@@ -41,19 +42,21 @@ class Terms:
     epoch: int
     session_s: float  #: from now to the session's longest duration
     resume_s: float  #: how long it waits for a client that is gone
+    plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
 
 
 class Call:
     """Lives from its first ticket to its last word. `run` is its life; `serve` lends it a connection."""
 
-    def __init__(self, record: Session, terms: Terms, ledger: Ledger, open_leg: OpenLeg) -> None:
+    def __init__(self, record: Session, terms: Terms, ledger: Ledger, legs: Legs) -> None:
         self._now = asyncio.get_running_loop().time
         self.record = record
         self.session = ServerSession(terms.epoch, self._now())
         self._terms = terms
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
-        self._upstream = Upstream(open_leg, self._uplink)
+        self._memory = Memory()
+        self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
@@ -126,11 +129,12 @@ class Call:
             self.session.refuse(error.code, ref=error.ref)
         return self._settle()
 
-    def _heard(self, event: ModelEvent) -> None:
+    def heard(self, event: ModelEvent) -> None:
         if self._over.is_set():
             return
         self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
         self._conversation.model_said(event, self._now())
+        self._memory.answered_at = self._conversation.answered_at
         self._settle()
         if self.session.is_backed_up:
             self._upstream.readable.clear()
@@ -140,7 +144,9 @@ class Call:
         while self._conversation.commands:
             self._uplink.put_command(self._conversation.commands.popleft())
         while self._conversation.finished:
-            self._scribe.note(self._conversation.finished.popleft(), self._upstream.handle)
+            turn, handle = self._conversation.finished.popleft(), self._memory.handle
+            self._memory.note(turn, self._now())
+            self._scribe.note(turn, handle.text if handle else None)
         self._client.wake()
 
     def _breathe(self) -> None:
@@ -175,13 +181,32 @@ class Call:
 
     async def _carry_upstream(self) -> None:
         try:
-            await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self.session.handed)
+            await self._upstream.run(self)
         except UpstreamError as error:
             self.end(error.code)
 
-    def _model_is_up(self) -> None:
+    @property
+    def is_quiet(self) -> bool:
+        return self._conversation.is_quiet
+
+    def went_up(self, gap_ms: int | None) -> None:
+        """The model leg is there, or there again."""
+        if gap_ms is not None:
+            self._conversation.changed_leg(gap_ms)
+            self._client.wake()
         if self.session.state is ServerState.OPENING:
             self._greet()
+
+    def went_down(self) -> None:
+        """The model leg is gone, for now or for good."""
+        if not self._over.is_set():
+            cut = self._conversation.leg_lost(self._now())
+            if cut is not None:
+                self._memory.note(cut, self._now())
+            self._settle()
+
+    def handed(self, seq: int) -> None:
+        self.session.handed(seq)
 
     def _greet(self) -> None:
         limits = LiveLimits(

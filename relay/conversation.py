@@ -39,6 +39,7 @@ class Conversation:
         self.finished: deque[Turn] = deque()  #: for the record, in order
         self.used = Tokens()  #: by the whole call
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
+        self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._session = session
         self._toolbox = Toolbox(tools)
         self._manual = turns == "manual"
@@ -125,6 +126,32 @@ class Conversation:
             turn.tokens = _add(turn.tokens, tokens)
         self.used = _add(self.used, tokens)
         self._session.send(media.Usage(turn.number if turn else 0, self.used))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody speaks and nothing is awaited."""
+        agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
+        return not agent_speaks and self._user is None and self._toolbox.next_timeout() is None
+
+    def leg_lost(self, now: float) -> Turn | None:
+        """The model leg is gone: what it had begun ends with what has come, when that has been played.
+
+        Returns the turn that is cut like this.
+        """
+        self._muted = False
+        withdrawn = self._toolbox.withdraw_all()
+        if withdrawn is not None:
+            self._session.send(withdrawn)
+        turn = self._agent
+        if turn is None or turn.state not in _SPEAKING:
+            return None
+        self._end_audio()
+        turn.finish_at = max(now, (turn.first_audio_at or now) + turn.audio_ms / 1000)
+        return turn
+
+    def changed_leg(self, gap_ms: int) -> None:
+        """Another leg carries the conversation on; the client hears only how long there was none."""
+        self._session.send(media.Metrics(self._next_number - 1, leg_gap_ms=gap_ms))
 
     # ---- what the client says
 
@@ -234,7 +261,7 @@ class Conversation:
             self._finish(turn, now)  # it goes on by itself, or speaks anew before the client reported
         turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
-        self._agent = turn
+        self._agent, self.answered_at = turn, now
         turn.advance("speech")
         if turn.user_started:
             self._session.send(media.TurnEnded(turn.number, "user"))
