@@ -16,6 +16,7 @@ from relay.cloud import Functions, MintRefused, connect
 from relay.config import RelayConfig
 from relay.gemini import open_leg
 from relay.model import Credential, ModelLeg, UpstreamError
+from relay.scribe import LedgerUnavailable
 from relay.server import Relay
 
 logger = logging.getLogger("relay")
@@ -40,9 +41,14 @@ async def _run(config: RelayConfig) -> None:
 
     async def announce(port: int) -> None:
         address = config.address or f"{config.host}:{port}"
-        await task.ready(address)
-        logger.info("relay ready", extra={"relay": config.relay})
-        await functions.announce()
+        try:
+            await task.ready(address)
+        except LedgerUnavailable:
+            logger.error("not registered, leaving", extra={"relay": config.relay})
+            relay.leave()
+        else:
+            logger.info("relay ready", extra={"relay": config.relay})
+            await functions.announce()
 
     relay = Relay(config, ledger, task, legs_for)
     loop = asyncio.get_running_loop()

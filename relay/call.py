@@ -12,12 +12,12 @@ from websockets.asyncio.server import ServerConnection
 
 from protocol import media
 from protocol.codec import media_error
-from protocol.errors import RemoteProtocolError
+from protocol.errors import REGISTRY, RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
-from relay.clientleg import ClientLeg
+from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
 from relay.memory import Memory
 from relay.model import ModelEvent, UpstreamError
@@ -32,6 +32,7 @@ TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
+FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
 
 
@@ -83,7 +84,11 @@ class Call:
     async def serve(self, connection: ServerConnection) -> None:
         """One client connection, until it is gone."""
         self._upstream.want()
-        await self._client.serve(connection)
+        try:
+            await self._client.serve(connection)
+        except* Exception as failures:  # a message of this client met a fault of ours: the call goes on
+            self._log("connection failed", failures)
+            await close(connection, REGISTRY["internal"].close or 1011)
 
     def end(self, reason: str) -> None:
         """Say the last word, once: `ended` to a client that asked for it, else the error's code before it."""
@@ -123,6 +128,8 @@ class Call:
             self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
+        if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
+            return self.session.refuse("rate_limited")
         try:
             self._conversation.client_said(message, now)
         except RemoteProtocolError as error:
@@ -172,12 +179,15 @@ class Call:
 
     def _fail(self, failures: BaseExceptionGroup[Exception]) -> None:
         """Our own fault: it ends this call and no other."""
-        errors = [_where(failure) for failure in failures.exceptions]
-        logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
+        self._log("call failed", failures)
         try:
             self.end("internal")
         except Exception:  # it is the conversation that is broken: the last word goes without its last turn
             self._say_last("internal")
+
+    def _log(self, what: str, failures: BaseExceptionGroup[Exception]) -> None:
+        errors = [_where(failure) for failure in failures.exceptions]
+        logger.error(what, extra={"session_id": self.record.id, "errors": errors})
 
     async def _carry_upstream(self) -> None:
         try:

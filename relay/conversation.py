@@ -46,6 +46,7 @@ class Conversation:
         self._next_number = first_turn
         self._user: Turn | None = None  #: the turn the user is forming: the agent has not begun
         self._agent: Turn | None = None  #: the turn in which the agent speaks or spoke last
+        self._owed = Tokens()  #: billed when its turn was written already; for the next turn's record
         self._muted = False  #: the rest of an interrupted answer is still coming in
 
     # ---- what the model says
@@ -92,8 +93,9 @@ class Conversation:
         self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", text))
 
     def _hear(self, text: str, now: float) -> None:
-        late = self._user is None and self._agent is not None and self._agent.user_text == ""
-        turn = self._agent if late and self._agent is not None else self._user_turn(now)
+        turn = self._agent
+        if self._user is not None or turn is None or turn.user_text or turn.state is TurnState.ENDED:
+            turn = self._user_turn(now)  # else it comes late, when the answer has begun
         turn.user_text += text
         if turn.user_ended_at is None and turn is self._user:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity
@@ -121,11 +123,15 @@ class Conversation:
             self._session.send(step)
 
     def _bill(self, tokens: Tokens) -> None:
-        turn = self._agent or self._user
-        if turn is not None:
+        """On the turn's record; on the next one's when that turn is written already."""
+        turn = self._user if self._agent is None or self._agent.state is TurnState.ENDED else self._agent
+        if turn is None:
+            self._owed = _add(self._owed, tokens)
+        else:
             turn.tokens = _add(turn.tokens, tokens)
         self.used = _add(self.used, tokens)
-        self._session.send(media.Usage(turn.number if turn else 0, self.used))
+        number = turn.number if turn else self._agent.number if self._agent else 0
+        self._session.send(media.Usage(number, self.used))
 
     @property
     def is_quiet(self) -> bool:
@@ -280,6 +286,7 @@ class Conversation:
 
     def _finish(self, turn: Turn, now: float) -> None:
         interrupted = turn.is_interrupted
+        turn.tokens, self._owed = _add(turn.tokens, self._owed), Tokens()
         turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
         heard = turn.heard_text() if interrupted else None

@@ -121,8 +121,8 @@ class Relay:
             listen(self._serve, self._config.host, self._config.port, self._door.knock) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
-            await announce(self.port)
             beating = self._lives.create_task(self._beat(), name="heartbeat")
+            await announce(self.port)
             await self._leaving.wait()
             beating.cancel()
             await self._drain()

@@ -17,7 +17,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from relay.memory import Handle, Memory
-from relay.model import Credential, HandleChanged, LegEnding, ModelEvent, ModelLeg, UpstreamError
+from relay.model import (
+    AnswerTool,
+    Credential,
+    HandleChanged,
+    LegEnding,
+    ModelEvent,
+    ModelLeg,
+    ShowImage,
+    UpstreamError,
+)
 from relay.ring import Ring
 from relay.uplink import Speech, UplinkQueue
 
@@ -230,7 +239,8 @@ class Upstream:
     async def _send(self, leg: ModelLeg, talk: Talk) -> None:
         while True:
             item = await self._uplink.get()
-            self._ring.add(item, self._now())  # before it is sent: what a cut loses is said again
+            if not isinstance(item, ShowImage | AnswerTool):  # an image is stale, a tool's request forgotten
+                self._ring.add(item, self._now())  # before it is sent: what a cut loses is said again
             if isinstance(item, Speech):
                 await leg.send_audio(item.pcm)
                 talk.handed(item.seq)
