@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import traceback
+from collections import deque
 from dataclasses import dataclass
 
 from websockets.asyncio.server import ServerConnection
@@ -22,12 +23,14 @@ from relay.conversation import Conversation
 from relay.memory import Memory
 from relay.model import ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
+from relay.turn import Turn
 from relay.uplink import UplinkQueue
 from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
 
 logger = logging.getLogger("relay.call")
 
 PARK_S = 15.0  #: a call without a client closes its model leg after this
+ANNOUNCE_S = 1.0  #: how long the end of a turn waits for the store before the client hears of it
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
@@ -56,13 +59,14 @@ class Call:
         self._terms = terms
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
-        self._memory = Memory()
+        self._memory = Memory(record.handle, self._now())
         self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
         )
+        self._unannounced: deque[Turn] = deque()  #: finished, and not written yet
         self._over = asyncio.Event()
         self._reason = ""
 
@@ -96,6 +100,8 @@ class Call:
             return
         self._conversation.close(self._now())
         self._settle()
+        if self._unannounced:
+            self._announce(self._unannounced[-1])
         self._say_last(reason)
 
     def _say_last(self, reason: str) -> None:
@@ -124,8 +130,10 @@ class Call:
         message = self.session.receive_text(text, now)
         if message is None:
             return None
-        if isinstance(message, media.Hello) and self._upstream.is_up:
-            self._greet()
+        if isinstance(message, media.Hello):
+            self._conversation.go_on_after(message.last_turn)
+            if self._upstream.is_up:
+                self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
         if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
@@ -151,9 +159,16 @@ class Call:
         while self._conversation.commands:
             self._uplink.put_command(self._conversation.commands.popleft())
         while self._conversation.finished:
-            turn, handle = self._conversation.finished.popleft(), self._memory.handle
+            turn = self._conversation.finished.popleft()
             self._memory.note(turn, self._now())
-            self._scribe.note(turn, handle.text if handle else None)
+            self._unannounced.append(turn)
+            self._scribe.note(turn, self._announce)
+        self._client.wake()
+
+    def _announce(self, turn: Turn) -> None:
+        """Turns up to this one are written, or have waited long enough: the client may count on them."""
+        while self._unannounced and self._unannounced[0].number <= turn.number:
+            self._conversation.announce(self._unannounced.popleft())
         self._client.wake()
 
     def _breathe(self) -> None:
@@ -215,6 +230,11 @@ class Call:
                 self._memory.note(cut, self._now())
             self._settle()
 
+    def remembered(self) -> None:
+        """The model has handed out a way back; the first that holds a new turn is written down."""
+        if self._memory.has_news:
+            self._scribe.note_handle(self._memory.news())
+
     def handed(self, seq: int) -> None:
         self.session.handed(seq)
 
@@ -223,11 +243,25 @@ class Call:
             max(0, round((self._ends_at - self._now()) * 1000)), round(self._terms.resume_s * 1000)
         )
         agent = Agent(self.record.agent, [tool.name for tool in self.record.tools])
-        resumed = self.session.journal.last_n > 0
         self.session.go_live(
-            Live(self.record.id, 0, agent, limits, capabilities=CAPABILITIES, resumed=resumed)
+            Live(
+                self.record.id,
+                0,
+                agent,
+                limits,
+                capabilities=CAPABILITIES,
+                resumed=self.session.journal.last_n > 0 or self.session.epoch > 1,
+                lost_turns=self._lost_turns(),
+            )
         )
         self._client.wake()
+
+    def _lost_turns(self) -> list[int]:
+        """Turns the client knows from another relay that were never written."""
+        hello = self.session.hello
+        if hello is None or hello.after[0] in (0, self.session.epoch):
+            return []
+        return list(range(self.record.next_turn, hello.last_turn + 1))
 
     async def _watch(self) -> None:
         """Deadlines: hello, tools, playback reports, parking, the missing client, the session's length."""
@@ -237,6 +271,8 @@ class Call:
             self.session.handle_timeout(now)
             self._conversation.handle_timeout(now)
             self._settle()
+            if self._unannounced and now - self._unannounced[0].ended_at >= ANNOUNCE_S:
+                self._announce(self._unannounced[0])
             gone_s = now - self._client.gone_at if self._client.gone_at is not None else 0.0
             if gone_s >= PARK_S:
                 self._upstream.park()

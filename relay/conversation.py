@@ -133,6 +133,11 @@ class Conversation:
         number = turn.number if turn else self._agent.number if self._agent else 0
         self._session.send(media.Usage(number, self.used))
 
+    def go_on_after(self, last_turn: int) -> None:
+        """The client knows of turns up to `last_turn`, perhaps of another relay's that were never written."""
+        if self._agent is None and self._user is None:
+            self._next_number = max(self._next_number, last_turn + 1)
+
     @property
     def is_quiet(self) -> bool:
         """Nobody speaks and nothing is awaited."""
@@ -285,23 +290,30 @@ class Conversation:
         self._session.send(media.TurnInterrupted(turn.number, cause))
 
     def _finish(self, turn: Turn, now: float) -> None:
-        interrupted = turn.is_interrupted
+        """The turn is over. The client is told so by `announce`, once it is written down."""
         turn.tokens, self._owed = _add(turn.tokens, self._owed), Tokens()
         turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
-        heard = turn.heard_text() if interrupted else None
-        self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard))
-        self._session.send(media.TurnEnded(turn.number, "agent"))
-        self._session.send(
-            media.Metrics(
-                turn.number,
-                turn.first_audio_ms,
-                turn.generation_ms,
-                round(turn.audio_ms),
-                round(self.uplink_dropped_ms),
-            )
-        )
         self.finished.append(turn)
+
+    def announce(self, turn: Turn) -> None:
+        """Tell the client that a finished turn is over: from now on it must not be lost."""
+        if turn.agent_text or turn.audio_ms:
+            heard = turn.heard_text() if turn.cut_at is not None else None
+            final = media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard)
+            self._session.send(final)
+        if turn.state is TurnState.ENDED:
+            self._session.send(media.TurnEnded(turn.number, "agent"))
+            self._session.send(self._metrics(turn))
+
+    def _metrics(self, turn: Turn) -> media.Metrics:
+        return media.Metrics(
+            turn.number,
+            turn.first_audio_ms,
+            turn.generation_ms,
+            round(turn.audio_ms),
+            round(self.uplink_dropped_ms),
+        )
 
 
 def _add(a: Tokens, b: Tokens) -> Tokens:

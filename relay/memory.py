@@ -29,8 +29,10 @@ class Handle:
 class Memory:
     """Follows handles and turns."""
 
-    def __init__(self) -> None:
-        self.handle: Handle | None = None
+    def __init__(self, handle: str | None, now: float) -> None:
+        """`handle` is one that another relay has left: it holds what was said before this call."""
+        self.handle: Handle | None = Handle(handle, now) if handle else None
+        self._written: Handle | None = self.handle  #: the last one that was written down
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._turns: deque[tuple[float, Turn]] = deque(maxlen=KEPT_TURNS)  #: with the time each was noted
 
@@ -40,6 +42,19 @@ class Memory:
         if self.handle is None:
             return False
         return not self._turns or self._turns[-1][0] <= self.handle.at
+
+    @property
+    def has_news(self) -> bool:
+        """The handle holds a turn that the one last written down does not."""
+        if self.handle is None or not self.is_current or self.handle == self._written:
+            return False
+        return self._written is None or bool(self._turns and self._turns[-1][0] >= self._written.at)
+
+    def news(self) -> str:
+        """The handle to write down now; it counts as written."""
+        assert self.handle is not None
+        self._written = self.handle
+        return self.handle.text
 
     def note(self, turn: Turn, now: float) -> None:
         """A turn has ended, or has lost the leg that spoke it. Noted twice, the first time counts."""

@@ -69,6 +69,10 @@ class Talk(Protocol):
 
     def heard(self, event: ModelEvent) -> None: ...
 
+    def remembered(self) -> None:
+        """`Memory.handle` has changed."""
+        ...
+
     def handed(self, seq: int) -> None: ...
 
 
@@ -224,6 +228,7 @@ class Upstream:
         async for event in leg.events():
             if isinstance(event, HandleChanged):
                 self._remember(event.handle)
+                talk.remembered()
             elif isinstance(event, LegEnding):
                 left_s = UNSAID_S if event.left_s is None else event.left_s
                 self._deadline = self._now() + max(0.0, left_s - LATEST_S)

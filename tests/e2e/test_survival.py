@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+
 import pytest
 
+from infra.local.stack import LocalStack, Options
 from protocol import media
-from simulator import faults
+from simulator import faults, serve
 from simulator.likeness import likeness
-from tests.e2e.conftest import System
+from tests.e2e.conftest import GEMINI_KEY, System
 from tests.e2e.talk import QUESTION, User, user
+from tests.witness import WITNESS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
@@ -51,3 +57,29 @@ async def test_the_conversation_goes_on_when_the_models_connection_does_not(
     turns = [event.turn for event in visitor.of(media.TurnStarted)]  # type: ignore[attr-defined]
     assert turns == [1, 1, 2, 2]
     assert likeness(QUESTION, visitor.received(2)) > 0.9
+
+
+async def test_a_relay_that_is_killed_hands_its_sessions_to_another() -> None:
+    WITNESS.keeps(GEMINI_KEY, "the model's key")
+    async with serve() as model:
+        options = Options(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters={"RelayCapacity": "2"})
+        async with LocalStack(options) as stack:
+            here = System(stack, model)
+            async with user(here) as first, user(here) as second, user(here) as third:
+                await ask(first, 1)
+                full, _ = (
+                    task.process_id for task in stack.tasks.all
+                )  # two calls fill one, the third has another
+                assert full is not None
+                os.kill(full, signal.SIGKILL)
+                await ask(first, 2)
+                await ask(second, 1)
+                await ask(third, 1)
+                kept = [
+                    await asyncio.to_thread(here.turns, each.call.session) for each in (first, second, third)
+                ]
+        WITNESS.logs(line.text for line in stack.logs.lines)
+    assert [[turn.number for turn in each] for each in kept] == [[1, 2], [1], [1]]
+    assert sorted(each.call.reconnects > 0 for each in (first, second, third)) == [False, True, True]
+    assert {live.e for live in first.of(media.Live)} == {1, 2}  # type: ignore[attr-defined]
+    assert first.of(media.Error) == []

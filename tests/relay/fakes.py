@@ -43,6 +43,7 @@ class FakeBook:
         self.sessions = {held.id: held for held in sessions}
         self.tickets: dict[str, Burn] = {}
         self.turns: list[tuple[str, Turn]] = []
+        self.handles: list[str] = []
         self.finished: dict[str, str] = {}
         self.down = False
         self.saved = asyncio.Event()
@@ -63,7 +64,11 @@ class FakeBook:
         self._answer()
         return self.sessions.get(session)
 
-    async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
+    async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
+        self._fence(session, epoch)
+        self.handles.append(handle)
+
+    async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
         self._fence(session, epoch)
         self.turns.append((session.id, turn))
         self.saved.set()
