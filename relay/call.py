@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import traceback
+from collections import deque
 from dataclasses import dataclass
 
 from websockets.asyncio.server import ServerConnection
@@ -19,14 +20,17 @@ from protocol.states import ServerState
 from records.sessions import Session
 from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
+from relay.memory import Memory
 from relay.model import ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
+from relay.turn import Turn
 from relay.uplink import UplinkQueue
-from relay.upstream import OpenLeg, Upstream
+from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
 
 logger = logging.getLogger("relay.call")
 
 PARK_S = 15.0  #: a call without a client closes its model leg after this
+ANNOUNCE_S = 1.0  #: how long the end of a turn waits for the store before the client hears of it
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
@@ -42,24 +46,27 @@ class Terms:
     epoch: int
     session_s: float  #: from now to the session's longest duration
     resume_s: float  #: how long it waits for a client that is gone
+    plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
 
 
 class Call:
     """Lives from its first ticket to its last word. `run` is its life; `serve` lends it a connection."""
 
-    def __init__(self, record: Session, terms: Terms, ledger: Ledger, open_leg: OpenLeg) -> None:
+    def __init__(self, record: Session, terms: Terms, ledger: Ledger, legs: Legs) -> None:
         self._now = asyncio.get_running_loop().time
         self.record = record
         self.session = ServerSession(terms.epoch, self._now())
         self._terms = terms
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
-        self._upstream = Upstream(open_leg, self._uplink)
+        self._memory = Memory(record.handle, self._now())
+        self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
         )
+        self._unannounced: deque[Turn] = deque()  #: finished, and not written yet
         self._over = asyncio.Event()
         self._reason = ""
 
@@ -93,6 +100,8 @@ class Call:
             return
         self._conversation.close(self._now())
         self._settle()
+        if self._unannounced:
+            self._announce(self._unannounced[-1])
         self._say_last(reason)
 
     def _say_last(self, reason: str) -> None:
@@ -121,8 +130,10 @@ class Call:
         message = self.session.receive_text(text, now)
         if message is None:
             return None
-        if isinstance(message, media.Hello) and self._upstream.is_up:
-            self._greet()
+        if isinstance(message, media.Hello):
+            self._conversation.go_on_after(message.last_turn)
+            if self._upstream.is_up:
+                self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
         if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
@@ -133,11 +144,12 @@ class Call:
             self.session.refuse(error.code, ref=error.ref)
         return self._settle()
 
-    def _heard(self, event: ModelEvent) -> None:
+    def heard(self, event: ModelEvent) -> None:
         if self._over.is_set():
             return
         self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
         self._conversation.model_said(event, self._now())
+        self._memory.answered_at = self._conversation.answered_at
         self._settle()
         if self.session.is_backed_up:
             self._upstream.readable.clear()
@@ -147,7 +159,16 @@ class Call:
         while self._conversation.commands:
             self._uplink.put_command(self._conversation.commands.popleft())
         while self._conversation.finished:
-            self._scribe.note(self._conversation.finished.popleft(), self._upstream.handle)
+            turn = self._conversation.finished.popleft()
+            self._memory.note(turn, self._now())
+            self._unannounced.append(turn)
+            self._scribe.note(turn, self._announce)
+        self._client.wake()
+
+    def _announce(self, turn: Turn) -> None:
+        """Turns up to this one are written, or have waited long enough: the client may count on them."""
+        while self._unannounced and self._unannounced[0].number <= turn.number:
+            self._conversation.announce(self._unannounced.popleft())
         self._client.wake()
 
     def _breathe(self) -> None:
@@ -185,24 +206,62 @@ class Call:
 
     async def _carry_upstream(self) -> None:
         try:
-            await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self.session.handed)
+            await self._upstream.run(self)
         except UpstreamError as error:
             self.end(error.code)
 
-    def _model_is_up(self) -> None:
+    @property
+    def is_quiet(self) -> bool:
+        return self._conversation.is_quiet
+
+    def went_up(self, gap_ms: int | None) -> None:
+        """The model leg is there, or there again."""
+        if gap_ms is not None:
+            self._conversation.changed_leg(gap_ms)
+            self._client.wake()
         if self.session.state is ServerState.OPENING:
             self._greet()
+
+    def went_down(self) -> None:
+        """The model leg is gone, for now or for good."""
+        if not self._over.is_set():
+            cut = self._conversation.leg_lost(self._now())
+            if cut is not None:
+                self._memory.note(cut, self._now())
+            self._settle()
+
+    def remembered(self) -> None:
+        """The model has handed out a way back; the first that holds a new turn is written down."""
+        if self._memory.has_news:
+            self._scribe.note_handle(self._memory.news())
+
+    def handed(self, seq: int) -> None:
+        self.session.handed(seq)
 
     def _greet(self) -> None:
         limits = LiveLimits(
             max(0, round((self._ends_at - self._now()) * 1000)), round(self._terms.resume_s * 1000)
         )
         agent = Agent(self.record.agent, [tool.name for tool in self.record.tools])
-        resumed = self.session.journal.last_n > 0
         self.session.go_live(
-            Live(self.record.id, 0, agent, limits, capabilities=CAPABILITIES, resumed=resumed)
+            Live(
+                self.record.id,
+                0,
+                agent,
+                limits,
+                capabilities=CAPABILITIES,
+                resumed=self.session.journal.last_n > 0 or self.session.epoch > 1,
+                lost_turns=self._lost_turns(),
+            )
         )
         self._client.wake()
+
+    def _lost_turns(self) -> list[int]:
+        """Turns the client knows from another relay that were never written."""
+        hello = self.session.hello
+        if hello is None or hello.after[0] in (0, self.session.epoch):
+            return []
+        return list(range(self.record.next_turn, hello.last_turn + 1))
 
     async def _watch(self) -> None:
         """Deadlines: hello, tools, playback reports, parking, the missing client, the session's length."""
@@ -212,6 +271,8 @@ class Call:
             self.session.handle_timeout(now)
             self._conversation.handle_timeout(now)
             self._settle()
+            if self._unannounced and now - self._unannounced[0].ended_at >= ANNOUNCE_S:
+                self._announce(self._unannounced[0])
             gone_s = now - self._client.gone_at if self._client.gone_at is not None else 0.0
             if gone_s >= PARK_S:
                 self._upstream.park()

@@ -65,7 +65,7 @@ class TableLedger:
     async def load(self, session: str) -> Session | None:
         return await _store(sessions.load, self._table, session)
 
-    async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
+    async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
         late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
         kept = record_of(turn, self._clock() - late_s)
         await _store(turns.put, self._table, session.id, epoch, kept)
@@ -73,9 +73,10 @@ class TableLedger:
         await _store(
             usage.add, self._table, session.id, session.user, epoch, turn.number, turn.tokens, seconds
         )
-        if handle is not None:
-            now = int(self._clock())
-            await _store(sessions.save_handle, self._table, session.id, epoch, handle, now)
+
+    async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
+        now = int(self._clock())
+        await _store(sessions.save_handle, self._table, session.id, epoch, handle, now)
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))

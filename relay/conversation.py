@@ -39,6 +39,7 @@ class Conversation:
         self.finished: deque[Turn] = deque()  #: for the record, in order
         self.used = Tokens()  #: by the whole call
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
+        self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._session = session
         self._toolbox = Toolbox(tools)
         self._manual = turns == "manual"
@@ -131,6 +132,37 @@ class Conversation:
         self.used = _add(self.used, tokens)
         number = turn.number if turn else self._agent.number if self._agent else 0
         self._session.send(media.Usage(number, self.used))
+
+    def go_on_after(self, last_turn: int) -> None:
+        """The client knows of turns up to `last_turn`, perhaps of another relay's that were never written."""
+        if self._agent is None and self._user is None:
+            self._next_number = max(self._next_number, last_turn + 1)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody speaks and nothing is awaited."""
+        agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
+        return not agent_speaks and self._user is None and self._toolbox.next_timeout() is None
+
+    def leg_lost(self, now: float) -> Turn | None:
+        """The model leg is gone: what it had begun ends with what has come, when that has been played.
+
+        Returns the turn that is cut like this.
+        """
+        self._muted = False
+        withdrawn = self._toolbox.withdraw_all()
+        if withdrawn is not None:
+            self._session.send(withdrawn)
+        turn = self._agent
+        if turn is None or turn.state not in _SPEAKING:
+            return None
+        self._end_audio()
+        turn.finish_at = max(now, (turn.first_audio_at or now) + turn.audio_ms / 1000)
+        return turn
+
+    def changed_leg(self, gap_ms: int) -> None:
+        """Another leg carries the conversation on; the client hears only how long there was none."""
+        self._session.send(media.Metrics(self._next_number - 1, leg_gap_ms=gap_ms))
 
     # ---- what the client says
 
@@ -240,7 +272,7 @@ class Conversation:
             self._finish(turn, now)  # it goes on by itself, or speaks anew before the client reported
         turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
-        self._agent = turn
+        self._agent, self.answered_at = turn, now
         turn.advance("speech")
         if turn.user_started:
             self._session.send(media.TurnEnded(turn.number, "user"))
@@ -258,23 +290,30 @@ class Conversation:
         self._session.send(media.TurnInterrupted(turn.number, cause))
 
     def _finish(self, turn: Turn, now: float) -> None:
-        interrupted = turn.is_interrupted
+        """The turn is over. The client is told so by `announce`, once it is written down."""
         turn.tokens, self._owed = _add(turn.tokens, self._owed), Tokens()
         turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
-        heard = turn.heard_text() if interrupted else None
-        self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard))
-        self._session.send(media.TurnEnded(turn.number, "agent"))
-        self._session.send(
-            media.Metrics(
-                turn.number,
-                turn.first_audio_ms,
-                turn.generation_ms,
-                round(turn.audio_ms),
-                round(self.uplink_dropped_ms),
-            )
-        )
         self.finished.append(turn)
+
+    def announce(self, turn: Turn) -> None:
+        """Tell the client that a finished turn is over: from now on it must not be lost."""
+        if turn.agent_text or turn.audio_ms:
+            heard = turn.heard_text() if turn.cut_at is not None else None
+            final = media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard)
+            self._session.send(final)
+        if turn.state is TurnState.ENDED:
+            self._session.send(media.TurnEnded(turn.number, "agent"))
+            self._session.send(self._metrics(turn))
+
+    def _metrics(self, turn: Turn) -> media.Metrics:
+        return media.Metrics(
+            turn.number,
+            turn.first_audio_ms,
+            turn.generation_ms,
+            round(turn.audio_ms),
+            round(self.uplink_dropped_ms),
+        )
 
 
 def _add(a: Tokens, b: Tokens) -> Tokens:

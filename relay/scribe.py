@@ -28,8 +28,12 @@ class LedgerUnavailable(Exception):
 class Ledger(Protocol):
     """Where a call's facts are kept. Writes are fenced by the epoch: Superseded, or LedgerUnavailable."""
 
-    async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
-        """The finished turn, what it used, and the way back into the model's context after it."""
+    async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
+        """The finished turn, and what it used."""
+        ...
+
+    async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
+        """The way back into the model's context, for another relay."""
         ...
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
@@ -42,14 +46,22 @@ class Scribe:
 
     def __init__(self, ledger: Ledger, session: Session, epoch: int) -> None:
         self._ledger, self._session, self._epoch = ledger, session, epoch
-        self._unsaved: deque[tuple[Turn, str | None]] = deque()
+        self._unsaved: deque[Callable[[], Awaitable[None]]] = deque()
         self._noted = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    def note(self, turn: Turn, handle: str | None) -> None:
-        """Have `turn` written, behind those before it."""
-        self._unsaved.append((turn, handle))
-        self._noted.set()
+    def note(self, turn: Turn, written: Callable[[Turn], None]) -> None:
+        """Have `turn` written, behind what was noted before, and `written` told of it."""
+
+        async def save() -> None:
+            await self._ledger.save_turn(self._session, self._epoch, turn)
+            written(turn)
+
+        self._put(save)
+
+    def note_handle(self, handle: str) -> None:
+        """Have the way back written. For every turn, not for every handle: they come each second."""
+        self._put(partial(self._ledger.save_handle, self._session, self._epoch, handle))
 
     async def run(self) -> None:
         """Until cancelled. Raises Superseded when the session belongs to another relay."""
@@ -62,13 +74,16 @@ class Scribe:
         """Write everything noted, however often it takes. Raises Superseded."""
         async with self._writing:
             while self._unsaved:
-                turn, handle = self._unsaved[0]
-                await self._insist(partial(self._ledger.save_turn, self._session, self._epoch, turn, handle))
+                await self._insist(self._unsaved[0])
                 self._unsaved.popleft()
 
     async def finish(self, reason: str) -> None:
         """Write that the session is over, however often it takes. Raises Superseded."""
         await self._insist(partial(self._ledger.finish, self._session, self._epoch, reason))
+
+    def _put(self, write: Callable[[], Awaitable[None]]) -> None:
+        self._unsaved.append(write)
+        self._noted.set()
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         tries = 0

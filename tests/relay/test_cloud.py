@@ -80,6 +80,6 @@ async def test_a_turn_written_late_keeps_the_time_at_which_it_ended(monkeypatch:
     monkeypatch.setattr("relay.cloud.usage.add", lambda *facts: True)
     now = asyncio.get_running_loop().time()
     ledger = TableLedger(EmptyTable(), clock=lambda: 1000.0)  # type: ignore[arg-type]
-    await ledger.save_turn(session(), 1, Turn(1, now - 65, now - 60), None)
+    await ledger.save_turn(session(), 1, Turn(1, now - 65, now - 60))
     assert kept[0].ended_at == pytest.approx(940_000, abs=900)
     assert kept[0].ended_at - kept[0].started_at == 5_000

@@ -26,6 +26,7 @@ class Table:
         self.talk = Conversation(self.session, list(tools), turns=turns, first_turn=first_turn)  # type: ignore[arg-type]
         self.client = ClientSession()
         self.got: list[object] = []
+        self.announced = 0
         self.session.receive_text(self.client.hello(), 0.0)
         self.session.go_live(Live("s", 1, Agent("a"), LiveLimits(1, 1)))
         self.read()
@@ -41,6 +42,10 @@ class Table:
         self.read()
 
     def read(self) -> None:
+        """The call's part: what is finished is written, then announced. Then the client reads."""
+        for turn in list(self.talk.finished)[self.announced :]:
+            self.talk.announce(turn)
+            self.announced += 1
         while (data := self.session.data_to_send()) is not None:
             self.got += self.client.receive(data)
 

@@ -125,7 +125,7 @@ async def test_versions_without_a_common_one_are_said_and_closed() -> None:
 
 async def test_the_model_that_cannot_be_had_is_said_by_its_code() -> None:
     async with house() as here:
-        here.model.refuse = "upstream_quota"
+        here.model.refuse_always = "upstream_quota"
         async with here.connect(here.book.ticket()) as wire:
             await wire.send('{"type":"hello","versions":[1]}')
             visitor = Visitor()

@@ -1,0 +1,40 @@
+"""What a deployment costs a month, by service, for so many hours of conversation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+
+from cli.failure import USAGE, Failure
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--hours",
+        type=float,
+        action="append",
+        help="session-hours a month (may be repeated; default: 0 to 10,000)",
+    )
+    parser.add_argument(
+        "--ingress", choices=("edge", "alb"), default="edge", help="MediaIngress (default: edge)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Raises Failure for hours that are none."""
+    from infra.cost.model import Usage, monthly, read_prices
+    from infra.cost.table import HOURS, as_text, rows
+
+    hours = tuple(args.hours or HOURS)
+    if not all(math.isfinite(each) and each >= 0 for each in hours):
+        raise Failure("--hours is not a number of hours.", code=USAGE)
+    prices = read_prices()
+    if args.json:
+        bills = {f"{each:g}": monthly(Usage(each), args.ingress, prices) for each in hours}
+        print(json.dumps({"as_of": str(prices["as_of"]), "ingress": args.ingress, "dollars": bills}))
+        return 0
+    print(as_text(rows(hours, args.ingress, prices)))
+    print(f"\nprices of {prices['as_of']}, {prices['region']}; what is assumed: docs/cost.md")
+    return 0

@@ -1,0 +1,1 @@
+"""What a deployment costs a month, as a function of how much is talked."""

@@ -1,0 +1,121 @@
+"""The monthly bill, from session-hours. Every assumption is a field of `Usage` with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+PRICES = Path(__file__).with_name("prices.yaml")
+HOURS = 730.0  #: in a month
+TOKENS_PER_S = 25  #: of audio, in and out (docs/sources.md#gemini-usage)
+Ingress = Literal["edge", "alb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How people talk, and how the deployment is set."""
+
+    session_hours: float
+    call_minutes: float = 5.0  #: mean length of a session
+    agent_share: float = 0.5  #: of the time in which the agent speaks
+    turn_s: float = 20.0  #: one exchange: question and answer
+    trigger_tokens: int = 25_000  #: context compression begins, as our agents have it
+    target_tokens: int = 8_000  #: and cuts the context to this
+    capacity: int = 40  #: calls of one relay
+    fill: float = 0.5  #: of that, on average, when there is enough to do
+    idle_minutes: float = 5.0  #: a relay without calls waits this long
+    start_minutes: float = 0.75  #: a task is billed from the pull of its image
+    vcpu: float = 0.25
+    memory_gb: float = 0.5
+
+    @property
+    def sessions(self) -> float:
+        return self.session_hours * 60 / self.call_minutes
+
+
+def read_prices(path: Path = PRICES) -> dict[str, Any]:
+    prices: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return prices
+
+
+def relay_hours(usage: Usage) -> float:
+    """Hours of relay tasks. Few sessions: each wakes a task of its own, up to one that never sleeps.
+
+    Many: as many tasks as the calls fill. The larger of both, so that the estimate errs upwards.
+    """
+    each = usage.call_minutes + usage.idle_minutes + usage.start_minutes
+    alone = min(usage.sessions * each / 60, HOURS)
+    together = usage.session_hours / (usage.capacity * usage.fill)
+    return max(alone, together)
+
+
+def monthly(usage: Usage, ingress: Ingress, prices: Mapping[str, Any]) -> dict[str, float]:
+    """Dollars a month by service. Free tiers that end after a year are left out; those that stay are in."""
+    return {
+        "API Gateway": _gateway(usage, prices["api_gateway"]),
+        "Lambda": _functions(usage, prices["lambda"]),
+        "DynamoDB": _table(usage, prices["dynamodb"]),
+        "Fargate": _relays(usage, prices["fargate"]),
+        "CloudFront": _edge(usage, prices["cloudfront"]),
+        "Load balancer": _balancer(usage, prices["alb"]) if ingress == "alb" else 0.0,
+        "Gemini": usage.sessions * gemini_call(usage, prices["gemini"]),
+    }
+
+
+def _gateway(usage: Usage, price: Mapping[str, float]) -> float:
+    messages, minutes = 8.0, 1.0  # of a session: start, three replies, a resume or end; control closes early
+    return (
+        usage.sessions
+        * (messages * price["million_messages"] + minutes * price["million_connection_minutes"])
+        / 1e6
+    )
+
+
+def _functions(usage: Usage, price: Mapping[str, float]) -> float:
+    requests, gb_s = 6.0, 1.2  # connect, disconnect, session twice, mint, and its cold start now and then
+    return usage.sessions * (requests * price["million_requests"] / 1e6 + gb_s * price["gb_second"])
+
+
+def _table(usage: Usage, price: Mapping[str, float]) -> float:
+    turns = usage.call_minutes * 60 / usage.turn_s
+    writes = 24 + turns * 9  # opening and ending; a turn is two transactions and a handle
+    heartbeats = relay_hours(usage) * 720 * 2
+    reads = usage.sessions * 20
+    return (
+        (usage.sessions * writes + heartbeats) * price["million_writes"] + reads * price["million_reads"]
+    ) / 1e6
+
+
+def _relays(usage: Usage, price: Mapping[str, float]) -> float:
+    hour = usage.vcpu * price["vcpu_hour"] + usage.memory_gb * price["gb_hour"] + price["ipv4_hour"]
+    return relay_hours(usage) * hour
+
+
+def _edge(usage: Usage, price: Mapping[str, float]) -> float:
+    down_gb = usage.session_hours * 3600 * 48_000 * usage.agent_share / 1e9
+    up_gb = usage.session_hours * 3600 * 32_000 / 1e9
+    carried = max(0.0, down_gb - price["free_gb_out"]) * price["gb_out"] + up_gb * price["gb_to_origin"]
+    requests = usage.sessions * (price["ten_thousand_requests"] / 1e4 + price["million_function_runs"] / 1e6)
+    return carried + requests
+
+
+def _balancer(usage: Usage, price: Mapping[str, float]) -> float:
+    gb = usage.session_hours * 3600 * (32_000 + 48_000 * usage.agent_share) / 1e9
+    return HOURS * price["hour"] + gb * price["lcu_hour"]  # an LCU-hour carries 1 GB
+
+
+def gemini_call(usage: Usage, price: Mapping[str, float]) -> float:
+    """One session at the model. Every turn bills the whole context again, until compression cuts it."""
+    spoken = usage.turn_s * TOKENS_PER_S
+    answer = spoken * usage.agent_share
+    context = dollars = 0.0
+    for _ in range(round(usage.call_minutes * 60 / usage.turn_s)):
+        context += spoken
+        if context > usage.trigger_tokens:
+            context = float(usage.target_tokens)
+        dollars += (context * price["million_audio_in"] + answer * price["million_audio_out"]) / 1e6
+    return dollars

@@ -1,0 +1,75 @@
+"""The bill as a table, for the terminal and for docs/cost.md (`python -m infra.cost.table` writes it)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.cost.model import Ingress, Usage, monthly, read_prices
+
+DOC = Path(__file__).resolve().parents[2] / "docs/cost.md"
+HOURS = (0, 10, 100, 1_000, 10_000)  #: session-hours a month
+INGRESSES: tuple[Ingress, ...] = ("edge", "alb")
+
+
+def rows(hours: Sequence[float], ingress: Ingress, prices: Mapping[str, Any]) -> list[list[str]]:
+    """A heading, a row for each service, and the totals."""
+    bills = [monthly(Usage(each), ingress, prices) for each in hours]
+    own = [sum(bill.values()) - bill["Gemini"] for bill in bills]
+    table = [["dollars a month", *(f"{each:,g} h" for each in hours)]]
+    table += [[service, *(money(bill[service]) for bill in bills)] for service in bills[0]]
+    table.append(["AWS", *map(money, own)])
+    table.append(["AWS, a minute", *(_minute(cost, each) for cost, each in zip(own, hours, strict=True))])
+    table.append(["All", *(money(sum(bill.values())) for bill in bills)])
+    return table
+
+
+def money(dollars: float) -> str:
+    return "0" if dollars == 0 else f"{dollars:,.2f}" if dollars >= 0.005 else "<0.01"
+
+
+def _minute(dollars: float, hours: float) -> str:
+    return f"{dollars / hours / 60:.5f}" if hours else ""
+
+
+def as_text(table: list[list[str]]) -> str:
+    """Columns of equal width."""
+    widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_markdown(table: list[list[str]]) -> str:
+    head, *body = table
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def document() -> str:
+    """docs/cost.md, whole."""
+    prices = read_prices()
+    parts = [_OPENING.format(as_of=prices["as_of"], region=prices["region"])]
+    parts += [f"## `MediaIngress: {each}`\n\n{as_markdown(rows(HOURS, each, prices))}" for each in INGRESSES]
+    others = [["for carrying a minute, without the model", "dollars", "source"]]
+    for other in prices["others"]:
+        price = "not verified" if other["minute"] is None else f"{other['minute']:.5f}"
+        others.append([other["name"], price, other["source"]])
+    parts.append(f"## What others publish\n\n{as_markdown(others)}")
+    return "\n\n".join(parts) + "\n"
+
+
+_OPENING = """# What it costs
+
+Made by `python -m infra.cost.table` from infra/cost/prices.yaml ({region}, {as_of}) and the assumptions in
+infra/cost/model.py: calls of five minutes, an exchange every 20 s of which the agent speaks half, relays of
+a quarter vCPU that take 40 calls and wait five minutes before they end. `vivavoce cost` prints it for your
+own numbers.
+
+Nothing runs when nobody talks, so nothing is paid then but the load balancer of `alb`. At few hours a relay
+is mostly waiting; the model is by far the largest part at any scale, and its context is billed again with
+every turn: shorter calls and earlier compression save more than any of the rest. Logs, alarms and data
+transfer of your own pages are not in it."""
+
+if __name__ == "__main__":
+    DOC.write_text(document(), "utf-8")

@@ -1,0 +1,63 @@
+"""The cost model: nothing for nothing, the model's quadratic bill, and a page that agrees with the code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cli.main import main
+from infra.cost.model import HOURS, Usage, gemini_call, monthly, read_prices, relay_hours
+from infra.cost.table import DOC, document
+
+PRICES = read_prices()
+
+
+def test_nothing_is_paid_when_nobody_talks() -> None:
+    assert sum(monthly(Usage(0), "edge", PRICES).values()) == 0
+
+
+def test_the_load_balancer_is_the_only_fixed_cost() -> None:
+    bill = monthly(Usage(0), "alb", PRICES)
+    assert {service for service, dollars in bill.items() if dollars} == {"Load balancer"}
+    assert bill["Load balancer"] == pytest.approx(16.43, abs=0.01)
+
+
+def test_a_five_minute_call_costs_what_was_modelled_elsewhere() -> None:
+    # $0.23 for 5 min of 3.8 in 20 s turns (docs/sources.md#prices)
+    assert gemini_call(Usage(1), PRICES["gemini"]) == pytest.approx(0.23, abs=0.01)
+
+
+def test_without_compression_twice_the_call_costs_more_than_three_times() -> None:
+    endless = {"trigger_tokens": 10**9}
+    short = gemini_call(Usage(1, call_minutes=10, **endless), PRICES["gemini"])
+    long = gemini_call(Usage(1, call_minutes=20, **endless), PRICES["gemini"])
+    assert long > 3 * short
+
+
+def test_compression_makes_a_long_call_cheaper() -> None:
+    late = gemini_call(Usage(1, call_minutes=30, trigger_tokens=100_000), PRICES["gemini"])
+    assert gemini_call(Usage(1, call_minutes=30), PRICES["gemini"]) < late
+
+
+@pytest.mark.parametrize(
+    ("hours", "least", "most"), [(1, 1, 3), (1_000, HOURS, HOURS), (40_000, 2_000, 2_000)]
+)
+def test_relays_sleep_at_few_hours_and_fill_at_many(hours: float, least: float, most: float) -> None:
+    assert least <= relay_hours(Usage(hours)) <= most
+
+
+def test_the_page_is_what_the_code_writes() -> None:
+    assert DOC.read_text("utf-8") == document(), "run `python -m infra.cost.table`"
+
+
+def test_the_command_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--hours", "100"]) == 0
+    assert "Gemini" in capsys.readouterr().out
+    assert main(["cost", "--hours", "100", "--json", "--ingress", "alb"]) == 0
+    assert json.loads(capsys.readouterr().out)["dollars"]["100"]["Load balancer"] > 16
+
+
+def test_hours_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--hours", "nan"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

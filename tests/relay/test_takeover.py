@@ -1,0 +1,85 @@
+"""A session that comes from another relay, by the record and by what its client knows."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from protocol import media
+from protocol.codec import encode
+from relay import model
+from tests.relay.calls import lone_call
+from tests.relay.fakes import Visitor, house, session
+from tests.relay.test_rotation import Listener, one_turn
+
+
+async def test_the_model_is_resumed_by_the_handle_that_the_other_relay_left() -> None:
+    async with house(session(epoch=2, handle="left behind", next_turn=4)) as here:
+        async with here.connect(here.book.ticket()) as wire:
+            visitor = Visitor()
+            live = await visitor.join(wire)
+            assert (live.e, live.resumed, live.lost_turns) == (2, True, [])
+        assert here.model.minted == ["left behind"]
+
+
+async def test_turns_the_client_knows_and_the_record_does_not_are_named_lost() -> None:
+    async with house(session(epoch=2, next_turn=4)) as here, here.connect(here.book.ticket()) as wire:
+        await wire.send(encode(media.Hello([1], (1, 57), last_turn=5)))
+        visitor = Visitor()
+        visitor._wire = wire
+        visitor.session.hello()
+        live = await visitor.until(media.Live)
+        assert isinstance(live, media.Live) and live.lost_turns == [4, 5]
+        here.model.leg.say(model.Heard("again"), model.Audio(bytes(960)))
+        started = await visitor.until(media.TurnStarted)
+        assert isinstance(started, media.TurnStarted) and started.turn == 6
+
+
+@pytest.mark.looptime
+async def test_one_handle_is_written_for_every_turn_and_it_holds_the_turn() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        for number in range(3):
+            here.leg.say(model.HandleChanged(f"before {number}"))
+            await one_turn(here, str(number))
+            for late in range(5):
+                here.leg.say(model.HandleChanged(f"late {late}"))
+                await asyncio.sleep(1.2)
+        book = call._scribe._ledger
+        assert book.handles == ["before 0", "after 0", "after 1", "after 2"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.looptime
+async def test_the_client_hears_of_a_turns_end_when_it_is_written() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        written, save = asyncio.Event(), call._scribe._ledger.save_turn
+
+        async def slow_save(*facts: object) -> None:
+            await asyncio.sleep(0.4)
+            await save(*facts)  # type: ignore[arg-type]
+            written.set()
+
+        call._scribe._ledger.save_turn = slow_save  # type: ignore[method-assign]
+        await one_turn(here)
+        assert [e.role for e in listener.of(media.TurnEnded)] == ["user"]  # type: ignore[attr-defined]
+        await written.wait()
+        await asyncio.sleep(0)
+        assert [e.role for e in listener.of(media.TurnEnded)] == ["user", "agent"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.looptime
+async def test_a_store_that_is_down_holds_the_news_of_a_turns_end_up_for_a_second_only() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        book = call._scribe._ledger
+        book.down = True  # type: ignore[attr-defined]
+        await one_turn(here)
+        await asyncio.sleep(1.5)
+        assert [e.role for e in listener.of(media.TurnEnded)] == ["user", "agent"]  # type: ignore[attr-defined]
+        assert book.turns == []  # type: ignore[attr-defined]
+        book.down = False  # type: ignore[attr-defined]
+        await asyncio.sleep(10)
+        assert [turn.number for _, turn in book.turns] == [1]  # type: ignore[attr-defined]
+        assert len(listener.of(media.TurnEnded)) == 2
