@@ -25,7 +25,7 @@ from protocol.errors import REGISTRY, Retry
 from protocol.media import Ended, Error, Live, ServerMessage
 from protocol.states import ClientState
 
-LIVE_TIMEOUT_S = 20.0  #: from the media connection to `live`; the relay may have to open its model leg anew
+LIVE_TIMEOUT_S = 45.0  #: from the media connection to `live`: a credential may take 28 s, the model 15 s more
 LAST_WORDS_S = 2.0  #: from a fatal error to the close that follows it
 _COMES_BACK = ("resume", "refresh")  #: a resume brings a new ticket too
 #: close code -> verdict; codes shared by several errors go to the one that a resume mends
@@ -60,7 +60,7 @@ class Lifeline:
         self._refusal: Error | None = None  #: the fatal error of the present connection
         self._close_code: int | None = None
         self._moves = False
-        self._is_joined = False
+        self._is_reached = False  #: the handshake with the relay was done
         self._retry: Backoff | None = None  #: of the present break
 
     async def run(self, ready: Ready) -> None:
@@ -81,9 +81,10 @@ class Lifeline:
 
     async def _serve(self, ready: Ready) -> None:
         """One connection, to its end. Raises VoiceError when it does not come to `live`."""
-        self._refusal, self._is_joined, self._moves, self._close_code = None, False, False, None
+        self._refusal, self._is_reached, self._moves, self._close_code = None, False, False, None
         try:
             async with open_wire(ready.media.url, "ticket", ready.media.ticket) as wire:
+                self._is_reached = True
                 await self._talk(wire)
                 self._close_code = wire.close_code
         except TimeoutError:
@@ -128,7 +129,7 @@ class Lifeline:
         match item:
             case Live():
                 self.lives += 1
-                self._is_joined, self._retry = True, None
+                self._retry = None
                 self._outbox.open(self._session.resend(now))
                 deadline.reschedule(None)
             case Error(fatal=True):
@@ -157,7 +158,7 @@ class Lifeline:
         while True:
             await self._retry.wait(failure)
             try:
-                return await self._control.resume(media_failed=not self._is_joined)
+                return await self._control.resume(media_failed=not self._is_reached)
             except VoiceError as error:
                 if error.code == "session_ended" and self._refusal is not None:
                     raise VoiceError.received(self._refusal) from None  # which is why it ended

@@ -349,6 +349,7 @@ async def test_an_error_that_asks_to_come_later_without_an_end_is_a_break(server
     async with Conversation(server.url, "a.jwt") as call:
         events = await read_all(call)
     assert Reconnecting("store_unavailable") in events and isinstance(events[-1], Ended)
+    assert not server.resumes[0].media_failed  # the relay was reached, and said no
 
 
 async def test_a_session_that_ended_with_its_relay_fails_for_the_relay_s_reason(server: FakeServer) -> None:
