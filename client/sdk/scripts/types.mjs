@@ -1,0 +1,143 @@
+// Writes src/protocol/wire.ts and tables.ts from protocol/schema. `--check`: only says whether they are up to date.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const SCHEMA = new URL('../../../protocol/schema/', import.meta.url);
+const TARGET = new URL('../src/protocol/', import.meta.url);
+const MADE = '// Made by scripts/types.mjs from protocol/schema. Do not edit.\n';
+const CONSTANTS = [
+  ...['DOWNLINK_HZ', 'IMAGE_BYTES', 'JWT_ENTRY_BYTES', 'RESEND_WINDOW_S', 'SAMPLE_BYTES', 'SUBPROTOCOL'],
+  ...['TEXT_CHARS', 'TOOL_RESULT_BYTES', 'UPLINK_HZ', 'VERSIONS'],
+];
+
+const read = (name) => JSON.parse(readFileSync(new URL(name, SCHEMA), 'utf8'));
+const structs = read('v1.json').$defs;
+const errors = read('errors.json');
+const limits = read('limits.json');
+const nameOf = (schema) => schema.$ref?.split('/').at(-1);
+const members = (union) => structs[union].anyOf.map(nameOf);
+const isUnion = (name) => 'discriminator' in structs[name];
+
+/** Names of all structs that `union` leads to: what a client reads has every field, what it writes may lack some. */
+function reachable(union) {
+  const found = new Set();
+  const visit = (name) => {
+    if (found.has(name)) return;
+    found.add(name);
+    for (const field of Object.values(structs[name].properties)) if (field.$ref) visit(nameOf(field));
+  };
+  members(union).forEach(visit);
+  return found;
+}
+const inbound = new Set([...reachable('ControlReply'), ...reachable('ServerMessage')]);
+
+/** What a decoder looks for: the road and the type. */
+const titles = new Map(
+  Object.entries({ control: 'ControlReply', media: 'ServerMessage' }).flatMap(([road, union]) =>
+    members(union).map((name) => [name, `${road}/${structs[name].properties.type.enum[0]}`]),
+  ),
+);
+
+function typeOf(schema) {
+  if (schema.$ref) return nameOf(schema);
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
+  if (schema.anyOf) return schema.anyOf.map(typeOf).join(' | ');
+  if (schema.prefixItems) return `[${schema.prefixItems.map(typeOf).join(', ')}]`;
+  if (schema.type === 'array') return `readonly ${typeOf(schema.items)}[]`;
+  if (schema.type === 'integer') return 'number';
+  if (schema.type === 'object')
+    return schema.additionalProperties ? `Record<string, ${typeOf(schema.additionalProperties)}>` : 'JsonObject';
+  return schema.type ?? 'Json';
+}
+
+function declaration(name) {
+  const { description, properties, required } = structs[name];
+  const fields = Object.entries(properties).sort(([a], [b]) => (b === 'type') - (a === 'type'));
+  const lines = fields.map(([field, schema]) => {
+    const mark = inbound.has(name) || required.includes(field) ? '' : '?';
+    return `  readonly ${field}${mark}: ${typeOf(schema)};`;
+  });
+  const doc = description ? `/** ${description} */\n` : '';
+  return `${doc}export interface ${name} {\n${lines.join('\n')}\n}`;
+}
+
+function wire() {
+  const names = Object.keys(structs);
+  const unions = names.filter(isUnion).map((name) => `export type ${name} = ${members(name).join(' | ')};`);
+  return `${MADE}
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+${names
+  .filter((name) => !isUnion(name))
+  .map(declaration)
+  .join('\n\n')}
+
+${unions.join('\n')}
+`;
+}
+
+/** How a field is checked: see codec.ts. */
+function ruleOf(schema) {
+  if (schema.$ref) return nameOf(schema);
+  if (schema.enum) return schema.enum.join('|');
+  if (schema.anyOf) return `${ruleOf(schema.anyOf[0])}?`;
+  if (schema.type === 'array') return `${ruleOf(schema.items)}[]`;
+  return { string: 's', integer: 'i', number: 'n', boolean: 'b', object: 'o' }[schema.type];
+}
+
+/** `field:rule`, or `field:rule=default` with the default as JSON. */
+function rulesOf(name) {
+  const { properties, required } = structs[name];
+  const rules = Object.entries(properties).filter(([field]) => field !== 'type');
+  const fields = rules.map(([field, schema]) => {
+    const isNested = schema.$ref || schema.type === 'object';
+    const fallback = required.includes(field) ? '' : `=${JSON.stringify(isNested ? {} : schema.default)}`;
+    return `${field}:${ruleOf(schema)}${fallback}`;
+  });
+  return [titles.get(name) ?? name, ...fields].join(' ');
+}
+
+function tables() {
+  const comesBack = ([, { retry }]) => retry === 'resume' || retry === 'refresh';
+  const over = Object.entries(errors).filter(([, { close, retry }]) => close && retry === 'never');
+  const codes = Object.fromEntries(over.map(([code, { close }]) => [close, code]));
+  const row = ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`;
+  const show = (table) => `{\n${Object.entries(table).map(row).join('')}}`;
+  return `${MADE}
+export type ErrorCode = ${Object.keys(errors)
+    .map((code) => `\n  | '${code}'`)
+    .join('')};
+
+/** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
+export const COMES_BACK = '${Object.entries(errors)
+    .filter(comesBack)
+    .map(([code]) => code)
+    .join(' ')}';
+
+/** Close code of the media road -> what it says of the session when its error was lost: it is over. */
+export const OVER: Record<number, ErrorCode> = ${show(codes)};
+
+/** A struct a line: its name, or the road and type of a message, then its fields, each with its rule. See codec.ts. */
+export const RULES = \`
+${[...inbound].map(rulesOf).join('\n')}\`;
+
+${CONSTANTS.map((name) => `export const ${name} = ${JSON.stringify(limits[name])};`).join('\n')}
+`;
+}
+
+let isStale = false;
+for (const [name, text] of [
+  ['wire.ts', wire()],
+  ['tables.ts', tables()],
+]) {
+  const file = new URL(name, TARGET);
+  if (process.argv.includes('--check')) {
+    if (readFileSync(file, 'utf8') !== text) {
+      isStale = true;
+      console.error(`src/protocol/${name} does not fit protocol/schema: run npm run types`);
+    }
+  } else writeFileSync(file, text);
+}
+process.exit(isStale ? 1 : 0);

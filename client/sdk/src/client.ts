@@ -1,0 +1,176 @@
+import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
+import { Call } from './call.js';
+import { VoiceError } from './errors.js';
+import { Emitter, type VoiceEvents } from './events.js';
+import { encodeImage, type ImageSource } from './image.js';
+import { Mic } from './mic.js';
+import type { VoiceClientOptions } from './options.js';
+import { TEXT_CHARS } from './protocol/tables.js';
+import { aborted } from './roads/wait.js';
+import { Sound } from './sound.js';
+import { Speaker } from './speaker.js';
+import { Store, type VoiceState } from './state.js';
+import { Toolbox } from './toolbox.js';
+import type { ToolDefinition, ToolHandler } from './tools.js';
+
+export type { ImageSource } from './image.js';
+
+export interface ConnectOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** A `resumeToken` kept from before a page reload: go on with that session. */
+  readonly resume?: string | undefined;
+}
+
+export interface Connected {
+  readonly sessionId: string;
+  readonly resumed: boolean;
+}
+
+/** One voice at a time: connects, talks, survives breaks, tells what happens. */
+export class VoiceClient {
+  readonly mic: Pick<Mic, 'enable' | 'disable' | 'setMuted' | 'setDevice' | 'stream'>;
+  /** Push-to-talk. */
+  readonly talk: { start(): void; stop(): void };
+  readonly speaker: Pick<Speaker, 'unlock' | 'setMuted' | 'setVolume' | 'setDevice' | 'stream'>;
+  readonly devices: { list(options?: { requestPermission?: boolean }): Promise<AudioDevices> };
+  #options: VoiceClientOptions;
+  #call: Call | null = null;
+  readonly #emitter = new Emitter();
+  readonly #store = new Store((state, previous) => this.#emitter.emit('statechange', state, previous));
+  readonly #sound = new Sound(() => this.#options, this.#store, this.#emitter);
+  readonly #mic = new Mic(this.#sound, this.#store, this.#emitter, () => this.#options);
+  readonly #toolbox: Toolbox;
+
+  constructor(options: VoiceClientOptions) {
+    this.#options = options;
+    const audio = options.audio || {};
+    this.#store.setSpeaker({ volume: audio.speaker?.volume ?? 1 });
+    this.#toolbox = new Toolbox(() => this.#options.tools ?? {});
+    this.mic = this.#mic;
+    this.talk = { start: () => this.#mic.startTalking(), stop: () => this.#mic.stopTalking() };
+    this.speaker = new Speaker(this.#sound, this.#store);
+    this.devices = { list: (wish) => this.#listDevices(wish?.requestPermission ?? false) };
+  }
+
+  /** The present state; the same object until something changes. */
+  readonly getSnapshot = (): VoiceState => this.#store.state;
+
+  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
+
+  /** Returns its un-listen. */
+  on<E extends keyof VoiceEvents>(
+    event: E,
+    handler: (...args: VoiceEvents[E]) => void,
+    options?: { signal?: AbortSignal; once?: boolean },
+  ): () => void {
+    return this.#emitter.on(event, handler, options);
+  }
+
+  /** Numbers to poll, in an animation frame. */
+  get levels(): AudioLevels {
+    return this.#sound.levels;
+  }
+
+  /** What `connect({ resume })` needs after a page reload; a secret of this user. It changes at every reconnect. */
+  get resumeToken(): string | undefined {
+    return this.#call?.resumeToken;
+  }
+
+  /**
+   * Call the agent. Call it inside a click: sound and microphone are prepared before anything is awaited. While a call
+   * is open it returns that call's promise. Rejects with VoiceError.
+   */
+  connect(options: ConnectOptions = {}): Promise<Connected> {
+    if (this.#call) return this.#call.joined;
+    if (options.signal?.aborted) return Promise.reject(aborted());
+    const call = new Call({
+      options: this.#options,
+      store: this.#store,
+      emitter: this.#emitter,
+      sound: this.#sound,
+      mic: this.#mic,
+      toolbox: this.#toolbox,
+    });
+    this.#call = call;
+    void call.over.then(() => {
+      if (this.#call === call) this.#call = null;
+    });
+    call.begin(options.resume);
+    options.signal?.addEventListener('abort', () => call.abort(), { once: true });
+    return call.joined;
+  }
+
+  /** End the session. Resolves when everything is given back; never rejects. */
+  async disconnect(reason?: string): Promise<void> {
+    await (this.#call ? this.#call.end(reason) : this.#mic.disable().then(() => this.#sound.close()));
+  }
+
+  /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */
+  async sendText(text: string, options: { respond?: boolean } = {}): Promise<void> {
+    checkText(text);
+    const { respond = true } = options;
+    this.#live('text').sendText(text, respond);
+  }
+
+  /** Something the agent should know. Makes no turn. */
+  async sendContext(text: string): Promise<void> {
+    checkText(text);
+    this.#live('context').send({ type: 'context', text });
+  }
+
+  /** Something the agent should see: JPEG, PNG or WebP up to 700 KiB. */
+  async sendImage(image: ImageSource): Promise<void> {
+    const call = this.#live('image');
+    call.send(await encodeImage(image));
+  }
+
+  /** Stop the agent: silence here at once, then the server drops the rest. Null: it was not speaking. */
+  async interrupt(): Promise<PlayedUntil | null> {
+    return (await this.#call?.interrupt()) ?? null;
+  }
+
+  clearMessages(): void {
+    this.#store.set({ messages: [] });
+  }
+
+  /** Returns its un-register. Tools are declared when a session starts; later ones are known to the next. */
+  registerTool<A = unknown, R = unknown>(name: string, tool: ToolHandler<A, R> | ToolDefinition<A, R>): () => void {
+    return this.#toolbox.register(name, tool);
+  }
+
+  /** Options are read at their next use; session, agent, config and tools at the next connect. */
+  update(options: Partial<VoiceClientOptions>): void {
+    this.#options = { ...this.#options, ...options };
+  }
+
+  /** End everything. The client may be used again. */
+  async dispose(): Promise<void> {
+    await this.disconnect('disposed');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  #live(what: string): Call {
+    if (!this.#call) throw new VoiceError('not_connected', `There is no session to send ${what} to.`);
+    return this.#call;
+  }
+
+  async #listDevices(requestPermission: boolean): Promise<AudioDevices> {
+    const engine = this.#sound.make();
+    if (!engine) return { inputs: [], outputs: [], labelled: false };
+    const devices = await engine.devices();
+    if (devices.labelled || !requestPermission || this.#store.state.mic.status !== 'off') return devices;
+    await this.#mic.enable();
+    const labelled = (await this.#sound.engine?.devices()) ?? devices;
+    await this.#mic.disable();
+    return labelled;
+  }
+}
+
+function checkText(text: string): void {
+  const length = [...text].length;
+  if (length === 0) throw new VoiceError('bad_message', 'The text is empty.');
+  if (length > TEXT_CHARS) throw new VoiceError('too_large', `The text has more than ${TEXT_CHARS} characters.`);
+}

@@ -1,0 +1,94 @@
+import { COMES_BACK, type ErrorCode as RegistryCode } from './protocol/tables.js';
+
+/** Codes of this client only; all others are the protocol's. */
+export type LocalCode =
+  | 'aborted'
+  | 'audio_blocked'
+  | 'audio_interrupted'
+  | 'connect_failed'
+  | 'connect_timeout'
+  | 'connection_lost'
+  | 'insecure_context'
+  | 'mic_denied'
+  | 'mic_in_use'
+  | 'mic_lost'
+  | 'mic_not_found'
+  | 'mic_silent'
+  | 'mic_unsupported'
+  | 'not_connected'
+  | 'speaker_unsupported'
+  | 'token_failed'
+  | 'worklet_blocked';
+
+/** Stable. A newer server may send codes that are not listed. */
+export type VoiceErrorCode = RegistryCode | LocalCode | (string & {});
+
+/** Local codes after which the same attempt may succeed. */
+const RETRYABLE = new Set<string>([
+  'connect_failed',
+  'connect_timeout',
+  'connection_lost',
+  'mic_in_use',
+  'token_failed',
+]);
+
+export interface VoiceErrorInit {
+  readonly retryable?: boolean;
+  readonly fatal?: boolean;
+  readonly retryAfterMs?: number;
+  readonly ref?: string;
+  readonly cause?: unknown;
+}
+
+/** What went wrong. `code` is stable; `message` is for developers, `advice` for users. */
+export class VoiceError extends Error {
+  override readonly name = 'VoiceError';
+  readonly code: VoiceErrorCode;
+  /** The same attempt may succeed, not before `retryAfterMs`. */
+  readonly retryable: boolean;
+  /** The session is over, or never began. */
+  readonly fatal: boolean;
+  /** 0: no such wish. */
+  readonly retryAfterMs: number;
+  /** What it is about: a field, a message type, a tool call; or empty. */
+  readonly ref: string;
+
+  constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
+    super(message ? `${code}: ${message}` : code, init.cause === undefined ? undefined : { cause: init.cause });
+    this.code = code;
+    this.retryable = init.retryable ?? RETRYABLE.has(code);
+    this.fatal = init.fatal ?? false;
+    this.retryAfterMs = init.retryAfterMs ?? 0;
+    this.ref = init.ref ?? '';
+  }
+
+  /**
+   * One sentence that a user can act on. In English once `vivavoce/advice` or `vivavoce/react` is imported, or as
+   * `setAdvice` says; before that the message.
+   */
+  get advice(): string {
+    return advise(this);
+  }
+}
+
+let advise = (error: VoiceError): string => error.message;
+
+/** Say where `advice` comes from: an app's own words, in its own languages, by `error.code`. */
+export function setAdvice(words: (error: VoiceError) => string): void {
+  advise = words;
+}
+
+/** A resume brings the session back from it. */
+export function comesBack(code: string): boolean {
+  return COMES_BACK.split(' ').includes(code);
+}
+
+/** Another token may be accepted. */
+export function isAboutToken(code: string): boolean {
+  return code.startsWith('auth_');
+}
+
+/** An error of this client, whatever was thrown. */
+export function toVoiceError(thrown: unknown, code: LocalCode): VoiceError {
+  return thrown instanceof VoiceError ? thrown : new VoiceError(code, '', { cause: thrown });
+}

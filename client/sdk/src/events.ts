@@ -1,0 +1,90 @@
+import type { AudioDevices, PlayedUntil } from './audio/engine.js';
+import type { Connected } from './client.js';
+import type { VoiceError } from './errors.js';
+import type { Json } from './protocol/wire.js';
+import type { Message, VoiceState } from './state.js';
+import type { ToolCall } from './tools.js';
+
+export interface CloseReason {
+  readonly by: 'client' | 'server' | 'network';
+  /** `client`, or the code of the error that ended the session. */
+  readonly reason: string;
+  readonly error?: VoiceError | undefined;
+}
+
+/** What passed on a socket. Tickets and keys are blanked. */
+export type WireFrame = Json | { readonly binary: number };
+
+/** For what happens rather than is; what is stands in the snapshot. */
+export interface VoiceEvents {
+  connected: [info: Connected];
+  statechange: [state: VoiceState, previous: VoiceState];
+  message: [message: Message];
+  messageupdate: [message: Message];
+  /** The user's part of a turn began, as the model hears it. */
+  userspeechstart: [turn: number];
+  userspeechend: [turn: number];
+  agentspeechstart: [turn: number];
+  agentspeechend: [played: PlayedUntil & { readonly interrupted: boolean }];
+  interrupted: [played: PlayedUntil & { readonly cause: 'user' | 'client' | 'server' }];
+  toolcall: [call: ToolCall];
+  toolcancel: [callIds: readonly string[]];
+  goaway: [info: { readonly endsAt: number; readonly move: boolean }];
+  reconnecting: [info: { readonly attempt: number; readonly delayMs: number; readonly error: VoiceError }];
+  reconnected: [info: { readonly resumed: boolean; readonly gapMs: number; readonly lostTurns: readonly number[] }];
+  devicechange: [devices: AudioDevices];
+  underrun: [info: { readonly turn: number; readonly prebufferMs: number }];
+  wire: [direction: 'in' | 'out', road: 'control' | 'media', frame: WireFrame];
+  /** Something went wrong; `fatal` says whether the session is over. */
+  error: [error: VoiceError];
+  close: [reason: CloseReason];
+}
+
+type Handler<E extends keyof VoiceEvents> = (...args: VoiceEvents[E]) => void;
+type Handlers = { [E in keyof VoiceEvents]?: Set<Handler<E>> };
+
+/** Handlers by event. One that throws harms neither the others nor the call. */
+export class Emitter {
+  readonly #handlers: Handlers = {};
+
+  on<E extends keyof VoiceEvents>(
+    event: E,
+    handler: Handler<E>,
+    options: { signal?: AbortSignal; once?: boolean } = {},
+  ): () => void {
+    if (options.signal?.aborted) return () => {};
+    const handlers: Set<Handler<E>> = this.#of(event) ?? new Set();
+    (this.#handlers as Record<E, Set<Handler<E>>>)[event] = handlers;
+    const entry = (...args: VoiceEvents[E]) => {
+      if (options.once) off();
+      handler(...args);
+    };
+    const off = () => {
+      handlers.delete(entry);
+      options.signal?.removeEventListener('abort', off);
+    };
+    handlers.add(entry);
+    options.signal?.addEventListener('abort', off, { once: true });
+    return off;
+  }
+
+  has(event: keyof VoiceEvents): boolean {
+    return !!this.#of(event)?.size;
+  }
+
+  emit<E extends keyof VoiceEvents>(event: E, ...args: VoiceEvents[E]): void {
+    for (const handler of [...(this.#of(event) ?? [])]) {
+      try {
+        handler(...args);
+      } catch (thrown) {
+        queueMicrotask(() => {
+          throw thrown;
+        });
+      }
+    }
+  }
+
+  #of<E extends keyof VoiceEvents>(event: E): Set<Handler<E>> | undefined {
+    return this.#handlers[event] as Set<Handler<E>> | undefined;
+  }
+}

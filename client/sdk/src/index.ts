@@ -1,0 +1,46 @@
+export type {
+  AudioDevices,
+  AudioEngine,
+  AudioEvents,
+  AudioLevels,
+  MicInfo,
+  MicOptions,
+  Microphone,
+  MicrophoneEvents,
+  PlaybackReport,
+  PlayedUntil,
+  Player,
+  SpeakerOptions,
+} from './audio/engine.js';
+export { type Connected, type ConnectOptions, type ImageSource, VoiceClient } from './client.js';
+export { type LocalCode, setAdvice, VoiceError, type VoiceErrorCode, type VoiceErrorInit } from './errors.js';
+export type { CloseReason, VoiceEvents, WireFrame } from './events.js';
+export type {
+  AudioOptions,
+  ReconnectPolicy,
+  SessionConfig,
+  SessionSource,
+  TokenContext,
+  TokenSource,
+  VoiceClientOptions,
+} from './options.js';
+export type { ErrorCode } from './protocol/tables.js';
+export type * as wire from './protocol/wire.js';
+export type { Json, JsonObject } from './protocol/wire.js';
+export type { Socket, SocketEvents, Transport } from './roads/transport.js';
+export type {
+  AgentState,
+  ConnectionStatus,
+  Message,
+  MessageBase,
+  Metrics,
+  MicState,
+  MicStatus,
+  SpeakerState,
+  StartingState,
+  TextMessage,
+  ToolMessage,
+  UsageState,
+  VoiceState,
+} from './state.js';
+export { type ToolCall, type ToolDefinition, ToolError, type ToolHandler, type Tools } from './tools.js';

@@ -1,0 +1,168 @@
+import type { MicOptions } from './audio/engine.js';
+import { toVoiceError, VoiceError } from './errors.js';
+import type { Emitter } from './events.js';
+import type { VoiceClientOptions } from './options.js';
+import type { Sound } from './sound.js';
+import type { Store } from './state.js';
+
+/** Where the microphone's sound and state go while there is a call. */
+export interface Uplink {
+  frame(pcm: ArrayBuffer): void;
+  mic(state: 'open' | 'paused' | 'closed'): void;
+  activity(state: 'start' | 'end'): void;
+}
+
+/** The microphone as the app sees it. Outside a call it may be opened for a test of its level. */
+export class Mic {
+  #uplink: Uplink | null = null;
+  #told: 'open' | 'paused' | 'closed' = 'closed';
+  #isActive = false; //: push-to-talk under manual turns: the server was told `start`
+  #deviceId: string | undefined;
+  #opening = 0; //: counts attempts; a later one makes an earlier one's result void
+  readonly #sound: Sound;
+  readonly #store: Store;
+  readonly #emitter: Emitter;
+  readonly #options: () => VoiceClientOptions;
+
+  constructor(sound: Sound, store: Store, emitter: Emitter, options: () => VoiceClientOptions) {
+    this.#sound = sound;
+    this.#store = store;
+    this.#emitter = emitter;
+    this.#options = options;
+  }
+
+  /** The stream that is open, for recorders and visualisers. */
+  get stream(): MediaStream | null {
+    return this.#sound.engine?.microphone.stream ?? null;
+  }
+
+  /** Ask for the device and open it. Inside a click, the first time. Rejects with VoiceError. */
+  async enable(): Promise<void> {
+    const engine = this.#sound.prepare();
+    if (!engine) throw new VoiceError('mic_unsupported', 'The client was made with audio: false.');
+    const attempt = ++this.#opening;
+    this.#store.setMic({ status: 'requesting', error: undefined });
+    try {
+      const info = await engine.microphone.open(this.#wishes(), this.#events());
+      if (attempt !== this.#opening) return;
+      this.#store.setMic({ ...info, status: this.#store.state.mic.muted ? 'muted' : 'live' });
+      this.#tell();
+    } catch (thrown) {
+      const error = toVoiceError(thrown, 'mic_unsupported');
+      if (attempt === this.#opening) this.#store.setMic({ status: 'error', error });
+      throw error;
+    }
+  }
+
+  /** Close the device; its indicator goes out. */
+  async disable(): Promise<void> {
+    this.#opening += 1;
+    this.#store.setMic({ status: 'off', error: undefined });
+    this.#tell();
+    await this.#sound.engine?.microphone.close();
+  }
+
+  setMuted(muted: boolean): void {
+    const { status } = this.#store.state.mic;
+    this.#store.setMic({ muted });
+    if (this.#wishes().mute === 'release') {
+      if (muted && status === 'live') void this.#release();
+      else if (!muted && status === 'muted') this.enable().catch((error) => this.#emitter.emit('error', error));
+      return;
+    }
+    if (status === 'live' || status === 'muted') this.#store.setMic({ status: muted ? 'muted' : 'live' });
+    this.#tell();
+  }
+
+  /** Another device, now if the microphone is open, else when it opens. Null: the system's choice. */
+  async setDevice(deviceId: string | null): Promise<void> {
+    this.#deviceId = deviceId ?? '';
+    const { status } = this.#store.state.mic;
+    if (status === 'live' || status === 'muted' || status === 'error') await this.enable();
+  }
+
+  /** Push-to-talk: the user speaks from now on. Opens the microphone when it is off. */
+  startTalking(): void {
+    if (this.#store.state.mic.talking) return;
+    this.#store.setMic({ talking: true });
+    if (this.#store.state.mic.status === 'off') this.enable().catch((error) => this.#emitter.emit('error', error));
+    this.#tell();
+  }
+
+  stopTalking(): void {
+    this.#store.setMic({ talking: false });
+    this.#tell();
+  }
+
+  /** A call begins: it is told how things stand, and every change. */
+  attach(uplink: Uplink): void {
+    this.#uplink = uplink;
+    this.#told = 'closed';
+    this.#isActive = false;
+    this.#tell();
+  }
+
+  detach(): void {
+    this.#uplink = null;
+  }
+
+  #wishes(): MicOptions {
+    const audio = this.#options().audio || {};
+    const wishes = audio.mic ?? {};
+    return this.#deviceId === undefined ? wishes : { ...wishes, deviceId: this.#deviceId || undefined };
+  }
+
+  get #isManual(): boolean {
+    return this.#options().config?.turns === 'manual';
+  }
+
+  get #isHeard(): boolean {
+    const { status, talking } = this.#store.state.mic;
+    const isOpenMode = (this.#wishes().mode ?? (this.#isManual ? 'push-to-talk' : 'open')) === 'open';
+    return status === 'live' && (isOpenMode || talking);
+  }
+
+  #events() {
+    return {
+      frame: (pcm: ArrayBuffer) => {
+        if (this.#isHeard) this.#uplink?.frame(pcm);
+      },
+      changed: (info: { deviceId?: string | undefined; label?: string | undefined }) => this.#store.setMic(info),
+      paused: (isPaused: boolean) => {
+        const { status, muted } = this.#store.state.mic;
+        if (status !== 'live' && status !== 'muted' && status !== 'paused') return;
+        this.#store.setMic({ status: isPaused ? 'paused' : muted ? 'muted' : 'live' });
+        this.#tell();
+      },
+      failed: (error: VoiceError) => {
+        if (error.code === 'mic_lost') this.#store.setMic({ status: 'error', error });
+        this.#emitter.emit('error', error);
+        this.#tell();
+      },
+    };
+  }
+
+  async #release(): Promise<void> {
+    this.#opening += 1;
+    this.#store.setMic({ status: 'muted' });
+    this.#tell();
+    await this.#sound.engine?.microphone.close();
+  }
+
+  /** Tell the server what changed. */
+  #tell(): void {
+    if (!this.#uplink) return;
+    const { status } = this.#store.state.mic;
+    if (this.#isManual) {
+      if (this.#isHeard === this.#isActive) return;
+      this.#isActive = this.#isHeard;
+      this.#uplink.activity(this.#isActive ? 'start' : 'end');
+      return;
+    }
+    const isOff = status === 'off' || status === 'requesting' || status === 'error';
+    const state = this.#isHeard ? 'open' : isOff ? 'closed' : 'paused';
+    if (state === this.#told) return;
+    this.#told = state;
+    this.#uplink.mic(state);
+  }
+}

@@ -1,0 +1,73 @@
+import type { AudioEngine, MicOptions, SpeakerOptions } from './audio/engine.js';
+import type { VoiceError } from './errors.js';
+import type { Transport } from './roads/transport.js';
+import type { Tools } from './tools.js';
+
+export interface TokenContext {
+  /** `refresh`: the server did not accept the last one. */
+  readonly reason: 'connect' | 'reconnect' | 'refresh' | 'end';
+  readonly signal: AbortSignal;
+}
+
+/** A fixed token is for local trials: it expires, and a resume then fails. */
+export type TokenSource = string | ((context: TokenContext) => string | Promise<string>);
+
+export interface SessionSource {
+  /** wss: URL of the control road. */
+  readonly url: string;
+  /** The admission JWT, asked for before every control connection. It never gets into a URL. */
+  readonly token: TokenSource;
+}
+
+export interface SessionConfig {
+  readonly voice?: string | undefined;
+  /** BCP 47. */
+  readonly language?: string | undefined;
+  /** `manual`: the app says when the user speaks, by `talk`. Default auto. */
+  readonly turns?: 'auto' | 'manual' | undefined;
+}
+
+export interface ReconnectPolicy {
+  /** Full jitter in [0, min(max, base * 2^n)]. Defaults 250 and 8000. */
+  readonly baseDelayMs?: number | undefined;
+  readonly maxDelayMs?: number | undefined;
+  /** Default: as long as the server waits for us. */
+  readonly maxElapsedMs?: number | undefined;
+  /** The last word on whether to go on. */
+  readonly shouldRetry?: ((info: { attempt: number; error: VoiceError }) => boolean) | undefined;
+}
+
+export interface AudioOptions {
+  readonly mic?: MicOptions | undefined;
+  readonly speaker?: SpeakerOptions | undefined;
+  /** Your own context, made inside a gesture. It is not closed by the client. */
+  readonly audioContext?: AudioContext | undefined;
+  /** Same-origin URLs of the two worklets, for pages whose CSP forbids blob: scripts. */
+  readonly workletUrls?: { readonly capture: string; readonly playback: string } | undefined;
+  /** Something else than the browser's audio. */
+  readonly engine?: AudioEngine | undefined;
+}
+
+export interface VoiceClientOptions {
+  readonly session: SessionSource;
+  /** Whom to talk to; prompts, model and keys live on the server. Default: the server's. */
+  readonly agent?: string | undefined;
+  /** Wishes; the agent's file decides which of them a client may have. */
+  readonly config?: SessionConfig | undefined;
+  /** For the session's record; never shown to the model. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Tools that run here. They are declared when the session starts. */
+  readonly tools?: Tools | undefined;
+  /** false: text only, no permission is asked. */
+  readonly audio?: AudioOptions | false | undefined;
+  /** false: the first break ends the call. */
+  readonly reconnect?: ReconnectPolicy | false | undefined;
+  /** From connect() to the first word with the agent, cold start included. Default 150000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Default: the platform's WebSocket. */
+  readonly transport?: Transport | undefined;
+  /** Messages kept in the snapshot. Default 200. */
+  readonly messageLimit?: number | undefined;
+  /** Of the app, for the server's logs. */
+  readonly app?: { readonly name?: string; readonly version?: string } | undefined;
+}

@@ -1,0 +1,175 @@
+import { type AudioFrame, decodeAudio, encodeAudio, uplinkMs } from './audio.js';
+import { decodeMessage, RemoteProtocolError } from './codec.js';
+import { advance, type ClientEvent, type ClientState } from './states.js';
+import { RESEND_WINDOW_S, VERSIONS } from './tables.js';
+import type { Hello, Live, ServerMessage } from './wire.js';
+
+export type Incoming = ServerMessage | AudioFrame;
+
+/** A microphone frame with its number, ready for the wire. */
+export interface Numbered {
+  /** When it was recorded, in ms of the caller's clock. */
+  readonly at: number;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+interface Unacked {
+  seq: number;
+  readonly at: number;
+  readonly pcm: ArrayBuffer;
+}
+
+/** One session's media road over any number of connections: messages and time in, messages out. No I/O, no clock. */
+export class ClientSession {
+  state: ClientState = 'new';
+  /** [e, n] of the last event received. */
+  after: readonly [e: number, n: number] = [0, 0];
+  lastTurn = 0;
+  /** Audio of this turn and earlier is dropped. */
+  interrupted = 0;
+  /** What this end dropped, and why. */
+  readonly counters = {
+    unknown_types: 0,
+    bad: 0,
+    duplicate_events: 0,
+    duplicate_frames: 0,
+    interrupted_frames: 0,
+    missing_frames: 0,
+    resent_frames: 0,
+    stale_uplink_ms: 0,
+  };
+  #expectedSeq = 0; //: next audio frame of the agent
+  #frameTurn = 0; //: turn of the last one
+  #uplinkSeq = 0;
+  #isFresh = true; //: never live so far: the server may know frames of this session that we do not
+  #unacked: Unacked[] = [];
+
+  /** The first message of a new media connection. */
+  hello(): Hello {
+    this.#advance('hello');
+    return {
+      type: 'hello',
+      versions: VERSIONS,
+      after: [...this.after],
+      last_turn: this.lastTurn,
+      next_seq: this.#expectedSeq,
+    };
+  }
+
+  /** The media connection is gone. */
+  lost(): void {
+    this.#advance('lost');
+  }
+
+  /** `ended` was the end of a relay's part only: there is a way back. */
+  revive(): void {
+    if (this.state === 'ended') this.state = 'broken';
+  }
+
+  /** What is new in one message; null for duplicates, audio of interrupted turns and what cannot be read. */
+  receive(data: string | ArrayBuffer): Incoming | null {
+    try {
+      if (typeof data === 'string') return this.#receiveMessage(decodeMessage(data));
+      return this.#receiveAudio(decodeAudio(data));
+    } catch (error) {
+      if (!(error instanceof RemoteProtocolError)) throw error;
+      if (error.code === 'unknown_type') this.counters.unknown_types += 1;
+      else this.counters.bad += 1;
+      return null;
+    }
+  }
+
+  /** Number a frame of microphone audio and remember it until the server has it. */
+  audio(pcm: ArrayBuffer, now: number): Numbered {
+    const frame = { seq: this.#uplinkSeq++, at: now, pcm };
+    this.#unacked.push(frame);
+    this.#dropStale(now, this.state !== 'live');
+    return numbered(frame);
+  }
+
+  /** After `live` on a new connection: the frames the server may lack and still wants. */
+  resend(now: number): Numbered[] {
+    this.#dropStale(now, true);
+    this.counters.resent_frames += this.#unacked.length;
+    return this.#unacked.map(numbered);
+  }
+
+  /** The user or the app stopped the agent: audio of `turn` and earlier is dropped from now on. */
+  interrupt(turn: number): void {
+    this.interrupted = Math.max(this.interrupted, turn);
+  }
+
+  #advance(event: ClientEvent): void {
+    this.state = advance(this.state, event);
+  }
+
+  #receiveAudio(frame: AudioFrame): AudioFrame | null {
+    if (frame.seq < this.#expectedSeq) {
+      this.counters.duplicate_frames += 1;
+      return null;
+    }
+    const gap = frame.seq - this.#expectedSeq;
+    this.#expectedSeq = frame.seq + 1;
+    if (frame.turn <= this.interrupted) {
+      this.counters.interrupted_frames += 1;
+      return null;
+    }
+    // Between turns a gap is what an interruption took out.
+    if (frame.turn === this.#frameTurn) this.counters.missing_frames += gap;
+    this.#frameTurn = frame.turn;
+    return frame;
+  }
+
+  #receiveMessage(message: ServerMessage): ServerMessage | null {
+    if (message.type === 'live') {
+      // Out of place: nobody asked, or a relay that lost the session long ago.
+      if (this.state !== 'joining' || message.e < this.after[0]) throw new RemoteProtocolError('bad_message');
+      this.#goLive(message);
+    } else if (message.type === 'ack') {
+      const first = this.#unacked.findIndex((kept) => kept.seq > message.seq);
+      this.#unacked.splice(0, first < 0 ? this.#unacked.length : first);
+    } else if (message.n && !this.#isNew(message)) {
+      this.counters.duplicate_events += 1;
+      return null;
+    }
+    if (message.type === 'turn.interrupted') this.interrupt(message.turn);
+    if (message.type === 'turn.started') this.lastTurn = Math.max(this.lastTurn, message.turn);
+    const isOver = message.type === 'error' && message.fatal && !message.retryable;
+    if (isOver || message.type === 'ended') this.#advance('end'); // another fatal error ends the connection only
+    return message;
+  }
+
+  #isNew({ e, n }: ServerMessage): boolean {
+    const [lastE, lastN] = this.after;
+    if (e < lastE || (e === lastE && n <= lastN)) return false;
+    this.after = [e, n];
+    return true;
+  }
+
+  #goLive(live: Live): void {
+    this.#advance('live');
+    if (live.e !== this.after[0]) {
+      // Another relay: its events and frames count from their start.
+      this.after = [live.e, 0];
+      this.#expectedSeq = 0;
+    }
+    if (this.#isFresh && live.uplink_seq) {
+      // After a reload: lower numbers would be taken for duplicates.
+      for (const kept of this.#unacked) kept.seq += live.uplink_seq;
+      this.#uplinkSeq += live.uplink_seq;
+    }
+    this.#isFresh = false;
+  }
+
+  #dropStale(now: number, isLost: boolean): void {
+    const isStale = (kept: Unacked) => kept.at < now - RESEND_WINDOW_S * 1000;
+    for (let oldest = this.#unacked[0]; oldest && isStale(oldest); oldest = this.#unacked[0]) {
+      this.#unacked.shift();
+      if (isLost) this.counters.stale_uplink_ms += uplinkMs(oldest.pcm.byteLength);
+    }
+  }
+}
+
+function numbered({ seq, at, pcm }: Unacked): Numbered {
+  return { at, data: encodeAudio(0, seq, pcm) };
+}

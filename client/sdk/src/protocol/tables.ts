@@ -1,0 +1,104 @@
+// Made by scripts/types.mjs from protocol/schema. Do not edit.
+
+export type ErrorCode = 
+  | 'abandoned'
+  | 'agent_unknown'
+  | 'auth_expired'
+  | 'auth_invalid'
+  | 'auth_missing'
+  | 'bad_frame'
+  | 'bad_message'
+  | 'call_unknown'
+  | 'capacity'
+  | 'config_refused'
+  | 'going_away'
+  | 'hello_timeout'
+  | 'internal'
+  | 'mint_failed'
+  | 'mode_refused'
+  | 'origin_refused'
+  | 'out_of_order'
+  | 'protocol_mismatch'
+  | 'quota_minutes'
+  | 'quota_sessions'
+  | 'quota_starts'
+  | 'rate_limited'
+  | 'resume_refused'
+  | 'session_ended'
+  | 'session_limit'
+  | 'session_unknown'
+  | 'slow_client'
+  | 'store_unavailable'
+  | 'superseded'
+  | 'ticket_expired'
+  | 'ticket_used'
+  | 'too_large'
+  | 'unknown_type'
+  | 'upstream_auth'
+  | 'upstream_context_full'
+  | 'upstream_invalid'
+  | 'upstream_overload'
+  | 'upstream_policy'
+  | 'upstream_quota'
+  | 'upstream_unavailable';
+
+/** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
+export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout internal slow_client ticket_expired ticket_used upstream_unavailable';
+
+/** Close code of the media road -> what it says of the session when its error was lost: it is over. */
+export const OVER: Record<number, ErrorCode> = {
+  "4400": "out_of_order",
+  "4403": "origin_refused",
+  "4404": "session_unknown",
+  "4406": "protocol_mismatch",
+  "4409": "superseded",
+  "4410": "session_ended",
+  "4413": "too_large",
+  "4421": "session_limit",
+  "4423": "abandoned",
+  "4462": "upstream_policy",
+  "4463": "upstream_context_full",
+  "4465": "upstream_invalid",
+};
+
+/** A struct a line: its name, or the road and type of a message, then its fields, each with its rule. See codec.ts. */
+export const RULES = `
+control/starting eta_ms:i=0 i:i resume_key:s session:s stage:admitted|model|relay
+control/ready i:i limits:Limits media:Media resume_key:s session:s
+Limits resume_ms:i session_ms:i
+Media expires_at:i ticket:s url:s
+control/error code:s fatal:b=false i:i=0 message:s ref:s="" retry_after_ms:i=0 retryable:b=false
+control/ended i:i=0 session:s
+media/live agent:Agent audio:AudioFormats={} capabilities:s[]=[] e:i=0 limits:LiveLimits lost_turns:i[]=[] n:i=0 replay_from:i=0 resumed:b=false session:s uplink_seq:i=0 version:i
+Agent name:s tools:s[]=[]
+AudioFormats down:AudioDown={} up:AudioUp={}
+AudioDown rate_hz:i=24000
+AudioUp frame_ms:i=20 rate_hz:i=16000
+LiveLimits ends_in_ms:i resume_ms:i
+media/turn.started e:i=0 n:i=0 role:agent|user turn:i
+media/turn.audio_end e:i=0 n:i=0 role:agent|user="agent" turn:i
+media/turn.ended e:i=0 n:i=0 role:agent|user turn:i
+media/turn.interrupted cause:client|server|user e:i=0 n:i=0 turn:i
+media/transcript e:i=0 final:b=false heard:s?=null message:s n:i=0 role:agent|user text:s="" turn:i
+media/tool.call args:o={} call_id:s deadline_ms:i e:i=0 n:i=0 name:s
+media/tool.cancel call_ids:s[] e:i=0 n:i=0
+media/tool.status call_id:s e:i=0 n:i=0 name:s state:cancelled|done|failed|running
+media/usage cost_usd:n=0 e:i=0 n:i=0 tokens:Tokens turn:i
+Tokens input_audio:i=0 input_image:i=0 input_text:i=0 output_audio:i=0 output_text:i=0 total:i=0
+media/metrics audio_ms:i=0 e:i=0 first_audio_ms:i=0 generation_ms:i=0 n:i=0 turn:i uplink_dropped_ms:i=0
+media/ack e:i=0 n:i=0 seq:i
+media/going_away e:i=0 ends_in_ms:i move:b=false n:i=0
+media/error code:s e:i=0 fatal:b=false message:s n:i=0 ref:s="" retry_after_ms:i=0 retryable:b=false
+media/ended e:i=0 n:i=0 reason:s usage:Tokens={}
+media/pong e:i=0 n:i=0 server_ms:i t:n`;
+
+export const DOWNLINK_HZ = 24000;
+export const IMAGE_BYTES = 716800;
+export const JWT_ENTRY_BYTES = 6144;
+export const RESEND_WINDOW_S = 2;
+export const SAMPLE_BYTES = 2;
+export const SUBPROTOCOL = "vivavoce";
+export const TEXT_CHARS = 8000;
+export const TOOL_RESULT_BYTES = 65536;
+export const UPLINK_HZ = 16000;
+export const VERSIONS = [1];

@@ -1,0 +1,391 @@
+// Made by scripts/types.mjs from protocol/schema. Do not edit.
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** Uplink audio up to this frame was handed to the model leg. */
+export interface Ack {
+  readonly type: "ack";
+  readonly e: number;
+  readonly n: number;
+  readonly seq: number;
+}
+
+/** The user's turn begins or ends, under `turns: manual`. */
+export interface Activity {
+  readonly type: "activity";
+  readonly state: "end" | "start";
+}
+
+/** Who speaks, as far as a client may know. */
+export interface Agent {
+  readonly name: string;
+  readonly tools: readonly string[];
+}
+
+/** What the agent's frames hold. */
+export interface AudioDown {
+  readonly rate_hz: number;
+}
+
+export interface AudioFormats {
+  readonly down: AudioDown;
+  readonly up: AudioUp;
+}
+
+/** What the relay wants from the microphone. */
+export interface AudioUp {
+  readonly frame_ms: number;
+  readonly rate_hz: number;
+}
+
+/** Who speaks, for logs and metrics. */
+export interface ClientInfo {
+  readonly name?: string;
+  readonly platform?: string;
+  readonly version?: string;
+}
+
+/** A tool that runs in the client. */
+export interface ClientTool {
+  readonly description?: string;
+  readonly name: string;
+  readonly parameters?: JsonObject;
+  readonly timeout_ms?: number;
+}
+
+/** What a client asks for; the agent's YAML says which of these it may. */
+export interface Config {
+  readonly language?: string | null;
+  readonly turns?: "auto" | "manual";
+  readonly voice?: string | null;
+}
+
+/** Something the agent should know. Makes no turn. */
+export interface Context {
+  readonly type: "context";
+  readonly text: string;
+}
+
+/** Answers `end`. */
+export interface ControlEnded {
+  readonly type: "ended";
+  readonly i: number;
+  readonly session: string;
+}
+
+/** A refusal or a failure. `code` is in ERRORS.md. */
+export interface ControlError {
+  readonly type: "error";
+  readonly code: string;
+  readonly fatal: boolean;
+  readonly i: number;
+  readonly message: string;
+  readonly ref: string;
+  readonly retry_after_ms: number;
+  readonly retryable: boolean;
+}
+
+/** End a session; before `live` this cancels it. */
+export interface End {
+  readonly type: "end";
+  readonly session: string;
+}
+
+/** The user is done. Answered by `ended`. */
+export interface EndCall {
+  readonly type: "end";
+  readonly reason?: string;
+}
+
+/** The session is over. */
+export interface Ended {
+  readonly type: "ended";
+  readonly e: number;
+  readonly n: number;
+  readonly reason: string;
+  readonly usage: Tokens;
+}
+
+/** A refusal or a failure. `code` is in ERRORS.md; `fatal` means the connection closes next. */
+export interface Error {
+  readonly type: "error";
+  readonly code: string;
+  readonly e: number;
+  readonly fatal: boolean;
+  readonly message: string;
+  readonly n: number;
+  readonly ref: string;
+  readonly retry_after_ms: number;
+  readonly retryable: boolean;
+}
+
+/** This relay will close. `move`: resume on control, at the next turn gap. */
+export interface GoingAway {
+  readonly type: "going_away";
+  readonly e: number;
+  readonly ends_in_ms: number;
+  readonly move: boolean;
+  readonly n: number;
+}
+
+/** First message on every media connection. */
+export interface Hello {
+  readonly type: "hello";
+  readonly after?: [number, number];
+  readonly last_turn?: number;
+  readonly next_seq?: number;
+  readonly versions: readonly number[];
+}
+
+/** Something the agent should see. */
+export interface Image {
+  readonly type: "image";
+  readonly data: string;
+  readonly mime: "image/jpeg" | "image/png" | "image/webp";
+}
+
+/** Stop the agent. The server drops the rest of the turn. */
+export interface Interrupt {
+  readonly type: "interrupt";
+  readonly played_ms: number;
+  readonly turn: number;
+}
+
+/** What this session may use. */
+export interface Limits {
+  readonly resume_ms: number;
+  readonly session_ms: number;
+}
+
+/** Answers `hello`: the conversation is on. */
+export interface Live {
+  readonly type: "live";
+  readonly agent: Agent;
+  readonly audio: AudioFormats;
+  readonly capabilities: readonly string[];
+  readonly e: number;
+  readonly limits: LiveLimits;
+  readonly lost_turns: readonly number[];
+  readonly n: number;
+  readonly replay_from: number;
+  readonly resumed: boolean;
+  readonly session: string;
+  readonly uplink_seq: number;
+  readonly version: number;
+}
+
+export interface LiveLimits {
+  readonly ends_in_ms: number;
+  readonly resume_ms: number;
+}
+
+/** Where the audio goes, and the secret that admits to it once. */
+export interface Media {
+  readonly expires_at: number;
+  readonly ticket: string;
+  readonly url: string;
+}
+
+/** Where the time of a turn went. */
+export interface Metrics {
+  readonly type: "metrics";
+  readonly audio_ms: number;
+  readonly e: number;
+  readonly first_audio_ms: number;
+  readonly generation_ms: number;
+  readonly n: number;
+  readonly turn: number;
+  readonly uplink_dropped_ms: number;
+}
+
+/** The microphone's state, under `turns: auto`. Leaving `open` flushes what the model has heard. */
+export interface Mic {
+  readonly type: "mic";
+  readonly state: "closed" | "open" | "paused";
+}
+
+/** Round-trip probe; `t` comes back as it was. */
+export interface Ping {
+  readonly type: "ping";
+  readonly t: number;
+}
+
+/** The truth about what was heard: at every change, and at least once a second while playing. */
+export interface Playback {
+  readonly type: "playback";
+  readonly buffered_ms?: number;
+  readonly played_ms?: number;
+  readonly state: "drained" | "flushed" | "progress" | "started";
+  readonly turn: number;
+}
+
+/** Answers `ping`. */
+export interface Pong {
+  readonly type: "pong";
+  readonly e: number;
+  readonly n: number;
+  readonly server_ms: number;
+  readonly t: number;
+}
+
+/** Connect to `media.url` with `media.ticket`. Keep `resume_key`: it replaces the last one. */
+export interface Ready {
+  readonly type: "ready";
+  readonly i: number;
+  readonly limits: Limits;
+  readonly media: Media;
+  readonly resume_key: string;
+  readonly session: string;
+}
+
+/** Ask for a way back into a session, after any kind of break. */
+export interface Resume {
+  readonly type: "resume";
+  readonly media_failed?: boolean;
+  readonly resume_key: string;
+  readonly session: string;
+}
+
+/** Open a session. The same `request` of the same user opens one session, however often it is sent. */
+export interface Start {
+  readonly type: "start";
+  readonly agent?: string;
+  readonly client?: ClientInfo;
+  readonly config?: Config;
+  readonly metadata?: Record<string, string>;
+  readonly request: string;
+  readonly tools?: readonly ClientTool[];
+  readonly versions: readonly number[];
+}
+
+/** The session is admitted; a relay is on its way. */
+export interface Starting {
+  readonly type: "starting";
+  readonly eta_ms: number;
+  readonly i: number;
+  readonly resume_key: string;
+  readonly session: string;
+  readonly stage: "admitted" | "model" | "relay";
+}
+
+/** Typed by the user. */
+export interface Text {
+  readonly type: "text";
+  readonly respond?: boolean;
+  readonly text: string;
+}
+
+/** Model tokens by modality. */
+export interface Tokens {
+  readonly input_audio: number;
+  readonly input_image: number;
+  readonly input_text: number;
+  readonly output_audio: number;
+  readonly output_text: number;
+  readonly total: number;
+}
+
+/** Run this tool and answer with `tool.result`. */
+export interface ToolCall {
+  readonly type: "tool.call";
+  readonly args: JsonObject;
+  readonly call_id: string;
+  readonly deadline_ms: number;
+  readonly e: number;
+  readonly n: number;
+  readonly name: string;
+}
+
+/** These calls are not wanted any more. */
+export interface ToolCancel {
+  readonly type: "tool.cancel";
+  readonly call_ids: readonly string[];
+  readonly e: number;
+  readonly n: number;
+}
+
+/** What a client-side tool gave back. */
+export interface ToolResult {
+  readonly type: "tool.result";
+  readonly call_id: string;
+  readonly data?: Json;
+  readonly error?: string;
+  readonly ok: boolean;
+}
+
+/** Progress of a tool that runs on the server. */
+export interface ToolStatus {
+  readonly type: "tool.status";
+  readonly call_id: string;
+  readonly e: number;
+  readonly n: number;
+  readonly name: string;
+  readonly state: "cancelled" | "done" | "failed" | "running";
+}
+
+/** Words of a party. Not ordered against audio. `text` is what to append to `message`. */
+export interface Transcript {
+  readonly type: "transcript";
+  readonly e: number;
+  readonly final: boolean;
+  readonly heard: string | null;
+  readonly message: string;
+  readonly n: number;
+  readonly role: "agent" | "user";
+  readonly text: string;
+  readonly turn: number;
+}
+
+/** No more audio of this turn follows; it may still be playing. */
+export interface TurnAudioEnd {
+  readonly type: "turn.audio_end";
+  readonly e: number;
+  readonly n: number;
+  readonly role: "agent" | "user";
+  readonly turn: number;
+}
+
+/** The party has finished. */
+export interface TurnEnded {
+  readonly type: "turn.ended";
+  readonly e: number;
+  readonly n: number;
+  readonly role: "agent" | "user";
+  readonly turn: number;
+}
+
+/** Drop queued audio of `turn` and earlier. No frame of it follows. */
+export interface TurnInterrupted {
+  readonly type: "turn.interrupted";
+  readonly cause: "client" | "server" | "user";
+  readonly e: number;
+  readonly n: number;
+  readonly turn: number;
+}
+
+/** A party begins. The user's turn and the agent's answer to it share one number. */
+export interface TurnStarted {
+  readonly type: "turn.started";
+  readonly e: number;
+  readonly n: number;
+  readonly role: "agent" | "user";
+  readonly turn: number;
+}
+
+/** What the session has used so far. */
+export interface Usage {
+  readonly type: "usage";
+  readonly cost_usd: number;
+  readonly e: number;
+  readonly n: number;
+  readonly tokens: Tokens;
+  readonly turn: number;
+}
+
+export type ClientMessage = Hello | Mic | Activity | Text | Context | Image | Interrupt | Playback | ToolResult | EndCall | Ping;
+export type ControlReply = Starting | Ready | ControlError | ControlEnded;
+export type ControlRequest = Start | Resume | End;
+export type ServerMessage = Live | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong;

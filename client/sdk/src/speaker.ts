@@ -1,0 +1,51 @@
+import { VoiceError } from './errors.js';
+import type { Sound } from './sound.js';
+import type { Store } from './state.js';
+
+const LOUDEST = 4; //: twelve decibels: enough for a phone that plays quietly while its microphone is open
+
+/** The loudspeaker as the app sees it. */
+export class Speaker {
+  readonly #sound: Sound;
+  readonly #store: Store;
+
+  constructor(sound: Sound, store: Store) {
+    this.#sound = sound;
+    this.#store = store;
+  }
+
+  /** What the agent says, for recorders and visualisers. */
+  get stream(): MediaStream | null {
+    return this.#sound.engine?.player.stream ?? null;
+  }
+
+  /** Inside a click: let sound out. Rejects with `audio_blocked`. */
+  async unlock(): Promise<void> {
+    await this.#sound.prepare()?.player.unlock();
+  }
+
+  setMuted(muted: boolean): void {
+    this.#store.setSpeaker({ muted });
+    this.#apply();
+  }
+
+  /** 0 to 4; above 1 amplifies. */
+  setVolume(volume: number): void {
+    if (!Number.isFinite(volume)) return;
+    this.#store.setSpeaker({ volume: Math.min(LOUDEST, Math.max(0, volume)) });
+    this.#apply();
+  }
+
+  /** Null: the system's choice. Rejects with `speaker_unsupported`. */
+  async setDevice(deviceId: string | null): Promise<void> {
+    const player = this.#sound.engine?.player;
+    if (!player) throw new VoiceError('not_connected', 'Choose a speaker while audio is on.');
+    await player.setDevice(deviceId);
+    this.#store.setSpeaker({ deviceId: deviceId ?? undefined });
+  }
+
+  #apply(): void {
+    const { muted, volume } = this.#store.state.speaker;
+    this.#sound.engine?.player.setVolume(muted ? 0 : volume);
+  }
+}

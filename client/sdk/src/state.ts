@@ -1,0 +1,183 @@
+import type { VoiceError } from './errors.js';
+import type { Json, Starting, Tokens } from './protocol/wire.js';
+
+export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed' | 'failed';
+export type AgentState = 'offline' | 'listening' | 'thinking' | 'speaking';
+export type MicStatus = 'off' | 'requesting' | 'live' | 'muted' | 'paused' | 'error';
+
+/** How far the server has come with opening the session. */
+export interface StartingState {
+  readonly stage: Starting['stage'];
+  /** Expected wait from `at`; 0: unknown. */
+  readonly etaMs: number;
+  /** Epoch ms when the server said so. */
+  readonly at: number;
+}
+
+export interface MicState {
+  readonly status: MicStatus;
+  readonly muted: boolean;
+  /** Push-to-talk is held. Always true in open mode. */
+  readonly talking: boolean;
+  readonly deviceId?: string | undefined;
+  readonly label?: string | undefined;
+  readonly error?: VoiceError | undefined;
+}
+
+export interface SpeakerState {
+  /** False: the browser wants a click. Show a button that calls `speaker.unlock()`. */
+  readonly unlocked: boolean;
+  readonly playing: boolean;
+  readonly muted: boolean;
+  readonly volume: number;
+  readonly deviceId?: string | undefined;
+  /** Another app has the audio: a phone call, an assistant. */
+  readonly interrupted: boolean;
+}
+
+export interface MessageBase {
+  readonly id: string;
+  readonly turn: number;
+  /** Epoch ms of its first piece. */
+  readonly at: number;
+}
+
+export interface TextMessage extends MessageBase {
+  readonly kind: 'text';
+  readonly role: 'user' | 'agent';
+  readonly text: string;
+  readonly final: boolean;
+  readonly source: 'speech' | 'typed';
+  /** After an interruption: the part of `text` that was heard. Show `heard ?? text`. */
+  readonly heard?: string | undefined;
+  readonly interrupted?: boolean | undefined;
+}
+
+export interface ToolMessage extends MessageBase {
+  readonly kind: 'tool';
+  readonly name: string;
+  readonly callId: string;
+  readonly where: 'client' | 'server';
+  readonly args: Json;
+  readonly status: 'running' | 'done' | 'error' | 'cancelled';
+  readonly result?: Json | undefined;
+}
+
+export type Message = TextMessage | ToolMessage;
+
+/** Numbers for a status line. Changed at most once a second. */
+export interface Metrics {
+  readonly rttMs?: number | undefined;
+  /** End of the user's speech to the first sound, last turn. */
+  readonly responseMs?: number | undefined;
+  /** Interruption received to silence, last time. */
+  readonly flushMs?: number | undefined;
+  readonly bufferedMs: number;
+  readonly underruns: number;
+  readonly uplinkBps: number;
+  readonly downlinkBps: number;
+  readonly reconnects: number;
+  /** Microphone audio given up because it was too old or the socket too slow. */
+  readonly droppedUplinkMs: number;
+  /** Agent frames that a break lost. */
+  readonly missingFrames: number;
+  /** Messages of a newer server, and messages that were not valid. */
+  readonly ignored: number;
+  /** Where the server's time went, last turn. */
+  readonly server?:
+    | { readonly firstAudioMs: number; readonly generationMs: number; readonly audioMs: number }
+    | undefined;
+}
+
+export interface UsageState {
+  readonly tokens: Tokens;
+  /** 0 until the server has prices. */
+  readonly costUsd: number;
+}
+
+/** One immutable snapshot. It is replaced when something changes, never at audio rate. */
+export interface VoiceState {
+  readonly status: ConnectionStatus;
+  readonly agent: AgentState;
+  readonly sessionId?: string | undefined;
+  /** While connecting, once the server has admitted the call. */
+  readonly starting?: StartingState | undefined;
+  readonly mic: MicState;
+  readonly speaker: SpeakerState;
+  readonly messages: readonly Message[];
+  readonly metrics: Metrics;
+  readonly usage?: UsageState | undefined;
+  /** What the server can do: text, context, image, interrupt, tools, resume. */
+  readonly capabilities: readonly string[];
+  /** The last fatal or blocking problem; a recoverable one is only an event. */
+  readonly error?: VoiceError | undefined;
+  readonly reconnect?: { readonly attempt: number; readonly retryAt: number } | undefined;
+  /** Epoch ms when the session reaches its longest duration. */
+  readonly endsAt?: number | undefined;
+}
+
+export const INITIAL: VoiceState = {
+  status: 'idle',
+  agent: 'offline',
+  mic: { status: 'off', muted: false, talking: false },
+  speaker: { unlocked: true, playing: false, muted: false, volume: 1, interrupted: false },
+  messages: [],
+  metrics: {
+    bufferedMs: 0,
+    underruns: 0,
+    uplinkBps: 0,
+    downlinkBps: 0,
+    reconnects: 0,
+    droppedUplinkMs: 0,
+    missingFrames: 0,
+    ignored: 0,
+  },
+  capabilities: [],
+};
+
+/** Holds the snapshot and tells listeners when it is replaced. */
+export class Store {
+  #state: VoiceState = INITIAL;
+  readonly #listeners = new Set<() => void>();
+  readonly #onChange: (state: VoiceState, previous: VoiceState) => void;
+
+  constructor(onChange: (state: VoiceState, previous: VoiceState) => void) {
+    this.#onChange = onChange;
+  }
+
+  get state(): VoiceState {
+    return this.#state;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Replace the snapshot when one of these fields differs from what it has. */
+  set(patch: Partial<VoiceState>): void {
+    const merged = merge(this.#state, patch);
+    if (merged === this.#state) return;
+    const previous = this.#state;
+    this.#state = merged;
+    this.#onChange(merged, previous);
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  setMic(patch: Partial<MicState>): void {
+    this.set({ mic: merge(this.#state.mic, patch) });
+  }
+
+  setSpeaker(patch: Partial<SpeakerState>): void {
+    this.set({ speaker: merge(this.#state.speaker, patch) });
+  }
+
+  setMetrics(patch: Partial<Metrics>): void {
+    this.set({ metrics: merge(this.#state.metrics, patch) });
+  }
+}
+
+function merge<T extends object>(old: T, patch: Partial<T>): T {
+  const keys = Object.keys(patch) as (keyof T)[];
+  return keys.every((key) => Object.is(old[key], patch[key])) ? old : { ...old, ...patch };
+}

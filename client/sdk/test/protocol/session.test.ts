@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { ClientSession, type Incoming } from '../../src/protocol/session.js';
+import { bytes, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
+
+type Step = Readonly<Record<string, unknown>>;
+
+const FIELDS: Record<string, readonly string[]> = {
+  connect: ['sends'],
+  text: ['text', 'gives'],
+  audio: ['hex', 'gives'],
+  speak: ['pcm', 'at', 'sends'],
+  interrupt: ['turn'],
+  lost: [],
+  resend: ['at', 'sends'],
+};
+const COMMON = ['do', 'state', 'after', 'last_turn', 'counters'];
+const ms = (at: unknown) => (at as number) * 1000;
+const listed = (item: Incoming | null): Incoming[] => (item ? [item] : []);
+
+function play(session: ClientSession, step: Step): void {
+  const fields = FIELDS[step.do as string];
+  if (!fields) throw new Error(`the runner does not know ${step.do}`);
+  onlyKnown(step, [...COMMON, ...fields]);
+  const moves: Record<string, () => void> = {
+    connect: () => expect(session.hello()).toMatchObject(step.sends as object),
+    text: () => expect(listed(session.receive(textOf(step.text)))).toMatchObject(step.gives as object),
+    audio: () => {
+      const frames = listed(session.receive(bytes(step.hex))).map((item) =>
+        item.type === 'audio' ? { turn: item.turn, seq: item.seq, pcm: hex(item.pcm) } : item,
+      );
+      const gives = (step.gives as Step[]).map((frame) => ({ ...frame, pcm: expand(frame.pcm) }));
+      expect(frames).toEqual(gives);
+    },
+    speak: () => expect(hex(session.audio(bytes(step.pcm), ms(step.at)).data)).toBe(expand(step.sends)),
+    interrupt: () => session.interrupt(step.turn as number),
+    lost: () => session.lost(),
+    resend: () => {
+      const frames = session.resend(ms(step.at)).map(({ data }) => hex(data));
+      expect(frames).toEqual((step.sends as unknown[]).map(expand));
+    },
+  };
+  moves[step.do as string]?.();
+}
+
+function holds(session: ClientSession, step: Step): void {
+  if (step.state) expect(session.state).toBe(step.state);
+  if (step.after) expect(session.after).toEqual(step.after);
+  if (step.last_turn !== undefined) expect(session.lastTurn).toBe(step.last_turn);
+  if (step.counters) expect(session.counters).toMatchObject(step.counters);
+}
+
+describe('client_session', () => {
+  test.each(cases('client_session').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'steps']);
+    const session = new ClientSession();
+    for (const step of entry.steps as Step[]) {
+      play(session, step);
+      holds(session, step);
+    }
+  });
+});

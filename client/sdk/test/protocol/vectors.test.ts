@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { VoiceError } from '../../src/errors.js';
+import { decodeAudio, encodeAudio } from '../../src/protocol/audio.js';
+import { decodeMessage, decodeReply, RemoteProtocolError } from '../../src/protocol/codec.js';
+import { offer } from '../../src/protocol/credentials.js';
+import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
+import { bytes, type Case, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
+
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof RemoteProtocolError || error instanceof VoiceError) return error.code;
+    throw error;
+  }
+  return 'accepted';
+}
+
+describe('codec', () => {
+  const readable: Record<string, (text: string) => object> = {
+    control_reply: decodeReply,
+    server_message: decodeMessage,
+  };
+  const ours = cases('codec').filter((entry) => (entry.direction as string) in readable);
+
+  test('both reading directions have cases', () => {
+    const directions = new Set(cases('codec').map((entry) => entry.direction));
+    expect(directions).toEqual(new Set(['control_reply', 'server_message', 'control_request', 'client_message']));
+    expect(ours.length).toBeGreaterThan(30);
+  });
+
+  test.each(ours.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'direction', 'text', 'decoded', 'defaults', 'error', 'ref']);
+    const decode = readable[entry.direction as string] as (text: string) => object;
+    const text = textOf(entry.text);
+    if (entry.error) {
+      // A client need only tell the two apart.
+      expect(codeOf(() => decode(text))).toBe(entry.error === 'unknown_type' ? 'unknown_type' : 'bad_message');
+      return;
+    }
+    const decoded = decode(text);
+    expect(decoded).toMatchObject({ ...(entry.decoded as object), ...(entry.defaults as object) });
+    expect(decode(JSON.stringify(decoded))).toEqual(decoded);
+  });
+});
+
+describe('audio', () => {
+  const down = cases('audio').filter((entry) => entry.direction === 'down');
+  const up = cases('audio').filter((entry) => entry.direction === 'up' && entry.canonical);
+
+  test.each(down.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'direction', 'hex', 'turn', 'seq', 'pcm', 'canonical', 'error']);
+    if (entry.error) {
+      expect(codeOf(() => decodeAudio(bytes(entry.hex)))).toBe(entry.error);
+      return;
+    }
+    const { turn, seq, pcm } = decodeAudio(bytes(entry.hex));
+    expect({ turn, seq, pcm: hex(pcm) }).toEqual({ turn: entry.turn, seq: entry.seq, pcm: expand(entry.pcm) });
+    if (entry.canonical) expect(hex(encodeAudio(turn, seq, pcm))).toBe(expand(entry.hex));
+  });
+
+  test.each(up.map((entry) => [entry.name, entry] as const))('is written: %s', (_, entry) => {
+    const frame = encodeAudio(entry.turn as number, entry.seq as number, bytes(entry.pcm));
+    expect(hex(frame)).toBe(expand(entry.hex));
+  });
+});
+
+describe('credentials', () => {
+  const offers = cases('credentials').filter((entry) => entry.do === 'offer');
+
+  test.each(offers.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'do', 'kind', 'secret', 'offer', 'error']);
+    const make = () => offer(entry.kind as 'jwt', expand(entry.secret));
+    if (entry.error) expect(codeOf(make)).toBe(entry.error);
+    else expect(make()).toEqual((entry.offer as unknown[]).map(expand));
+  });
+});
+
+describe('states', () => {
+  const pairs = cases('states').filter((entry) => entry.table === 'client');
+
+  test('every pair of the table is there', () => {
+    const moves = Object.values(CLIENT).reduce((sum, row) => sum + Object.keys(row).length, 0);
+    expect(pairs.filter((entry) => entry.next !== null)).toHaveLength(moves);
+  });
+
+  test.each(pairs.map((entry) => [entry.name, entry] as const))('%s', (_, entry: Case) => {
+    const move = () => advance(entry.state as ClientState, entry.event as ClientEvent);
+    if (entry.next === null) expect(move).toThrow('out_of_order');
+    else expect(move()).toBe(entry.next);
+  });
+});
