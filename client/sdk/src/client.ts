@@ -6,6 +6,7 @@ import { encodeImage, type ImageSource } from './image.js';
 import { Mic } from './mic.js';
 import type { VoiceClientOptions } from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
+import { aborted } from './roads/wait.js';
 import { Sound } from './sound.js';
 import { Speaker } from './speaker.js';
 import { Store, type VoiceState } from './state.js';
@@ -81,7 +82,7 @@ export class VoiceClient {
    */
   connect(options: ConnectOptions = {}): Promise<Connected> {
     if (this.#call) return this.#call.joined;
-    if (options.signal?.aborted) return Promise.reject(new VoiceError('aborted', '', { fatal: true }));
+    if (options.signal?.aborted) return Promise.reject(aborted());
     const call = new Call({
       options: this.#options,
       store: this.#store,

@@ -66,7 +66,7 @@ export class Sound {
     const store = this.#store;
     return {
       playback: (report) => {
-        store.setSpeaker({ playing: report.state !== 'drained' && report.bufferedMs + report.playedMs >= 0 });
+        store.setSpeaker({ playing: report.state !== 'drained' });
         this.onPlayback?.(report);
       },
       underrun: (turn, prebufferMs) => {

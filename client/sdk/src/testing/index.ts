@@ -1,1 +1,3 @@
-export {};
+export { FakeEngine, FakeMicrophone, FakePlayer } from './engine.js';
+export { FakeServer } from './server.js';
+export { FakeSocket, FakeTransport } from './transport.js';

@@ -1,0 +1,253 @@
+import type { PlaybackReport, PlayedUntil } from './audio/engine.js';
+import type { Host } from './call.js';
+import { Messages } from './messages.js';
+import type { ClientSession, Incoming } from './protocol/session.js';
+import type { GoingAway, Live, Metrics as Measured, ToolCall, TurnInterrupted } from './protocol/wire.js';
+import { received } from './roads/link.js';
+import type { Outbox } from './roads/outbox.js';
+import { ToolRunner } from './toolbox.js';
+
+const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
+
+type Reactions = { readonly [T in Incoming['type']]: (item: Extract<Incoming, { type: T }>) => void };
+
+/** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
+export class Conversation {
+  readonly messages: Messages;
+  readonly tools: ToolRunner;
+  #epoch = 0;
+  #speaking = 0; //: the agent's turn that is open, 0 for none
+  #playing = 0; //: the agent's turn that sounds, 0 for none
+  #settled = 0; //: up to this turn, how it ended in the speaker was told
+  #isAwaited = false; //: the user has spoken, the agent has not
+  #mustMove = false;
+  #moveTimer: ReturnType<typeof setTimeout> | undefined;
+  #frameAt = new Map<number, number>(); //: turn -> when its first frame came
+  #soundAt = new Map<number, number>(); //: turn -> when its first sample sounded
+  #releasedAt = 0; //: when push-to-talk was let go, until the answer sounds
+  readonly #host: Host;
+  readonly #session: ClientSession;
+  readonly #outbox: Outbox;
+  readonly #move: () => void;
+  readonly #reactions: Reactions;
+
+  constructor(host: Host, session: ClientSession, outbox: Outbox, move: () => void) {
+    this.#host = host;
+    this.#session = session;
+    this.#outbox = outbox;
+    this.#move = move;
+    this.messages = new Messages(host.store, host.emitter, host.options.messageLimit ?? 200);
+    this.tools = new ToolRunner(host.toolbox);
+    this.#reactions = this.#react();
+  }
+
+  #react(): Reactions {
+    const { store, emitter, sound } = this.#host;
+    return {
+      audio: ({ turn, pcm }) => {
+        if (!this.#frameAt.has(turn)) this.#frameAt.set(turn, performance.now());
+        sound.engine?.player.play(turn, pcm);
+      },
+      live: (item) => this.#catchUp(item),
+      'turn.started': ({ turn, role }) => this.#turnStarted(turn, role),
+      'turn.audio_end': ({ turn }) => sound.engine?.player.finish(turn),
+      'turn.ended': ({ turn, role }) => this.#turnEnded(turn, role),
+      'turn.interrupted': (item) => void this.#interrupted(item),
+      transcript: (item) => this.messages.transcript(item),
+      'tool.call': (item) => this.#runTool(item),
+      'tool.cancel': ({ call_ids }) => {
+        for (const callId of this.tools.cancel(call_ids)) this.messages.toolCancelled(callId);
+        emitter.emit('toolcancel', call_ids);
+      },
+      'tool.status': (item) => this.messages.toolStatus(item, this.#session.lastTurn),
+      usage: ({ tokens, cost_usd }) => store.set({ usage: { tokens, costUsd: cost_usd } }),
+      metrics: (item) => this.#measured(item),
+      going_away: (item) => this.#goingAway(item),
+      pong: ({ t }) => store.setMetrics({ rttMs: Math.round(performance.now() - t) }),
+      error: (item) => {
+        // `call_unknown` answers a result that crossed the call's cancelling.
+        if (!item.fatal && item.code !== 'call_unknown') emitter.emit('error', received(item));
+      },
+      ack: () => {}, // the session's business
+      ended: () => {}, // the lifeline's
+    };
+  }
+
+  receive(item: Incoming): void {
+    (this.#reactions[item.type] as (item: Incoming) => void)(item);
+  }
+
+  /** Silence here at once, then the server drops the rest. Null: nothing speaks. */
+  async interrupt(): Promise<PlayedUntil | null> {
+    const turn = this.#playing || this.#speaking;
+    if (!turn) return null;
+    const played = await this.#silence(turn);
+    const message = { type: 'interrupt', turn, played_ms: played.playedMs } as const;
+    this.#outbox.send(message, performance.now());
+    this.#flushed(played);
+    this.#host.emitter.emit('interrupted', { ...played, cause: 'client' });
+    return played;
+  }
+
+  /** What the player says goes to the server and into the snapshot. */
+  played({ turn, state, playedMs, bufferedMs }: PlaybackReport): void {
+    if (turn <= this.#settled) return;
+    this.#outbox.report({
+      type: 'playback',
+      turn,
+      state,
+      played_ms: Math.round(playedMs),
+      buffered_ms: Math.round(bufferedMs),
+    });
+    if (state === 'started') this.#sounds(turn);
+    if (state !== 'drained') return;
+    this.#settled = turn;
+    this.#fallsSilent({ turn, playedMs, droppedMs: 0 }, false);
+  }
+
+  /** Push-to-talk was let go: an answer is expected. */
+  released(): void {
+    this.#releasedAt = performance.now();
+    this.expectAnswer();
+  }
+
+  expectAnswer(): void {
+    this.#isAwaited = true;
+    this.#showAgent();
+  }
+
+  close(): void {
+    clearTimeout(this.#moveTimer);
+    for (const callId of this.tools.cancel()) this.messages.toolCancelled(callId);
+  }
+
+  #catchUp(live: Live): void {
+    if (this.#epoch && live.e !== this.#epoch) {
+      // Another relay: what the last one had begun ends here.
+      this.#host.sound.engine?.player.finish(this.#session.lastTurn);
+      for (const callId of this.tools.cancel()) this.messages.toolCancelled(callId);
+      this.messages.broken();
+      this.#speaking = 0;
+      this.#isAwaited = false;
+    }
+    this.#epoch = live.e;
+    this.#mustMove = false;
+    clearTimeout(this.#moveTimer);
+    this.#showAgent();
+  }
+
+  #turnStarted(turn: number, role: 'user' | 'agent'): void {
+    if (role === 'user') this.#host.emitter.emit('userspeechstart', turn);
+    else this.#speaking = turn;
+    this.#showAgent();
+  }
+
+  #turnEnded(turn: number, role: 'user' | 'agent'): void {
+    if (role === 'user') {
+      this.expectAnswer();
+      this.#host.emitter.emit('userspeechend', turn);
+      return;
+    }
+    this.#host.sound.engine?.player.finish(turn);
+    if (this.#speaking === turn) this.#speaking = 0;
+    this.#isAwaited = false;
+    this.#showAgent();
+    this.#moveIfDue();
+  }
+
+  async #interrupted({ turn, cause }: TurnInterrupted): Promise<void> {
+    const at = performance.now();
+    this.messages.interrupted(turn);
+    if (this.#speaking <= turn) this.#speaking = 0;
+    this.#isAwaited = false;
+    const wasOurs = turn <= this.#settled;
+    const played = await this.#silence(turn);
+    if (!wasOurs) {
+      this.#host.store.setMetrics({ flushMs: Math.round(performance.now() - at) });
+      this.#flushed(played);
+      this.#host.emitter.emit('interrupted', { ...played, cause });
+    }
+    this.#showAgent();
+    this.#moveIfDue();
+  }
+
+  /** Nothing of `turn` and earlier is heard from now on. */
+  async #silence(turn: number): Promise<PlayedUntil> {
+    this.#session.interrupt(turn);
+    const silent = { turn, playedMs: 0, droppedMs: 0 };
+    const { playedMs, droppedMs } = (await this.#host.sound.engine?.player.flush(turn)) ?? silent;
+    return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
+  }
+
+  #flushed(played: PlayedUntil): void {
+    const { turn, playedMs } = played;
+    if (turn <= this.#settled) return;
+    this.#settled = turn;
+    if (this.#host.sound.engine) this.#outbox.report({ type: 'playback', turn, state: 'flushed', played_ms: playedMs });
+    this.messages.interrupted(turn);
+    this.#fallsSilent(played, true);
+  }
+
+  #sounds(turn: number): void {
+    this.#playing = turn;
+    this.#isAwaited = false;
+    this.#soundAt.set(turn, performance.now());
+    if (this.#releasedAt) this.#host.store.setMetrics({ responseMs: Math.round(performance.now() - this.#releasedAt) });
+    this.#releasedAt = 0;
+    this.#host.emitter.emit('agentspeechstart', turn);
+    this.#showAgent();
+  }
+
+  #fallsSilent(played: PlayedUntil, interrupted: boolean): void {
+    if (this.#playing !== played.turn) return;
+    this.#playing = 0;
+    this.#host.store.setSpeaker({ playing: false });
+    this.#host.emitter.emit('agentspeechend', { ...played, interrupted });
+    this.#showAgent();
+  }
+
+  /** Under `turns: auto` only the server knows when speech ended; to its time comes the way from there to the ear. */
+  #measured({ turn, first_audio_ms: firstAudioMs, generation_ms, audio_ms }: Measured): void {
+    const server = { firstAudioMs, generationMs: generation_ms, audioMs: audio_ms };
+    const { store, options } = this.#host;
+    const [frameAt, soundAt] = [this.#frameAt.get(turn), this.#soundAt.get(turn)];
+    const isKnown = firstAudioMs && frameAt && soundAt && options.config?.turns !== 'manual';
+    const transitMs = (store.state.metrics.rttMs ?? 0) / 2;
+    store.setMetrics(
+      isKnown ? { server, responseMs: Math.round(firstAudioMs + transitMs + soundAt - frameAt) } : { server },
+    );
+    this.#frameAt.clear();
+    this.#soundAt.clear();
+  }
+
+  #runTool(message: ToolCall): void {
+    const running = this.tools.run(message);
+    if (!running) return;
+    this.messages.toolCalled(message, this.#session.lastTurn);
+    this.#host.emitter.emit('toolcall', running.call);
+    void running.outcome.then((outcome) => {
+      if (!outcome) return;
+      this.messages.toolAnswered(message.call_id, outcome);
+      this.#outbox.send({ type: 'tool.result', call_id: message.call_id, ...outcome }, performance.now());
+    });
+  }
+
+  #goingAway({ ends_in_ms, move }: GoingAway): void {
+    this.#host.emitter.emit('goaway', { endsAt: Date.now() + ends_in_ms, move });
+    if (!move) return;
+    this.#mustMove = true;
+    this.#moveTimer = setTimeout(this.#move, Math.max(0, ends_in_ms - MOVE_EARLY_MS));
+    this.#moveIfDue();
+  }
+
+  #moveIfDue(): void {
+    if (this.#mustMove && !this.#speaking && !this.#isAwaited) this.#move();
+  }
+
+  #showAgent(): void {
+    const { store, sound } = this.#host;
+    const isSpeaking = this.#playing || (this.#speaking && !sound.engine);
+    const isThinking = this.#isAwaited || (this.#speaking && this.#speaking > this.#settled);
+    store.set({ agent: isSpeaking ? 'speaking' : isThinking ? 'thinking' : 'listening' });
+  }
+}

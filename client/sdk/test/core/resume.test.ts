@@ -1,0 +1,259 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { pass, positions, rig } from './rig.js';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function inMidAnswer() {
+  const all = rig();
+  const joined = all.client.connect();
+  await pass();
+  await joined;
+  all.engine.microphone.speak(200);
+  all.server.say({ type: 'turn.started', turn: 1, role: 'user' });
+  all.server.say({ type: 'transcript', message: 'u1', turn: 1, role: 'user', text: 'Hello?', final: true });
+  all.server.say({ type: 'turn.ended', turn: 1, role: 'user' });
+  all.server.say({ type: 'turn.started', turn: 1, role: 'agent' });
+  all.server.speak(1, 500);
+  all.server.say({ type: 'transcript', message: 'a1', turn: 1, role: 'agent', text: 'It is ' });
+  await pass();
+  all.engine.player.advance(300);
+  return all;
+}
+
+/** What the agent goes on to say, whether anybody is there or not. */
+function goOn(server: Awaited<ReturnType<typeof inMidAnswer>>['server']): void {
+  server.speak(1, 500);
+  server.say({ type: 'transcript', message: 'a1', turn: 1, role: 'agent', text: 'sunny.', final: true });
+  server.say({ type: 'turn.audio_end', turn: 1 });
+  server.say({ type: 'turn.ended', turn: 1, role: 'agent' });
+}
+
+function wholeAnswer(all: Awaited<ReturnType<typeof inMidAnswer>>, events: number): void {
+  const { client, engine, seen } = all;
+  expect(client.getSnapshot().status).toBe('connected');
+  expect(positions(seen)).toEqual(Array.from({ length: events }, (_, index) => `1.${index + 1}`));
+  expect(engine.player.played).toEqual([
+    { turn: 1, ms: 500 },
+    { turn: 1, ms: 500 },
+  ]);
+  const texts = client.getSnapshot().messages.map((message) => message.kind === 'text' && message.text);
+  expect(texts).toEqual(['Hello?', 'It is sunny.']);
+}
+
+describe('a cut in mid-answer', () => {
+  test('of media: no event twice, none lost', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    await pass();
+    expect(all.client.getSnapshot().status).toBe('reconnecting');
+    goOn(all.server);
+    await pass(1000);
+    wholeAnswer(all, 8);
+    expect(all.seen.reconnected).toHaveLength(1);
+    expect(all.client.getSnapshot().metrics.reconnects).toBe(1);
+  });
+
+  test('of control: nothing changes', async () => {
+    const all = await inMidAnswer();
+    all.server.cutControl();
+    goOn(all.server);
+    await pass(1000);
+    wholeAnswer(all, 8);
+    expect(all.seen.reconnecting).toHaveLength(0);
+  });
+
+  test('of both: control is tried again until it is back', async () => {
+    const all = await inMidAnswer();
+    all.server.refuses.control = 3;
+    all.server.cutControl();
+    all.server.cutMedia();
+    goOn(all.server);
+    await pass(8000);
+    wholeAnswer(all, 8);
+    const attempts = all.seen.reconnecting.map(([info]) => [info.attempt, info.error.code]);
+    expect(attempts).toEqual([
+      [1, 'connection_lost'],
+      [2, 'connect_failed'],
+      [3, 'connect_failed'],
+      [4, 'connect_failed'],
+    ]);
+  });
+
+  test('of control while it resumes', async () => {
+    const all = await inMidAnswer();
+    all.server.transport.onOpen = ((serve) => (socket) => {
+      all.server.transport.onOpen = serve;
+      socket.accept();
+      socket.cut();
+    })(all.server.transport.onOpen);
+    all.server.cutMedia();
+    goOn(all.server);
+    await pass(3000);
+    wholeAnswer(all, 8);
+  });
+
+  test('again and again: each time the position is told', async () => {
+    const all = await inMidAnswer();
+    for (let cut = 0; cut < 3; cut += 1) {
+      all.server.cutMedia();
+      await pass(1000);
+    }
+    goOn(all.server);
+    await pass();
+    wholeAnswer(all, 8);
+    const hellos = all.server.heard.filter((message) => message.type === 'hello');
+    expect(hellos.map((hello) => hello.after)).toEqual([
+      [0, 0],
+      [1, 5],
+      [1, 5],
+      [1, 5],
+    ]);
+    expect(hellos.at(-1)).toMatchObject({ last_turn: 1, next_seq: 1 });
+  });
+});
+
+describe('the microphone during a break', () => {
+  test('frames younger than two seconds are sent again, in order; older ones are dropped and counted', async () => {
+    const all = await inMidAnswer();
+    all.server.ack();
+    expect(all.server.uplink).toHaveLength(10);
+    all.server.refuses.control = 100;
+    all.server.cutMedia();
+    for (let at = 0; at < 3000; at += 20) {
+      all.engine.microphone.speak(20);
+      await pass(20);
+    }
+    all.server.refuses.control = 0;
+    await pass(8000 - 3000);
+    await pass(8000);
+    const resent = all.server.uplink.slice(10);
+    expect(resent).toEqual([...resent].sort((a, b) => a - b));
+    expect(resent.every((seq) => seq < 160)).toBe(true);
+    const { droppedUplinkMs } = all.client.getSnapshot().metrics;
+    expect(droppedUplinkMs).toBe(3000 - resent.length * 20);
+  });
+
+  test('a short break loses nothing', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    all.engine.microphone.speak(400);
+    await pass(1000);
+    expect(all.server.uplink).toEqual(Array.from({ length: 30 }, (_, seq) => seq));
+    expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBe(0);
+  });
+
+  test('a slow socket loses new frames rather than sends them late', async () => {
+    const all = await inMidAnswer();
+    const [media] = all.server.transport.openOn('media');
+    if (media) media.bufferedAmount = 70_000;
+    all.engine.microphone.speak(100);
+    await pass(1000);
+    expect(all.server.uplink).toHaveLength(10);
+    expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBe(100);
+  });
+});
+
+describe('what waits for the connection', () => {
+  test('is sent in the order it was made', async () => {
+    const all = rig({ config: { turns: 'manual' } });
+    void all.client.connect();
+    await pass();
+    all.server.cutMedia();
+    all.client.talk.start();
+    await pass(20);
+    all.engine.microphone.speak(40);
+    await pass(20);
+    all.client.talk.stop();
+    await all.client.sendText('and this');
+    await pass(1000);
+    const media = all.server.transport.sockets.filter((socket) => socket.road === 'media').at(-1);
+    const order = media?.sent.map((item) => (item instanceof Uint8Array ? 'frame' : (item.state ?? item.type)));
+    expect(order?.slice(0, 6)).toEqual(['hello', 'start', 'frame', 'frame', 'end', 'text']);
+  });
+
+  test('the state of the microphone is told again after a break', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    all.client.mic.setMuted(true);
+    await pass(1000);
+    const states = all.server.heard.filter((message) => message.type === 'mic').map((message) => message.state);
+    expect(states).toEqual(['open', 'paused']);
+  });
+
+  test('a tool result that was under way is told again', async () => {
+    const all = rig({ tools: { weather: () => ({ celsius: 21 }) } });
+    void all.client.connect();
+    await pass();
+    all.server.say({ type: 'tool.call', call_id: 'c1', name: 'weather', deadline_ms: 5000 });
+    await pass();
+    all.server.cutMedia();
+    await pass(1000);
+    const results = all.server.heard.filter((message) => message.type === 'tool.result');
+    expect(results).toHaveLength(2);
+    expect(results[1]).toEqual(results[0]);
+  });
+});
+
+describe('another relay', () => {
+  test('takes over: turns go on, what was unfinished is marked', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    all.server.moveRelay();
+    await pass(1000);
+    expect(all.client.getSnapshot().messages.at(-1)).toMatchObject({ id: 'a1', final: true, interrupted: true });
+    all.server.say({ type: 'turn.started', turn: 2, role: 'agent' });
+    all.server.speak(2, 100);
+    await pass();
+    expect(positions(all.seen).at(-1)).toBe('2.1');
+    expect(all.engine.player.played.at(-1)).toEqual({ turn: 2, ms: 100 });
+  });
+
+  test('an interruption holds there too', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    void all.client.interrupt();
+    goOn(all.server);
+    await pass(1000);
+    expect(all.engine.player.played).toHaveLength(1);
+    expect(all.server.heard).toContainEqual({ type: 'interrupt', turn: 1, played_ms: 300 });
+  });
+
+  test('is gone to at a pause, before the old one is left', async () => {
+    const all = await inMidAnswer();
+    all.server.say({ type: 'going_away', ends_in_ms: 90_000, move: true });
+    await pass(100);
+    expect(all.server.requests.filter((request) => request.type === 'resume')).toHaveLength(0);
+    goOn(all.server);
+    await pass(100);
+    expect(all.server.requests.filter((request) => request.type === 'resume')).toHaveLength(1);
+    expect(all.server.transport.openOn('media')).toHaveLength(1);
+    expect(all.seen.reconnecting).toHaveLength(0);
+    expect(all.seen.reconnected).toHaveLength(1);
+    wholeAnswer(all, 9);
+  });
+
+  test('is asked for when the first cannot be reached', async () => {
+    const all = rig();
+    all.server.refuses.media = 1;
+    void all.client.connect();
+    await pass(1000);
+    expect(all.client.getSnapshot().status).toBe('connected');
+    expect(all.server.requests.at(-1)).toMatchObject({ type: 'resume', media_failed: true });
+  });
+});
+
+describe('a silent network', () => {
+  test('is found out by pings, and left', async () => {
+    const all = await inMidAnswer();
+    const [media] = all.server.transport.openOn('media');
+    if (media) media.onSend = null;
+    await pass(12_000);
+    expect(all.seen.reconnecting[0]?.[0].error.code).toBe('connection_lost');
+    expect(all.client.getSnapshot().status).toBe('connected');
+  });
+});
