@@ -10,24 +10,24 @@ export function executable() {
   return found;
 }
 
-/** `wav`: what the microphone hears, once; without one there is no microphone. `answer`: what is said to the prompt. */
-export async function launch({ wav, answer = 'allow', args = [] } = {}) {
+/** `wav`: what the microphone hears, once; without one there is no microphone. `answer`: what the prompt is told. */
+export function flags({ wav, answer = 'allow', args = [] } = {}) {
   const microphone = wav ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${wav}%noloop`] : [];
   const prompt = answer === 'allow' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts';
-  return chromium.launch({
-    executablePath: executable(),
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      prompt,
-      ...microphone,
-      ...args,
-    ],
-  });
+  return [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    prompt,
+    ...microphone,
+    ...args,
+  ];
+}
+
+export function launch(wishes) {
+  return chromium.launch({ executablePath: executable(), headless: true, args: flags(wishes) });
 }

@@ -29,12 +29,14 @@ function Page() {
   return (
     <div className="page" data-shown={shown}>
       <Header shown={shown} onShow={show} onSound={() => openSound(true)} settings={settings} />
-      <main className="stage" aria-label="Conversation">
-        <Trouble />
-        <Conversation settings={settings} />
-        <Dock settings={settings} />
+      <main className="main">
+        <section className="stage" aria-label="Conversation">
+          <Trouble settings={settings} />
+          <Conversation settings={settings} />
+          <Dock settings={settings} />
+        </section>
+        <Side />
       </main>
-      <Side />
       <Sound isOpen={isSoundOpen} onClose={() => openSound(false)} settings={settings} />
       <Announcer />
     </div>

@@ -8,10 +8,13 @@ const REFUSAL_MS = 50; //: how long a connection that cannot come about takes to
 export class Breaker implements Transport {
   readonly #lines = new Map<Line, Road>();
   #downUntil = 0;
+  #isNextControlDoomed = false;
 
   open(url: string, protocols: readonly string[], events: SocketEvents): Socket {
     const road: Road = protocols.some((each) => each.startsWith('vivavoce.ticket.')) ? 'media' : 'control';
-    const line: Line = new Line(events, () => this.#lines.delete(line));
+    const isDoomed = road === 'control' && this.#isNextControlDoomed;
+    if (isDoomed) this.#isNextControlDoomed = false;
+    const line: Line = new Line(isDoomed ? afterItsRequest(events, () => line.fall()) : events, () => this.#lines.delete(line));
     this.#lines.set(line, road);
     if (performance.now() < this.#downUntil) setTimeout(() => line.fall(), REFUSAL_MS);
     else line.connect(url, protocols);
@@ -25,11 +28,29 @@ export class Breaker implements Transport {
     return falling.length;
   }
 
+  /** Cuts everything, and the first way back as well, after its request: the answer is lost. */
+  cutBoth(): void {
+    this.#isNextControlDoomed = true;
+    this.cut('control', 'media');
+  }
+
   /** Cuts everything, and lets nothing connect for a while. */
   drop(forMs: number): number {
     this.#downUntil = performance.now() + forMs;
     return this.cut('control', 'media');
   }
+}
+
+/** The control line is open only while something is asked, so that is the moment to lose it. */
+function afterItsRequest(events: SocketEvents, fall: () => void): SocketEvents {
+  return {
+    received: (data) => events.received(data),
+    closed: (code) => events.closed(code),
+    opened: () => {
+      events.opened();
+      fall();
+    },
+  };
 }
 
 /** One WebSocket. When it falls its owner hears 1006 at once, and nothing of what was on the way. */

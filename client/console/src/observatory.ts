@@ -17,7 +17,7 @@ export interface Entry {
 /** Where one answer's time went. `responseMs` is measured here, `firstAudioMs` at the relay. */
 export interface Timing {
   readonly responseMs: number;
-  readonly firstAudioMs?: number | undefined;
+  readonly firstAudioMs: number;
   readonly rttMs?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface Playing {
 export interface Recovery {
   readonly what: string;
   readonly startedAt: number;
-  readonly state: 'broken' | 'back' | 'lost';
+  readonly state: 'broken' | 'back' | 'lost' | 'unharmed';
   readonly gapMs?: number;
   readonly resumed?: boolean;
 }
@@ -101,9 +101,7 @@ export class Observatory {
       client.on('reconnected', (info) => this.#heals(info)),
       client.on('interrupted', (info) => this.#enter('turns', 'here', 'silent', `${Math.round(info.playedMs)} ms heard`)),
       client.on('close', (reason) => this.#closes(reason.by)),
-      client.on('statechange', ({ metrics }, { metrics: before }) => {
-        if (metrics.responseMs !== undefined && metrics !== before) this.#times(metrics, before);
-      }),
+      client.on('statechange', ({ metrics }, previous) => this.#times(metrics, previous.metrics)),
     ];
     return () => ears.forEach((stop) => stop());
   }
@@ -111,6 +109,12 @@ export class Observatory {
   /** The person is about to break something; what comes back is measured against this moment. */
   expectBreak(what: string): void {
     this.#recovery = { what, startedAt: this.#clock(), state: 'broken' };
+    this.#enter('connection', 'here', 'cut', what);
+  }
+
+  /** What was cut is not needed just now. */
+  noteHarmless(what: string): void {
+    this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed' };
     this.#enter('connection', 'here', 'cut', what);
   }
 
@@ -165,24 +169,22 @@ export class Observatory {
     this.#enter('audio', direction, 'audio', audioDetail(json), json);
   }
 
-  /** A new response time opens an entry; the server's figures for the same answer come a moment later. */
-  #times(metrics: Metrics, before: Metrics): void {
-    const { responseMs = 0, rttMs, server } = metrics;
-    const firstAudioMs = server === before.server ? undefined : server?.firstAudioMs;
-    if (responseMs !== before.responseMs) this.#timings.push({ responseMs, firstAudioMs, rttMs });
-    else if (firstAudioMs !== undefined) this.#timings.push({ ...this.#timings.pop(), responseMs, firstAudioMs, rttMs });
+  /** The server's figures come once for each answer; with them the client knows its own. */
+  #times({ responseMs, rttMs, server }: Metrics, before: Metrics): void {
+    if (responseMs === undefined || !server?.firstAudioMs || server === before.server) return;
+    this.#timings.push({ responseMs, firstAudioMs: server.firstAudioMs, rttMs });
     this.#changed();
   }
 
   #breaks(code: string): void {
     if (this.#recovery?.state !== 'broken') {
-      this.#recovery = { what: 'The connection broke', startedAt: this.#clock(), state: 'broken' };
+      this.#recovery = { what: 'Connection lost', startedAt: this.#clock(), state: 'broken' };
     }
     this.#enter('connection', 'here', 'reconnecting', code);
   }
 
   #heals(info: { resumed: boolean; gapMs: number }): void {
-    const recovery = this.#recovery ?? { what: 'The connection broke', startedAt: this.#clock() - info.gapMs };
+    const recovery = this.#recovery ?? { what: 'Moved', startedAt: this.#clock() - info.gapMs };
     const gapMs = this.#clock() - recovery.startedAt;
     this.#recovery = { ...recovery, state: 'back', gapMs, resumed: info.resumed };
     const text = `Connection lost, back after ${seconds(gapMs)}`;

@@ -12,7 +12,7 @@ const SENTENCES: Record<string, Sentence> = {
   },
   mic_not_found: {
     title: 'There is no microphone.',
-    advice: 'Plug one in or switch your headset on, then start again. You can also type.',
+    advice: 'Plug one in or switch your headset on, then start again.',
   },
   mic_in_use: {
     title: 'Another program holds the microphone.',

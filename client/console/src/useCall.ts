@@ -1,7 +1,9 @@
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { AudioOptions } from 'vivavoce';
 import { useVoiceClient } from 'vivavoce/react';
 import { audioFor, type TalkMode } from './audio';
 import type { Agent } from './desk';
+import { localTime } from './localTime';
 import { useDesk } from './useDesk';
 
 export interface CallSettings {
@@ -14,6 +16,8 @@ export interface CallSettings {
   readonly mode: TalkMode;
   readonly chooseMode: (mode: TalkMode) => void;
   readonly start: () => void;
+  /** To listen and type: nothing asks for the microphone. */
+  readonly startSilent: () => void;
   readonly end: () => void;
 }
 
@@ -25,6 +29,8 @@ export function useCallSettings(): CallSettings {
   const [voice, chooseVoice] = useState('');
   const [mode, setMode] = useState<TalkMode>('open');
   const agent = agents.find((each) => each.name === name);
+
+  useEffect(() => (agent?.allow.includes('tools') ? client.registerTool('local_time', localTime) : undefined), [agent, client]);
 
   const chooseAgent = useCallback((next: string) => {
     setName(next);
@@ -38,14 +44,19 @@ export function useCallSettings(): CallSettings {
     },
     [client],
   );
-  const start = useCallback(() => {
-    client.update({ agent: name, config: voice ? { voice } : {} });
-    client.connect().catch(() => undefined); // it is in the state, and the page shows it from there
-  }, [client, name, voice]);
+  const call = useCallback(
+    (audio: AudioOptions) => {
+      client.update({ agent: name, config: voice ? { voice } : {}, audio });
+      client.connect().catch(() => undefined); // it is in the state, and the page shows it from there
+    },
+    [client, name, voice],
+  );
+  const start = useCallback(() => call(audioFor(mode)), [call, mode]);
+  const startSilent = useCallback(() => call({ ...audioFor(mode), mic: { start: 'manual' } }), [call, mode]);
   const end = useCallback(() => void client.disconnect('user'), [client]);
 
   return useMemo(
-    () => ({ agent, agents, chooseAgent, voice, chooseVoice, mode, chooseMode, start, end }),
-    [agent, agents, chooseAgent, voice, mode, chooseMode, start, end],
+    () => ({ agent, agents, chooseAgent, voice, chooseVoice, mode, chooseMode, start, startSilent, end }),
+    [agent, agents, chooseAgent, voice, mode, chooseMode, start, startSilent, end],
   );
 }

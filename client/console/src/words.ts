@@ -14,7 +14,7 @@ export function wordsFor(state: VoiceState, mode: TalkMode): Words {
     case 'idle':
       return { state: 'Ready', hint: 'One click opens the microphone and the line.' };
     case 'connecting':
-      return { state: 'Connecting', hint: 'A server that slept needs some seconds to wake.' };
+      return { state: 'Connecting', hint: waiting(state) };
     case 'reconnecting':
       return { state: 'Reconnecting', hint: 'Keep talking: the last two seconds are kept and sent again.' };
     case 'closed':
@@ -24,6 +24,14 @@ export function wordsFor(state: VoiceState, mode: TalkMode): Words {
     case 'connected':
       return inCall(state, mode);
   }
+}
+
+function waiting({ starting, mic }: VoiceState): string {
+  if (mic.status === 'requesting') return 'The browser asks for the microphone: allow it.';
+  if (!starting || starting.stage === 'admitted') return 'Asking for a place.';
+  if (starting.stage === 'model') return 'The model is joining.';
+  const about = starting.etaMs > 0 ? `, about ${Math.ceil(starting.etaMs / 1000)} s` : '';
+  return `A server that slept is waking${about}.`;
 }
 
 function inCall(state: VoiceState, mode: TalkMode): Words {
@@ -38,7 +46,7 @@ function inCall(state: VoiceState, mode: TalkMode): Words {
 }
 
 function listening(state: VoiceState, mode: TalkMode): string {
-  if (state.mic.status === 'muted' || state.mic.muted) return 'Your microphone is muted.';
+  if (state.mic.muted) return 'Your microphone is muted.';
   if (state.mic.status === 'error') return 'It does not hear you: the microphone has a problem.';
   if (mode === 'hold') return state.mic.talking ? 'Let go when you are done.' : 'Hold the button or the space bar and talk.';
   if (mode === 'toggle') return state.mic.talking ? 'Press again when you are done.' : 'Press the button or the space bar and talk.';

@@ -51,6 +51,7 @@ export class DemoClient {
   sendText = nothing;
   interrupt = async () => null;
   update = () => undefined;
+  registerTool = () => () => undefined;
   dispose = nothing;
 
   #play(beat: Beat, expectBreak: (what: string) => void): void {

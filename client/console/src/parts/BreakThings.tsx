@@ -1,5 +1,4 @@
 import { useVoiceState } from 'vivavoce/react';
-import type { Road } from '../breaker';
 import { seconds, type Recovery } from '../observatory';
 import { useNow } from '../useClock';
 import { useDesk, useView } from '../useDesk';
@@ -11,9 +10,17 @@ export function BreakThings() {
   const { breaker, observatory } = useDesk();
   const isOn = useVoiceState((state) => state.status === 'connected');
   const { recovery, ledger } = useView();
-  const cut = (what: string, ...roads: Road[]) => {
-    observatory.expectBreak(what);
-    breaker.cut(...roads);
+  const cutMedia = () => {
+    observatory.expectBreak('Audio line cut');
+    breaker.cut('media');
+  };
+  const cutControl = () => {
+    observatory.noteHarmless('Control line cut');
+    breaker.cut('control');
+  };
+  const cutBoth = () => {
+    observatory.expectBreak('Both lines cut');
+    breaker.cutBoth();
   };
   const drop = () => {
     observatory.expectBreak(`Network off for ${DROP_MS / 1000} s`);
@@ -25,13 +32,13 @@ export function BreakThings() {
         Break things <span>cut the line and see</span>
       </h2>
       <div className="break-keys" role="group" aria-label="Cut">
-        <button type="button" disabled={!isOn} onClick={() => cut('Audio line cut', 'media')}>
+        <button type="button" disabled={!isOn} onClick={cutMedia}>
           Audio line
         </button>
-        <button type="button" disabled={!isOn} onClick={() => cut('Control line cut', 'control')}>
+        <button type="button" disabled={!isOn} onClick={cutControl}>
           Control line
         </button>
-        <button type="button" disabled={!isOn} onClick={() => cut('Both lines cut', 'media', 'control')}>
+        <button type="button" disabled={!isOn} onClick={cutBoth}>
           Both
         </button>
         <button type="button" disabled={!isOn} onClick={drop}>
@@ -47,7 +54,7 @@ function Healing({ recovery, missing, repeated }: { recovery: Recovery; missing:
   const isBroken = recovery.state === 'broken';
   const now = useNow(50, isBroken);
   const gap = seconds(recovery.gapMs ?? Math.max(0, now - recovery.startedAt));
-  const told = { broken: `out for ${gap}`, back: `back after ${gap}`, lost: 'not recovered' }[recovery.state];
+  const told = { broken: `out for ${gap}`, back: `back after ${gap}`, lost: 'not recovered', unharmed: 'no harm: it serves to start and to resume' }[recovery.state];
   return (
     <div className="healing" data-state={recovery.state}>
       <p>

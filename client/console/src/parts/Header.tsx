@@ -33,7 +33,7 @@ export function Header({ shown, onShow, onSound, settings }: Props) {
           </button>
         ))}
       </nav>
-      <button type="button" className="quiet" onClick={onSound}>
+      <button type="button" className="quiet" aria-label="Sound" aria-haspopup="dialog" onClick={onSound}>
         <Icon name="sound" />
         <span>Sound</span>
       </button>

@@ -73,13 +73,12 @@ function Slice({ share, name }: { share: number; name: string }) {
   return <span data-part={name} ref={(element) => element?.style.setProperty('flex-grow', String(share))} />;
 }
 
-/** The relay knows its own share, the round trip is the network's, and the player's buffer is what is left. */
-function partsOf({ responseMs, firstAudioMs, rttMs }: Timing): Part[] {
-  if (firstAudioMs === undefined || firstAudioMs > responseMs) return [];
-  const network = Math.min(rttMs ?? 0, responseMs - firstAudioMs);
+/** The relay knows its own share, half a round trip is the network's, and this page waited from there on. */
+function partsOf({ responseMs, firstAudioMs, rttMs = 0 }: Timing): Part[] {
+  const network = Math.min(rttMs / 2, Math.max(0, responseMs - firstAudioMs));
   return [
     { name: 'model', what: 'End of speech, as the model found it, to the relay’s first audio', ms: firstAudioMs },
-    { name: 'network', what: 'One round trip between this page and the relay', ms: network },
-    { name: 'this page', what: 'Capture, jitter buffer and output', ms: responseMs - firstAudioMs - network },
+    { name: 'network', what: 'Half a round trip between this page and the relay', ms: network },
+    { name: 'this page', what: 'First audio to first sound: the jitter buffer', ms: responseMs - firstAudioMs - network },
   ].filter((part) => part.ms > 0);
 }

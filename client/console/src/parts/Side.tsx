@@ -6,11 +6,11 @@ import { EventLog } from './EventLog';
 /** The instruments. */
 export function Side() {
   return (
-    <aside className="side" aria-label="Instruments" tabIndex={-1}>
+    <section className="side" aria-label="Instruments">
       <Latency />
       <Session />
       <BreakThings />
       <EventLog />
-    </aside>
+    </section>
   );
 }

@@ -1,9 +1,13 @@
 import { useVoiceClient, useVoiceState } from 'vivavoce/react';
 import { useDesk } from '../useDesk';
+import type { CallSettings } from '../useCall';
 import { sentence } from '../sentences';
 
+/** Without a microphone one can still hear the agent, and type. */
+const MICROPHONE = new Set(['mic_denied', 'mic_not_found', 'mic_in_use', 'mic_unsupported', 'insecure_context']);
+
 /** What blocks the call, and what can be done about it. */
-export function Trouble() {
+export function Trouble({ settings }: { settings: CallSettings }) {
   const error = useVoiceState((state) => state.error ?? state.mic.error);
   const isLocked = useVoiceState((state) => state.status === 'connected' && !state.speaker.unlocked);
   const client = useVoiceClient();
@@ -26,6 +30,11 @@ export function Trouble() {
       <div>
         <p className="trouble-title">{title}</p>
         <p>{advice}</p>
+        {MICROPHONE.has(code) && (
+          <button type="button" className="solid" onClick={settings.startSilent}>
+            Listen and type instead
+          </button>
+        )}
       </div>
       <code>{code}</code>
     </div>
