@@ -9,15 +9,17 @@ const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 const SHOTS = [
   ['idle-light', 'idle', DESKTOP, 'light'],
+  ['idle-dark', 'idle', DESKTOP, 'dark'],
   ['call-light', 'call', DESKTOP, 'light'],
   ['call-dark', 'call', DESKTOP, 'dark'],
   ['recovered-light', 'recovered', DESKTOP, 'light'],
   ['error-light', 'error', DESKTOP, 'light'],
   ['error-dark', 'error', DESKTOP, 'dark'],
-  ['phone-idle-dark', 'idle', PHONE, 'dark'],
+  ['phone-idle-light', 'idle', PHONE, 'light'],
   ['phone-call-light', 'call', PHONE, 'light'],
   ['phone-call-dark', 'call', PHONE, 'dark'],
   ['phone-instruments-light', 'recovered', PHONE, 'light', 'Instruments'],
+  ['phone-error-dark', 'error', PHONE, 'dark'],
 ];
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/screenshots', import.meta.url));

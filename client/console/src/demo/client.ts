@@ -19,7 +19,7 @@ export class DemoClient {
   constructor(private readonly scene: Scene) {
     this.#state = scene.state;
     this.#metrics = { ...scene.state.metrics, responseMs: undefined };
-    this.tape = scene.state.status === 'idle' || scene.state.status === 'failed' ? [] : drawnTape();
+    this.tape = scene.state.messages.length > 0 ? drawnTape() : [];
     this.levels = { input: scene.input, output: scene.output, inputSpectrum: () => undefined, outputSpectrum: () => undefined };
   }
 

@@ -20,13 +20,13 @@ export function Conversation({ settings }: { settings: CallSettings }) {
   const { ref, isAway, follow } = useFollowing(messages, notes);
   const isBlank = messages.length === 0;
   if (isBlank && (status === 'idle' || status === 'failed' || status === 'closed')) return <Invitation settings={settings} />;
+  if (isBlank) return <p className="conversation blank">{status === 'connecting' ? 'Opening the line…' : 'Nothing said yet.'}</p>;
   const rows = merge(messages, notes);
   const from = rows[0] ? rowAt(rows[0]) : 0;
   const current = speaking ? messages.findLast((message) => message.kind === 'text' && message.role === 'agent') : undefined;
   return (
     <div className="conversation">
       <div className="scroll" ref={ref} tabIndex={0} role="log" aria-live="off" aria-label="Transcript">
-        {isBlank && <p className="blank">{status === 'connecting' ? 'Opening the line…' : 'Nothing said yet.'}</p>}
         <ol className="rows">
           {rows.map((row) =>
             'note' in row ? (

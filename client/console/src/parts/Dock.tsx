@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type FormEvent } from 'react';
+import { useId, useLayoutEffect, useRef, useState, type FormEvent } from 'react';
 import { usePushToTalk, useVoiceClient, useVoiceState } from 'vivavoce/react';
 import type { TalkMode } from '../audio';
 import type { CallSettings } from '../useCall';
@@ -10,17 +10,29 @@ import { Tape } from './Tape';
 export function Dock({ settings }: { settings: CallSettings }) {
   const status = useVoiceState((state) => state.status);
   const isInCall = status === 'connected' || status === 'reconnecting';
+  const keys = useKeptFocus(isInCall ? 'call' : status);
   return (
     <section className="dock" aria-label="Controls">
       <Tape />
       <div className="dock-body" data-in-call={isInCall}>
         <StateInWords mode={settings.mode} />
-        <div className="keys">{isInCall ? <CallKeys settings={settings} /> : <StartKey settings={settings} />}</div>
+        <div className="keys" ref={keys}>{isInCall ? <CallKeys settings={settings} /> : <StartKey settings={settings} />}</div>
         {isInCall && <Composer />}
         <Mode settings={settings} />
       </div>
     </section>
   );
+}
+
+/** The pressed button gives way to others at each change; the focus stays in its place. */
+function useKeptFocus(phase: string) {
+  const keys = useRef<HTMLDivElement>(null);
+  const last = useRef(phase);
+  useLayoutEffect(() => {
+    if (last.current !== phase && document.activeElement === document.body) keys.current?.querySelector('button')?.focus();
+    last.current = phase;
+  }, [phase]);
+  return keys;
 }
 
 function StateInWords({ mode }: { mode: TalkMode }) {

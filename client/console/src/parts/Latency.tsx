@@ -18,7 +18,7 @@ export function Latency() {
         Latency <span>your last word to the first sound</span>
       </h2>
       <div className="latency-top">
-        <p className="figure">
+        <p className="figure" data-empty={!last}>
           {last ? Math.round(last.responseMs) : '–'}
           <span> ms</span>
         </p>
