@@ -3,13 +3,32 @@
 import ipaddress
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import jwt
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from agents.catalogue import Agent, catalogue
+
 TOKEN_S = 3600
+CONSOLE = Path(__file__).resolve().parents[2] / "client" / "console" / "dist"  #: what `npm run build` writes
+
+#: By suffix, and not by the machine's own table: a script of an unknown type is not run under nosniff.
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), speaker-selection=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -18,6 +37,10 @@ _PAGE = """<!doctype html>
 <h1>Vivavoce runs here</h1>
 <p>Control road: <code>{control}</code>. A session for this machine's user:
 <a href="/dev/session.json">/dev/session.json</a>.</p>
+<p>The console, to talk from this browser, is not built yet. With Node 20 or newer:</p>
+<pre>(cd client/sdk && npm ci)
+(cd client/console && npm ci --ignore-scripts && npm run build)</pre>
+<p>Then load this page again; the server may stay up.</p>
 </html>
 """
 
@@ -39,20 +62,82 @@ class LocalUser:
         return jwt.encode(claims, self.secret, algorithm="HS256")
 
 
-def page_app(control_url: str, user: LocalUser) -> web.Application:
-    """The local page. No CORS header is ever sent, so another site's script cannot read the token."""
+def page_app(
+    control_url: str, user: LocalUser, *, media_url: str = "", console: Path = CONSOLE
+) -> web.Application:
+    """The local page. No CORS header is ever sent, so another site's script cannot read the token.
 
-    async def index(_: web.Request) -> web.Response:
-        return web.Response(text=_PAGE.format(control=control_url), content_type="text/html")
+    Without a `media_url` the page may connect to any port of loopback. `console` is read at each request, so
+    that a build is seen without a restart.
+    """
+    headers = _HEADERS | {"Content-Security-Policy": _policy(control_url, media_url)}
+
+    async def index(_: web.Request) -> web.StreamResponse:
+        built = console / "index.html"
+        if built.is_file():
+            return _file(built, headers | {"Cache-Control": "no-store"})
+        return web.Response(text=_PAGE.format(control=control_url), content_type="text/html", headers=headers)
 
     async def session(_: web.Request) -> web.Response:
         answer = {"url": control_url, "token": user.token()}
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
+    async def agents(_: web.Request) -> web.Response:
+        answer = [_card(agent) for agent in catalogue().values()]
+        return web.json_response(answer, headers={"Cache-Control": "no-store"})
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        """A file of the build. Those under assets/ carry a hash of their content in their names."""
+        name = request.match_info["name"]
+        path = _find(console, name)
+        if path is None:
+            raise web.HTTPNotFound
+        kept = "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
+        return _file(path, headers | {"Cache-Control": kept})
+
     app = web.Application(middlewares=[_loopback_only])
     app.router.add_get("/", index)
     app.router.add_get("/dev/session.json", session)
+    app.router.add_get("/dev/agents.json", agents)
+    app.router.add_get("/{name:.+}", file)
     return app
+
+
+def _policy(control_url: str, media_url: str) -> str:
+    """Nothing but the page's own files, no inline script or style, and sockets to this stack only."""
+    media = _origin(media_url) if media_url else "ws://127.0.0.1:* ws://localhost:*"
+    own = " ".join(f"{kind}-src 'self';" for kind in ("script", "style", "font", "img", "worker"))
+    return (
+        f"default-src 'none'; {own} connect-src 'self' {_origin(control_url)} {media}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _find(console: Path, name: str) -> Path | None:
+    """The file of that name, if it truly lies in the build and is of a kind that we serve."""
+    path = (console / name).resolve()
+    is_ours = path.is_relative_to(console.resolve()) and path.suffix in _TYPES
+    return path if is_ours and path.is_file() else None
+
+
+def _file(path: Path, headers: dict[str, str]) -> web.FileResponse:
+    return web.FileResponse(path, headers=headers | {"Content-Type": _TYPES[path.suffix]})
+
+
+def _card(agent: Agent) -> dict[str, object]:
+    """What the page may show of an agent. Its instructions stay here."""
+    return {
+        "name": agent.name,
+        "voice": agent.voice,
+        "language": agent.language,
+        "greeting": agent.greeting,
+        "allow": sorted(agent.allow),
+    }
 
 
 @web.middleware

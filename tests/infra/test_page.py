@@ -1,12 +1,15 @@
 """The local page: a session for whoever sits at this machine, and for nobody else."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import jwt
 import pytest
+from yarl import URL
 
 from infra.local.endpoint import Endpoint, listen
 from infra.local.page import LocalUser, page_app
@@ -16,8 +19,10 @@ USER = LocalUser(secret="s" * 32, audience="aud")
 
 
 @asynccontextmanager
-async def page() -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    app = page_app(CONTROL, USER)
+async def page(
+    console: Path = Path("not-built"), media: str = ""
+) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
+    app = page_app(CONTROL, USER, media_url=media, console=console)
     async with Endpoint(app, listen()) as endpoint, aiohttp.ClientSession() as http:
         yield endpoint.url, http
 
@@ -34,9 +39,70 @@ async def test_session_json_has_the_control_url_and_a_token_for_an_hour() -> Non
     assert not [name for name in headers if name.lower().startswith("access-control")]
 
 
-async def test_the_page_names_the_control_road() -> None:
+async def test_a_page_that_is_not_built_names_the_control_road_and_says_how_to_build_it() -> None:
     async with page() as (url, http), http.get(url) as answer:
-        assert CONTROL in await answer.text()
+        text = await answer.text()
+    assert CONTROL in text
+    assert "npm run build" in text
+
+
+async def test_agents_json_has_what_the_pickers_need_and_no_instructions() -> None:
+    async with page() as (url, http), http.get(f"{url}/dev/agents.json") as answer:
+        agents = {agent["name"]: agent for agent in await answer.json()}
+    assert agents["assistant"]["voice"] == "Kore"
+    assert "voice" in agents["assistant"]["allow"]
+    assert agents["kiosk"]["allow"] == []
+    assert {key for agent in agents.values() for key in agent} == {
+        "name", "voice", "language", "greeting", "allow"
+    }  # fmt: skip
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Path:
+    """A build, and a secret beside it."""
+    built = tmp_path / "dist"
+    (built / "assets").mkdir(parents=True)
+    (built / "index.html").write_text("<title>built</title>")
+    (built / "assets" / "page-1a2b.js").write_text("export {}")
+    (built / "assets" / "page.map").write_text("{}")
+    (tmp_path / "secret.js").write_text("secret")
+    (built / "way-out.js").symlink_to(tmp_path / "secret.js")
+    return built
+
+
+async def test_the_built_page_is_served_as_soon_as_it_is_there(tmp_path: Path, console: Path) -> None:
+    later = tmp_path / "later"
+    async with page(later) as (url, http):
+        os.rename(console, later)
+        async with http.get(url) as answer:
+            assert "built" in await answer.text()
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_file_with_a_hash_in_its_name_is_kept_by_the_browser(console: Path) -> None:
+    async with page(console) as (url, http), http.get(f"{url}/assets/page-1a2b.js") as answer:
+        assert answer.content_type == "text/javascript"
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../secret.js", "%2e%2e/secret.js", "assets/../../secret.js", "way-out.js", "assets/page.map", "no"],
+)
+async def test_nothing_but_files_of_the_build_is_served(console: Path, path: str) -> None:
+    async with page(console) as (url, http), http.get(URL(f"{url}/{path}", encoded=True)) as answer:
+        assert answer.status == 404
+
+
+async def test_the_policy_admits_own_files_and_this_stacks_sockets_only(console: Path) -> None:
+    async with page(console, "ws://127.0.0.1:2/r") as (url, http), http.get(url) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == "'self'"
+    assert rules["connect-src"] == "'self' ws://127.0.0.1:1 ws://127.0.0.1:2"
+    assert "unsafe" not in policy
 
 
 @pytest.mark.parametrize("host", ["localhost:1234", "127.0.0.1", "[::1]:80"])
@@ -51,3 +117,9 @@ async def test_a_foreign_host_name_is_refused_even_when_it_leads_here(host: str)
     async with page() as (url, http), http.get(f"{url}/dev/session.json", headers={"Host": host}) as answer:
         assert answer.status in (400, 403)
         assert "token" not in await answer.text()
+
+
+async def test_a_foreign_host_name_gets_no_file_either(console: Path) -> None:
+    host = {"Host": "evil.example"}
+    async with page(console) as (url, http), http.get(f"{url}/assets/page-1a2b.js", headers=host) as answer:
+        assert answer.status == 403

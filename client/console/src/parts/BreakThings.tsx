@@ -1,0 +1,72 @@
+import { useVoiceState } from 'vivavoce/react';
+import { seconds, type Recovery } from '../observatory';
+import { useNow } from '../useClock';
+import { useDesk, useView } from '../useDesk';
+
+const DROP_MS = 4000;
+
+/** Breaks the line on purpose, and shows how it comes back. */
+export function BreakThings() {
+  const { breaker, observatory } = useDesk();
+  const isOn = useVoiceState((state) => state.status === 'connected');
+  const { recovery, ledger } = useView();
+  const cutMedia = () => {
+    observatory.expectBreak('Audio line cut');
+    breaker.cut('media');
+  };
+  const cutControl = () => {
+    observatory.noteHarmless('Control line cut');
+    breaker.cut('control');
+  };
+  const cutBoth = () => {
+    observatory.expectBreak('Both lines cut');
+    breaker.cutBoth();
+  };
+  const drop = () => {
+    observatory.expectBreak(`Network off for ${DROP_MS / 1000} s`);
+    breaker.drop(DROP_MS);
+  };
+  return (
+    <section className="instrument" aria-labelledby="break-title">
+      <h2 id="break-title">
+        Break things <span>cut the line and see</span>
+      </h2>
+      <div className="break-keys" role="group" aria-label="Cut">
+        <button type="button" disabled={!isOn} onClick={cutMedia}>
+          Audio line
+        </button>
+        <button type="button" disabled={!isOn} onClick={cutControl}>
+          Control line
+        </button>
+        <button type="button" disabled={!isOn} onClick={cutBoth}>
+          Both
+        </button>
+        <button type="button" disabled={!isOn} onClick={drop}>
+          All, for {DROP_MS / 1000} s
+        </button>
+      </div>
+      {recovery && <Healing recovery={recovery} missing={ledger.missing} repeated={ledger.repeated} />}
+    </section>
+  );
+}
+
+function Healing({ recovery, missing, repeated }: { recovery: Recovery; missing: number; repeated: number }) {
+  const isBroken = recovery.state === 'broken';
+  const now = useNow(50, isBroken);
+  const gap = seconds(recovery.gapMs ?? Math.max(0, now - recovery.startedAt));
+  const told = { broken: `out for ${gap}`, back: `back after ${gap}`, lost: 'not recovered', unharmed: 'no harm: it serves to start and to resume' }[recovery.state];
+  return (
+    <div className="healing" data-state={recovery.state}>
+      <p>
+        <span className="healing-sign" aria-hidden="true" />
+        <span>
+          <strong>{recovery.what}</strong>, {told}
+        </span>
+      </p>
+      <p className="instrument-note">
+        Events missing {missing}, received twice {repeated}
+        {recovery.state === 'back' && recovery.resumed !== undefined && (recovery.resumed ? '. Same relay.' : '. Another relay.')}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import { useVoiceClient, useVoiceState } from 'vivavoce/react';
+import { useDesk } from '../useDesk';
+import type { CallSettings } from '../useCall';
+import { sentence } from '../sentences';
+
+/** Without a microphone one can still hear the agent, and type. */
+const MICROPHONE = new Set(['mic_denied', 'mic_not_found', 'mic_in_use', 'mic_unsupported', 'insecure_context']);
+
+/** What blocks the call, and what can be done about it. */
+export function Trouble({ settings }: { settings: CallSettings }) {
+  const error = useVoiceState((state) => state.error ?? state.mic.error);
+  const isLocked = useVoiceState((state) => state.status === 'connected' && !state.speaker.unlocked);
+  const client = useVoiceClient();
+  const { isServed } = useDesk();
+  if (isLocked) {
+    return (
+      <div className="trouble" role="alert">
+        <p className="trouble-title">The browser keeps the sound off.</p>
+        <button type="button" className="solid" onClick={() => void client.speaker.unlock()}>
+          Turn sound on
+        </button>
+      </div>
+    );
+  }
+  const code = isServed ? error?.code : 'session_missing';
+  if (!code) return null;
+  const { title, advice } = sentence(code, error?.advice);
+  return (
+    <div className="trouble" role="alert">
+      <div>
+        <p className="trouble-title">{title}</p>
+        <p>{advice}</p>
+        {MICROPHONE.has(code) && (
+          <button type="button" className="solid" onClick={settings.startSilent}>
+            Listen and type instead
+          </button>
+        )}
+      </div>
+      <code>{code}</code>
+    </div>
+  );
+}

@@ -1,0 +1,149 @@
+"""Chromium, the built console, and one whole system behind it, for all tests of this folder.
+
+What is missing is installed or built. Where that cannot be, the tests are skipped, and the summary says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+import simulator
+from client.python import Conversation
+from infra.local.stack import LocalStack
+from infra.local.stack import Options as StackOptions
+from tests.witness import CANARY, WITNESS
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CONSOLE = ROOT / "client" / "console"
+SDK = ROOT / "client" / "sdk"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+GEMINI_KEY = f"{CANARY}-browser-gemini-key"
+_reasons: list[str] = []
+
+
+class Missing(Exception):
+    """The tests cannot run here; the text is for whoever reads the summary."""
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for reason in _reasons:
+        terminalreporter.write_line(f"NOT TESTED IN A BROWSER: {reason}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[str]:
+    """Where Chromium lies, with the drivers and the page ready. Skips, loudly, when one cannot be had."""
+    try:
+        found = find_browser() or install_browser()
+        install_drivers()
+        build_page()
+    except Missing as missing:
+        _reasons.append(str(missing))
+        pytest.skip(str(missing))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHROMIUM", found)
+        yield found
+
+
+def find_browser() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    if named and not Path(named).exists():
+        raise Missing(f"CHROMIUM is set to {named}, which does not exist")
+    return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def install_browser() -> str:
+    """Debian's own, where there is Debian and the right to install."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Missing("no Chromium here; install one, or set CHROMIUM to its path")
+    apt = ("apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=60")
+    _run((*apt, "update"), ROOT, "apt-get update failed")
+    _run((*apt, "install", "--no-install-recommends", "chromium"), ROOT, "apt-get could not install chromium")
+    found = find_browser()
+    if not found:
+        raise Missing("apt-get installed no chromium")
+    return found
+
+
+def install_drivers() -> None:
+    if not shutil.which("npm"):
+        raise Missing("no npm here; Node 20 or newer drives the browser")
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        _run(("npm", "ci", "--no-audit", "--no-fund"), HERE, "npm ci failed in tests/browser")
+
+
+def build_page() -> None:
+    """The SDK and then the console, when a source is newer than what was built of it."""
+    if _is_stale(SDK, SDK / "dist" / "index.js"):
+        _ci(SDK)
+        _run(("npm", "run", "build"), SDK, "the SDK does not build")
+    if _is_stale(CONSOLE, CONSOLE / "dist" / "index.html", SDK / "dist" / "index.js"):
+        _ci(CONSOLE)
+        _run(("npm", "run", "build"), CONSOLE, "the console does not build")
+
+
+def _is_stale(package: Path, built: Path, *more: Path) -> bool:
+    sources = [path for path in (package / "src").rglob("*") if path.is_file()]
+    newest = max(path.stat().st_mtime for path in (*sources, package / "package.json", *more))
+    return not built.exists() or built.stat().st_mtime < newest
+
+
+def _ci(package: Path) -> None:
+    if not (package / "node_modules").is_dir():
+        _run(
+            ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"),
+            package,
+            f"npm ci failed in {package}",
+        )
+
+
+def _run(command: tuple[str, ...], folder: Path, complaint: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise Missing(f"{complaint}: {''.join(last)}")
+
+
+@dataclass
+class System:
+    """What a test may look into."""
+
+    stack: LocalStack
+    simulator: simulator.Running
+
+    @property
+    def page(self) -> str:
+        return self.stack.urls.page
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def system(chromium: str) -> AsyncIterator[System]:
+    """Everything up, once, with a warm relay. Audio comes little faster than it plays, so it can be cut."""
+    WITNESS.keeps(GEMINI_KEY, "the model's key")
+    scenario = simulator.parse("settings: {pace: 1.3}")
+    async with simulator.serve(simulator.Config(scenario=scenario)) as model:
+        async with LocalStack(StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY)) as stack:
+            WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
+            WITNESS.keeps(stack.secrets.route, "the route key")
+            await _warm(stack)
+            yield System(stack, model)
+        WITNESS.logs(line.text for line in stack.logs.lines)
+
+
+async def _warm(stack: LocalStack) -> None:
+    """Start the relay: the recordings begin with the microphone and do not wait."""
+    token = stack.user("early-bird").token()
+    WITNESS.keeps(token, "a JWT")
+    async with asyncio.timeout(40), Conversation(stack.urls.control, token) as call:
+        await call.end()

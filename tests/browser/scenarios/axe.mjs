@@ -1,0 +1,45 @@
+/** Every scripted scene, in both colour schemes and on a phone, against axe's rules. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const WIDE = { width: 1280, height: 800 };
+const NARROW = { width: 390, height: 844 };
+const SCENES = [
+  ['idle', 'light', WIDE],
+  ['connecting', 'dark', WIDE],
+  ['call', 'light', WIDE, 'Sound'],
+  ['call', 'dark', WIDE, 'Sound'],
+  ['recovered', 'light', WIDE],
+  ['reconnecting', 'dark', WIDE],
+  ['error', 'light', WIDE],
+  ['error', 'dark', NARROW],
+  ['idle', 'dark', NARROW],
+  ['call', 'light', NARROW, 'Instruments'],
+  ['recovered', 'dark', NARROW, 'Instruments'],
+];
+
+export default async function axe(browser, { url }) {
+  const found = [];
+  let checked = 0;
+  const page = await browser.newPage();
+  const check = async (name) => {
+    await page.evaluate(AXE); // not a script element: the page's policy would refuse it
+    const { violations, passes } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }));
+    checked += passes.length;
+    for (const { id, nodes } of violations) found.push({ scene: name, rule: id, at: nodes.map((node) => `${node.html.slice(0, 160)} | ${node.failureSummary}`) });
+  };
+  for (const [scene, colorScheme, viewport, press] of SCENES) {
+    const name = `${scene} ${colorScheme} ${viewport.width}`;
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize(viewport);
+    await page.goto(`${url}/?demo=${scene}`);
+    await page.locator('.words-state').waitFor();
+    await page.waitForTimeout(150); // the instruments draw ten times a second
+    await check(name);
+    if (!press) continue;
+    await page.getByRole('button', { name: press }).click();
+    await check(`${name}, ${press}`);
+  }
+  return { checked, found };
+}

@@ -1,0 +1,33 @@
+/** One click, a spoken question, and the answer out of the loudspeaker. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import * as visit from '../visit.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export default async function question(browser, { url }) {
+  const page = await visit.open(browser, url);
+  await visit.start(page);
+  await visit.becomes(page, 'Listening');
+  await visit.received(page, 'turn.audio_end');
+  await visit.becomes(page, 'Speaking');
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  await visit.becomes(page, 'Listening');
+  const instruments = {
+    latency: await page.locator('.figure').innerText(),
+    parts: await page.locator('.legend dt').allInnerTexts(),
+    facts: Object.fromEntries(await page.locator('.facts > div').evaluateAll((all) => all.map((each) => [...each.children].map((child) => child.textContent)))),
+    log: await page.locator('.line-type').allInnerTexts(),
+  };
+  const seen = {
+    rows: await visit.transcript(page),
+    instruments,
+    axe: violations.map((each) => each.id),
+    sound: await visit.heard(page),
+    ...(await visit.wire(page)),
+  };
+  await visit.hangUp(page);
+  await visit.becomes(page, 'Call ended');
+  return { ...seen, errors: page.errors };
+}

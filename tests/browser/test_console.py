@@ -1,0 +1,161 @@
+"""The console page in Chromium, with a recording as microphone, against the whole local stack."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator import tones
+from simulator.likeness import likeness
+from tests.browser.conftest import System
+from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, recording
+from tests.browser.refusing import late_ticket, nobody, plain_http, refusing, without_worklets
+from tests.browser.truth import played_ms
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(110)]
+
+WORDS = "Could you tell me when the next train leaves?"
+REFUSALS = ("capacity", "quota_sessions", "protocol_mismatch", "auth_expired")
+LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
+
+
+@pytest.fixture
+def question(tmp_path: Path) -> str:
+    return recording(tmp_path / "question.wav", LEAD_S, QUESTION, 8.0)
+
+
+async def test_one_click_and_the_words_go_out_and_the_answer_is_heard(system: System, question: str) -> None:
+    seen = await drive("question", url=system.page, launch={"wav": question})
+    sound = Sound.of(seen["sound"])
+    (answer,) = system.simulator.ledger.where("answer.begun")[-1:]
+    assert tones.decode(sound.pcm, sound.rate) == answer["code"]
+    assert likeness(QUESTION, tones.strip(sound.at(24_000))) > 0.7
+    user, agent = seen["rows"]
+    assert (user["role"], user["who"], user["heard"]) == ("user", "You", WORDS)
+    assert (agent["role"], agent["who"], agent["unheard"]) == ("agent", "Assistant", "")
+    assert "train" in agent["heard"]
+    assert seen["axe"] == []
+    assert seen["violations"] == []
+    assert seen["errors"] == []
+
+
+async def test_the_instruments_show_what_was_measured(system: System, question: str) -> None:
+    seen = await drive("question", url=system.page, launch={"wav": question})
+    shown = seen["instruments"]
+    (metrics,) = [each for each in seen["messages"] if each["type"] == "metrics"]
+    assert int(shown["latency"].split()[0]) >= metrics["first_audio_ms"] > 0
+    assert "model" in shown["parts"]
+    assert int(shown["facts"]["tokens"].replace(",", "")) > 0
+    assert shown["facts"]["time left"] != "–"
+    assert {"start", "ready", "hello", "live", "turn.started", "transcript"} <= set(shown["log"])
+
+
+async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, tmp_path: Path) -> None:
+    wav = recording(tmp_path / "over.wav", LEAD_S, QUESTION, 2.6, INTERRUPTION, 6.0)
+    seen = await drive("barge_in", url=system.page, launch={"wav": wav})
+    sound = Sound.of(seen["sound"])
+    assert sound.gaps == 0
+    after_ms = 1000 * (sound.last_heard_s() - seen["interrupted"]["at"])
+    assert after_ms < 50
+    earliest, latest = played_ms(sound, base64.b64decode(seen["arrived"]))
+    assert earliest - 20 <= seen["flushed"]["played_ms"] <= latest + 20
+    (cut,) = [row for row in seen["rows"] if row["isCut"]]
+    assert cut["heard"]
+    assert cut["unheard"]
+    assert seen["violations"] == []
+    assert seen["errors"] == []
+
+
+async def test_a_line_cut_three_ways_in_one_answer_leaves_no_trace_in_the_conversation(
+    system: System, question: str
+) -> None:
+    uncut = await drive("cuts", url=system.page, cuts=[], launch={"wav": question})
+    answers = len(system.simulator.ledger.where("answer.begun"))
+    cut = await drive(
+        "cuts", url=system.page, cuts=["Audio line", "Control line", "Both"], launch={"wav": question}
+    )
+    assert len(system.simulator.ledger.where("answer.begun")) == answers + 1
+    assert cut["rows"] == uncut["rows"]
+    lives = [each for each in cut["messages"] if each["type"] == "live"]
+    assert len(lives) == 3
+    assert {each["e"] for each in lives} == {1}
+    assert _kept(cut["messages"]) == list(range(1, len(_kept(uncut["messages"])) + 1))
+    assert likeness(QUESTION, tones.strip(Sound.of(cut["sound"]).at(24_000))) > 0.7
+    assert [told.splitlines()[0].split(",")[0] for told in cut["healed"]] == [
+        "Audio line cut", "Control line cut", "Both lines cut"
+    ]  # fmt: skip
+    assert all("Events missing 0" in told for told in cut["healed"])
+    assert cut["errors"] == []
+
+
+def _kept(messages: list[dict[str, Any]]) -> list[int]:
+    """The numbers of the events, each once, in the order of arrival."""
+    return list(dict.fromkeys(each["n"] for each in messages if each.get("n")))
+
+
+async def test_a_hidden_tab_goes_on_sending_the_microphone_at_its_pace(system: System, question: str) -> None:
+    seen = await drive("hidden", url=system.page, launch={"wav": question})
+    assert seen["visibility"] == "hidden"
+    assert seen["state"] == "Connected"
+    assert seen["frames"] / (seen["ms"] / 1000) == pytest.approx(50, abs=3)
+    assert seen["p95"] < 100
+
+
+async def test_a_call_needs_no_mouse(system: System, question: str) -> None:
+    seen = await drive("keys", url=system.page, launch={"wav": question})
+    assert seen["stops"][-1] == "Start talking"
+    assert seen["idle"] == 0, "the microphone was heard before the key was pressed"
+    assert seen["during"] > 10
+    assert seen["mic"][-2:] == ["open", "paused"]
+    assert seen["focusInCall"] != "", "the focus fell out of the page when the call began"
+    assert seen["errors"] == []
+
+
+async def test_no_scene_of_the_page_breaks_a_rule_of_accessibility(system: System) -> None:
+    seen = await drive("axe", url=system.page)
+    assert seen["checked"] > 400
+    assert seen["found"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "launch", "make"),
+    [
+        ("mic_denied", {"wav": "yes", "answer": "deny"}, nobody),
+        ("mic_not_found", {}, nobody),
+        ("worklet_blocked", {"wav": "yes"}, without_worklets),
+        (
+            "insecure_context",
+            {"wav": "yes", "args": ["--host-resolver-rules=MAP vivavoce.test 127.0.0.1"]},
+            plain_http,
+        ),
+    ],
+)
+async def test_a_microphone_that_cannot_be_had_is_told_with_what_to_do(
+    system: System, question: str, code: str, launch: dict[str, Any], make: Callable[[], Any]
+) -> None:
+    wishes = launch | ({"wav": question} if launch.get("wav") else {})
+    async with make() as url:
+        told = await drive("trouble", urls={code: url}, launch=wishes)
+    _may_be_acted_on(code, told[code])
+
+
+async def test_a_server_that_refuses_is_told_with_what_to_do(system: System, question: str) -> None:
+    async with AsyncExitStack() as parts:
+        refused = {code: await parts.enter_async_context(refusing(code)) for code in REFUSALS}
+        refused["ticket_expired"] = await parts.enter_async_context(late_ticket())
+        refused["connect_failed"] = await parts.enter_async_context(nobody())
+        told = await drive("trouble", urls=refused, launch={"wav": question})
+    for code in refused:
+        _may_be_acted_on(code, told[code])
+
+
+def _may_be_acted_on(code: str, told: dict[str, Any]) -> None:
+    assert told["code"] == code
+    assert told["title"].endswith(".") and told["advice"].endswith((".", ")."))
+    assert told["state"] == "Not connected"
+    assert told["canStart"]

@@ -1,0 +1,85 @@
+/** A person at the page: opens it with the witness, presses what people press, reads what people read. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const file = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+export async function open(browser, url, { options = {}, witness = true } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('console', (line) => {
+    if (line.type() === 'error') errors.push(line.text());
+  });
+  if (witness) {
+    await page.addInitScript({ path: file('witness.js') });
+    await page.route('**/witness-tap.js', (route) =>
+      route.fulfill({ contentType: 'text/javascript', body: readFileSync(file('witness-tap.js')) }),
+    );
+  }
+  await page.goto(url);
+  return Object.assign(page, { errors });
+}
+
+export const start = (page) => page.getByRole('button', { name: 'Start talking' }).click();
+export const hangUp = (page) => page.getByRole('button', { name: 'End call' }).click();
+export const stateWord = (page) => page.locator('.words-state').innerText();
+export const becomes = (page, word, timeout = 20_000) =>
+  page.locator('.words-state', { hasText: new RegExp(`^${word}$`) }).waitFor({ timeout });
+
+/** Waits until the server has sent that many messages of a type. */
+export const received = (page, type, count = 1, timeout = 25_000) =>
+  page.waitForFunction(
+    ([type, count]) => window.__witness.messages.filter((message) => message.type === type).length >= count,
+    [type, count],
+    { timeout, polling: 20 },
+  );
+
+/** The conversation as it stands on the page. */
+export const transcript = (page) =>
+  page.locator('.rows > .said').evaluateAll((rows) =>
+    rows.map((row) => ({
+      role: row.dataset.role,
+      who: row.querySelector('.said-name')?.textContent ?? '',
+      heard: row.querySelector('.heard')?.textContent ?? '',
+      unheard: row.querySelector('.unheard')?.textContent ?? '',
+      isCut: row.dataset.cut === 'true',
+    })),
+  );
+
+/** What came out of the loudspeaker: s16le at the context's rate, base64, from the audio clock's `from` seconds. */
+export const heard = (page) =>
+  page.evaluate(() => {
+    const { blocks, contexts } = window.__witness;
+    const rate = contexts[0]?.sampleRate ?? 0;
+    const pcm = new Int16Array(blocks.length * 2048);
+    blocks.forEach(({ samples }, index) => {
+      for (let i = 0; i < samples.length; i += 1) pcm[index * 2048 + i] = Math.max(-32768, Math.min(32767, samples[i] * 32768));
+    });
+    let gaps = 0;
+    blocks.forEach(({ from }, index) => {
+      if (index > 0 && from !== blocks[index - 1].from + 2048) gaps += 1;
+    });
+    return { rate, from: (blocks[0]?.from ?? 0) / rate, gaps, pcm: window.__base64(new Uint8Array(pcm.buffer)) };
+  });
+
+/** The agent's audio of a turn as it arrived, s16le at 24 kHz, base64. */
+export const arrived = (page, turn) =>
+  page.evaluate((turn) => {
+    const frames = window.__witness.frames.filter((frame) => frame.turn === turn);
+    const pcm = new Int16Array(frames.reduce((sum, frame) => sum + frame.pcm.length, 0));
+    let at = 0;
+    for (const frame of frames) {
+      pcm.set(frame.pcm, at);
+      at += frame.pcm.length;
+    }
+    return window.__base64(new Uint8Array(pcm.buffer));
+  }, turn);
+
+/** Messages both ways and what the policy blocked. */
+export const wire = (page) =>
+  page.evaluate(() => {
+    const { messages, sent, violations } = window.__witness;
+    return { messages, sent: sent.filter((each) => each.type !== 'audio'), frames: sent.filter((each) => each.type === 'audio').length, violations };
+  });
