@@ -26,7 +26,7 @@ CLIENT_TOOLS = 32  #: tools a client may declare
 
 HELLO_TIMEOUT_S = 10.0  #: a media connection that has not said hello by then is closed
 RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its value
-REPLAY_AUDIO_MS = 10_000  #: agent audio kept after it was written, for a client that comes back
+REPLAY_AUDIO_MS = 60_000  #: agent audio kept after it was written: it is written faster than it plays
 REPLAY_EVENTS = 4_096  #: events kept for a client that comes back
 ACK_EVERY_FRAMES = 25  #: uplink frames per `ack`: half a second of 20 ms frames
 PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the model leg is not read

@@ -261,6 +261,7 @@ class Metrics(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="me
     generation_ms: int = 0  #: first to last audio of the turn at the relay
     audio_ms: int = 0  #: how long the turn's audio lasts
     uplink_dropped_ms: int = 0  #: microphone audio given up since the call began
+    leg_gap_ms: int | None = None  #: how long the model was away, when its connection was changed
     e: int = 0
     n: int = 0
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import dataclass
 
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -14,7 +15,8 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from relay.cloud import Functions, MintRefused, connect
 from relay.config import RelayConfig
 from relay.gemini import open_leg
-from relay.model import ModelLeg, UpstreamError
+from relay.model import Credential, ModelLeg, UpstreamError
+from relay.scribe import LedgerUnavailable
 from relay.server import Relay
 
 logger = logging.getLogger("relay")
@@ -34,29 +36,44 @@ def main() -> int:
 async def _run(config: RelayConfig) -> None:
     ledger, task, functions = connect(config)
 
-    async def open_for(session: str, epoch: int, handle: str | None) -> ModelLeg:
-        return await _open(config.gemini_url, functions, session, epoch, handle)
+    def legs_for(session: str, epoch: int) -> SessionLegs:
+        return SessionLegs(config.gemini_url, functions, session, epoch)
 
     async def announce(port: int) -> None:
         address = config.address or f"{config.host}:{port}"
-        await task.ready(address)
-        logger.info("relay ready", extra={"relay": config.relay})
-        await functions.announce()
+        try:
+            await task.ready(address)
+        except LedgerUnavailable:
+            logger.error("not registered, leaving", extra={"relay": config.relay})
+            relay.leave()
+        else:
+            logger.info("relay ready", extra={"relay": config.relay})
+            await functions.announce()
 
-    relay = Relay(config, ledger, task, open_for)
+    relay = Relay(config, ledger, task, legs_for)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.leave)
     await relay.run(announce)
 
 
-async def _open(url: str, functions: Functions, session: str, epoch: int, handle: str | None) -> ModelLeg:
-    """A fresh single-use credential for every connection, then the connection."""
-    try:
-        credential = await functions.mint(session, epoch, handle)
-    except MintRefused as refused:
-        raise UpstreamError(refused.code) from None
-    return await open_leg(url, credential, handle)
+@dataclass(frozen=True, slots=True)
+class SessionLegs:
+    """Model legs of one session: a fresh single-use credential for each."""
+
+    url: str
+    functions: Functions
+    session: str
+    epoch: int
+
+    async def mint(self, handle: str | None) -> Credential:
+        try:
+            return await self.functions.mint(self.session, self.epoch, handle)
+        except MintRefused as refused:
+            raise UpstreamError(refused.code) from None
+
+    async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
+        return await open_leg(self.url, credential, handle)
 
 
 def _log_json(level: str) -> None:

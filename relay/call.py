@@ -12,17 +12,18 @@ from websockets.asyncio.server import ServerConnection
 
 from protocol import media
 from protocol.codec import media_error
-from protocol.errors import RemoteProtocolError
+from protocol.errors import REGISTRY, RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
-from relay.clientleg import ClientLeg
+from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
+from relay.memory import Memory
 from relay.model import ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
 from relay.uplink import UplinkQueue
-from relay.upstream import OpenLeg, Upstream
+from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
 
 logger = logging.getLogger("relay.call")
 
@@ -31,6 +32,7 @@ TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
+FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
 
 
@@ -41,19 +43,21 @@ class Terms:
     epoch: int
     session_s: float  #: from now to the session's longest duration
     resume_s: float  #: how long it waits for a client that is gone
+    plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
 
 
 class Call:
     """Lives from its first ticket to its last word. `run` is its life; `serve` lends it a connection."""
 
-    def __init__(self, record: Session, terms: Terms, ledger: Ledger, open_leg: OpenLeg) -> None:
+    def __init__(self, record: Session, terms: Terms, ledger: Ledger, legs: Legs) -> None:
         self._now = asyncio.get_running_loop().time
         self.record = record
         self.session = ServerSession(terms.epoch, self._now())
         self._terms = terms
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
-        self._upstream = Upstream(open_leg, self._uplink)
+        self._memory = Memory()
+        self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
@@ -80,7 +84,11 @@ class Call:
     async def serve(self, connection: ServerConnection) -> None:
         """One client connection, until it is gone."""
         self._upstream.want()
-        await self._client.serve(connection)
+        try:
+            await self._client.serve(connection)
+        except* Exception as failures:  # a message of this client met a fault of ours: the call goes on
+            self._log("connection failed", failures)
+            await close(connection, REGISTRY["internal"].close or 1011)
 
     def end(self, reason: str) -> None:
         """Say the last word, once: `ended` to a client that asked for it, else the error's code before it."""
@@ -120,17 +128,20 @@ class Call:
             self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
+        if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
+            return self.session.refuse("rate_limited")
         try:
             self._conversation.client_said(message, now)
         except RemoteProtocolError as error:
             self.session.refuse(error.code, ref=error.ref)
         return self._settle()
 
-    def _heard(self, event: ModelEvent) -> None:
+    def heard(self, event: ModelEvent) -> None:
         if self._over.is_set():
             return
         self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
         self._conversation.model_said(event, self._now())
+        self._memory.answered_at = self._conversation.answered_at
         self._settle()
         if self.session.is_backed_up:
             self._upstream.readable.clear()
@@ -140,7 +151,9 @@ class Call:
         while self._conversation.commands:
             self._uplink.put_command(self._conversation.commands.popleft())
         while self._conversation.finished:
-            self._scribe.note(self._conversation.finished.popleft(), self._upstream.handle)
+            turn, handle = self._conversation.finished.popleft(), self._memory.handle
+            self._memory.note(turn, self._now())
+            self._scribe.note(turn, handle.text if handle else None)
         self._client.wake()
 
     def _breathe(self) -> None:
@@ -166,22 +179,44 @@ class Call:
 
     def _fail(self, failures: BaseExceptionGroup[Exception]) -> None:
         """Our own fault: it ends this call and no other."""
-        errors = [_where(failure) for failure in failures.exceptions]
-        logger.error("call failed", extra={"session_id": self.record.id, "errors": errors})
+        self._log("call failed", failures)
         try:
             self.end("internal")
         except Exception:  # it is the conversation that is broken: the last word goes without its last turn
             self._say_last("internal")
 
+    def _log(self, what: str, failures: BaseExceptionGroup[Exception]) -> None:
+        errors = [_where(failure) for failure in failures.exceptions]
+        logger.error(what, extra={"session_id": self.record.id, "errors": errors})
+
     async def _carry_upstream(self) -> None:
         try:
-            await self._upstream.run(went_up=self._model_is_up, heard=self._heard, handed=self.session.handed)
+            await self._upstream.run(self)
         except UpstreamError as error:
             self.end(error.code)
 
-    def _model_is_up(self) -> None:
+    @property
+    def is_quiet(self) -> bool:
+        return self._conversation.is_quiet
+
+    def went_up(self, gap_ms: int | None) -> None:
+        """The model leg is there, or there again."""
+        if gap_ms is not None:
+            self._conversation.changed_leg(gap_ms)
+            self._client.wake()
         if self.session.state is ServerState.OPENING:
             self._greet()
+
+    def went_down(self) -> None:
+        """The model leg is gone, for now or for good."""
+        if not self._over.is_set():
+            cut = self._conversation.leg_lost(self._now())
+            if cut is not None:
+                self._memory.note(cut, self._now())
+            self._settle()
+
+    def handed(self, seq: int) -> None:
+        self.session.handed(seq)
 
     def _greet(self) -> None:
         limits = LiveLimits(

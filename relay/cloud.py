@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from relay.config import RelayConfig
 from relay.model import Credential
 from relay.scribe import LedgerUnavailable, Superseded
 from relay.turn import Turn
+
+logger = logging.getLogger("relay.cloud")
 
 T = TypeVar("T")
 STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
@@ -63,7 +66,8 @@ class TableLedger:
         return await _store(sessions.load, self._table, session)
 
     async def save_turn(self, session: Session, epoch: int, turn: Turn, handle: str | None) -> None:
-        kept = record_of(turn, self._clock())
+        late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
+        kept = record_of(turn, self._clock() - late_s)
         await _store(turns.put, self._table, session.id, epoch, kept)
         seconds = (kept.ended_at - kept.started_at) / 1000
         await _store(
@@ -78,16 +82,16 @@ class TableLedger:
 
 
 def record_of(turn: Turn, wall_s: float) -> turns.Turn:
-    """The turn as it is kept. `wall_s` is now: the turn's own times are the loop's."""
-    now_ms = round(wall_s * 1000)
+    """The turn as it is kept. It ended at `wall_s`: its own times are the loop's."""
+    ended_ms = round(wall_s * 1000)
     return turns.Turn(
         number=turn.number,
         user_text=turn.user_text,
         agent_text=turn.agent_text,
         heard=turn.heard_text() if turn.cut_at is not None else None,
         interrupted_at_ms=round(turn.heard_ms()) if turn.cut_at is not None else None,
-        started_at=now_ms - round(turn.lasted_s * 1000),
-        ended_at=now_ms,
+        started_at=ended_ms - round(turn.lasted_s * 1000),
+        ended_at=ended_ms,
         audio_ms=round(turn.audio_ms),
     )
 
@@ -137,9 +141,12 @@ class Functions:
         return Credential(answer["token"], answer["model"], answer["expires_at"], answer["token_lock"])
 
     async def announce(self) -> None:
-        """Have `ready` sent to those who wait for this relay."""
+        """Have `ready` sent to those who wait for this relay. When that fails they ask again themselves."""
         ready = {"relay_ready": self._config.relay}
-        await self._invoke(self._config.session_function, ready)
+        try:
+            await self._invoke(self._config.session_function, ready)
+        except (BotoCoreError, ClientError, ValueError) as error:
+            logger.warning("waiting clients not told", extra={"error": type(error).__name__})
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         call = partial(self._invoke_blocking, function, event)

@@ -24,6 +24,8 @@ class RelayConfig:
     idle_s: float = 300.0  #: without a call for this long the task ends itself
     resume_s: float = 120.0  #: how long a call waits for its client
     drain_s: float = 100.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
+    rotate_s: float = 510.0  #: age at which a model connection is changed, at the next turn gap
+    close_first: bool = True  #: close the old model connection before the new one is opened
     log_level: str = "INFO"
 
     @classmethod
@@ -45,6 +47,8 @@ class RelayConfig:
             idle_s=read.number("IDLE_SECONDS", 300),
             resume_s=read.number("RESUME_SECONDS", 120),
             drain_s=read.number("DRAIN_SECONDS", 100),
+            rotate_s=read.number("ROTATE_SECONDS", 510),
+            close_first=read.text("ROTATION_ORDER", "close-first") != "open-first",
             log_level=read.text("LOG_LEVEL", "INFO"),
         )
         if read.wrong:

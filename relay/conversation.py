@@ -39,12 +39,14 @@ class Conversation:
         self.finished: deque[Turn] = deque()  #: for the record, in order
         self.used = Tokens()  #: by the whole call
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
+        self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._session = session
         self._toolbox = Toolbox(tools)
         self._manual = turns == "manual"
         self._next_number = first_turn
         self._user: Turn | None = None  #: the turn the user is forming: the agent has not begun
         self._agent: Turn | None = None  #: the turn in which the agent speaks or spoke last
+        self._owed = Tokens()  #: billed when its turn was written already; for the next turn's record
         self._muted = False  #: the rest of an interrupted answer is still coming in
 
     # ---- what the model says
@@ -91,8 +93,9 @@ class Conversation:
         self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", text))
 
     def _hear(self, text: str, now: float) -> None:
-        late = self._user is None and self._agent is not None and self._agent.user_text == ""
-        turn = self._agent if late and self._agent is not None else self._user_turn(now)
+        turn = self._agent
+        if self._user is not None or turn is None or turn.user_text or turn.state is TurnState.ENDED:
+            turn = self._user_turn(now)  # else it comes late, when the answer has begun
         turn.user_text += text
         if turn.user_ended_at is None and turn is self._user:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity
@@ -120,11 +123,41 @@ class Conversation:
             self._session.send(step)
 
     def _bill(self, tokens: Tokens) -> None:
-        turn = self._agent or self._user
-        if turn is not None:
+        """On the turn's record; on the next one's when that turn is written already."""
+        turn = self._user if self._agent is None or self._agent.state is TurnState.ENDED else self._agent
+        if turn is None:
+            self._owed = _add(self._owed, tokens)
+        else:
             turn.tokens = _add(turn.tokens, tokens)
         self.used = _add(self.used, tokens)
-        self._session.send(media.Usage(turn.number if turn else 0, self.used))
+        number = turn.number if turn else self._agent.number if self._agent else 0
+        self._session.send(media.Usage(number, self.used))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody speaks and nothing is awaited."""
+        agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
+        return not agent_speaks and self._user is None and self._toolbox.next_timeout() is None
+
+    def leg_lost(self, now: float) -> Turn | None:
+        """The model leg is gone: what it had begun ends with what has come, when that has been played.
+
+        Returns the turn that is cut like this.
+        """
+        self._muted = False
+        withdrawn = self._toolbox.withdraw_all()
+        if withdrawn is not None:
+            self._session.send(withdrawn)
+        turn = self._agent
+        if turn is None or turn.state not in _SPEAKING:
+            return None
+        self._end_audio()
+        turn.finish_at = max(now, (turn.first_audio_at or now) + turn.audio_ms / 1000)
+        return turn
+
+    def changed_leg(self, gap_ms: int) -> None:
+        """Another leg carries the conversation on; the client hears only how long there was none."""
+        self._session.send(media.Metrics(self._next_number - 1, leg_gap_ms=gap_ms))
 
     # ---- what the client says
 
@@ -234,7 +267,7 @@ class Conversation:
             self._finish(turn, now)  # it goes on by itself, or speaks anew before the client reported
         turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
-        self._agent = turn
+        self._agent, self.answered_at = turn, now
         turn.advance("speech")
         if turn.user_started:
             self._session.send(media.TurnEnded(turn.number, "user"))
@@ -253,6 +286,7 @@ class Conversation:
 
     def _finish(self, turn: Turn, now: float) -> None:
         interrupted = turn.is_interrupted
+        turn.tokens, self._owed = _add(turn.tokens, self._owed), Tokens()
         turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
         heard = turn.heard_text() if interrupted else None

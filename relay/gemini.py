@@ -32,6 +32,7 @@ from relay.model import (
     MarkActivity,
     ModelCommand,
     ModelEvent,
+    Recall,
     Said,
     SayText,
     ShowImage,
@@ -227,9 +228,15 @@ def _command(command: ModelCommand) -> dict[str, Any]:
             return {"realtimeInput": {"activityStart" if started else "activityEnd": {}}}
         case FlushAudio():
             return {"realtimeInput": {"audioStreamEnd": True}}
+        case Recall(said):
+            turns = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in said]
+            return {"clientContent": {"turns": turns, "turnComplete": False}}
         case AnswerTool(id, name, result):
             response = {"id": id, "name": name, "response": result, "scheduling": "WHEN_IDLE"}
             return {"toolResponse": {"functionResponses": [response]}}
+
+
+_ROLES = {"user": "user", "agent": "model"}
 
 
 def first_message(credential: Credential, handle: str | None) -> str:

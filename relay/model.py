@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from protocol.media import Tokens
 
@@ -142,7 +142,14 @@ class AnswerTool:
     result: dict[str, Any]
 
 
-ModelCommand = SayText | ShowImage | MarkActivity | FlushAudio | AnswerTool
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was said before, for a model that does not remember it. Makes no turn."""
+
+    said: tuple[tuple[Literal["user", "agent"], str], ...]
+
+
+ModelCommand = SayText | ShowImage | MarkActivity | FlushAudio | AnswerTool | Recall
 
 
 class UpstreamError(Exception):

@@ -29,8 +29,8 @@ from relay.clientleg import close
 from relay.config import RelayConfig
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
-from relay.model import ModelLeg
 from relay.scribe import Ledger, LedgerUnavailable
+from relay.upstream import Legs, Plan
 
 logger = logging.getLogger("relay.server")
 
@@ -62,7 +62,7 @@ class Task(Protocol):
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 Knock = Callable[[ServerConnection, Request], Awaitable[Response | None]]
-OpenLegFor = Callable[[str, int, str | None], Awaitable[ModelLeg]]  #: session, epoch, handle
+LegsFor = Callable[[str, int], Legs]  #: session, epoch
 
 
 def listen(
@@ -94,11 +94,11 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
 class Relay:
     """One task, many calls."""
 
-    def __init__(self, config: RelayConfig, book: Book, task: Task, open_leg: OpenLegFor) -> None:
+    def __init__(self, config: RelayConfig, book: Book, task: Task, legs_for: LegsFor) -> None:
         self._config = config
         self._book = book
         self._task = task
-        self._open_leg = open_leg
+        self._legs_for = legs_for
         self._door = Door(book, config.relay, self._health)
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
@@ -121,8 +121,8 @@ class Relay:
             listen(self._serve, self._config.host, self._config.port, self._door.knock) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
-            await announce(self.port)
             beating = self._lives.create_task(self._beat(), name="heartbeat")
+            await announce(self.port)
             await self._leaving.wait()
             beating.cancel()
             await self._drain()
@@ -163,12 +163,10 @@ class Relay:
             return self._begin(record)
 
     def _begin(self, record: Session) -> Call:
-        terms = Terms(record.epoch, record.ends_at - time.time(), self._config.resume_s)
-
-        def open_leg(handle: str | None) -> Awaitable[ModelLeg]:
-            return self._open_leg(record.id, record.epoch, handle)
-
-        call = Call(record, terms, self._book, open_leg)
+        left_s = record.ends_at - time.time()
+        plan = Plan(self._config.rotate_s, self._config.close_first, time.time)
+        terms = Terms(record.epoch, left_s, self._config.resume_s, plan)
+        call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch))
         self.calls[record.id] = call
         self._empty.clear()
         self._lives.create_task(self._live(call), name=f"call {record.id}")

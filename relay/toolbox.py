@@ -54,6 +54,10 @@ class Toolbox:
             del self._open[call_id]
         return ToolCancel(gone) if gone else None
 
+    def withdraw_all(self) -> ToolCancel | None:
+        """The model that asked has forgotten that it did."""
+        return self.withdraw(tuple(call.request.id for call in self._open.values()))
+
     def expire(self, now: float) -> tuple[ToolCancel | None, list[AnswerTool]]:
         """Calls nobody answered in time: cancelled at the client, and the truth told to the model."""
         late = {call_id: call for call_id, call in self._open.items() if now >= call.deadline}

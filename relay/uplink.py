@@ -7,9 +7,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from protocol.audio import AudioFrame, uplink_ms
-from relay.model import ModelCommand
+from relay.model import ModelCommand, SayText, ShowImage
 
 UPLINK_QUEUE_MS = 5_000  #: what may wait while the model leg opens; older speech has lost its value
+UPLINK_QUEUE_BYTES = 4 * 1024 * 1024  #: commands that may wait: half a dozen images
+COMMAND_BYTES = 64  #: what a command without text or image counts for
 BATCH_MS = 100  #: waiting frames are handed on together up to this: fewer, larger messages
 
 
@@ -22,11 +24,15 @@ class Speech:
 
 
 class UplinkQueue:
-    """Drops the oldest audio when full, and counts it: live speech loses value by waiting. Commands stay."""
+    """Drops the oldest audio when full, and counts it: live speech loses value by waiting.
+
+    Commands stay, so whoever puts them must look at `is_full` first.
+    """
 
     def __init__(self, limit_ms: float = UPLINK_QUEUE_MS) -> None:
         self.queued_ms = 0.0
         self.dropped_ms = 0.0
+        self._queued_bytes = 0  #: of commands
         self._limit_ms = limit_ms
         self._waiting: deque[AudioFrame | ModelCommand] = deque()
         self._filled = asyncio.Event()
@@ -38,8 +44,14 @@ class UplinkQueue:
             self._drop_oldest()
         self._filled.set()
 
+    @property
+    def is_full(self) -> bool:
+        """The model has not taken what was said before: it is opening, or slow."""
+        return self._queued_bytes >= UPLINK_QUEUE_BYTES
+
     def put_command(self, command: ModelCommand) -> None:
         self._waiting.append(command)
+        self._queued_bytes += _bytes(command)
         self._filled.set()
 
     async def get(self) -> Speech | ModelCommand:
@@ -48,7 +60,10 @@ class UplinkQueue:
             self._filled.clear()
             await self._filled.wait()
         first = self._waiting.popleft()
-        return self._gather(first) if isinstance(first, AudioFrame) else first
+        if isinstance(first, AudioFrame):
+            return self._gather(first)
+        self._queued_bytes -= _bytes(first)
+        return first
 
     def _gather(self, frame: AudioFrame) -> Speech:
         pcm, taken_ms = [frame.pcm], uplink_ms(len(frame.pcm))
@@ -71,3 +86,14 @@ class UplinkQueue:
                 self.dropped_ms += lost_ms
                 del self._waiting[index]
                 return
+
+
+def _bytes(command: ModelCommand) -> int:
+    """About what a command costs to keep. Tool results are few: each answers a call of the model's."""
+    match command:
+        case ShowImage(data=data):
+            return len(data)
+        case SayText(text=text):
+            return COMMAND_BYTES + len(text)
+        case _:
+            return COMMAND_BYTES

@@ -1,93 +1,290 @@
-"""The call's model leg over time: opened when a client is there, parked when it is long gone."""
+"""The call's model leg over time: opened, parked, rotated, and opened again when it drops.
+
+    wanted ──▶ open ──▶ bring up to date ──▶ carry ──▶ parked: close, wait until wanted again
+                ▲                              │ ├───▶ due at a turn gap, or at the deadline: rotate
+                └───────── backoff ◀───────────┘ └───▶ dropped
+
+The client sees none of this but a metric. What was sent after the handle's snapshot is sent again; turns the
+model has forgotten are told to it as they were heard.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from relay.model import HandleChanged, ModelEvent, ModelLeg, UpstreamError
+from relay.memory import Handle, Memory
+from relay.model import (
+    AnswerTool,
+    Credential,
+    HandleChanged,
+    LegEnding,
+    ModelEvent,
+    ModelLeg,
+    ShowImage,
+    UpstreamError,
+)
+from relay.ring import Ring
 from relay.uplink import Speech, UplinkQueue
 
-OpenLeg = Callable[[str | None], Awaitable[ModelLeg]]  #: handle in, open leg out; raises UpstreamError
+logger = logging.getLogger("relay.upstream")
+
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
+FINAL = {"upstream_policy", "upstream_context_full", "upstream_quota", "session_ended", "superseded"}
+YOUNG_S = 5.0  #: a resumed leg that dies sooner has a bad handle
+TICK_S = 0.1  #: how often a due rotation looks for a turn gap
+LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
+UNSAID_S = 10.0  #: the deadline when the model says that it goes but not when
+RETRY_S = 2.0  #: after a rotation that could not be prepared
+SHORTEST_S = 30.0  #: no leg is changed sooner for its credential's sake: a wrong clock must not make a storm
+EXPIRY_MARGIN_S = 60.0  #: a running connection is cut when its credential expires
+
+
+class Legs(Protocol):
+    """Where model legs come from. Both raise UpstreamError."""
+
+    async def mint(self, handle: str | None) -> Credential: ...
+
+    async def open(self, credential: Credential, handle: str | None) -> ModelLeg: ...
+
+
+class Talk(Protocol):
+    """The conversation that a leg carries."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody speaks and nothing is awaited: nothing would be cut by a change of legs."""
+        ...
+
+    def went_up(self, gap_ms: int | None) -> None:
+        """The leg is there (again), after so long without one; None the first time."""
+        ...
+
+    def went_down(self) -> None:
+        """What the old leg had begun will not be finished by the new one."""
+        ...
+
+    def heard(self, event: ModelEvent) -> None: ...
+
+    def handed(self, seq: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When and how legs are changed."""
+
+    rotate_after_s: float = 510.0  #: below the ten minutes a connection is given
+    close_first: bool = True  #: some report that a handle is refused while its old connection is open
+    wall: Callable[[], float] | None = None  #: epoch s, for the credential's expiry; None: it is not watched
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Made before the old leg is let go."""
+
+    credential: Credential
+    handle: Handle | None
+    leg: ModelLeg | None = None  #: open already, when the order is to open first
+
+
+DEFAULT_PLAN = Plan()
 
 
 class _Parked(Exception):
     """Ends the task group of a leg that is no longer wanted."""
 
 
-class Upstream:
-    """Carries the uplink queue to the model, and the model's events to `heard`."""
+class _Due(Exception):
+    """Ends the task group of a leg that is to be changed."""
 
-    def __init__(self, open_leg: OpenLeg, uplink: UplinkQueue) -> None:
-        self.handle: str | None = None  #: newest way back into the model's context
+
+class Upstream:
+    """Carries the uplink queue to the model and the model's events to the talk."""
+
+    def __init__(self, legs: Legs, uplink: UplinkQueue, memory: Memory, plan: Plan) -> None:
         self.is_up = False
-        self.wanted = asyncio.Event()  #: cleared: park the leg; set: have it (back)
         self.readable = asyncio.Event()  #: cleared: the client is backed up, read no further
-        self.parking = asyncio.Event()
         self.readable.set()
-        self._open_leg = open_leg
-        self._uplink = uplink
+        self._wanted = asyncio.Event()
+        self._parking = asyncio.Event()
+        self._legs, self._uplink, self._memory, self._plan = legs, uplink, memory, plan
+        self._ring = Ring()
+        self._now = asyncio.get_running_loop().time
+        self._ahead: Ahead | None = None  #: what a rotation has made ready
+        self._pinned: Handle | None = None  #: what it starts from: nothing sent since may be forgotten
+        self._deadline = 0.0  #: the leg must be changed by then; 0: not known
+        self._down_at: float | None = None
+        self._young_deaths = 0  #: legs in a row that died soon
 
     def park(self) -> None:
         """Close the leg until the client is back; the handle keeps the model's context."""
-        self.wanted.clear()
-        self.parking.set()
+        self._wanted.clear()
+        self._parking.set()
 
     def want(self) -> None:
-        self.parking.clear()
-        self.wanted.set()
+        self._parking.clear()
+        self._wanted.set()
 
-    async def run(
-        self,
-        *,
-        went_up: Callable[[], None],
-        heard: Callable[[ModelEvent], None],
-        handed: Callable[[int], None],
-    ) -> None:
-        """Until cancelled. Raises UpstreamError when the leg fails or cannot be opened."""
+    async def run(self, talk: Talk) -> None:
+        """Until cancelled. Raises UpstreamError when there is no way to go on."""
         while True:
-            await self.wanted.wait()
-            leg = await self._open_leg(self.handle)
+            await self._wanted.wait()
+            await asyncio.sleep(BACKOFF_S[self._young_deaths])
+            made = await self._open()
+            assert made.leg is not None
+            opened_at = self._now()
             try:
-                self.is_up = True
-                went_up()
-                await self._carry(leg, heard, handed)
+                await self._catch_up(made.leg, made.handle)
+                self._went_up(talk)
+                await self._carry(made.leg, made.credential, talk)
+                self._young_deaths = 0
+            except UpstreamError as error:
+                self._judge(error, self._now() - opened_at)
             finally:
-                self.is_up = False
-                await leg.close()
+                self.is_up, self._down_at = False, self._now()
+                talk.went_down()
+                await made.leg.close()
 
-    async def _carry(
-        self, leg: ModelLeg, heard: Callable[[ModelEvent], None], handed: Callable[[int], None]
-    ) -> None:
-        """Both directions, until the leg is parked."""
+    # ---- opening
+
+    async def _open(self) -> Ahead:
+        """A leg with the newest memory that is to be had. Raises UpstreamError after the last try."""
+        failure = UpstreamError("upstream_unavailable")
+        for wait_s in BACKOFF_S:
+            await asyncio.sleep(wait_s)
+            try:
+                return await self._try_open()
+            except UpstreamError as error:
+                if error.code in FINAL:
+                    raise
+                if error.code == "upstream_invalid":
+                    if self._memory.handle is None:
+                        raise
+                    logger.warning("handle refused")
+                    self._memory.handle = None
+                failure = error
+        raise failure
+
+    async def _try_open(self) -> Ahead:
+        ahead, self._ahead = self._ahead or await self._mint(), None
+        if ahead.leg is not None:
+            return ahead
+        leg = await self._legs.open(ahead.credential, ahead.handle.text if ahead.handle else None)
+        return replace(ahead, leg=leg)
+
+    async def _mint(self) -> Ahead:
+        self._pinned = handle = self._memory.handle
+        return Ahead(await self._legs.mint(handle.text if handle else None), handle)
+
+    async def _catch_up(self, leg: ModelLeg, handle: Handle | None) -> None:
+        """Tell the model what it does not remember, and say again what it has not answered."""
+        recall = self._memory.recall(handle)
+        if recall is not None:
+            await leg.send(recall)
+        for item in self._ring.since(self._memory.replay_from(handle)):
+            await (leg.send_audio(item.pcm) if isinstance(item, Speech) else leg.send(item))
+        self._pinned = None
+
+    def _went_up(self, talk: Talk) -> None:
+        self.is_up = True
+        gap_ms = None if self._down_at is None else round((self._now() - self._down_at) * 1000)
+        talk.went_up(gap_ms)
+
+    def _judge(self, error: UpstreamError, lived_s: float) -> None:
+        """Whether to open another leg after this failure. Raises it when that would not help."""
+        self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0
+        is_hopeless = error.code == "upstream_invalid" and self._memory.handle is None
+        if error.code in FINAL or is_hopeless or self._young_deaths == len(BACKOFF_S):
+            raise error
+        logger.info("model leg lost", extra={"code": error.code, "lived_s": round(lived_s, 1)})
+        if self._young_deaths > 1:
+            self._memory.handle = None
+
+    # ---- carrying
+
+    async def _carry(self, leg: ModelLeg, credential: Credential, talk: Talk) -> None:
+        """Both directions, until the leg is parked or due to be changed."""
+        self._deadline = 0.0
         try:
             async with asyncio.TaskGroup() as ways:
-                ways.create_task(self._receive(leg, heard), name="downlink")
-                ways.create_task(self._send(leg, handed), name="uplink")
-                await self.parking.wait()
+                ways.create_task(self._receive(leg, talk), name="downlink")
+                ways.create_task(self._send(leg, talk), name="uplink")
+                ways.create_task(self._rotate_when_due(credential, talk), name="rotation")
+                await self._parking.wait()
                 raise _Parked
-        except* _Parked:
+        except* (_Parked, _Due):
             pass
         except* UpstreamError as group:
             raise _first(group) from None
 
-    async def _receive(self, leg: ModelLeg, heard: Callable[[ModelEvent], None]) -> None:
+    async def _receive(self, leg: ModelLeg, talk: Talk) -> None:
         async for event in leg.events():
             if isinstance(event, HandleChanged):
-                self.handle = event.handle
+                self._remember(event.handle)
+            elif isinstance(event, LegEnding):
+                left_s = UNSAID_S if event.left_s is None else event.left_s
+                self._deadline = self._now() + max(0.0, left_s - LATEST_S)
             else:
-                heard(event)
+                talk.heard(event)
             if not self.readable.is_set():
                 await self.readable.wait()
 
-    async def _send(self, leg: ModelLeg, handed: Callable[[int], None]) -> None:
+    def _remember(self, handle: str) -> None:
+        self._memory.handle = newest = Handle(handle, self._now())
+        self._ring.forget_before((self._pinned or newest).covers)
+
+    async def _send(self, leg: ModelLeg, talk: Talk) -> None:
         while True:
             item = await self._uplink.get()
+            if not isinstance(item, ShowImage | AnswerTool):  # an image is stale, a tool's request forgotten
+                self._ring.add(item, self._now())  # before it is sent: what a cut loses is said again
             if isinstance(item, Speech):
                 await leg.send_audio(item.pcm)
-                handed(item.seq)
+                talk.handed(item.seq)
             else:
                 await leg.send(item)
+
+    # ---- rotation
+
+    async def _rotate_when_due(self, credential: Credential, talk: Talk) -> None:
+        """At a turn gap after the planned time, at the latest by the deadline: mint, then change legs."""
+        planned = self._now() + self._plan.rotate_after_s
+        expires = self._expires(credential)
+        while True:
+            await self._until_due(planned, expires, talk)
+            try:
+                self._ahead = await self._mint()
+                if not self._plan.close_first:
+                    self._ahead = await self._try_open()
+            except UpstreamError as error:
+                self._ahead = None
+                if error.code in FINAL:
+                    raise
+                logger.warning("rotation put off", extra={"code": error.code})
+                await asyncio.sleep(RETRY_S)
+                continue
+            raise _Due
+
+    async def _until_due(self, planned: float, expires: float, talk: Talk) -> None:
+        while not self._is_time(planned, expires, talk):  # noqa: ASYNC110 (a turn gap has no event of its own)
+            await asyncio.sleep(TICK_S)
+
+    def _is_time(self, planned: float, expires: float, talk: Talk) -> bool:
+        now = self._now()
+        is_due = now >= planned or self._deadline > 0
+        return now >= min(self._deadline or expires, expires) or (
+            is_due and talk.is_quiet and self._memory.is_current
+        )
+
+    def _expires(self, credential: Credential) -> float:
+        """Loop time by which the leg must be changed because of its credential."""
+        if self._plan.wall is None:
+            return float("inf")
+        left_s = credential.expires_at_ms / 1000 - self._plan.wall() - EXPIRY_MARGIN_S
+        return self._now() + max(left_s, SHORTEST_S)
 
 
 def _first(group: BaseExceptionGroup[UpstreamError]) -> UpstreamError:

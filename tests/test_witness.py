@@ -55,3 +55,19 @@ def test_what_a_log_must_not_hold_is_found(leak: str) -> None:
     witness.keeps(CANARY, "a key")
     witness.logs([f'{{"message":"{leak}"}}'])
     assert witness.findings()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"type":"ready","media":{"url":"ws://x","ticket":"AbCdEfGhIjKlMnOpQrStUvWxYz"}}',
+        '{"type":"starting","session":"s","resume_key":"AbCdEfGhIjKlMnOpQrStUvWxYz"}',
+        '{"type":"transcript","message":"a1","turn":1,"role":"agent","text":" AbCdEfGhIjKlMnOpQrStUvWxYz"}',
+    ],
+)
+def test_what_a_client_is_given_is_found_in_a_log_under_any_name(given: str) -> None:
+    witness = Witness()
+    witness.receives(given)
+    assert witness.findings() == []
+    witness.logs(["{'credential': 'AbCdEfGhIjKlMnOpQrStUvWxYz'}"])
+    assert len(witness.findings()) == 1

@@ -31,6 +31,12 @@ SECRETS = {
     "a ticket": re.compile(r"ticket\W{1,8}[\w-]{24,}"),
     "audio": re.compile(r"[A-Za-z0-9+/_-]{200,}|(?:\\x[0-9a-f]{2}){40,}"),
 }
+#: what clients are rightly given, and no log may hold under whatever name
+GIVEN = {
+    "a ticket": re.compile(r'"ticket":"([\w-]{24,})"'),
+    "a resume key": re.compile(r'"resume_key":"([\w-]{16,})"'),
+    "a transcript": re.compile(r'"type":"transcript"[^{}]*?"text":"\s*([^"\\]{6,}?)\s*"'),
+}
 CANARY = "planted-canary"  #: in whatever a test wants to be sure is never passed on
 
 
@@ -44,7 +50,10 @@ class Witness:
 
     def receives(self, data: str | bytes) -> None:
         """A client of ours received this. Audio frames are remembered by their header only."""
-        self.received.append(data if isinstance(data, str) else "")
+        text = data if isinstance(data, str) else ""
+        self.received.append(text)
+        for what, pattern in GIVEN.items():
+            self.secrets.update(dict.fromkeys(pattern.findall(text), what))
 
     def logs(self, lines: Iterable[str]) -> None:
         self.logged += lines
@@ -62,7 +71,7 @@ class Witness:
         lower = text.lower()
         yield from (f"a client received {what}: {word!r}" for word, what in words.items() if word in lower)
         for secret, what in self.secrets.items():
-            if what not in ("a ticket", "a resume key", "a transcript") and secret in text:
+            if what not in GIVEN and secret in text:
                 yield f"a client received {what}"
 
     def _in_logs(self) -> Iterator[str]:
@@ -70,8 +79,9 @@ class Witness:
         for what, pattern in SECRETS.items():
             if found := pattern.search(text):
                 yield f"a log holds {what}: {found[0][:60]}"
+        lower = text.lower()
         for secret, what in (self.secrets | spoken() | prompts()).items():
-            if secret.lower() in text.lower():
+            if secret.lower() in lower:
                 yield f"a log holds {what}: {secret[:30]}"
 
 

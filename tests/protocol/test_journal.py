@@ -140,15 +140,17 @@ def test_only_answers_are_taken_when_only_answers_are_asked_for() -> None:
 
 def test_old_audio_is_given_up_at_its_bound_and_events_are_not() -> None:
     journal = Journal()
-    second = bytes(48_000)
-    for number in range(15):
+    second, kept_s = bytes(48_000), REPLAY_AUDIO_MS // 1000
+    for number in range(kept_s + 5):
         journal.put_audio(1, second)
         journal.put_event(f"event {number}", journal.number())
     _written(journal)
     journal.rewind(0, 0)
     again = _written(journal)
-    assert _frames(again) == list(range(15 - REPLAY_AUDIO_MS // 1000, 15))
-    assert [one for one in again if isinstance(one, str)] == [f"event {number}" for number in range(15)]
+    assert _frames(again) == list(range(5, kept_s + 5))
+    assert [one for one in again if isinstance(one, str)] == [
+        f"event {number}" for number in range(kept_s + 5)
+    ]
 
 
 def test_old_events_are_given_up_at_their_bound_and_audio_is_not() -> None:

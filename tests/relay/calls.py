@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from relay.call import Call, Terms
+from relay.upstream import DEFAULT_PLAN, Plan
 from tests.relay.fakes import FakeBook, Model, session
 
 
 @contextlib.asynccontextmanager
-async def lone_call(*, resume_s: float = 1e6, session_s: float = 1e6) -> AsyncIterator[tuple[Call, Model]]:
+async def lone_call(
+    *,
+    resume_s: float = 1e6,
+    session_s: float = 1e6,
+    plan: Plan = DEFAULT_PLAN,
+    wall: Callable[[], float] = time.time,
+) -> AsyncIterator[tuple[Call, Model]]:
     """A call whose client has never come, with its model leg wanted."""
     model, record = Model(), session()
-    call = Call(
-        record, Terms(1, session_s, resume_s), FakeBook(record), lambda handle: model.open("s1", 1, handle)
-    )
+    model.wall = wall
+    call = Call(record, Terms(1, session_s, resume_s, plan), FakeBook(record), model)
     call._upstream.want()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(call.run())
+        await model.opened.wait()
+        await asyncio.sleep(0.01)
         yield call, model
         call.end("client")
         await running

@@ -19,7 +19,7 @@ from protocol.credentials import offer
 from records.sessions import Session
 from records.tickets import Burn
 from relay.config import RelayConfig
-from relay.model import ModelCommand, ModelEvent, ModelLeg, UpstreamError
+from relay.model import Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
 from relay.scribe import LedgerUnavailable, Superseded
 from relay.server import Relay
 from relay.turn import Turn
@@ -149,16 +149,28 @@ class ScriptedLeg:
 
 
 class Model:
-    """Opens scripted legs; `refuse` names the error instead."""
+    """Opens scripted legs. `refuse` names the errors of the next attempts, `refuse_always` of all."""
 
     def __init__(self) -> None:
         self.legs: list[ScriptedLeg] = []
         self.opened = asyncio.Event()
-        self.refuse = ""
+        self.minted: list[str | None] = []
+        self.refuse: list[str] = []
+        self.refuse_always = ""
+        self.wall = time.time  #: by which credentials expire
 
-    async def open(self, session: str, epoch: int, handle: str | None) -> ModelLeg:
-        if self.refuse:
-            raise UpstreamError(self.refuse)
+    def legs_for(self, session: str, epoch: int) -> Model:
+        return self
+
+    async def mint(self, handle: str | None) -> Credential:
+        self.minted.append(handle)
+        expires_at_ms = round((self.wall() + 1800) * 1000)
+        return Credential("auth-token", "m", expires_at_ms, "full")
+
+    async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
+        code = self.refuse_always or (self.refuse.pop(0) if self.refuse else "")
+        if code:
+            raise UpstreamError(code)
         self.legs.append(ScriptedLeg(handle))
         self.opened.set()
         return self.legs[-1]
@@ -192,7 +204,7 @@ class House:
 @contextlib.asynccontextmanager
 async def house(*sessions: Session, config: RelayConfig = CONFIG) -> AsyncIterator[House]:
     book, task, model = FakeBook(*(sessions or (session(),))), FakeTask(), Model()
-    built = House(Relay(config, book, task, model.open), book, task, model)
+    built = House(Relay(config, book, task, model.legs_for), book, task, model)
     listening = asyncio.Event()
 
     async def announce(port: int) -> None:

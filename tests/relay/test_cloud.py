@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from records import turns
 from relay.cloud import Functions, MintRefused, TableLedger
-from tests.relay.fakes import CONFIG
+from relay.turn import Turn
+from tests.relay.fakes import CONFIG, session
 from tests.relay.test_server import until
 
 
@@ -61,3 +64,22 @@ async def refused(functions: Functions, session: str) -> str:
     with pytest.raises(MintRefused) as refusal:
         await functions.mint(session, 1, None)
     return refusal.value.code
+
+
+async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it() -> None:
+    class Refusing:
+        def invoke(self, **_: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+
+    await Functions(Refusing(), CONFIG).announce()
+
+
+async def test_a_turn_written_late_keeps_the_time_at_which_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[turns.Turn] = []
+    monkeypatch.setattr("relay.cloud.turns.put", lambda table, session, epoch, turn: kept.append(turn))
+    monkeypatch.setattr("relay.cloud.usage.add", lambda *facts: True)
+    now = asyncio.get_running_loop().time()
+    ledger = TableLedger(EmptyTable(), clock=lambda: 1000.0)  # type: ignore[arg-type]
+    await ledger.save_turn(session(), 1, Turn(1, now - 65, now - 60), None)
+    assert kept[0].ended_at == pytest.approx(940_000, abs=900)
+    assert kept[0].ended_at - kept[0].started_at == 5_000

@@ -309,3 +309,22 @@ def test_what_the_user_said_last_is_kept_without_an_answer() -> None:
     table.model(model.SpeechStarted(), model.Heard("goodbye"))
     table.talk.close(now=2.0)
     assert [(turn.user_text, turn.agent_text) for turn in table.talk.finished] == [("goodbye", "")]
+
+
+def test_what_the_user_says_after_a_turn_of_the_agents_own_is_a_turn_of_its_own() -> None:
+    table = Table()
+    table.model(model.Audio(MS20), model.Said("Welcome."), model.TurnCompleted(idle=True))
+    table.model(model.Heard("hello"), model.Audio(MS20), model.TurnCompleted(idle=True))
+    assert [(turn.number, turn.user_text) for turn in table.talk.finished] == [(1, ""), (2, "hello")]
+
+
+def test_tokens_billed_after_their_turn_was_written_are_on_the_next_ones_record() -> None:
+    table = Table()
+    table.model(model.Heard("go on"), model.Audio(MS20), model.Said("Once upon a time"))
+    table.says(media.Interrupt(1, 10))
+    table.says(media.Playback(1, "flushed", 10, 0))
+    table.model(model.TokensUsed(Tokens(total=7)), model.TurnCompleted(idle=True))
+    table.model(model.Heard("and now?"), model.Audio(MS20))
+    table.model(model.TokensUsed(Tokens(total=5)), model.TurnCompleted(idle=True))
+    assert [turn.tokens.total for turn in table.talk.finished] == [0, 12]
+    assert table.talk.used.total == 12

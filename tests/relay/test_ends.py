@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from protocol import media
 from protocol.codec import encode
@@ -106,3 +108,46 @@ async def test_a_store_that_is_down_for_a_while_loses_no_turn() -> None:
         here.book.down = False
         await until(lambda: len(here.book.turns) == 3)
     assert [turn.number for _, turn in here.book.turns] == [1, 2, 3]
+
+
+async def test_a_client_that_sends_more_than_the_model_takes_is_cut_off_and_the_call_goes_on() -> None:
+    image = encode(media.Image("image/png", bytes(700_000)))
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            taking = asyncio.Event()
+            send, here.model.leg.send = here.model.leg.send, lambda command: taking.wait()  # type: ignore[method-assign,assignment,return-value]
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(30):
+                    await wire.send(image)
+            error = await visitor.until(media.Error)
+            assert isinstance(error, media.Error) and (error.code, error.fatal) == ("rate_limited", True)
+            assert await visitor.read_to_the_end() == 4429
+            assert here.relay.calls["s1"]._uplink._queued_bytes < 6_000_000
+            here.model.leg.send = send  # type: ignore[method-assign]
+            taking.set()
+        visitor.session.lost()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            await until(lambda: len(here.model.leg.commands) >= 5)
+            assert not here.relay.calls["s1"]._uplink.is_full
+
+
+async def test_a_message_that_meets_a_fault_of_ours_costs_its_connection_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(here.relay.calls["s1"]._conversation, "client_said", broken)
+                await wire.send(encode(media.Text("hello")))
+                assert await visitor.read_to_the_end() == 4450
+        visitor.session.lost()
+        async with here.connect(here.book.ticket()) as wire:
+            assert (await visitor.join(wire)).resumed is False
+            await wire.send(encode(media.Text("hello")))
+            await visitor.until(media.TurnStarted)
+    assert [record.message for record in caplog.records].count("connection failed") == 1

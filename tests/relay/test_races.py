@@ -9,8 +9,12 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from protocol import media
+from protocol.audio import AudioFrame
 from records.sessions import Session
-from tests.relay.fakes import FakeBook, House, Visitor, house, session
+from relay import model
+from relay.server import Relay
+from tests.relay.fakes import CONFIG, FakeBook, FakeTask, House, Model, Visitor, house, session
 from tests.relay.test_server import until
 
 
@@ -105,3 +109,39 @@ async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
             async with asyncio.timeout(8):  # its hello would be due after ten seconds
                 await mute.wait_closed()
         assert here.relay.calls == {}
+
+
+async def test_a_relay_shows_that_it_lives_while_it_tells_the_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.0)
+    told, task = asyncio.Event(), FakeTask()
+    relay = Relay(CONFIG, FakeBook(), task, Model().open)
+
+    async def announce(port: int) -> None:
+        await told.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay.run(announce))
+        await until(lambda: "heartbeat" in task.calls)
+        relay.leave()
+        told.set()
+
+
+async def test_a_long_answer_that_was_written_at_once_and_never_arrived_is_replayed() -> None:
+    """The model is faster than its voice: all of it is in the socket before the first word is heard."""
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            here.model.leg.say(model.Heard("tell me a story"), *[model.Audio(bytes(9600))] * 200)
+            await visitor.until(AudioFrame)
+            await until(lambda: not here.relay.calls["s1"].session.has_output)
+            wire.transport.abort()
+        visitor.session.lost()
+        here.model.leg.say(model.TurnCompleted(idle=True))
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            await visitor.until(media.Metrics)
+    assert visitor.session.counters.missing_frames == 0
+    assert sum(isinstance(message, AudioFrame) for message in visitor.got) == 200

@@ -14,7 +14,9 @@ from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.codec import encode
 from relay import model
-from tests.relay.fakes import CONFIG, Visitor, house, session
+from relay.call import Call
+from relay.turn import Turn
+from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 
 MS20_UP, MS20_DOWN = bytes(640), bytes(960)
 
@@ -29,6 +31,12 @@ async def until(condition: object, *, within_s: float = 5.0) -> None:
 def answer(*, frames: int = 3) -> list[model.ModelEvent]:
     audio = [model.Audio(MS20_DOWN)] * frames
     return [model.Heard("hello"), *audio, model.Said("hi there"), model.GenerationEnded()]
+
+
+def _written(call: Call) -> list[Turn]:
+    book = call._scribe._ledger
+    assert isinstance(book, FakeBook)
+    return [turn for _, turn in book.turns]
 
 
 async def test_a_call_from_ticket_to_last_word() -> None:
@@ -117,7 +125,7 @@ async def test_versions_without_a_common_one_are_said_and_closed() -> None:
 
 async def test_the_model_that_cannot_be_had_is_said_by_its_code() -> None:
     async with house() as here:
-        here.model.refuse = "upstream_quota"
+        here.model.refuse_always = "upstream_quota"
         async with here.connect(here.book.ticket()) as wire:
             await wire.send('{"type":"hello","versions":[1]}')
             visitor = Visitor()
@@ -314,6 +322,25 @@ async def test_a_call_without_a_client_parks_its_model_leg_and_comes_back_by_han
         call._upstream.want()
         await asyncio.sleep(1)
         assert [leg.handle for leg in here.legs] == [None, "h1"]
+
+
+@pytest.mark.looptime
+async def test_an_answer_cut_by_parking_is_over_and_the_next_one_is_heard() -> None:
+    from tests.relay.calls import lone_call
+
+    async with lone_call() as (call, here):
+        await asyncio.sleep(1)
+        here.leg.say(*answer()[:3])
+        await asyncio.sleep(1)
+        call._conversation.client_said(media.Interrupt(1, 20), asyncio.get_running_loop().time())
+        await asyncio.sleep(20)
+        assert here.leg.closed.is_set()
+        call._client.gone_at = None  # a client is back
+        call._upstream.want()
+        await asyncio.sleep(1)
+        here.leg.say(*answer(), model.TurnCompleted(idle=True))
+        await asyncio.sleep(1)
+        assert [turn.agent_text for turn in _written(call)] == ["", "hi there"]
 
 
 @pytest.mark.looptime

@@ -1,0 +1,287 @@
+"""The model leg changes under a running call, in virtual time: planned, asked for, dropped, refused."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from protocol import media
+from protocol.audio import AudioFrame, encode_audio
+from protocol.client import ClientSession
+from protocol.codec import encode
+from relay import model
+from relay.call import Call
+from relay.upstream import BACKOFF_S, DEFAULT_PLAN
+from tests.relay.calls import lone_call
+from tests.relay.fakes import Model, ScriptedLeg
+
+pytestmark = pytest.mark.looptime
+
+SECOND = model.Audio(bytes(48_000))
+PLAN = replace(DEFAULT_PLAN, rotate_after_s=60.0)
+
+
+class Listener:
+    """A client of the call, joined without a socket."""
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.client = call, ClientSession()
+        self.got: list[object] = []
+        call._client.gone_at = None  # it is here
+        call.session.attached(0.0)
+        call._text(self.client.hello())
+
+    def speak(self, number: int) -> None:
+        """20 ms of microphone that can be told apart."""
+        self.call._audio(encode_audio(0, number, number.to_bytes(2, "little") * 320))
+
+    def read(self) -> list[object]:
+        while (data := self.call.session.data_to_send()) is not None:
+            self.got += self.client.receive(data)
+        return self.got
+
+    def of(self, kind: type) -> list[object]:
+        return [message for message in self.read() if isinstance(message, kind)]
+
+
+def frames(leg: ScriptedLeg) -> list[int]:
+    """The numbers of the microphone frames that a leg got."""
+    return [int.from_bytes(leg.pcm[at : at + 2], "little") for at in range(0, len(leg.pcm), 640)]
+
+
+async def one_turn(here: Model, question: str = "why", answer: str = "because") -> None:
+    """A whole exchange, and the handle behind it."""
+    here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard(question))
+    here.leg.say(SECOND, model.Said(answer), model.GenerationEnded(), model.TurnCompleted(idle=True))
+    await asyncio.sleep(0.1)
+    here.leg.say(model.HandleChanged(f"after {question}"))
+    await asyncio.sleep(0.1)
+
+
+async def test_a_leg_is_changed_at_a_turn_gap_after_its_time() -> None:
+    async with lone_call(plan=PLAN) as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        await asyncio.sleep(58)
+        assert len(here.legs) == 1
+        await asyncio.sleep(5)
+        assert [leg.handle for leg in here.legs] == [None, "after why"]
+        assert here.legs[0].closed.is_set()
+        told = [type(message).__name__ for message in listener.read()]
+        assert told[-1] == "Metrics" and told.count("Metrics") == 2
+        assert "Error" not in told and "TurnInterrupted" not in told
+
+
+async def test_a_leg_is_not_changed_while_somebody_speaks() -> None:
+    async with lone_call(plan=PLAN) as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.SpeechStarted())
+        await asyncio.sleep(90)
+        assert len(here.legs) == 1
+        here.leg.say(SECOND, model.TurnCompleted(idle=True))
+        await asyncio.sleep(1)
+        assert len(here.legs) == 1, "the handle does not hold the last turn yet"
+        here.leg.say(model.HandleChanged("h2"))
+        await asyncio.sleep(1)
+        assert here.leg.handle == "h2"
+
+
+async def test_a_model_that_goes_is_left_in_time_whoever_speaks() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.SpeechStarted(), model.LegEnding(10.0))
+        await asyncio.sleep(7.5)
+        assert len(here.legs) == 1
+        await asyncio.sleep(1.5)
+        assert [leg.handle for leg in here.legs] == [None, "after why"]
+
+
+async def test_a_leg_is_changed_before_its_credential_expires() -> None:
+    loop = asyncio.get_running_loop()
+    import time
+
+    shift = time.time() - loop.time()
+    async with lone_call(
+        plan=replace(DEFAULT_PLAN, rotate_after_s=1e6, wall=lambda: loop.time() + shift)
+    ) as (
+        call,
+        here,
+    ):
+        Listener(call)
+        await one_turn(here)
+        await asyncio.sleep(1730)
+        assert len(here.legs) == 1
+        await asyncio.sleep(30)
+        assert len(here.legs) == 2
+
+
+async def test_no_frame_is_lost_and_few_are_said_twice_under_continuous_speech() -> None:
+    async with lone_call(plan=PLAN) as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.SpeechStarted())
+        for number in range(1000):
+            listener.speak(number)
+            if number % 60 == 0:
+                here.leg.say(model.HandleChanged(f"h{number}"))
+            if number == 500:
+                here.leg.say(model.LegEnding(2.5))
+            await asyncio.sleep(0.02)
+        first, second = here.legs
+        heard_at = int(str(second.handle).removeprefix("h"))  # the handle's snapshot holds what came before
+        lineage = [n for n in frames(first) if n < heard_at] + frames(second)
+        assert sorted(set(lineage)) == list(range(1000))
+        assert len(lineage) - 1000 <= 10
+
+
+async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here, "one", "first")
+        here.leg.say(
+            model.SpeechStarted(), model.SpeechEnded(), model.Heard("two"), SECOND, model.Said("second")
+        )
+        here.leg.say(model.GenerationEnded())
+        await asyncio.sleep(0.5)
+        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(1.5)
+        assert here.leg.handle == "after one"
+        assert here.leg.commands == [model.Recall((("user", "two"), ("agent", "second")))]
+        texts = [(t.user_text, t.agent_text) for _, t in call._scribe._ledger.turns]  # type: ignore[attr-defined]
+        assert texts == [("one", "first"), ("two", "second")]
+        assert listener.of(media.TurnInterrupted) == [] and listener.of(media.Error) == []
+
+
+async def test_an_answer_cut_by_a_drop_is_given_once() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("h"))
+        await asyncio.sleep(0.5)
+        listener.speak(1)
+        await asyncio.sleep(0.5)
+        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), SECOND, model.Said("be"))
+        await asyncio.sleep(0.3)
+        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(2)
+        assert frames(here.leg) == [], "what was answered is not asked again"
+        ended = [e for e in listener.of(media.TurnEnded) if e.role == "agent"]  # type: ignore[attr-defined]
+        assert len(ended) == 1
+        assert len(listener.of(AudioFrame)) == 1
+
+
+async def test_speech_that_was_not_answered_is_said_again_to_the_new_leg() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("h"))
+        await asyncio.sleep(1)
+        for number in range(5):
+            listener.speak(number)
+        await asyncio.sleep(0.2)
+        assert frames(here.leg) == list(range(5))
+        here.leg.say(model.UpstreamError("upstream_overload"))
+        await asyncio.sleep(1)
+        assert here.leg.handle == "h" and frames(here.leg) == list(range(5))
+
+
+async def test_typed_text_that_was_not_answered_is_said_again() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await asyncio.sleep(0.1)
+        call._text(encode(media.Text("hello")))
+        await asyncio.sleep(0.1)
+        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(1)
+        assert here.leg.commands == [model.SayText("hello", respond=True)]
+
+
+async def test_a_refused_handle_falls_back_to_what_was_heard() -> None:
+    async with lone_call(plan=PLAN) as (call, here):
+        Listener(call)
+        await one_turn(here, "one", "first")
+        here.refuse = ["upstream_invalid"]
+        await asyncio.sleep(65)
+        assert here.minted == [None, "after one", None]
+        assert here.leg.handle is None
+        assert here.leg.commands == [model.Recall((("user", "one"), ("agent", "first")))]
+
+
+async def test_a_model_that_stays_away_ends_the_call_by_its_code() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        here.refuse_always = "upstream_overload"
+        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(sum(BACKOFF_S) - 1)
+        assert not call._over.is_set()
+        await asyncio.sleep(2)
+        (error,) = listener.of(media.Error)
+        assert isinstance(error, media.Error) and error.code == "upstream_overload"
+
+
+async def test_a_model_that_dies_again_and_again_is_given_up() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        for _ in range(len(BACKOFF_S)):
+            await here.opened.wait()
+            here.opened.clear()
+            here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(1)
+        assert call._reason == "upstream_unavailable"
+
+
+@pytest.mark.parametrize("code", ["upstream_quota", "upstream_policy", "upstream_context_full"])
+async def test_some_failures_are_final(code: str) -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.UpstreamError(code))
+        await asyncio.sleep(0.5)
+        assert call._reason == code and len(here.legs) == 1
+
+
+async def test_a_mint_that_fails_puts_the_rotation_off_and_the_leg_stays() -> None:
+    async with lone_call(plan=PLAN) as (call, here):
+        Listener(call)
+        await one_turn(here)
+        mint = here.mint
+
+        async def failing(handle: str | None) -> model.Credential:
+            raise model.UpstreamError("mint_failed")
+
+        here.mint = failing  # type: ignore[method-assign]
+        await asyncio.sleep(70)
+        assert len(here.legs) == 1 and not here.leg.closed.is_set()
+        here.mint = mint  # type: ignore[method-assign]
+        await asyncio.sleep(5)
+        assert len(here.legs) == 2
+
+
+async def test_the_new_leg_can_be_opened_before_the_old_is_closed() -> None:
+    async with lone_call(plan=replace(PLAN, close_first=False)) as (call, here):
+        Listener(call)
+        await one_turn(here)
+        old = here.leg
+        opened_while: list[bool] = []
+        open_leg = here.open
+
+        async def watched(credential: model.Credential, handle: str | None) -> model.ModelLeg:
+            opened_while.append(not old.closed.is_set())
+            return await open_leg(credential, handle)
+
+        here.open = watched  # type: ignore[method-assign]
+        await asyncio.sleep(65)
+        assert opened_while == [True] and old.closed.is_set() and len(here.legs) == 2
+
+
+async def test_tools_of_a_forgotten_request_are_withdrawn() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.ToolRequested("fc-1", "weather", {}))
+        await asyncio.sleep(0.1)
+        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(0.5)
+        (cancel,) = listener.of(media.ToolCancel)
+        assert cancel.call_ids == ["call-1"]  # type: ignore[attr-defined]
