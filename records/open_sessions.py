@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from records.table import ConditionFailed, Key, Step, Table, update_step
 
+LISTED = "OPEN"  #: in the index, the users who have a session open; the others are not in it
 ABANDONED_S = 120  #: a client that did not come for so long after its ticket lapsed will not come
 
 
@@ -40,11 +41,13 @@ def enter_step(user: str, session: str, *, until: int, limit: int) -> Step:
     """Write that counts a session as open until it leaves, or `until` (epoch s)."""
     return update_step(
         _key(user),
-        "SET #sessions.#session = :until",
+        "SET #sessions.#session = :until, #GSI1PK = :listed, #GSI1SK = :user",
         "size(#sessions) < :limit",
         {"session": session},
         until=until,
         limit=limit,
+        listed=LISTED,
+        user=user,
     )
 
 
@@ -52,9 +55,18 @@ def leave(table: Table, user: str, session: str) -> None:
     """A session is not open any more. Harmless when it was not counted."""
     counted = "attribute_exists(#sessions.#session)"
     try:
-        table.update(_key(user), "REMOVE #sessions.#session", counted, {"session": session})
+        left = table.update(_key(user), "REMOVE #sessions.#session", counted, {"session": session})
+        if not left["sessions"]:
+            table.update(_key(user), "REMOVE #GSI1PK, #GSI1SK", "size(#sessions) = :none", none=0)
     except ConditionFailed:
         pass
+
+
+def listed(table: Table) -> dict[str, frozenset[str]]:
+    """The sessions that count as open, by user. By the index, so the newest may be missing for a moment."""
+    users = table.query("#GSI1PK = :listed", index=True, listed=LISTED)
+    items = table.get_all([Key(item["PK"], item["SK"]) for item in users])
+    return {item["PK"].removeprefix("USER#"): frozenset(item["sessions"]) for item in items}
 
 
 def _create(table: Table, user: str) -> None:

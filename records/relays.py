@@ -187,6 +187,14 @@ def order(table: Table, relay: str, order: str) -> None:
         pass  # a relay without a record has nobody to end
 
 
+def keep_warm(table: Table, relay: str, until: int) -> None:
+    """Let a relay outlive its idle time up to `until` (epoch s): should nobody renew that, it ends itself."""
+    try:
+        table.update(key(relay), "SET #warm_until = :until", "attribute_exists(#state)", until=until)
+    except ConditionFailed:
+        pass
+
+
 def eta_ms(table: Table, relay: Relay, now: int) -> int:
     """Expected ms until a starting relay is ready, at least a second."""
     mean_ms = (table.get(STARTS) or {}).get("mean_ms", DEFAULT_START_MS)
@@ -253,12 +261,16 @@ def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[st
     return set(orders)
 
 
-def retire_if_idle(table: Table, relay: str) -> bool:
-    """True when the relay may exit: nobody was in it or on the way, and it takes nobody from now on."""
-    idle = "#state = :ready AND size(#places) = :none"
+def retire_if_idle(table: Table, relay: str, now: int) -> bool:
+    """True when the relay may exit: nobody was in it or on the way, and it takes nobody from now on.
+
+    One that is kept warm stays.
+    """
+    cold = "(attribute_not_exists(#warm_until) OR #warm_until <= :now)"
+    idle = f"#state = :ready AND size(#places) = :none AND {cold}"
     try:
         item = table.update(
-            key(relay), "SET #state = :stopping", idle, ready="READY", stopping="STOPPING", none=0
+            key(relay), "SET #state = :stopping", idle, ready="READY", stopping="STOPPING", none=0, now=now
         )
     except ConditionFailed:
         return False
@@ -279,17 +291,20 @@ def _drop_unused(
 ) -> None:
     for session, until in places.items():
         if until <= now and session not in held:
-            try:
-                # Not if an opener has just moved `until`: its client is on the way.
-                table.update(
-                    key(relay),
-                    "REMOVE #places.#session",
-                    "#places.#session = :until",
-                    {"session": session},
-                    until=until,
-                )
-            except ConditionFailed:
-                pass
+            drop_place(table, relay, session, until)
+
+
+def drop_place(table: Table, relay: str, session: str, until: int) -> bool:
+    """Give back a place that was seen to be held until then.
+
+    False when an opener has moved `until` since: its client is on the way.
+    """
+    same = "#places.#session = :until"
+    try:
+        table.update(key(relay), "REMOVE #places.#session", same, {"session": session}, until=until)
+    except ConditionFailed:
+        return False
+    return True
 
 
 def _learn_start(table: Table, took_ms: int) -> None:

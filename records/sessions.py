@@ -278,8 +278,11 @@ def cancel(table: Table, session: str, reason: str, now: int) -> str:
 
 
 def forget_request(table: Table, session: Session) -> None:
-    """Let the same request open another session: this one never came to be."""
-    table.delete(_request_key(session.user, session.request))
+    """Let the same request open another session: this one never came to be. Harmless when it has."""
+    try:
+        table.delete(_request_key(session.user, session.request), "#session = :session", session=session.id)
+    except ConditionFailed:
+        pass
 
 
 def of_user(table: Table, user: str, limit: int) -> list[str]:

@@ -126,16 +126,18 @@ class Table:
         """Those of the items that exist, read consistently, in no order."""
         wanted = [key.attributes() for key in keys]
         items: list[Item] = []
-        for _ in range(ATTEMPTS):
-            if not wanted:
-                return items
+        refused = 0  #: times in a row that a part of a batch was put off
+        while wanted:
             now, later = wanted[:BATCH], wanted[BATCH:]
             asked = {self._name: {"Keys": now, "ConsistentRead": True}}
             answer = self._request("batch_get_item", RequestItems=asked)
             items += [unpack_item(item) for item in answer["Responses"].get(self._name, [])]
             left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+            refused = refused + 1 if left else 0
+            if refused == ATTEMPTS:
+                raise Throttled("batch read")
             wanted = [*left, *later]
-        raise Throttled("batch read")
+        return items
 
     def put(self, key: Key, item: Mapping[str, Any], condition: str = "", **values: Value) -> None:
         """Write a whole item. Raises ConditionFailed."""
@@ -154,9 +156,10 @@ class Table:
         answer = self._write("update_item", step, ReturnValues="ALL_NEW")
         return unpack_item(answer.get("Attributes", {}))
 
-    def delete(self, key: Key) -> None:
-        """Remove an item that may or may not be there."""
-        self._call("delete_item", Key=key.attributes())
+    def delete(self, key: Key, condition: str = "", **values: Value) -> None:
+        """Remove an item that may or may not be there. Raises ConditionFailed."""
+        expressions = _expressions("", condition, values, {})
+        self._call("delete_item", Key=key.attributes(), **expressions)
 
     def query(
         self,

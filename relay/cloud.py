@@ -112,7 +112,8 @@ class TaskRecord:
         return await _store(relays.heartbeat, self._table, self._config.relay, len(held), now, held)
 
     async def retire_if_idle(self) -> bool:
-        return await _store(relays.retire_if_idle, self._table, self._config.relay)
+        now = int(self._clock())
+        return await _store(relays.retire_if_idle, self._table, self._config.relay, now)
 
     async def stopping(self) -> None:
         await _store(relays.stopping, self._table, self._config.relay)

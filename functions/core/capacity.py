@@ -7,12 +7,10 @@ somebody else was faster, and we look again.
 from __future__ import annotations
 
 import dataclasses
-import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from functions.core import stranded
-from functions.core.entry import logger
+from functions.core import fleet, stranded
 from functions.core.ports import LaunchFailed, Ports
 from functions.core.refusal import Overtaken, Refusal
 from records import relays, sessions
@@ -23,7 +21,6 @@ from records.tickets import LIFETIME_S
 
 ROUNDS = 12  #: looks at the pool; each one lost means that another opener got on
 HOLD_S = LIFETIME_S + 15  #: a place waits for its client a little longer than the ticket is good
-RELAUNCH_S = 10  #: a start that nobody confirmed by then is asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def _keep(ports: Ports, session: Session, avoid: str) -> Placed | None:
     if relay is None:
         return None
     if relay.is_coming(now) and session.id in relay.places:
-        _relaunch(ports, session, relay, now)
+        _launch(ports, session, relay, fleet.relaunch)
         return Placed(session, relay)
     if relay.is_fresh(now) and sessions.stay(ports.table, session, until=now + HOLD_S, now=now):
         return Placed(session, relay)
@@ -80,7 +77,7 @@ def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
                 continue
             return None
         placed = dataclasses.replace(session, relay=relay.id, epoch=epoch)
-        _relaunch(ports, placed, relay, now)
+        _launch(ports, placed, relay, fleet.relaunch)
         return Placed(placed, relay)
     _start(ports, session, pool, known, now)
     return None
@@ -101,52 +98,22 @@ def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> l
 
 def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
     """Start one task, unless somebody has changed the pool since it was read."""
-    if _forget_lost(ports, session, pool, known, now):
-        return  # there are free slots now: look again
-    slot = pool.free_slot(ports.config.relay.slots)
-    if slot is None:
-        raise _none(session)
-    relay = Relay(
-        id=secrets.token_hex(8),
-        slot=slot,
-        revision=ports.config.relay.revision,
-        capacity=ports.config.relay.capacity,
-        state="STARTING",
-        started_at=now,
-    )
-    try:
-        ports.table.transact(*relays.start_steps(relay, pool))
-    except ConditionFailed:
-        return  # another opener has started one
-    _launch(ports, session, relay)
-
-
-def _forget_lost(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> bool:
     lost = [relay for relay in known if relay.is_lost(now)]
-    for relay in lost:
-        logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
-        stranded.give_up(ports, relay, but=session.id)
-    alive = {relay.id for relay in known}
-    nobodys = {slot: relay for slot, relay in pool.slots.items() if relay not in alive}
-    for slot, gone in nobodys.items():
-        relays.free_slot(ports.table, slot, gone)
-    return bool(lost or nobodys)
-
-
-def _relaunch(ports: Ports, session: Session, relay: Relay, now: int) -> None:
-    """Who started the relay may have died before it asked for the task."""
-    if relay.state == "STARTING" and not relay.launched and relay.started_at <= now - RELAUNCH_S:
-        _launch(ports, session, relay)
-
-
-def _launch(ports: Ports, session: Session, relay: Relay) -> None:
+    if stranded.clear(ports, pool, known, lost, but=session.id):
+        return  # there are free slots now: look again
     try:
-        ports.launcher.launch(relay)
-    except LaunchFailed:
-        stranded.give_up(ports, relay, but=session.id)
+        relay = fleet.register(ports, ports.config.relay, pool)
+    except fleet.Full:
         raise _none(session) from None
-    relays.launched(ports.table, relay.id)
-    logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
+    if relay is not None:
+        _launch(ports, session, relay, fleet.launch)
+
+
+def _launch(ports: Ports, session: Session, relay: Relay, how: Callable[[Ports, Relay, str], None]) -> None:
+    try:
+        how(ports, relay, session.id)
+    except LaunchFailed:
+        raise _none(session) from None
 
 
 def _none(session: Session) -> Refusal:

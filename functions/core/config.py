@@ -115,6 +115,27 @@ class SessionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepConfig:
+    """For `sweep`."""
+
+    table_name: str
+    connections_url: str  #: https, with the stage
+    relay: RelayConfig
+    resume_s: int  #: how long a session waits for a client that is gone
+    warm_relays: int  #: relays that are kept up while nobody talks
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            table_name=_text(env, "TABLE_NAME"),
+            connections_url=_text(env, "CONNECTIONS_URL"),
+            relay=RelayConfig.from_env(env),
+            resume_s=_number(env, "RESUME_SECONDS", 120),
+            warm_relays=_number(env, "WARM_RELAYS", 0, least=0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MintConfig:
     """For `mint`."""
 
@@ -142,12 +163,12 @@ def _text(env: Environment, name: str) -> str:
     return env[name]
 
 
-def _number(env: Environment, name: str, default: int) -> int:
+def _number(env: Environment, name: str, default: int, least: int = 1) -> int:
     try:
         number = int(env.get(name) or default)
     except ValueError:
         raise ConfigError(name) from None
-    if number < 1:
+    if number < least:
         raise ConfigError(name)
     return number
 

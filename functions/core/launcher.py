@@ -11,6 +11,7 @@ from functions.core.entry import logger
 from functions.core.ports import LaunchFailed
 from records.relays import Relay
 
+STARTED_BY = "relay-"  #: and the relay's id: how a task of ours is known
 CONTAINER = "relay"  #: its name in the task definition
 
 
@@ -53,7 +54,7 @@ class EcsLauncher:
             "launchType": "FARGATE",
             "count": 1,
             "clientToken": relay.id,
-            "startedBy": f"relay-{relay.id}",
+            "startedBy": f"{STARTED_BY}{relay.id}",
             "networkConfiguration": {"awsvpcConfiguration": network},
             "overrides": {"containerOverrides": [{"name": CONTAINER, "environment": environment}]},
         }

@@ -1,12 +1,12 @@
-"""What the `session` function works with. Built once per container, and by tests with fakes of the edges."""
+"""What the functions work with. Built once per container, and by tests with fakes of the edges."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from functions.core.config import SessionConfig
+from functions.core.config import SessionConfig, SweepConfig
 from functions.core.replies import Replies
 from records.relays import Relay
 from records.table import Table
@@ -23,15 +23,45 @@ class LaunchFailed(Exception):
     """No task could be had now."""
 
 
+class TaskList(Protocol):
+    """The relays' tasks, as whoever runs them sees them."""
+
+    def running(self) -> Mapping[str, Sequence[str]]:
+        """Tasks that run or start, by relay. Raises TasksUnknown."""
+
+    def stop(self, task: str) -> None:
+        """Have a task end: it gets its time to drain. Raises TasksUnknown."""
+
+
+class TasksUnknown(Exception):
+    """Whoever runs the tasks does not answer."""
+
+
 @dataclass(frozen=True, slots=True)
-class Ports:
+class Dispatch:
+    """What it takes to start relays and to tell clients."""
+
     table: Table
     replies: Replies
     launcher: Launcher
-    route_key: Callable[[], str]
     clock: Callable[[], float]  #: wall clock, epoch s
-    config: SessionConfig
 
     def now(self) -> int:
         """Epoch s."""
         return int(self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Ports(Dispatch):
+    """Of the `session` function."""
+
+    route_key: Callable[[], str]
+    config: SessionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPorts(Dispatch):
+    """Of the `sweep` function."""
+
+    tasks: TaskList
+    config: SweepConfig

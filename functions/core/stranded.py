@@ -1,20 +1,36 @@
-"""A relay that will not come: tell those who wait for it."""
+"""A relay that will not come, or come back: its slot is freed, and those who wait for it are told."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from functions.core.entry import logger
-from functions.core.ports import Ports
+from functions.core.ports import Dispatch
 from protocol.codec import control_error
 from records import relays, sessions
-from records.relays import Relay
+from records.relays import Pool, Relay
 from records.sessions import Session
 
 RETRY_MS = 5_000  #: what a client is told to wait when there is no capacity
 
 
-def give_up(ports: Ports, relay: Relay, but: str) -> None:
+def clear(
+    ports: Dispatch, pool: Pool, known: Iterable[Relay], lost: Sequence[Relay], but: str = ""
+) -> dict[str, str]:
+    """Free the slots of the lost, and of those without a record. Returns these slots and who had them."""
+    for relay in lost:
+        logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
+        give_up(ports, relay, but)
+    alive = {relay.id for relay in known} - {relay.id for relay in lost}
+    gone = {slot: relay for slot, relay in pool.slots.items() if relay not in alive}
+    for slot, relay_id in gone.items():
+        relays.free_slot(ports.table, slot, relay_id)
+    return gone
+
+
+def give_up(ports: Dispatch, relay: Relay, but: str = "") -> None:
     """Take the relay out of the pool. If it was still starting, nobody else tells those who wait there.
 
     The session `but` is the one that asks; it gets its own answer.
@@ -29,13 +45,13 @@ def give_up(ports: Ports, relay: Relay, but: str) -> None:
             _tell(ports, found)
 
 
-def never_came(ports: Ports, session: Session) -> None:
+def never_came(ports: Dispatch, session: Session) -> None:
     """End a session that no client ever reached, so that its request may be sent again."""
     sessions.cancel(ports.table, session.id, "capacity", ports.now())
     sessions.forget_request(ports.table, session)
 
 
-def _tell(ports: Ports, session: Session) -> None:
+def _tell(ports: Dispatch, session: Session) -> None:
     is_new = session.claimed == 0
     if is_new:
         never_came(ports, session)

@@ -20,7 +20,7 @@ os.environ |= {"LOG_LEVEL": "DEBUG"}
 sys.path.append(str(Path(__file__).parent.parent / "records"))
 import dynamo
 
-from functions import connect, disconnect, mint, session
+from functions import connect, disconnect, mint, session, sweep
 from functions.core import aws
 from records import relays
 
@@ -93,13 +93,15 @@ def table(edges, clock, monkeypatch):
     name = next(_names)
     monkeypatch.setenv("TABLE_NAME", name)
     dynamo.make_table(aws.client("dynamodb"), name)
-    for made in (connect.config, connect.keys, disconnect.config, session.ports, mint.mint):
+    for made in (connect.config, connect.keys, disconnect.config, session.ports, mint.mint, sweep.ports):
         made.cache_clear()
     ports = dataclasses.replace(session.ports(), clock=clock)
     minting = dataclasses.replace(mint.mint(), clock=clock)
     ports.replies._pause = ports.table._pause = lambda _: None
     monkeypatch.setattr(session, "ports", lambda: ports)
     monkeypatch.setattr(mint, "mint", lambda: minting)
+    sweeping = dataclasses.replace(sweep.ports(), clock=clock)
+    monkeypatch.setattr(sweep, "ports", lambda: sweeping)
     return ports.table
 
 

@@ -25,6 +25,8 @@ class Edges:
         self.throttle = 0  #: so many posts are answered 429
         self.run_task_requests = []
         self.tasks = {}  #: client token to task: asking twice starts one
+        self.stopped = []  #: who started the tasks that were stopped
+        self.lists_fail = False  #: ECS does not say which tasks there are
         self.run_task_failure = None  #: "error" or "no tasks"
         self.token_requests = []  #: headers and body
         self.token_failure = None  #: an HTTP status
@@ -55,9 +57,27 @@ class Edges:
             return 400, {"__type": "ClusterNotFoundException", "message": "no cluster"}, None
         if self.run_task_failure == "no tasks":
             return 200, {"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}, None
-        number = len(self.tasks)
-        task = self.tasks.setdefault(request["clientToken"], {"taskArn": f"arn:aws:ecs:::task/{number}"})
+        made = {"taskArn": f"arn:aws:ecs:::task/{len(self.tasks)}", "startedBy": request["startedBy"]}
+        task = self.tasks.setdefault(request["clientToken"], made | {"lastStatus": "PROVISIONING"})
         return 200, {"tasks": [task], "failures": []}, None
+
+    def list_tasks(self, request):
+        if self.lists_fail:
+            return 400, {"__type": "ServerException", "message": "no"}, None
+        known = [task["taskArn"] for task in self.tasks.values() if task["lastStatus"] != "STOPPED"]
+        start = int(request.get("nextToken", 0))
+        following = {"nextToken": str(start + 2)} if start + 2 < len(known) else {}
+        return 200, {"taskArns": known[start : start + 2]} | following, None  # small pages
+
+    def describe_tasks(self, request):
+        found = [task for task in self.tasks.values() if task["taskArn"] in request["tasks"]]
+        return 200, {"tasks": found, "failures": []}, None
+
+    def stop_task(self, request):
+        (task,) = (task for task in self.tasks.values() if task["taskArn"] == request["task"])
+        task["lastStatus"] = "STOPPED"
+        self.stopped.append(task["startedBy"])
+        return 200, {"task": task}, None
 
     def token(self, path, headers, body):
         self.token_requests.append((path, dict(headers), json.loads(body)))
@@ -80,8 +100,15 @@ def _handler(edges):
         def route(self, body):
             if "/@connections/" in self.path:
                 return edges.post(unquote(self.path.rpartition("/")[2]), body)
-            if self.headers.get("X-Amz-Target", "").endswith(".RunTask"):
-                return edges.run_task(json.loads(body))
+            ecs = {
+                "RunTask": edges.run_task,
+                "ListTasks": edges.list_tasks,
+                "DescribeTasks": edges.describe_tasks,
+                "StopTask": edges.stop_task,
+            }
+            call = ecs.get(self.headers.get("X-Amz-Target", "").rpartition(".")[2])
+            if call:
+                return call(json.loads(body))
             return edges.token(self.path, self.headers, body)
 
         def reply(self, status, body, error):

@@ -31,6 +31,7 @@ NEEDED = {
     config.ConnectConfig: ["TABLE_NAME"],
     config.DisconnectConfig: ["TABLE_NAME"],
     config.SessionConfig: [name for name in ENVIRONMENT if not name.startswith("GEMINI")],
+    config.SweepConfig: [name for name in ENVIRONMENT if not name.startswith(("GEMINI", "MEDIA", "ROUTE"))],
     config.MintConfig: ["TABLE_NAME", "GEMINI_KEY_PARAMETER", "GEMINI_URL"],
 }
 
@@ -49,13 +50,19 @@ def test_a_number_must_be_one(value):
         config.SessionConfig.from_env(ENVIRONMENT | {"RESUME_SECONDS": value})
 
 
+def test_the_number_of_warm_relays_may_be_none():
+    assert config.SweepConfig.from_env(ENVIRONMENT | {"WARM_RELAYS": "0"}).warm_relays == 0
+    with pytest.raises(config.ConfigError, match="WARM_RELAYS"):
+        config.SweepConfig.from_env(ENVIRONMENT | {"WARM_RELAYS": "-1"})
+
+
 def test_a_lock_is_one_of_two():
     assert config.MintConfig.from_env(ENVIRONMENT).token_lock == "full"
     with pytest.raises(config.ConfigError, match="TOKEN_LOCK"):
         config.MintConfig.from_env(ENVIRONMENT | {"TOKEN_LOCK": "none"})
 
 
-@pytest.mark.parametrize("function", ["connect", "disconnect", "session", "mint"])
+@pytest.mark.parametrize("function", ["connect", "disconnect", "session", "mint", "sweep"])
 def test_no_function_imports_googles_library_before_it_is_needed(function):
     heavy = "{'google.genai', 'pydantic', 'moto', 'websockets'}"
     code = f"import sys, functions.{function}; sys.exit(repr({heavy} & set(sys.modules)))"

@@ -105,18 +105,35 @@ def test_a_heartbeat_drops_places_whose_client_never_came(table):
 def test_a_relay_with_a_place_taken_does_not_retire(table):
     start_ready(table)
     assert hold(table, "s1")
-    assert not relays.retire_if_idle(table, "r1")
+    assert not relays.retire_if_idle(table, "r1", NOW)
     relays.release(table, "r1", "s1")
-    assert relays.retire_if_idle(table, "r1")
+    assert relays.retire_if_idle(table, "r1", NOW)
     assert not hold(table, "s2")
     assert relays.pool(table).slots == {}
+
+
+def test_a_warm_relay_does_not_retire_before_its_lease_is_over(table):
+    start_ready(table)
+    relays.keep_warm(table, "r1", NOW + 180)
+    relays.keep_warm(table, "nobody", NOW + 180)
+    assert not relays.retire_if_idle(table, "r1", NOW + 179)
+    assert relays.retire_if_idle(table, "r1", NOW + 180)
+    assert relays.load(table, "nobody") is None
+
+
+def test_a_place_that_was_held_again_is_not_dropped(table):
+    start_ready(table)
+    assert hold(table, "s1", until=NOW + 60) and hold(table, "s1", until=NOW + 61)
+    assert not relays.drop_place(table, "r1", "s1", NOW + 60)
+    assert relays.drop_place(table, "r1", "s1", NOW + 61)
+    assert places(table) == set()
 
 
 def test_either_the_relay_retires_or_the_opener_gets_a_place(table, race):
     for round_ in range(4):
         relay = f"r{round_}"
         start_ready(table, relay, str(round_))
-        actions = [lambda: relays.retire_if_idle(table, relay), lambda: hold(table, "s1", relay)]  # noqa: B023
+        actions = [lambda: relays.retire_if_idle(table, relay, NOW), lambda: hold(table, "s1", relay)]  # noqa: B023
         assert sorted(race(lambda place: actions[place](), 2)) == [False, True]  # noqa: B023
 
 

@@ -105,3 +105,27 @@ def test_a_connection_is_known_until_it_is_forgotten_or_too_old(table):
     assert connections.load(table, "c1=", NOW + connections.KEEP_S) is None
     connections.forget(table, "c1=")
     assert connections.load(table, "c1=", NOW) is None
+
+
+def test_more_items_are_read_at_once_than_six_batches_hold(table, client, table_name):
+    keys = [Key(f"N#{number}") for number in range(650)]
+    for start in range(0, len(keys), 25):
+        puts = [{"PutRequest": {"Item": key.attributes()}} for key in keys[start : start + 25]]
+        client.batch_write_item(RequestItems={table_name: puts})
+    assert len(table.get_all(keys)) == 650
+
+
+def test_what_is_put_off_for_ever_is_an_error(table, monkeypatch):
+    wanted = [Key("C")]
+    left = {"Responses": {}, "UnprocessedKeys": {table._name: {"Keys": [wanted[0].attributes()]}}}
+    monkeypatch.setattr(table, "_request", lambda *_, **__: left)
+    with pytest.raises(Throttled):
+        table.get_all(wanted)
+
+
+def test_a_deletion_may_have_a_condition(table):
+    table.put(Key("C"), {"n": 1})
+    with pytest.raises(ConditionFailed):
+        table.delete(Key("C"), "#n = :two", two=2)
+    table.delete(Key("C"), "#n = :one", one=1)
+    assert table.get(Key("C")) is None

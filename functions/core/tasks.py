@@ -1,0 +1,66 @@
+"""The relays' tasks as ECS lists them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from functions.core.entry import logger
+from functions.core.launcher import STARTED_BY
+from functions.core.ports import TasksUnknown
+
+PAGE = 100  #: most tasks of one DescribeTasks
+
+
+class Ecs(Protocol):
+    """What is needed of ECS."""
+
+    def list_tasks(self, **request: Any) -> Any: ...
+
+    def describe_tasks(self, **request: Any) -> Any: ...
+
+    def stop_task(self, **request: Any) -> Any: ...
+
+
+class EcsTasks:
+    """Of one cluster. Ours are known by who started them; others are left alone."""
+
+    def __init__(self, ecs: Ecs, cluster: str) -> None:
+        self._ecs = ecs
+        self._cluster = cluster
+
+    def running(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for task in self._described(list(self._listed())):
+            started_by = str(task.get("startedBy", ""))
+            if started_by.startswith(STARTED_BY) and task.get("lastStatus") != "STOPPED":
+                found[started_by.removeprefix(STARTED_BY)].append(str(task["taskArn"]))
+        return found
+
+    def stop(self, task: str) -> None:
+        self._ask("stop_task", task=task, reason="no relay of this id is known")
+
+    def _listed(self) -> Iterator[str]:
+        """ARNs of tasks that are to run: starting ones too."""
+        following: dict[str, str] = {}
+        while True:
+            answer = self._ask("list_tasks", desiredStatus="RUNNING", **following)
+            yield from answer["taskArns"]
+            if not answer.get("nextToken"):
+                return
+            following = {"nextToken": answer["nextToken"]}
+
+    def _described(self, arns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(arns), PAGE):
+            yield from self._ask("describe_tasks", tasks=list(arns[start : start + PAGE]))["tasks"]
+
+    def _ask(self, operation: str, **request: Any) -> Any:
+        try:
+            return getattr(self._ecs, operation)(cluster=self._cluster, **request)
+        except (ClientError, HTTPClientError, ConnectionError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            logger.error("tasks unknown", extra={"operation": operation, "code": code})
+            raise TasksUnknown from None

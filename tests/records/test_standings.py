@@ -1,0 +1,67 @@
+"""Standings: who has a session open, and an end that loses against whoever still wants to go on."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from dynamo import NOW
+
+from records import open_sessions, relays, sessions, standings, tickets
+
+
+@pytest.fixture
+def seen(table, open_session):
+    """A session on relay r1, as it stands."""
+    relays.register(table, "r1", slot="0", revision="7", capacity=4, now=NOW)
+    relays.ready(table, "r1", "r1.example:8080", NOW)
+    sessions.place(table, open_session(), "r1", state="READY", until=NOW + 60, now=NOW)
+    return standings.load_all(table, ["s1", "unknown"])["s1"]
+
+
+def test_users_are_listed_while_they_have_a_session_open(table, open_session):
+    assert open_sessions.listed(table) == {}
+    for session, user in (("s1", "ada"), ("s2", "ada"), ("s3", "grace")):
+        open_session(session, user=user)
+    assert open_sessions.listed(table) == {"ada": {"s1", "s2"}, "grace": {"s3"}}
+    for session in ("s1", "s3", "s3"):
+        sessions.cancel(table, session, "client", NOW)
+    assert open_sessions.listed(table) == {"ada": {"s2"}}
+    open_session("s4", user="grace")
+    assert open_sessions.listed(table)["grace"] == {"s4"}
+
+
+def test_one_who_leaves_and_one_who_comes_at_once_leave_the_user_listed(table, open_session):
+    open_session("s0")
+    for number in range(1, 9):
+        with ThreadPoolExecutor(2) as both:
+            both.submit(sessions.cancel, table, f"s{number - 1}", "client", NOW)
+            both.submit(open_session, f"s{number}")
+        assert open_sessions.listed(table) == {"ada": {f"s{number}"}}
+
+
+def test_the_end_of_what_stands_as_it_was_seen_gives_every_place_back(table, seen):
+    assert standings.end(table, seen, "abandoned", NOW + 300)
+    assert not standings.end(table, seen, "abandoned", NOW + 300)
+    assert sessions.load(table, "s1").state == "ENDED"
+    assert (relays.load(table, "r1").places, open_sessions.listed(table)) == ({}, {})
+
+
+CHANGES = {
+    "asked for": lambda table, found: sessions.ask(table, found, "c2", NOW + 180),
+    "ticket used": lambda table, found: tickets.burn(table, "t", relay="r1", now=NOW),
+    "another relay": lambda table, found: sessions.place(
+        table, found, "r2", state="READY", until=NOW + 60, now=NOW
+    ),
+    "new key": lambda table, found: sessions.rotate_key(
+        table, found, used_hash="a", new_hash="b", until=NOW + 60
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_whoever_still_wants_the_session_wins(table, seen, change):
+    relays.register(table, "r2", slot="1", revision="7", capacity=4, now=NOW)
+    relays.ready(table, "r2", "r2.example:8080", NOW)
+    tickets.put(table, "t", tickets.Ticket("s1", 1, "r1", ""), NOW)
+    change(table, sessions.load(table, "s1"))
+    assert not standings.end(table, seen, "abandoned", NOW + 300)
+    assert sessions.load(table, "s1").state == "OPEN"
