@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test check hostile lock lint types schema clean
+.PHONY: help setup run test check client-check hostile lock lint types schema clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,12 +22,23 @@ tests/sdk/node_modules/ready: tests/sdk/package-lock.json
 	@cd tests/sdk && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-setup: .venv/ready tests/sdk/node_modules/ready ## install everything into this folder
+client/sdk/dist/index.js: client/sdk/package-lock.json $(shell find client/sdk/src client/sdk/scripts -type f 2>/dev/null)
+	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' || { echo "Node 20 or newer is needed"; exit 1; }
+	@echo "building the client (about a minute the first time)"
+	@cd client/sdk && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+	@touch $@
 
-run: .venv/ready ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator
+client/console/dist/index.html: client/sdk/dist/index.js client/console/package-lock.json $(shell find client/console/src client/console/public -type f 2>/dev/null)
+	@cd client/console && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+	@touch $@
+
+setup: .venv/ready tests/sdk/node_modules/ready client/console/dist/index.html ## install everything into this folder
+
+run: .venv/ready client/console/dist/index.html ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator
 	@$(BIN)/vivavoce dev
 
 test: setup ## every test
+	@cd client/sdk && npm test --silent
 	@$(BIN)/pytest
 
 hostile: setup ## 10,000 hostile messages on each road
@@ -39,13 +50,18 @@ lock: .venv/ready ## resolve the Python dependencies anew
 lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+client-check: client/sdk/dist/index.js ## the client's own lint, types, tests, sizes and package checks
+	@cd client/sdk && npm run check --silent
+
 types: .venv/ready
 	@$(BIN)/mypy protocol records functions relay simulator infra cli client/python
 
 schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made from the code
 	@$(BIN)/python -m protocol.schema
 
-check: setup lint types test ## what CI runs
+check: setup lint types client-check ## what CI runs
+	@$(BIN)/pytest
 
 clean: ## remove what setup and run made
-	rm -rf .venv .local tests/sdk/node_modules .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .local tests/sdk/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist
+	rm -rf client/console/node_modules client/console/dist .mypy_cache .ruff_cache .hypothesis

@@ -10,10 +10,10 @@ export interface ToolCall<A = JsonObject> {
   readonly deadline: number;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the model makes the arguments; a handler names the type it expects
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the model makes the arguments; a handler names the type it expects
 export type ToolHandler<A = any, R = unknown> = (args: A, call: ToolCall<A>) => R | Promise<R>;
 
-// biome-ignore lint/suspicious/noExplicitAny: as above
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
 export interface ToolDefinition<A = any, R = unknown> {
   /** Tells the model when to use it. */
   readonly description?: string | undefined;

@@ -85,7 +85,7 @@ media/tool.cancel call_ids:s[] e:i=0 n:i=0
 media/tool.status call_id:s e:i=0 n:i=0 name:s state:cancelled|done|failed|running
 media/usage cost_usd:n=0 e:i=0 n:i=0 tokens:Tokens turn:i
 Tokens input_audio:i=0 input_image:i=0 input_text:i=0 output_audio:i=0 output_text:i=0 total:i=0
-media/metrics audio_ms:i=0 e:i=0 first_audio_ms:i=0 generation_ms:i=0 n:i=0 turn:i uplink_dropped_ms:i=0
+media/metrics audio_ms:i=0 e:i=0 first_audio_ms:i=0 generation_ms:i=0 leg_gap_ms:i?=null n:i=0 turn:i uplink_dropped_ms:i=0
 media/ack e:i=0 n:i=0 seq:i
 media/going_away e:i=0 ends_in_ms:i move:b=false n:i=0
 media/error code:s e:i=0 fatal:b=false message:s n:i=0 ref:s="" retry_after_ms:i=0 retryable:b=false

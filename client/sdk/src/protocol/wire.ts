@@ -196,6 +196,7 @@ export interface Metrics {
   readonly e: number;
   readonly first_audio_ms: number;
   readonly generation_ms: number;
+  readonly leg_gap_ms: number | null;
   readonly n: number;
   readonly turn: number;
   readonly uplink_dropped_ms: number;
