@@ -1,48 +1,47 @@
-// Builds dist: each worklet as one file, then the entries with the worklets' text inside.
-
-import { rmSync } from 'node:fs';
+// Builds dist: each worklet as one file, then the entries, with the worklets' text inside the core.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
-const common = {
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  minify: true,
-  legalComments: 'none',
-  logLevel: 'warning',
+/** `vivavoce/react` and its neighbours use the core as a neighbour too, so that an app has it once. */
+const neighbours = {
+  name: 'neighbours',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './index.js', external: true }));
+    onResolve({ filter: /^\.\.\/advice\/index\.js$/ }, () => ({ path: './advice.js', external: true }));
+  },
 };
 
-/** `vivavoce/react` and `/testing` use the core as their neighbour, so that an app has it once. */
-const core = {
-  name: 'core',
-  setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './index.js', external: true })),
-};
-
-async function worklet(name) {
-  const { outputFiles } = await build({
-    ...common,
-    entryPoints: [`src/worklets/${name}.ts`],
-    outfile: `dist/worklets/${name}.js`,
-    format: 'iife', // no imports: they do not resolve from a blob: URL
+async function bundle(entry, options = {}) {
+  const result = await build({
+    entryPoints: [`src/${entry}.ts`],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
     write: false,
+    ...options,
   });
-  return outputFiles[0];
+  const isModule = options.format !== 'iife';
+  const { code } = await minify(result.outputFiles[0].text, {
+    module: isModule,
+    ecma: 2020,
+    compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
+  });
+  return `${code}\n`;
 }
 
 rmSync('dist', { recursive: true, force: true });
-const worklets = {};
+mkdirSync('dist/worklets', { recursive: true });
+const texts = {};
 for (const name of ['capture', 'playback']) {
-  const file = await worklet(name);
-  worklets[`__${name.toUpperCase()}__`] = JSON.stringify(file.text);
-  await build({ ...common, entryPoints: [`src/worklets/${name}.ts`], outfile: file.path, format: 'iife' });
+  // No imports, and nothing global: the same text serves as a file and from a blob: URL.
+  const text = await bundle(`worklets/${name}`, { format: 'iife' });
+  writeFileSync(`dist/worklets/${name}.js`, text);
+  texts[`__${name.toUpperCase()}__`] = JSON.stringify(text);
 }
-await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/index.js', define: worklets });
-for (const name of ['react', 'testing']) {
-  await build({
-    ...common,
-    entryPoints: [`src/${name}/index.ts`],
-    outfile: `dist/${name}.js`,
-    external: ['react'],
-    plugins: [core],
-  });
-}
+writeFileSync('dist/index.js', await bundle('index', { define: texts }));
+for (const name of ['advice', 'react', 'testing'])
+  writeFileSync(`dist/${name}.js`, await bundle(`${name}/index`, { external: ['react'], plugins: [neighbours] }));

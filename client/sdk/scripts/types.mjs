@@ -30,6 +30,13 @@ function reachable(union) {
 }
 const inbound = new Set([...reachable('ControlReply'), ...reachable('ServerMessage')]);
 
+/** What a decoder looks for: the road and the type. */
+const titles = new Map(
+  Object.entries({ control: 'ControlReply', media: 'ServerMessage' }).flatMap(([road, union]) =>
+    members(union).map((name) => [name, `${road}/${structs[name].properties.type.enum[0]}`]),
+  ),
+);
+
 function typeOf(schema) {
   if (schema.$ref) return nameOf(schema);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
@@ -80,25 +87,22 @@ function ruleOf(schema) {
   return { string: 's', integer: 'i', number: 'n', boolean: 'b', object: 'o' }[schema.type];
 }
 
+/** `field:rule`, or `field:rule=default` with the default as JSON. */
 function rulesOf(name) {
   const { properties, required } = structs[name];
   const rules = Object.entries(properties).filter(([field]) => field !== 'type');
-  return Object.fromEntries(
-    rules.map(([field, schema]) => {
-      const isNested = schema.$ref || (schema.type === 'object' && !required.includes(field));
-      const fallback = isNested ? {} : schema.default;
-      return [field, required.includes(field) ? ruleOf(schema) : [ruleOf(schema), fallback]];
-    }),
-  );
+  const fields = rules.map(([field, schema]) => {
+    const isNested = schema.$ref || schema.type === 'object';
+    const fallback = required.includes(field) ? '' : `=${JSON.stringify(isNested ? {} : schema.default)}`;
+    return `${field}:${ruleOf(schema)}${fallback}`;
+  });
+  return [titles.get(name) ?? name, ...fields].join(' ');
 }
 
 function tables() {
-  const types = (union) =>
-    Object.fromEntries(members(union).map((name) => [structs[name].properties.type.enum[0], name]));
-  const rules = Object.fromEntries([...inbound].map((name) => [name, rulesOf(name)]));
-  const verdicts = Object.fromEntries(
-    Object.entries(errors).map(([code, { close, retry }]) => [code, close ? [retry, close] : [retry]]),
-  );
+  const comesBack = ([, { retry }]) => retry === 'resume' || retry === 'refresh';
+  const over = Object.entries(errors).filter(([, { close, retry }]) => close && retry === 'never');
+  const codes = Object.fromEntries(over.map(([code, { close }]) => [close, code]));
   const row = ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`;
   const show = (table) => `{\n${Object.entries(table).map(row).join('')}}`;
   return `${MADE}
@@ -106,17 +110,18 @@ export type ErrorCode = ${Object.keys(errors)
     .map((code) => `\n  | '${code}'`)
     .join('')};
 
-export type Retry = 'never' | 'later' | 'resume' | 'refresh';
+/** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
+export const COMES_BACK = '${Object.entries(errors)
+    .filter(comesBack)
+    .map(([code]) => code)
+    .join(' ')}';
 
-/** code -> whether to try again, and the close code of the media road. */
-export const ERRORS: Record<ErrorCode, readonly [retry: Retry, close?: number]> = ${show(verdicts)};
+/** Close code of the media road -> what it says of the session when its error was lost: it is over. */
+export const OVER: Record<number, ErrorCode> = ${show(codes)};
 
-/** field -> rule, or [rule, default]. */
-export const RULES: Record<string, Record<string, string | readonly [string, unknown]>> = ${show(rules)};
-
-export const CONTROL_REPLY: Record<string, string> = ${show(types('ControlReply'))};
-
-export const SERVER_MESSAGE: Record<string, string> = ${show(types('ServerMessage'))};
+/** A struct a line: its name, or the road and type of a message, then its fields, each with its rule. See codec.ts. */
+export const RULES = \`
+${[...inbound].map(rulesOf).join('\n')}\`;
 
 ${CONSTANTS.map((name) => `export const ${name} = ${JSON.stringify(limits[name])};`).join('\n')}
 `;

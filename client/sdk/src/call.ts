@@ -91,14 +91,7 @@ export class Call {
   begin(resume: string | undefined): void {
     const { store, sound, mic, options } = this.#host;
     const { messages, mic: micState, speaker } = store.state;
-    store.set({
-      ...INITIAL,
-      messages: resume ? messages : [],
-      mic: micState,
-      speaker,
-      ...CLEARED,
-      status: 'connecting',
-    });
+    store.set({ ...INITIAL, ...FRESH, messages: resume ? messages : [], mic: micState, speaker, status: 'connecting' });
     this.#patience = setTimeout(
       () => this.#fail(new VoiceError('connect_timeout', '', { fatal: true })),
       options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
@@ -303,7 +296,10 @@ export class Call {
   }
 }
 
+/** What is over once a call is live, or has ended. */
 const CLEARED = { starting: undefined, reconnect: undefined } as const;
+/** What a call does not take over from the one before. */
+const FRESH = { ...CLEARED, error: undefined, sessionId: undefined, usage: undefined, endsAt: undefined } as const;
 
 /** Tells two starts of one user apart; no secret. `crypto.randomUUID` is missing on insecure pages. */
 function randomId(): string {

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode as RegistryCode } from './protocol/tables.js';
+import { COMES_BACK, type ErrorCode as RegistryCode } from './protocol/tables.js';
 
 /** Codes of this client only; all others are the protocol's. */
 export type LocalCode =
@@ -22,39 +22,6 @@ export type LocalCode =
 
 /** Stable. A newer server may send codes that are not listed. */
 export type VoiceErrorCode = RegistryCode | LocalCode | (string & {});
-
-/** code -> what a user can do about it. Codes that are missing have the sentence of `ANY`. */
-const ADVICE: Partial<Record<RegistryCode | LocalCode, string>> = {
-  aborted: 'The call was cancelled.',
-  audio_blocked: 'The browser waits for a click before it plays sound. Turn sound on.',
-  audio_interrupted: 'Another app uses the audio. The call goes on when it is done.',
-  capacity: 'All lines are busy. Try again in a moment.',
-  connect_failed: 'The server cannot be reached. Check your connection and try again.',
-  connect_timeout: 'The server did not answer in time. Try again.',
-  connection_lost: 'The connection was lost. Check your network and call again.',
-  insecure_context: 'The microphone works on https pages and on localhost only. Open the page by its https address.',
-  mic_denied: 'Microphone access is blocked. Allow it in the browser’s site settings, then try again.',
-  mic_in_use: 'The microphone is in use by another app. Close that app and try again.',
-  mic_lost: 'The microphone was disconnected. Plug it in again, or choose another one.',
-  mic_not_found: 'No microphone was found. Connect one and try again.',
-  mic_silent: 'Nothing is heard from the microphone. Check whether it is muted.',
-  mic_unsupported: 'This browser cannot use a microphone here. Use a current browser.',
-  not_connected: 'There is no call. Start one first.',
-  protocol_mismatch: 'This app is out of date. Reload the page, or update the app.',
-  quota_minutes: 'The time for today is used up. Come back tomorrow.',
-  quota_sessions: 'You have a call open elsewhere. End it first.',
-  quota_starts: 'Too many calls in a short time. Wait a minute.',
-  session_limit: 'The call has reached its longest duration. Start a new one.',
-  speaker_unsupported: 'This browser cannot choose a speaker. Choose it in the system’s settings.',
-  superseded: 'The call goes on in another window.',
-  too_large: 'That is too large to send. Send something smaller.',
-  upstream_context_full: 'The conversation has become too long. Start a new one.',
-  upstream_policy: 'The assistant may not talk about this. Try something else.',
-  worklet_blocked: 'Audio is blocked by this page’s security policy. Tell the people who run it.',
-};
-const LATER = 'The service is busy. Try again in a moment.';
-const SIGN_IN = 'You are not signed in any more. Sign in again.';
-const ANY = 'Something went wrong. Start a new call.';
 
 /** Local codes after which the same attempt may succeed. */
 const RETRYABLE = new Set<string>([
@@ -87,36 +54,38 @@ export class VoiceError extends Error {
   readonly ref: string;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
-    super(`${code}: ${message || adviceOn(code)}`, init.cause === undefined ? undefined : { cause: init.cause });
+    super(message ? `${code}: ${message}` : code, init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
-    this.retryable = init.retryable ?? isRetryable(code);
+    this.retryable = init.retryable ?? RETRYABLE.has(code);
     this.fatal = init.fatal ?? false;
     this.retryAfterMs = init.retryAfterMs ?? 0;
     this.ref = init.ref ?? '';
   }
 
-  /** One sentence that a user can act on, in English. Translate by `code`. */
+  /**
+   * One sentence that a user can act on. In English once `vivavoce/advice` or `vivavoce/react` is imported, or as
+   * `setAdvice` says; before that the message.
+   */
   get advice(): string {
-    return adviceOn(this.code);
+    return advise(this);
   }
 }
 
-/** The registry's verdict; undefined for codes of this client or of a newer server. */
-export function verdict(code: string): (typeof ERRORS)[RegistryCode][0] | undefined {
-  return Object.hasOwn(ERRORS, code) ? ERRORS[code as RegistryCode][0] : undefined;
+let advise = (error: VoiceError): string => error.message;
+
+/** Say where `advice` comes from: an app's own words, in its own languages, by `error.code`. */
+export function setAdvice(words: (error: VoiceError) => string): void {
+  advise = words;
 }
 
-function isRetryable(code: string): boolean {
-  const retry = verdict(code);
-  return retry ? retry !== 'never' : RETRYABLE.has(code);
+/** A resume brings the session back from it. */
+export function comesBack(code: string): boolean {
+  return COMES_BACK.split(' ').includes(code);
 }
 
-function adviceOn(code: string): string {
-  const own = Object.hasOwn(ADVICE, code) ? ADVICE[code as RegistryCode] : undefined;
-  if (own) return own;
-  const retry = verdict(code);
-  if (retry === 'refresh' || code === 'token_failed') return SIGN_IN;
-  return retry === 'later' || retry === 'resume' ? LATER : ANY;
+/** Another token may be accepted. */
+export function isAboutToken(code: string): boolean {
+  return code.startsWith('auth_');
 }
 
 /** An error of this client, whatever was thrown. */

@@ -13,7 +13,7 @@ export type {
   SpeakerOptions,
 } from './audio/engine.js';
 export { type Connected, type ConnectOptions, type ImageSource, VoiceClient } from './client.js';
-export { type LocalCode, VoiceError, type VoiceErrorCode, type VoiceErrorInit } from './errors.js';
+export { type LocalCode, setAdvice, VoiceError, type VoiceErrorCode, type VoiceErrorInit } from './errors.js';
 export type { CloseReason, VoiceEvents, WireFrame } from './events.js';
 export type {
   AudioOptions,

@@ -1,23 +1,150 @@
-import { VoiceError } from '../errors.js';
 import type { AudioOptions } from '../options.js';
-import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels, Microphone, Player } from './engine.js';
+import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels } from './engine.js';
+import { BrowserMicrophone } from './microphone.js';
+import { loadWorklets } from './modules.js';
+import { BrowserPlayer } from './player.js';
 
-/** The browser's audio. */
+const SETTLE_MS = 500; //: until a context must run, and its clock must move
+
+/** The browser's audio: one AudioContext at the device's rate, two worklets. */
 export class BrowserEngine implements AudioEngine {
-  declare readonly microphone: Microphone;
-  declare readonly player: Player;
-  declare readonly levels: AudioLevels;
+  readonly microphone = new BrowserMicrophone(() => this.#loaded());
+  readonly player = new BrowserPlayer(() => this.#events);
+  readonly levels: AudioLevels;
+  #context: AudioContext | null = null;
+  #loading: Promise<void> = Promise.resolve();
+  #events: AudioEvents | null = null;
+  #output: GainNode | null = null;
+  #listening = new AbortController();
+  readonly #options: AudioOptions;
 
   constructor(options: AudioOptions) {
-    void options;
+    this.#options = options;
+    const { microphone, player } = this;
+    const spectrum = (node: () => AudioNode | null) => {
+      const analysers = new WeakMap<AudioNode, AnalyserNode>();
+      return (into: Uint8Array<ArrayBuffer>) => analyse(node(), analysers, into);
+    };
+    this.levels = {
+      get input() {
+        return microphone.level;
+      },
+      get output() {
+        return player.level;
+      },
+      inputSpectrum: spectrum(() => microphone.source),
+      outputSpectrum: spectrum(() => this.#output),
+    };
   }
+
   prepare(events: AudioEvents): void {
-    void events;
-    throw new VoiceError('mic_unsupported');
+    this.#events = events;
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    const { mediaDevices, audioSession } = navigator as Navigator & { audioSession?: { type: string } };
+    if (audioSession) audioSession.type = 'play-and-record'; // else a phone plays through the earpiece, quietly
+    mediaDevices?.addEventListener('devicechange', async () => events.devices(await this.devices()), { signal });
+    document.addEventListener('visibilitychange', () => this.#seen(), { signal });
+    this.#build();
   }
-  async ready(): Promise<void> {}
+
+  async ready(): Promise<void> {
+    await this.#loaded();
+    const deviceId = this.#options.speaker?.deviceId;
+    if (deviceId) await this.player.setDevice(deviceId);
+  }
+
   async devices(): Promise<AudioDevices> {
-    return { inputs: [], outputs: [], labelled: false };
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const of = (kind: string) => all.filter((device) => device.kind === kind);
+    return { inputs: of('audioinput'), outputs: of('audiooutput'), labelled: all.some((device) => device.label) };
   }
-  async close(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#listening.abort();
+    this.#events = null;
+    await this.microphone.close();
+    this.#drop();
+  }
+
+  /** A context that runs because it was made in the click, and the graph on it. */
+  #build(): void {
+    const context = this.#options.audioContext ?? new AudioContext({ latencyHint: 'interactive' });
+    this.#context = context;
+    this.#output = this.player.attach(context);
+    const silence = context.createBufferSource(); // some phones run a context only once it has played
+    silence.buffer = context.createBuffer(1, 1, context.sampleRate);
+    silence.connect(context.destination);
+    silence.start();
+    if (context.state === 'suspended') context.resume().catch(() => {});
+    context.onstatechange = () => this.#changed(context);
+    setTimeout(() => this.#settled(context), SETTLE_MS);
+    this.#loading = loadWorklets(context, this.#options.workletUrls).then(() => {
+      if (context === this.#context) this.player.start(this.#options.speaker ?? {});
+    });
+    this.#loading.catch(() => {}); // whoever waits for it is told
+  }
+
+  #changed(context: AudioContext): void {
+    if (context !== this.#context) return;
+    const isInterrupted = (context.state as string) === 'interrupted'; // by a call, an assistant, the lock screen
+    this.#events?.interrupted(isInterrupted);
+    this.microphone.pause(isInterrupted);
+    // Never while interrupted: it would throw, and leave a context that seems to run.
+    if (context.state === 'suspended') context.resume().catch(() => {});
+    const clock = context.currentTime;
+    setTimeout(() => this.#settled(context, clock), SETTLE_MS);
+  }
+
+  #settled(context: AudioContext, clock = -1): void {
+    if (context !== this.#context) return;
+    if (context.state === 'running' && context.currentTime === clock) this.#rebuild();
+    else if ((context.state as string) !== 'interrupted') this.#events?.unlocked(context.state === 'running');
+  }
+
+  /** It says it runs, and its clock stands still: the only way out is another one. */
+  #rebuild(): void {
+    if (this.#options.audioContext) return;
+    this.#drop();
+    this.#build();
+    this.#loading.then(() => this.#context && this.microphone.connect(this.#context)).catch(() => {});
+  }
+
+  #seen(): void {
+    if (document.hidden) return;
+    this.microphone.revive();
+    if (this.#context?.state === 'suspended') this.#context.resume().catch(() => {});
+  }
+
+  async #loaded(): Promise<AudioContext> {
+    await this.#loading;
+    return this.#context as AudioContext;
+  }
+
+  #drop(): void {
+    const context = this.#context;
+    this.#context = null;
+    this.player.stop();
+    if (!context || this.#options.audioContext) return;
+    context.onstatechange = null;
+    context.close().catch(() => {});
+  }
+}
+
+function analyse(
+  node: AudioNode | null,
+  analysers: WeakMap<AudioNode, AnalyserNode>,
+  into: Uint8Array<ArrayBuffer>,
+): void {
+  if (!node) {
+    into.fill(0);
+    return;
+  }
+  let analyser = analysers.get(node);
+  if (!analyser) {
+    analyser = new AnalyserNode(node.context, { fftSize: 2 * into.length });
+    node.connect(analyser);
+    analysers.set(node, analyser);
+  }
+  analyser.getByteFrequencyData(into);
 }

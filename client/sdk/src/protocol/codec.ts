@@ -1,4 +1,4 @@
-import { CONTROL_REPLY, RULES, SERVER_MESSAGE } from './tables.js';
+import { RULES } from './tables.js';
 import type { ControlReply, ServerMessage } from './wire.js';
 
 export type Unreadable = 'bad_message' | 'unknown_type';
@@ -13,20 +13,32 @@ export class RemoteProtocolError extends Error {
   }
 }
 
+type Fields = [name: string, rule: string, fallback: string | undefined][];
+
+/** struct -> its fields. */
+const STRUCTS = new Map<string, Fields>(
+  RULES.trim()
+    .split('\n')
+    .map((line) => {
+      const [struct = '', ...fields] = line.split(' ');
+      return [struct, fields.map((field) => (/^(.*?):(.*?)(?:=(.*))?$/.exec(field)?.slice(1) ?? []) as Fields[number])];
+    }),
+);
+
 /** The reply in `text`, defaults filled in, unknown fields left out. Throws RemoteProtocolError. */
 export function decodeReply(text: string): ControlReply {
-  return decode(text, CONTROL_REPLY) as ControlReply;
+  return decode(text, 'control') as ControlReply;
 }
 
 /** The same for the media road. */
 export function decodeMessage(text: string): ServerMessage {
-  return decode(text, SERVER_MESSAGE) as ServerMessage;
+  return decode(text, 'media') as ServerMessage;
 }
 
-function decode(text: string, types: Record<string, string>): unknown {
+function decode(text: string, road: string): unknown {
   const { type, ...fields } = parse(text);
   if (typeof type !== 'string') throw new RemoteProtocolError('bad_message');
-  const struct = Object.hasOwn(types, type) ? types[type] : undefined;
+  const struct = STRUCTS.get(`${road}/${type}`);
   if (!struct) throw new RemoteProtocolError('unknown_type');
   return { type, ...read(fields, struct) };
 }
@@ -43,14 +55,13 @@ function parse(text: string): Record<string, unknown> {
 }
 
 /** The fields of a struct, each by its rule. */
-function read(value: unknown, struct: string): Record<string, unknown> {
+function read(value: unknown, struct: Fields): Record<string, unknown> {
   if (!isObject(value)) throw new RemoteProtocolError('bad_message');
   const fields: Record<string, unknown> = {};
-  for (const [name, rule] of Object.entries(RULES[struct] ?? {})) {
-    const isRequired = typeof rule === 'string';
-    if (Object.hasOwn(value, name)) fields[name] = check(value[name], isRequired ? rule : rule[0]);
-    else if (isRequired) throw new RemoteProtocolError('bad_message');
-    else fields[name] = check(rule[1], rule[0]);
+  for (const [name, rule, fallback] of struct) {
+    if (Object.hasOwn(value, name)) fields[name] = check(value[name], rule);
+    else if (fallback === undefined) throw new RemoteProtocolError('bad_message');
+    else fields[name] = check(JSON.parse(fallback), rule);
   }
   return fields;
 }
@@ -62,7 +73,8 @@ function check(value: unknown, rule: string): unknown {
     if (!Array.isArray(value)) throw new RemoteProtocolError('bad_message');
     return value.map((element) => check(element, rule.slice(0, -2)));
   }
-  if (rule in RULES) return read(value, rule);
+  const struct = STRUCTS.get(rule);
+  if (struct) return read(value, struct);
   if (!fits(value, rule)) throw new RemoteProtocolError('bad_message');
   return value;
 }

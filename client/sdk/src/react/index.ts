@@ -1,3 +1,5 @@
+import '../advice/index.js';
+
 export { useVoiceClient, VoiceProvider, type VoiceProviderProps } from './context.js';
 export {
   type UseConnection,

@@ -1,4 +1,4 @@
-import { toVoiceError, VoiceError, verdict } from '../errors.js';
+import { isAboutToken, toVoiceError, VoiceError } from '../errors.js';
 import type { SessionSource, TokenContext } from '../options.js';
 import { decodeReply, RemoteProtocolError } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
@@ -39,7 +39,7 @@ export class Control {
       } catch (thrown) {
         const error = toVoiceError(thrown, 'connect_failed');
         const isCutOff = error.code === 'connection_lost' && attempts < CUT_OFF_LIMIT;
-        const isWaitedFor = this.session !== '' && error.retryable && !error.fatal && verdict(error.code) !== 'refresh';
+        const isWaitedFor = this.session !== '' && error.retryable && !error.fatal && !isAboutToken(error.code);
         if (!isCutOff && !isWaitedFor) throw error;
         await retry.wait(error, signal, () => {});
       }
@@ -69,7 +69,7 @@ export class Control {
     try {
       return await this.#ask(request, reason, onStarting, signal);
     } catch (error) {
-      if (!(error instanceof VoiceError) || verdict(error.code) !== 'refresh') throw error;
+      if (!(error instanceof VoiceError) || !isAboutToken(error.code)) throw error;
       if (typeof this.#source.token === 'string')
         throw new VoiceError(error.code, 'A fixed token will be refused again.', { retryable: false, fatal: true });
     }

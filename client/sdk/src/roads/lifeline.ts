@@ -1,7 +1,7 @@
-import { VoiceError, verdict } from '../errors.js';
+import { comesBack, VoiceError } from '../errors.js';
 import type { ReconnectPolicy } from '../options.js';
 import type { ClientSession, Incoming } from '../protocol/session.js';
-import { ERRORS, type ErrorCode } from '../protocol/tables.js';
+import { OVER } from '../protocol/tables.js';
 import type { Ended, Ready } from '../protocol/wire.js';
 import type { Control } from './control.js';
 import { type Link, received } from './link.js';
@@ -100,13 +100,12 @@ export class Lifeline {
     }
     if (refusal) return received(refusal);
     if (isTimeout && !isJoined) return new VoiceError('connect_timeout');
-    return new VoiceError(codeOf(code) ?? (isJoined ? 'connection_lost' : 'connect_failed'));
+    return new VoiceError(OVER[code] ?? (isJoined ? 'connection_lost' : 'connect_failed'));
   }
 
   /** Whether a resume may help. Of "later" it is the session that is meant, once it has ended. */
   #mayComeBack({ code, retryable }: VoiceError): boolean {
-    const retry = verdict(code);
-    return retry ? comesBack(code) || (retry === 'later' && !this.ended) : retryable;
+    return comesBack(code) || (retryable && !this.ended);
   }
 
   /** Resume, over and over. Rejects when the server says no or has stopped waiting for us. */
@@ -127,15 +126,4 @@ export class Lifeline {
       }
     }
   }
-}
-
-function comesBack(code: string): boolean {
-  const retry = verdict(code);
-  return retry === 'resume' || retry === 'refresh'; // a resume brings a new ticket too
-}
-
-/** The error a close code stands for. Of several, one that a resume mends. */
-function codeOf(close: number): ErrorCode | undefined {
-  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][1] === close);
-  return codes.find(comesBack) ?? codes[0];
 }

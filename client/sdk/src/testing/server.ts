@@ -32,6 +32,7 @@ export class FakeServer {
   #n = 0;
   #seq = 0;
   #replies = 0;
+  #request: unknown; //: of the present session
   #media: FakeSocket | null = null;
 
   constructor() {
@@ -105,6 +106,7 @@ export class FakeServer {
   }
 
   #admit(socket: FakeSocket, request: Fields): void {
+    if (request.type === 'start' && request.request !== this.#request) this.#begin(request.request);
     const common = { session: this.session, resume_key: `key-${this.#replies}-0123456789abcdef` };
     if (request.type === 'start')
       for (const stage of this.stages)
@@ -157,6 +159,17 @@ export class FakeServer {
       e: this.epoch,
     });
     for (const entry of missed) socket.receive('n' in entry ? entry.event : entry.frame.buffer);
+  }
+
+  /** Another session than the last one. */
+  #begin(request: unknown): void {
+    if (this.#request !== undefined) {
+      this.moveRelay();
+      this.epoch = 1;
+      this.uplink.length = 0;
+      this.session = `s${Number(this.session.slice(1)) + 1}`;
+    }
+    this.#request = request;
   }
 
   /** As the protocol says: a frame whose number is not higher than all before it is dropped. */

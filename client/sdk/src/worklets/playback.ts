@@ -1,1 +1,137 @@
-export {};
+import type { FromPlayback, PlaybackOptions, ToPlayback } from './messages.js';
+import { Turn } from './turn.js';
+
+const LEVELS_PER_S = 20;
+const LONGEST_MS = 600_000; //: audio waiting; no answer is that long, so more of it is dropped
+
+/** Plays turns one after the other from a jitter buffer; falls silent at once; knows what was heard. */
+class Playback extends AudioWorkletProcessor {
+  #turns: Turn[] = [];
+  #fading: Turn | null = null;
+  #fadeLeft = 0;
+  #finished = 0; //: no more audio of this turn and earlier follows
+  #flushed = 0; //: audio of this turn and earlier is dropped
+  #prebufferMs: number;
+  #reportedMs = 0; //: position of the last report
+  #energy = 0;
+  #measured = 0; //: samples since the last level
+  #isLoud = false;
+  readonly #options: PlaybackOptions;
+  readonly #fadeSamples: number;
+
+  constructor({ processorOptions }: { processorOptions: PlaybackOptions }) {
+    super();
+    this.#options = processorOptions;
+    this.#prebufferMs = processorOptions.prebufferMs;
+    this.#fadeSamples = Math.round((sampleRate * processorOptions.fadeMs) / 1000);
+    this.port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
+  }
+
+  process(_: Float32Array[][], outputs: Float32Array[][]): boolean {
+    const output = outputs[0]?.[0];
+    if (!output) return true;
+    if (this.#fading) this.#fade(this.#fading, output);
+    else this.#play(output);
+    this.#measure(output);
+    return true;
+  }
+
+  #obey(message: ToPlayback): void {
+    const { turn } = message;
+    if (message.type === 'flush') this.#flush(turn);
+    else if (message.type === 'finish') this.#finish(turn);
+    else if (turn > this.#flushed) this.#queue(turn, message.pcm);
+  }
+
+  #queue(number: number, pcm: ArrayBuffer): void {
+    let turn = this.#turns.at(-1);
+    if (turn?.number !== number) {
+      if (turn) turn.isFinished = true;
+      turn = new Turn(number, number <= this.#finished);
+      this.#turns.push(turn);
+    }
+    if (turn.bufferedMs < LONGEST_MS) turn.push(new Int16Array(pcm));
+  }
+
+  #finish(number: number): void {
+    this.#finished = Math.max(this.#finished, number);
+    for (const turn of this.#turns) if (turn.number <= number) turn.isFinished = true;
+  }
+
+  #flush(number: number): void {
+    this.#flushed = Math.max(this.#flushed, number);
+    const playing = this.#turns[0];
+    const flushed = this.#turns.find((turn) => turn.number === number);
+    this.#turns = this.#turns.filter((turn) => turn.number > number);
+    const fadeMs = Math.min(this.#options.fadeMs, flushed?.bufferedMs ?? 0);
+    // Half of the fade counts as heard.
+    const playedMs = flushed?.isPlaying ? flushed.playedMs + fadeMs / 2 : (flushed?.playedMs ?? 0);
+    const droppedMs = (flushed?.playedMs ?? 0) + (flushed?.bufferedMs ?? 0) - playedMs;
+    if (playing?.isPlaying && playing.number <= number) {
+      this.#fading = playing;
+      this.#fadeLeft = this.#fadeSamples;
+    }
+    this.#post({ type: 'flushed', turn: number, playedMs, droppedMs });
+  }
+
+  #fade(turn: Turn, output: Float32Array): void {
+    const count = turn.render(output, 0);
+    for (let at = 0; at < count; at += 1) {
+      output[at] = ((output[at] as number) * this.#fadeLeft) / this.#fadeSamples || 0;
+      this.#fadeLeft = Math.max(0, this.#fadeLeft - 1);
+    }
+    if (count < output.length || !this.#fadeLeft) this.#fading = null;
+  }
+
+  #play(output: Float32Array): void {
+    const turn = this.#turns[0];
+    if (!turn) return;
+    if (!turn.isPlaying && (turn.isFinished || turn.bufferedMs >= this.#prebufferMs)) this.#start(turn);
+    if (!turn.isPlaying) return;
+    const count = turn.render(output, 0);
+    if (turn.playedMs - this.#reportedMs >= 1000) this.#report('progress', turn);
+    if (count < output.length) this.#runDry(turn);
+  }
+
+  #start(turn: Turn): void {
+    turn.isPlaying = true;
+    if (turn.hasStarted) return;
+    turn.hasStarted = true;
+    this.#report('started', turn);
+  }
+
+  #runDry(turn: Turn): void {
+    turn.isPlaying = false;
+    if (turn.isFinished) {
+      this.#report('drained', turn);
+      this.#turns.shift();
+      this.#prebufferMs = Math.max(this.#options.prebufferMs, this.#prebufferMs * 0.9);
+      return;
+    }
+    this.#prebufferMs = Math.min(this.#options.maxPrebufferMs, this.#prebufferMs * 1.5);
+    this.#post({ type: 'underrun', turn: turn.number, prebufferMs: this.#prebufferMs });
+    this.#report('progress', turn);
+  }
+
+  #report(type: 'started' | 'progress' | 'drained', { number, playedMs, bufferedMs }: Turn): void {
+    this.#reportedMs = playedMs;
+    this.#post({ type, turn: number, playedMs, bufferedMs });
+  }
+
+  #measure(output: Float32Array): void {
+    for (const sample of output) this.#energy += sample * sample;
+    this.#measured += output.length;
+    if (this.#measured < sampleRate / LEVELS_PER_S) return;
+    const level = Math.sqrt(this.#energy / this.#measured);
+    if (level || this.#isLoud) this.#post({ type: 'level', level });
+    this.#isLoud = level > 0;
+    this.#energy = 0;
+    this.#measured = 0;
+  }
+
+  #post(message: FromPlayback): void {
+    this.port.postMessage(message);
+  }
+}
+
+registerProcessor('vivavoce-playback', Playback);

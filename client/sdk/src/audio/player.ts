@@ -1,0 +1,146 @@
+import { VoiceError } from '../errors.js';
+import type { AudioOptions } from '../options.js';
+import type { FromPlayback, ToPlayback } from '../worklets/messages.js';
+import type { AudioEvents, PlayedUntil, Player } from './engine.js';
+
+const FLUSH_PATIENCE_MS = 100; //: a context that another app has taken does not answer
+
+/** The agent's voice through the playback worklet. */
+export class BrowserPlayer implements Player {
+  level = 0;
+  #context: AudioContext | null = null;
+  #gain: GainNode | null = null;
+  #node: AudioWorkletNode | null = null;
+  #tap: MediaStreamAudioDestinationNode | null = null;
+  #volume = 1;
+  #waiting: ToPlayback[] = []; //: until the worklet is up
+  #last = { turn: 0, playedMs: 0, bufferedMs: 0 };
+  #flushes: ((message: FromPlayback & { type: 'flushed' }) => void)[] = [];
+  readonly #events: () => AudioEvents | null;
+
+  constructor(events: () => AudioEvents | null) {
+    this.#events = events;
+  }
+
+  get stream(): MediaStream | null {
+    if (!this.#context || !this.#gain) return null;
+    if (!this.#tap) {
+      this.#tap = this.#context.createMediaStreamDestination();
+      this.#gain.connect(this.#tap);
+    }
+    return this.#tap.stream;
+  }
+
+  /** In the click: what sounds later goes through here. */
+  attach(context: AudioContext): GainNode {
+    this.#context = context;
+    this.#tap = null;
+    this.#gain = context.createGain();
+    this.#gain.gain.value = this.#volume;
+    this.#gain.connect(context.destination);
+    return this.#gain;
+  }
+
+  /** The worklets are loaded. */
+  start({ prebufferMs = 80, maxPrebufferMs = 400, fadeMs = 5 }: NonNullable<AudioOptions['speaker']>): void {
+    if (!this.#context || !this.#gain) return;
+    this.#node = new AudioWorkletNode(this.#context, 'vivavoce-playback', {
+      numberOfInputs: 0,
+      outputChannelCount: [1],
+      processorOptions: { prebufferMs, maxPrebufferMs, fadeMs },
+    });
+    this.#node.connect(this.#gain);
+    this.#node.port.onmessage = ({ data }) => this.#hear(data);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const message of waiting) this.#send(message);
+  }
+
+  stop(): void {
+    this.#node?.disconnect();
+    this.#node = null;
+    this.#waiting = [];
+    this.level = 0;
+  }
+
+  play(turn: number, pcm: ArrayBuffer): void {
+    this.#send({ type: 'play', turn, pcm });
+  }
+
+  finish(turn: number): void {
+    this.#send({ type: 'finish', turn });
+  }
+
+  async flush(turn: number): Promise<PlayedUntil> {
+    const { playedMs, bufferedMs } = this.#last.turn === turn ? this.#last : { playedMs: 0, bufferedMs: 0 };
+    const guess: PlayedUntil = { turn, playedMs, droppedMs: bufferedMs };
+    this.#send({ type: 'flush', turn });
+    if (!this.#node) return guess;
+    return await new Promise((resolve) => {
+      const timer = setTimeout(() => answer(guess), FLUSH_PATIENCE_MS);
+      const answer = (played: PlayedUntil) => {
+        if (played.turn !== turn) return;
+        clearTimeout(timer);
+        this.#flushes = this.#flushes.filter((other) => other !== answer);
+        resolve({ turn, playedMs: played.playedMs, droppedMs: played.droppedMs });
+      };
+      this.#flushes.push(answer);
+    });
+  }
+
+  async unlock(): Promise<void> {
+    if (this.#context?.state === 'suspended') await this.#context.resume().catch(() => {});
+    const isUnlocked = this.#context?.state === 'running';
+    this.#events()?.unlocked(isUnlocked);
+    if (!isUnlocked) throw new VoiceError('audio_blocked');
+  }
+
+  setVolume(volume: number): void {
+    this.#volume = volume;
+    if (this.#gain) this.#gain.gain.value = volume;
+  }
+
+  async setDevice(deviceId: string | null): Promise<void> {
+    const context = this.#context as (AudioContext & { setSinkId?: (id: string) => Promise<void> }) | null;
+    if (!context?.setSinkId) throw new VoiceError('speaker_unsupported');
+    try {
+      await context.setSinkId(deviceId ?? '');
+    } catch (cause) {
+      throw new VoiceError('speaker_unsupported', '', { cause });
+    }
+  }
+
+  #send(message: ToPlayback): void {
+    if (!this.#node) this.#waiting.push(message);
+    else this.#node.port.postMessage(message, message.type === 'play' ? [message.pcm] : []);
+  }
+
+  #hear(message: FromPlayback): void {
+    const events = this.#events();
+    switch (message.type) {
+      case 'level':
+        this.level = message.level;
+        return;
+      case 'underrun':
+        events?.underrun(message.turn, message.prebufferMs);
+        return;
+      case 'flushed':
+        for (const answer of [...this.#flushes]) answer(message);
+        return;
+      default:
+        this.#last = message;
+        events?.playback({
+          turn: message.turn,
+          state: message.type,
+          playedMs: message.type === 'progress' ? Math.max(0, message.playedMs - this.#latencyMs) : message.playedMs,
+          bufferedMs: message.bufferedMs,
+        });
+    }
+  }
+
+  /** From the worklet to the ear. What is on this way when a turn is flushed is still heard. */
+  get #latencyMs(): number {
+    const { baseLatency = 0, outputLatency = 0 } = this.#context ?? {};
+    return (baseLatency + outputLatency) * 1000;
+  }
+}

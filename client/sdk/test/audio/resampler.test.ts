@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { Resampler } from '../../src/worklets/resampler.js';
+import { decibels, tone } from './scope.js';
+
+function resample(samples: Float32Array, from: number, to: number): Float32Array {
+  const resampler = new Resampler(from, to);
+  const parts: number[] = [];
+  for (let at = 0; at < samples.length; at += 128) parts.push(...resampler.process(samples.subarray(at, at + 128)));
+  return Float32Array.from(parts);
+}
+
+const LEVEL = decibels(tone(1000, 16_000, 1), 16_000, 1000);
+
+describe.each([48_000, 44_100])('%i Hz to 16 kHz', (rateHz) => {
+  test.each([9000, 10_000, 12_000])('a tone of %i Hz is at least 80 dB down', (hz) => {
+    const output = resample(tone(hz, rateHz, 1), rateHz, 16_000).subarray(1000, 15_000);
+    expect(LEVEL - decibels(output, 16_000, 16_000 - hz)).toBeGreaterThan(80);
+  });
+
+  test.each([300, 1000, 3000, 6000])('speech at %i Hz passes', (hz) => {
+    const output = resample(tone(hz, rateHz, 1), rateHz, 16_000).subarray(1000, 15_000);
+    expect(Math.abs(LEVEL - decibels(output, 16_000, hz))).toBeLessThan(0.5);
+  });
+
+  test('keeps the rate to the sample', () => {
+    const { length } = resample(tone(440, rateHz, 10), rateHz, 16_000);
+    expect(Math.abs(length - 160_000)).toBeLessThan(40);
+  });
+
+  test('takes less than one hundredth of a core', () => {
+    const samples = tone(440, rateHz, 10);
+    resample(samples, rateHz, 16_000);
+    const runs = [1, 2, 3].map(() => {
+      const resampler = new Resampler(rateHz, 16_000);
+      const before = process.cpuUsage();
+      for (let at = 0; at < samples.length; at += 128) resampler.process(samples.subarray(at, at + 128));
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
+    });
+    expect(Math.min(...runs)).toBeLessThan(100); // ms of 10 s
+  });
+});
+
+test('24 kHz to 48 kHz keeps the voice and makes no image of it', () => {
+  const output = resample(tone(3000, 24_000, 1), 24_000, 48_000).subarray(1000, 47_000);
+  expect(Math.abs(LEVEL - decibels(output, 48_000, 3000))).toBeLessThan(0.1);
+  expect(LEVEL - decibels(output, 48_000, 21_000)).toBeGreaterThan(80);
+});
