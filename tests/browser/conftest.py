@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import pytest_asyncio
 
 import simulator
 from client.python import Conversation
+from infra.local.endpoint import Endpoint, listen, url_of
+from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from tests.witness import CANARY, WITNESS
@@ -121,6 +124,7 @@ class System:
 
     stack: LocalStack
     simulator: simulator.Running
+    tapped: str  #: the page with one file more in its folder: the recorder that listens to the loudspeaker
 
     @property
     def page(self) -> str:
@@ -128,17 +132,39 @@ class System:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def system(chromium: str) -> AsyncIterator[System]:
+async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """Everything up, once, with a warm relay. Audio comes little faster than it plays, so it can be cut."""
     WITNESS.keeps(GEMINI_KEY, "the model's key")
     scenario = simulator.parse("settings: {pace: 1.3}")
-    async with simulator.serve(simulator.Config(scenario=scenario)) as model:
-        async with LocalStack(StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY)) as stack:
-            WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
-            WITNESS.keeps(stack.secrets.route, "the route key")
-            await _warm(stack)
-            yield System(stack, model)
-        WITNESS.logs(line.text for line in stack.logs.lines)
+    async with AsyncExitStack() as parts:
+        model = await parts.enter_async_context(simulator.serve(simulator.Config(scenario=scenario)))
+        place = listen()
+        port = listen()  # the stack's own page must be known as well before anything starts
+        page_port = port.getsockname()[1]
+        port.close()
+        origins = f"{url_of(place)},http://127.0.0.1:{page_port}"
+        options = StackOptions(
+            gemini_url=model.url,
+            gemini_key=GEMINI_KEY,
+            page_port=page_port,
+            parameters={"AllowedOrigins": origins},
+        )
+        stack = await parts.enter_async_context(LocalStack(options))
+        WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
+        WITNESS.keeps(stack.secrets.route, "the route key")
+        console = _with_recorder(tmp_path_factory.mktemp("console"))
+        app = page_app(stack.urls.control, stack.user(), media_url=stack.urls.media, console=console)
+        page = await parts.enter_async_context(Endpoint(app, place))
+        await _warm(stack)
+        yield System(stack, model, page.url)
+    WITNESS.logs(line.text for line in stack.logs.lines)
+
+
+def _with_recorder(folder: Path) -> Path:
+    """A copy of the build. A worklet is a file of the page's own origin, or the policy keeps it out."""
+    shutil.copytree(CONSOLE / "dist", folder, dirs_exist_ok=True)
+    shutil.copy(HERE / "witness-tap.js", folder)
+    return folder
 
 
 async def _warm(stack: LocalStack) -> None:

@@ -30,7 +30,7 @@ def question(tmp_path: Path) -> str:
 
 
 async def test_one_click_and_the_words_go_out_and_the_answer_is_heard(system: System, question: str) -> None:
-    seen = await drive("question", url=system.page, launch={"wav": question})
+    seen = await drive("question", url=system.tapped, launch={"wav": question})
     sound = Sound.of(seen["sound"])
     (answer,) = system.simulator.ledger.where("answer.begun")[-1:]
     assert tones.decode(sound.pcm, sound.rate) == answer["code"]
@@ -45,7 +45,7 @@ async def test_one_click_and_the_words_go_out_and_the_answer_is_heard(system: Sy
 
 
 async def test_the_instruments_show_what_was_measured(system: System, question: str) -> None:
-    seen = await drive("question", url=system.page, launch={"wav": question})
+    seen = await drive("question", url=system.tapped, launch={"wav": question})
     shown = seen["instruments"]
     (metrics,) = [each for each in seen["messages"] if each["type"] == "metrics"]
     assert int(shown["latency"].split()[0]) >= metrics["first_audio_ms"] > 0
@@ -57,7 +57,7 @@ async def test_the_instruments_show_what_was_measured(system: System, question: 
 
 async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, tmp_path: Path) -> None:
     wav = recording(tmp_path / "over.wav", LEAD_S, QUESTION, 2.6, INTERRUPTION, 6.0)
-    seen = await drive("barge_in", url=system.page, launch={"wav": wav})
+    seen = await drive("barge_in", url=system.tapped, launch={"wav": wav})
     sound = Sound.of(seen["sound"])
     assert sound.gaps == 0
     after_ms = 1000 * (sound.last_heard_s() - seen["interrupted"]["at"])
@@ -74,10 +74,10 @@ async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, 
 async def test_a_line_cut_three_ways_in_one_answer_leaves_no_trace_in_the_conversation(
     system: System, question: str
 ) -> None:
-    uncut = await drive("cuts", url=system.page, cuts=[], launch={"wav": question})
+    uncut = await drive("cuts", url=system.tapped, cuts=[], launch={"wav": question})
     answers = len(system.simulator.ledger.where("answer.begun"))
     cut = await drive(
-        "cuts", url=system.page, cuts=["Audio line", "Control line", "Both"], launch={"wav": question}
+        "cuts", url=system.tapped, cuts=["Audio line", "Control line", "Both"], launch={"wav": question}
     )
     assert len(system.simulator.ledger.where("answer.begun")) == answers + 1
     assert cut["rows"] == uncut["rows"]

@@ -1,10 +1,9 @@
 /** A person at the page: opens it with the witness, presses what people press, reads what people read. */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-export async function open(browser, url, { options = {}, witness = true } = {}) {
+export async function open(browser, url, { options = {}, witness = true, listens = false } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const errors = [];
@@ -13,10 +12,8 @@ export async function open(browser, url, { options = {}, witness = true } = {}) 
     if (line.type() === 'error') errors.push(line.text());
   });
   if (witness) {
+    await page.addInitScript({ content: `window.__listens = ${listens};` });
     await page.addInitScript({ path: file('witness.js') });
-    await page.route('**/witness-tap.js', (route) =>
-      route.fulfill({ contentType: 'text/javascript', body: readFileSync(file('witness-tap.js')) }),
-    );
   }
   await page.goto(url);
   return Object.assign(page, { errors });

@@ -1,4 +1,5 @@
-// Runs in the page before its own scripts: listens on the sockets and on the loudspeaker, and changes neither.
+// Runs in the page before its own scripts: listens on the sockets and, where `__listens`, on the loudspeaker, and
+// changes neither.
 // Times are of the audio clock (AudioContext.currentTime) where they are compared with sound.
 (() => {
   const seen = { frames: [], messages: [], blocks: [], sent: [], contexts: [], violations: [] };
@@ -38,17 +39,27 @@
   // What is connected to the loudspeaker is connected to a recorder, too.
   const connect = AudioNode.prototype.connect;
   AudioNode.prototype.connect = function (target, ...rest) {
-    if (target instanceof AudioDestinationNode && !window.__hasNoTap) void tap(this);
+    if (target instanceof AudioDestinationNode && window.__listens) void tap(this);
     return connect.call(this, target, ...rest);
   };
 
+  const taps = new Map();
+
+  /** One recorder for each context: it hears the sum, as the loudspeaker does. */
   async function tap(source) {
-    const context = source.context;
-    seen.contexts.push(context);
+    const { context } = source;
+    if (!taps.has(context)) {
+      seen.contexts.push(context);
+      taps.set(context, recorder(context));
+    }
+    connect.call(source, await taps.get(context));
+  }
+
+  async function recorder(context) {
     await context.audioWorklet.addModule('/witness-tap.js');
-    const node = new AudioWorkletNode(context, 'witness-tap');
+    const node = new AudioWorkletNode(context, 'witness-tap', { channelCount: 1, channelCountMode: 'explicit' });
     node.port.onmessage = ({ data }) => seen.blocks.push(data);
-    connect.call(source, node);
     connect.call(node, context.destination);
+    return node;
   }
 })();

@@ -2,7 +2,7 @@
 import * as visit from '../visit.mjs';
 
 export default async function bargeIn(browser, { url }) {
-  const page = await visit.open(browser, url);
+  const page = await visit.open(browser, url, { listens: true });
   await visit.start(page);
   await visit.received(page, 'turn.interrupted');
   await page.locator('.said[data-cut="true"] .unheard').waitFor({ timeout: 5000 });

@@ -4,7 +4,7 @@ import * as visit from '../visit.mjs';
 const LATEST_MS = 1500; //: between a cut and the next one, the line must be back
 
 export default async function cuts(browser, { url, cuts: wanted }) {
-  const page = await visit.open(browser, url);
+  const page = await visit.open(browser, url, { listens: true });
   await visit.start(page);
   await visit.received(page, 'turn.started', 2);
   await visit.becomes(page, 'Speaking');

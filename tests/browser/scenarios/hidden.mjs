@@ -21,8 +21,7 @@ async function watch(send, url) {
   const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
   const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
   await send('Page.enable', {}, sessionId);
-  const source = `window.__hasNoTap = true;\n${WITNESS}`;
-  await send('Page.addScriptToEvaluateOnNewDocument', { source }, sessionId);
+  await send('Page.addScriptToEvaluateOnNewDocument', { source: WITNESS }, sessionId);
   await send('Page.navigate', { url }, sessionId);
   const ask = async (expression) => {
     const wish = { expression, userGesture: true, awaitPromise: true, returnByValue: true };

@@ -6,7 +6,7 @@ import * as visit from '../visit.mjs';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export default async function question(browser, { url }) {
-  const page = await visit.open(browser, url);
+  const page = await visit.open(browser, url, { listens: true });
   await visit.start(page);
   await visit.becomes(page, 'Listening');
   await visit.received(page, 'turn.audio_end');
