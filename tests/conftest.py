@@ -20,6 +20,7 @@ asyncio.set_event_loop(_outer_loop)
 
 OURS = ("cli", "client", "functions", "infra", "records", "relay", "simulator")
 WIRES: WeakSet[ClientConnection] = WeakSet()  #: connections of our clients, for tests that cut them
+WORKERS: list[tuple[int, int, list[str]]] = []  #: what the witnesses of pytest-xdist's workers saw
 _recv = ClientConnection.recv
 
 
@@ -41,16 +42,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     _outer_loop.close()
-    findings = WITNESS.findings()
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # a worker of pytest-xdist: the process that started it judges
+        output["seen"] = (len(WITNESS.received), len(WITNESS.logged), WITNESS.findings())
+        return
+    findings = _seen()[2]
     if findings:
         print("\n" + "\n".join(f"LEAK: {finding}" for finding in findings))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker of pytest-xdist has ended, and says what its witness saw."""
+    WORKERS.append(getattr(node, "workeroutput", {}).get("seen", (0, 0, [])))
+
+
+def _seen() -> tuple[int, int, list[str]]:
+    """Messages and log lines searched, and the findings, here and by all workers."""
+    seen = [(len(WITNESS.received), len(WITNESS.logged), WITNESS.findings()), *WORKERS]
+    return (
+        sum(received for received, _, _ in seen),
+        sum(logged for _, logged, _ in seen),
+        sorted({finding for _, _, findings in seen for finding in findings}),
+    )
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    received, logged, findings = _seen()
     terminalreporter.write_line(
-        f"witness: {len(WITNESS.received)} messages received by clients and {len(WITNESS.logged)} log lines"
-        f" searched, {len(WITNESS.findings())} leaks"
+        f"witness: {received} messages received by clients and {logged} log lines searched,"
+        f" {len(findings)} leaks"
     )
 
 

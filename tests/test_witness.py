@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.witness import CANARY, Witness, prompts, spoken
+from tests.witness import CANARY, ROOT, Witness, prompts, spoken
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"
 
@@ -80,3 +83,13 @@ def test_a_single_word_of_a_transcript_is_found_as_a_logged_value() -> None:
     assert witness.findings() == []
     witness.logs(['{"message":"said","text":" you"}'])
     assert len(witness.findings()) == 1
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_suite_with_a_leak_fails(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "test_leak.py").write_text(f"def test_leak(witness): witness.logs(['{JWT}'])\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = ["-m", "pytest", "-p", "tests.conftest", "-n", workers, str(tmp_path)]
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "1 passed" in done.stdout and "LEAK: a log holds a JWT" in done.stdout
