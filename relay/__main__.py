@@ -11,7 +11,7 @@ import sys
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from relay.cloud import Functions, MintRefused, connect
+from relay.cloud import Functions, MintRefused, connect, find_address, provenance
 from relay.config import RelayConfig
 from relay.gemini import open_leg
 from relay.model import ModelLeg, UpstreamError
@@ -38,12 +38,11 @@ async def _run(config: RelayConfig) -> None:
         return await _open(config.gemini_url, functions, session, epoch, handle)
 
     async def announce(port: int) -> None:
-        address = config.address or f"{config.host}:{port}"
-        await task.ready(address)
+        await task.ready(await find_address(config, port))
         logger.info("relay ready", extra={"relay": config.relay})
         await functions.announce()
 
-    relay = Relay(config, ledger, task, open_for)
+    relay = Relay(config, ledger, task, open_for, provenance(config))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.leave)

@@ -29,6 +29,7 @@ from relay.config import RelayConfig
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
 from relay.model import ModelLeg
+from relay.provenance import Check, anywhere
 from relay.scribe import Ledger, LedgerUnavailable
 
 logger = logging.getLogger("relay.server")
@@ -92,12 +93,19 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
 class Relay:
     """One task, many calls."""
 
-    def __init__(self, config: RelayConfig, book: Book, task: Task, open_leg: OpenLegFor) -> None:
+    def __init__(
+        self,
+        config: RelayConfig,
+        book: Book,
+        task: Task,
+        open_leg: OpenLegFor,
+        came_by_edge: Check = anywhere,
+    ) -> None:
         self._config = config
         self._book = book
         self._task = task
         self._open_leg = open_leg
-        self._door = Door(book, config.relay, self._health)
+        self._door = Door(book, config.relay, self._health, came_by_edge)
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: dict[str, asyncio.Lock] = {}
         self._leaving = asyncio.Event()
