@@ -39,6 +39,7 @@ def guarded(fallback: object) -> Callable[[Handler], Handler]:
                 return handle(event, context)
             except Exception as error:
                 logger.error("handler failed", extra=place_of(error))
+                metrics.add_metric("handler_failures", "Count", 1)  # Lambda itself sees a success
                 return fallback
             finally:
                 flush()
