@@ -47,5 +47,7 @@ schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made
 
 check: setup lint types test ## what CI runs
 
+include infra/build.mk
+
 clean: ## remove what setup and run made
-	rm -rf .venv .local tests/sdk/node_modules .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .local .aws-sam tests/sdk/node_modules .mypy_cache .ruff_cache .hypothesis
