@@ -62,6 +62,8 @@ schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made
 check: setup lint types client-check ## what CI runs
 	@$(BIN)/pytest
 
+include infra/build.mk
+
 clean: ## remove what setup and run made
-	rm -rf .venv .local tests/sdk/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist
+	rm -rf .venv .local .aws-sam tests/sdk/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist
 	rm -rf client/console/node_modules client/console/dist .mypy_cache .ruff_cache .hypothesis

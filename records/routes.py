@@ -12,7 +12,12 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable
 
+#: What stands for the load balancer in an address: the edge then dials what it always dials.
+BALANCER = "alb"
+
+_ADDRESS = re.compile(r"([A-Za-z0-9.-]{1,253}):([1-9][0-9]{0,4})\|([0-9]{1,12})\Z")
 _PATH = re.compile(r"/r/([A-Za-z0-9-]{1,32})/([A-Za-z0-9_-]{1,512})\.([A-Za-z0-9_-]{43})\Z")
 
 
@@ -23,21 +28,25 @@ def sign_route(key: bytes, slot: str, address: str, expires_epoch_s: int) -> str
 
 
 def read_route(key: bytes, path: str, now_epoch_s: int) -> str:
-    """The address that a path was signed for.
+    """The address (host:port) that a path was signed for.
 
     Raises ValueError, without a detail, for a path that is malformed, forged or expired.
     """
+    return read_route_of_any((key,), path, now_epoch_s)
+
+
+def read_route_of_any(keys: Iterable[bytes], path: str, now_epoch_s: int) -> str:
+    """As `read_route`; while keys rotate, the signature may be of any of `keys`."""
     found = _PATH.match(path)
     if not found:
         raise ValueError("route")
     slot, payload, signature = found.groups()
-    if not hmac.compare_digest(signature, _sign(key, slot, payload)):
+    if not any([hmac.compare_digest(signature, _sign(key, slot, payload)) for key in keys]):  # noqa: C419
         raise ValueError("route")
-    padded = payload + "=" * (-len(payload) % 4)
-    address, _, expires = base64.urlsafe_b64decode(padded).decode().rpartition("|")
-    if not address or int(expires) <= now_epoch_s:
+    signed = _ADDRESS.match(_decode(payload))
+    if not signed or int(signed[2]) > 65_535 or int(signed[3]) <= now_epoch_s:
         raise ValueError("route")
-    return address
+    return f"{signed[1]}:{signed[2]}"
 
 
 def _sign(key: bytes, slot: str, payload: str) -> str:
@@ -46,3 +55,11 @@ def _sign(key: bytes, slot: str, payload: str) -> str:
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(data: str) -> str:
+    """What a payload says. A byte that is no ASCII is nothing that an address has."""
+    try:
+        return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)).decode("ascii")
+    except ValueError:
+        raise ValueError("route") from None

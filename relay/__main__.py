@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from relay.cloud import Functions, MintRefused, connect
+from relay.cloud import Functions, MintRefused, connect, find_address, provenance
 from relay.config import RelayConfig
 from relay.gemini import open_leg
 from relay.model import Credential, ModelLeg, UpstreamError
@@ -40,9 +40,8 @@ async def _run(config: RelayConfig) -> None:
         return SessionLegs(config.gemini_url, functions, session, epoch)
 
     async def announce(port: int) -> None:
-        address = config.address or f"{config.host}:{port}"
         try:
-            await task.ready(address)
+            await task.ready(await find_address(config, port))
         except LedgerUnavailable:
             logger.error("not registered, leaving", extra={"relay": config.relay})
             relay.leave()
@@ -50,7 +49,7 @@ async def _run(config: RelayConfig) -> None:
             logger.info("relay ready", extra={"relay": config.relay})
             await functions.announce()
 
-    relay = Relay(config, ledger, task, legs_for)
+    relay = Relay(config, ledger, task, legs_for, provenance(config))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.leave)

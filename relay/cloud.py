@@ -20,7 +20,10 @@ from records.sessions import Session
 from records.table import Fenced, StoreError, Table
 from records.tickets import Burn
 from relay.config import RelayConfig
+from relay.metrics import Meter
 from relay.model import Credential
+from relay.place import Nowhere, Targets, interface, public_name
+from relay.provenance import Check, SecretHeader, anywhere
 from relay.scribe import LedgerUnavailable, Superseded
 from relay.turn import Turn
 
@@ -55,9 +58,12 @@ async def _store(work: Callable[..., T], *args: Any, **named: Any) -> T:
 class TableLedger:
     """`scribe.Ledger` over the DynamoDB table."""
 
-    def __init__(self, table: Table, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, table: Table, clock: Callable[[], float] = time.time, meter: Meter | None = None
+    ) -> None:
         self._table = table
         self._clock = clock
+        self._meter = meter
 
     async def burn(self, ticket: str, relay: str) -> Burn:
         return await _store(tickets.burn, self._table, ticket, relay=relay, now=int(self._clock()))
@@ -73,6 +79,8 @@ class TableLedger:
         await _store(
             usage.add, self._table, session.id, session.user, epoch, turn.number, turn.tokens, seconds
         )
+        if self._meter is not None:
+            self._meter.turn(turn)
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())
@@ -100,10 +108,20 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
 class TaskRecord:
     """This task's own record: that it lives, how full it is, what it is ordered to do."""
 
-    def __init__(self, table: Table, config: RelayConfig, clock: Callable[[], float] = time.time) -> None:
-        self._table, self._config, self._clock = table, config, clock
+    def __init__(
+        self,
+        table: Table,
+        config: RelayConfig,
+        clock: Callable[[], float] = time.time,
+        targets: Targets | None = None,
+    ) -> None:
+        self._table, self._config, self._clock, self._targets = table, config, clock, targets
 
     async def ready(self, address: str) -> None:
+        """Raises Nowhere when there is a load balancer that does not take us."""
+        if self._targets is not None:
+            _, private = await asyncio.to_thread(interface, self._config.metadata_url)
+            await asyncio.to_thread(self._targets.enter, private, self._config.port)
         await _store(relays.ready, self._table, self._config.relay, address, int(self._clock()))
 
     async def heartbeat(self, held: Collection[str]) -> set[str]:
@@ -116,6 +134,11 @@ class TaskRecord:
         return await _store(relays.retire_if_idle, self._table, self._config.relay, now)
 
     async def stopping(self) -> None:
+        if self._targets is not None:
+            try:
+                await asyncio.to_thread(self._targets.leave)
+            except (BotoCoreError, ClientError) as error:  # its health checks will notice
+                logger.warning("still a target", extra={"error_type": type(error).__name__})
         await _store(relays.stopping, self._table, self._config.relay)
 
     async def leave(self) -> None:
@@ -165,7 +188,40 @@ def connect(config: RelayConfig) -> tuple[TableLedger, TaskRecord, Functions]:
     """Everything the relay needs of AWS. Region, credentials and endpoints are boto3's own settings."""
     table = Table(boto3.client("dynamodb", config=_settings(5, 3, STORE_THREADS)), config.table)
     functions = Functions(boto3.client("lambda", config=_settings(28, 2, config.capacity + 1)), config)
-    return TableLedger(table), TaskRecord(table, config), functions
+    targets = None
+    if config.target_groups:
+        targets = Targets(boto3.client("elbv2", config=_settings(5, 3, 4)), config.target_groups, config.slot)
+    ledger = TableLedger(table, meter=Meter(config.service))
+    return ledger, TaskRecord(table, config, targets=targets), functions
+
+
+async def find_address(config: RelayConfig, port: int) -> str:
+    """host:port that the edge dials: the one that is set, else what EC2 calls us. Raises Nowhere."""
+    if config.address:
+        return config.address
+    if not config.metadata_url:
+        return f"{config.host}:{port}"
+    ec2 = boto3.client("ec2", config=_settings(5, 3, 4))
+    mac, _ = await asyncio.to_thread(interface, config.metadata_url)
+    try:
+        return f"{await asyncio.to_thread(public_name, ec2, mac)}:{port}"
+    except (BotoCoreError, ClientError) as error:
+        raise Nowhere(type(error).__name__) from None
+
+
+def provenance(config: RelayConfig) -> Check:
+    """Who may knock: anybody who can, or only our edge."""
+    if not config.origin_secret_parameter:
+        return anywhere
+    ssm, name = boto3.client("ssm", config=_settings(5, 3, 4)), config.origin_secret_parameter
+
+    def read() -> str:
+        try:
+            return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+        except (BotoCoreError, ClientError):
+            raise LedgerUnavailable from None
+
+    return SecretHeader(read)
 
 
 def _settings(read_s: int, attempts: int, threads: int) -> Config:

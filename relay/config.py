@@ -20,6 +20,10 @@ class RelayConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     address: str = ""  #: host:port that the edge dials; empty: ask ECS
+    metadata_url: str = ""  #: of the task, as ECS gives it; empty: not on ECS
+    origin_secret_parameter: str = ""  #: SSM name of what our edge sends; empty: nobody else can reach us
+    target_groups: tuple[str, ...] = ()  #: the load balancer's, by slot; empty: there is none
+    service: str = "vivavoce"  #: whose metrics these are
     capacity: int = 40  #: calls
     idle_s: float = 300.0  #: without a call for this long the task ends itself
     resume_s: float = 120.0  #: how long a call waits for its client
@@ -43,6 +47,10 @@ class RelayConfig:
             host=read.text("RELAY_HOST", "127.0.0.1"),
             port=int(read.number("RELAY_PORT", 8080)),
             address=read.text("RELAY_ADDRESS", ""),
+            metadata_url=read.text("ECS_CONTAINER_METADATA_URI_V4", ""),
+            origin_secret_parameter=read.text("ORIGIN_SECRET_PARAMETER", ""),
+            target_groups=tuple(filter(None, read.text("TARGET_GROUPS", "").split(","))),
+            service=read.text("POWERTOOLS_SERVICE_NAME", "vivavoce"),
             capacity=int(read.number("RELAY_CAPACITY", 40)),
             idle_s=read.number("IDLE_SECONDS", 300),
             resume_s=read.number("RESUME_SECONDS", 120),

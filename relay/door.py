@@ -16,6 +16,7 @@ from websockets.http11 import Request, Response
 from protocol.credentials import credential, offered
 from protocol.errors import RemoteProtocolError
 from records.tickets import Burn
+from relay.provenance import HEADER, Check, anywhere
 from relay.scribe import LedgerUnavailable
 
 
@@ -41,8 +42,15 @@ class Door:
     get one there.
     """
 
-    def __init__(self, book: TicketBook, relay: str, health: Callable[[], dict[str, object]]) -> None:
+    def __init__(
+        self,
+        book: TicketBook,
+        relay: str,
+        health: Callable[[], dict[str, object]],
+        came_by_edge: Check = anywhere,
+    ) -> None:
         self.is_open = True
+        self._came_by_edge = came_by_edge
         self._book = book
         self._relay = relay
         self._health = health
@@ -53,6 +61,8 @@ class Door:
         if request.path == "/health":
             return _answer(HTTPStatus.OK if self.is_open else HTTPStatus.SERVICE_UNAVAILABLE, self._health())
         try:
+            if not await self._came_by_edge(request.headers.get(HEADER, "")):
+                raise RemoteProtocolError("origin_refused")
             admission = await self._admit(request.headers)
         except RemoteProtocolError as error:
             status = HTTPStatus.FORBIDDEN if error.code == "origin_refused" else HTTPStatus.UNAUTHORIZED

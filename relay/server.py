@@ -29,6 +29,7 @@ from relay.clientleg import close
 from relay.config import RelayConfig
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
+from relay.provenance import Check, anywhere
 from relay.scribe import Ledger, LedgerUnavailable
 from relay.upstream import Legs, Plan
 
@@ -94,12 +95,14 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
 class Relay:
     """One task, many calls."""
 
-    def __init__(self, config: RelayConfig, book: Book, task: Task, legs_for: LegsFor) -> None:
+    def __init__(
+        self, config: RelayConfig, book: Book, task: Task, legs_for: LegsFor, came_by_edge: Check = anywhere
+    ) -> None:
         self._config = config
         self._book = book
         self._task = task
         self._legs_for = legs_for
-        self._door = Door(book, config.relay, self._health)
+        self._door = Door(book, config.relay, self._health, came_by_edge)
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
         self._ended: dict[str, int] = {}  #: epoch in which a session ended here, whatever the table says

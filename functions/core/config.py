@@ -157,6 +157,25 @@ class MintConfig:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class KeysConfig:
+    """For `keys`: where it puts what it makes."""
+
+    route_key_parameter: str
+    origin_secret_parameter: str
+    jwt_secret_parameter: str  #: empty: the operator brings the secret, it is left alone
+    edge_store: str  #: ARN of the edge's key value store
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            route_key_parameter=_text(env, "ROUTE_KEY_PARAMETER"),
+            origin_secret_parameter=_text(env, "ORIGIN_SECRET_PARAMETER"),
+            jwt_secret_parameter=env.get("JWT_SECRET_PARAMETER", ""),
+            edge_store=_text(env, "EDGE_STORE"),
+        )
+
+
 def _text(env: Environment, name: str) -> str:
     if not env.get(name):
         raise ConfigError(name)

@@ -8,7 +8,7 @@ from functions.core.capacity import Placed
 from functions.core.ports import Ports
 from functions.core.refusal import Overtaken, Refusal
 from protocol.control import Limits, Media, Ready, Starting
-from records import relays, routes, sessions, tickets
+from records import keyring, relays, routes, sessions, tickets
 from records.sessions import Session
 from records.table import ConditionFailed
 
@@ -60,7 +60,8 @@ def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
     bound = tickets.Ticket(session.id, session.epoch, relay.id, origin)
     expires_at = tickets.put(ports.table, ticket, bound, ports.now())
     i = _rotate(ports, session, key, used_hash, expires_at)
-    path = routes.sign_route(ports.route_key().encode(), relay.slot, relay.address, expires_at)
+    key_of_route = keyring.read(ports.route_key()).current.encode()
+    path = routes.sign_route(key_of_route, relay.slot, relay.address, expires_at)
     media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
     longest_ms = (session.ends_at - session.created_at) * 1000
     limits = Limits(longest_ms, ports.config.limits.resume_s * 1000)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from functions.core.entry import logger
+from functions.core.entry import logger, metrics
 from functions.core.ports import Dispatch
 from protocol.codec import control_error
 from records import relays, sessions
@@ -38,6 +38,7 @@ def give_up(ports: Dispatch, relay: Relay, but: str = "") -> None:
     relays.leave(ports.table, relay.id)
     if relay.state != "STARTING":
         return
+    metrics.add_metric("relays_given_up", "Count", 1)
     left = relays.load(ports.table, relay.id)
     for session in sorted(set(left.places if left else ()) - {but}):
         found = sessions.load(ports.table, session)

@@ -22,6 +22,8 @@ _COPY_BYTES = 64 * 1024
 #: (path, now_epoch_s) -> host:port; raises ValueError for a route that is not ours or has expired.
 ReadRoute = Callable[[str, int], str]
 
+HEADER = b"x-vivavoce-edge"
+_SENT = re.compile(rb"\r\n%b:[^\r]*" % HEADER, re.IGNORECASE)
 _UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 _REASONS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway"}
 
@@ -35,11 +37,12 @@ class Refused(Exception):
 
 
 class Edge:
-    """Serves `listener`; `read_route` decides where a connection goes."""
+    """Serves `listener`; `read_route` decides where a connection goes, `secret` says that it came by us."""
 
-    def __init__(self, read_route: ReadRoute, listener: socket.socket) -> None:
+    def __init__(self, read_route: ReadRoute, listener: socket.socket, secret: str = "") -> None:
         self.url = url_of(listener, "ws")  #: what stands before a route's path
         self._read_route = read_route
+        self._secret = secret.encode()
         self._listener = listener
         self._tasks = Background()
         self._server: asyncio.Server | None = None
@@ -70,12 +73,18 @@ class Edge:
                 )
                 writer.write(answer.encode())
                 return await writer.drain()
-            relay_writer.write(head)
+            relay_writer.write(self._vouched(head))
             await _splice((reader, writer), (relay_reader, relay_writer))
         except (ConnectionError, TimeoutError):
             pass  # one of the two went away; the other is closed below
         finally:
             await _close(writer)
+
+    def _vouched(self, head: bytes) -> bytes:
+        """The head with our secret in it, and with no other."""
+        request, _, headers = _SENT.sub(b"", head).partition(b"\r\n")
+        ours = HEADER + b": " + self._secret + b"\r\n" if self._secret else b""
+        return request + b"\r\n" + ours + headers
 
     def _target(self, head: bytes) -> str:
         method, _, rest = head.decode("latin-1").partition(" ")

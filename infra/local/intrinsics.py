@@ -88,17 +88,20 @@ class Scope:
 
 
 #: Properties that give a resource its physical name.
-_NAMES = ("FunctionName", "TableName", "ClusterName", "RoleName", "LogGroupName", "Family")
+_NAMES = ("FunctionName", "TableName", "ClusterName", "RoleName", "LogGroupName", "Family", "LayerName")
 
 #: (resource type, "Ref" or attribute) -> the physical form.
 _ATTRIBUTES = {
     ("AWS::ApiGatewayV2::Api", "Ref"): "{low}",
     ("AWS::ApiGatewayV2::Integration", "Ref"): "{low}",
     ("AWS::ApiGatewayV2::Route", "Ref"): "{low}",
+    ("AWS::CloudFront::Distribution", "DomainName"): "{low}.cloudfront.net",
+    ("AWS::CloudFront::KeyValueStore", "Arn"): "arn:aws:cloudfront::{account}:key-value-store/{low}",
     ("AWS::DynamoDB::Table", "Ref"): "{id}",
     ("AWS::DynamoDB::Table", "Arn"): "arn:aws:dynamodb:{region}:{account}:table/{id}",
     ("AWS::Lambda::Function", "Ref"): "{id}",
     ("AWS::Lambda::Function", "Arn"): "arn:aws:lambda:{region}:{account}:function:{id}",
+    ("AWS::Lambda::LayerVersion", "Ref"): "arn:aws:lambda:{region}:{account}:layer:{id}:1",
     ("AWS::ECS::Cluster", "Ref"): "{id}",
     ("AWS::ECS::Cluster", "Arn"): "arn:aws:ecs:{region}:{account}:cluster/{id}",
     ("AWS::ECS::TaskDefinition", "Ref"): "arn:aws:ecs:{region}:{account}:task-definition/{id}:1",
@@ -108,6 +111,9 @@ _ATTRIBUTES = {
     ("AWS::EC2::VPC", "Ref"): "vpc-{low}",
     ("AWS::IAM::Role", "Ref"): "{id}",
     ("AWS::IAM::Role", "Arn"): "arn:aws:iam::{account}:role/{id}",
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "Ref"): (
+        "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{id}/0123456789abcdef"
+    ),
     ("AWS::Logs::LogGroup", "Ref"): "{id}",
     ("AWS::Logs::LogGroup", "Arn"): "arn:aws:logs:{region}:{account}:log-group:{id}:*",
 }

@@ -83,6 +83,7 @@ class Secrets:
     gemini_key: str = field(repr=False)
     jwt: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     route: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    origin: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
 
 class LocalStack:
@@ -137,7 +138,7 @@ class LocalStack:
 
     def _read_template(self, sockets: "Sockets") -> Stack:
         origins = self.urls.page, self.urls.page.replace("127.0.0.1", "localhost")
-        given = {"MediaUrl": self.urls.media, "AllowedOrigins": ",".join(origins)}
+        given = {"MediaUrl": self.urls.media, "AllowedOrigins": ",".join(origins), "ServePage": "false"}
         if self.options.gemini_url:
             given["GeminiUrl"] = self.options.gemini_url
         stack = read_template(
@@ -148,11 +149,12 @@ class LocalStack:
         return localise(stack, {stack.api.url: self.connections_url})
 
     async def _furnish(self) -> None:
-        names = self.template.parameters
+        functions, relay = self.template.functions, self.template.task.environment
         kept = {
-            names["JwtSecretParameter"]: self.secrets.jwt,
-            names["RouteKeyParameter"]: self.secrets.route,
-            names["GeminiKeyParameter"]: self.secrets.gemini_key,
+            functions[f"{NAME}-connect"].environment["JWT_SECRET_PARAMETER"]: self.secrets.jwt,
+            functions[f"{NAME}-session"].environment["ROUTE_KEY_PARAMETER"]: self.secrets.route,
+            functions[f"{NAME}-mint"].environment["GEMINI_KEY_PARAMETER"]: self.secrets.gemini_key,
+            relay["ORIGIN_SECRET_PARAMETER"]: self.secrets.origin,
         }
         await asyncio.to_thread(furnish, self.region, self.template.table, kept)
 
@@ -177,7 +179,8 @@ class LocalStack:
             Gateway(self.template.api, functions.invoke, sockets.control, options)
         )
         await parts.enter_async_context(Endpoint(management_app(self.gateway, guard), sockets.management))
-        edge = Edge(partial(read_route, self.secrets.route.encode()), sockets.media)
+        read = partial(read_route, self.secrets.route.encode())
+        edge = Edge(read, sockets.media, self.secrets.origin)
         await parts.enter_async_context(edge)
         page = page_app(self.urls.control, self.user())
         add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))

@@ -97,8 +97,7 @@ class Stack:
 def transform(path: Path, *, region: str = "us-east-1") -> dict[str, Any]:
     """The CloudFormation template that SAM makes of `path`. Raises TemplateError."""
     source = yaml_parse(path.read_text(encoding="utf-8"))
-    # A deployment uploads the code first and puts its address here; the transform insists on one.
-    source.setdefault("Globals", {}).setdefault("Function", {})["CodeUri"] = "s3://local/code.zip"
+    _pretend_upload(source)
     translator = Translator(_BASIC_EXECUTION, Parser(), boto_session=boto3.Session(region_name=region))
     try:
         made = translator.translate(source, {})
@@ -106,6 +105,14 @@ def transform(path: Path, *, region: str = "us-east-1") -> dict[str, Any]:
         causes = "; ".join(str(cause.message) for cause in error.causes)
         raise TemplateError(f"{path.name} does not transform: {causes}") from error
     return dict(made)
+
+
+def _pretend_upload(source: dict[str, Any]) -> None:
+    """A deployment uploads code first and writes its address down; the transform insists on one."""
+    source.setdefault("Globals", {}).setdefault("Function", {})["CodeUri"] = "s3://local/code.zip"
+    for resource in source.get("Resources", {}).values():
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"]["ContentUri"] = "s3://local/layer.zip"
 
 
 def read_template(
@@ -129,6 +136,45 @@ def read_template(
         return _read_stack(scope)
     except UnresolvedIntrinsic as error:
         raise TemplateError(f"{path.name}: {error}") from error
+
+
+def decide(made: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """A transformed template as it is deployed under `parameters`: nothing in it depends on a condition.
+
+    Every other intrinsic stays. Raises TemplateError for an unknown parameter.
+    """
+    scope = Scope(
+        stack="stack",
+        region="us-east-1",
+        parameters=_parameters(made.get("Parameters", {}), parameters),
+        resources=made["Resources"],
+        conditions=made.get("Conditions", {}),
+    )
+
+    def decided(value: Any) -> Any:
+        if isinstance(value, list):
+            return [each for each in map(decided, value) if each != {"Ref": "AWS::NoValue"}]
+        if not isinstance(value, dict):
+            return value
+        if "Fn::If" in value:
+            name, then, otherwise = value["Fn::If"]
+            return decided(then if scope.condition(name) else otherwise)
+        pairs = ((name, decided(each)) for name, each in value.items())
+        return {name: each for name, each in pairs if each != {"Ref": "AWS::NoValue"}}
+
+    def kept(section: Mapping[str, Any]) -> dict[str, Any]:
+        there = (
+            (name, each)
+            for name, each in section.items()
+            if "Condition" not in each or scope.condition(each["Condition"])
+        )
+        return {
+            name: {key: part for key, part in decided(each).items() if key != "Condition"}
+            for name, each in there
+        }
+
+    rest = {key: value for key, value in made.items() if key != "Conditions"}
+    return rest | {"Resources": kept(made["Resources"]), "Outputs": kept(made.get("Outputs", {}))}
 
 
 def localise(stack: Stack, addresses: Mapping[str, str]) -> Stack:

@@ -79,13 +79,13 @@ async def test_a_wrong_signature_or_an_expired_route_is_403() -> None:
         assert await status(e.url + "/elsewhere") == 403
 
 
-async def test_an_unreachable_task_is_502() -> None:
+async def test_an_unreachable_task_is_502_and_no_address_is_403() -> None:
     free = listen()
     port = free.getsockname()[1]
     free.close()
     async with edge() as e:
         assert await status(e.url + sign_route(KEY, "s1", address(port), SOON)) == 502
-        assert await status(e.url + sign_route(KEY, "s1", "no port", SOON)) == 502
+        assert await status(e.url + sign_route(KEY, "s1", "no port", SOON)) == 403
 
 
 @pytest.mark.parametrize(
@@ -171,3 +171,22 @@ async def test_the_edge_ends_at_once_with_connections_open() -> None:
         started = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - started < 2
     writer.transport.abort()
+
+
+async def test_the_relay_sees_the_edges_secret_and_never_the_clients_guess() -> None:
+    seen: list[list[str]] = []
+
+    async def relay(connection: ServerConnection) -> None:
+        assert connection.request
+        seen.append(connection.request.headers.get_all("X-Vivavoce-Edge"))
+
+    async with (
+        serve(relay, "127.0.0.1", 0) as server,
+        Edge(partial(read_route, KEY), listen(), "the secret") as sends,
+        edge() as sends_none,
+    ):
+        path = sign_route(KEY, "s1", address(server.sockets[0].getsockname()[1]), SOON)
+        for e in (sends, sends_none):
+            async with connect(e.url + path, additional_headers={"x-VIVAVOCE-edge": "a guess"}) as client:
+                await client.wait_closed()
+    assert seen == [["the secret"], []]

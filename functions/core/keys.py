@@ -1,0 +1,138 @@
+"""The keys that the deployment makes for itself: made once, rotated by a schedule, gone with the stack.
+
+    route    signed by session, checked by the edge
+    origin   sent by the edge, checked by relays
+    jwt      the HS256 secret of users' tokens, when the operator brings none; never rotated here
+
+A side that checks must know a key before the other side uses it, so a rotation goes
+
+    parameter of origin ──▶ the edge's store (both) ──▶ a pause, while it spreads ──▶ parameter of route
+
+and the key before stays accepted for KEEP_S. When a step fails, doing it all again is right.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from records import keyring
+from records.keyring import Keyring
+
+PAUSE_S = 15.0  #: the edge's store reaches every edge within seconds
+KEEP_S = 900  #: more than PAUSE_S, a function's memory of a secret (300 s) and a route's life (60 s)
+EDGE_KEY = "keys"  #: the one entry of the edge's store
+
+
+class Parameters(Protocol):
+    """What is needed of SSM."""
+
+    def get_parameter(self, *, Name: str, WithDecryption: bool) -> Any: ...
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> Any: ...
+    def delete_parameter(self, *, Name: str) -> Any: ...
+
+
+class EdgeStore(Protocol):
+    """The edge's key value store."""
+
+    def write(self, key: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where the keys lie, as parameter names."""
+
+    route: str
+    origin: str
+    jwt: str  #: empty: the operator brings it
+
+
+class KeyValueStore:
+    """CloudFront's store by its ARN."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def write(self, key: str, value: str) -> None:
+        """Raises ClientError, also when somebody else writes at the same time."""
+        seen = self._client.describe_key_value_store(KvsARN=self._arn)["ETag"]
+        puts = [{"Key": key, "Value": value}]
+        self._client.update_keys(KvsARN=self._arn, IfMatch=seen, Puts=puts)
+
+
+class Keys:
+    """Over SSM and the edge's store."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        edge: EdgeStore,
+        names: Names,
+        clock: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        self._parameters = parameters
+        self._edge = edge
+        self._names = names
+        self._clock = clock
+        self._pause = pause
+
+    def ensure(self) -> None:
+        """Make what is missing and tell the edge; what there is stays as it is."""
+        if self._names.jwt:
+            self._make(self._names.jwt, secrets.token_urlsafe(48))
+        for name in (self._names.route, self._names.origin):
+            self._make(name, Keyring(_fresh()).text())
+        self._tell_edge(self._ring(self._names.route), self._ring(self._names.origin))
+
+    def rotate(self) -> None:
+        """New keys for route and origin. Those who hold the old ones have KEEP_S."""
+        until = int(self._clock()) + KEEP_S
+        origin = self._ring(self._names.origin).rotated(_fresh(), until)
+        route = self._ring(self._names.route).rotated(_fresh(), until)
+        self._put(self._names.origin, origin)
+        self._tell_edge(route, origin)
+        self._pause(PAUSE_S)
+        self._put(self._names.route, route)
+
+    def remove(self) -> None:
+        """Forget every key that `ensure` may have made."""
+        for name in filter(None, (self._names.route, self._names.origin, self._names.jwt)):
+            try:
+                self._parameters.delete_parameter(Name=name)
+            except ClientError as error:
+                if _code(error) != "ParameterNotFound":
+                    raise
+
+    def _make(self, name: str, value: str) -> None:
+        try:
+            self._parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=False)
+        except ClientError as error:
+            if _code(error) != "ParameterAlreadyExists":
+                raise
+
+    def _ring(self, name: str) -> Keyring:
+        answer = self._parameters.get_parameter(Name=name, WithDecryption=True)
+        return keyring.read(str(answer["Parameter"]["Value"]))
+
+    def _put(self, name: str, ring: Keyring) -> None:
+        self._parameters.put_parameter(Name=name, Value=ring.text(), Type="SecureString", Overwrite=True)
+
+    def _tell_edge(self, route: Keyring, origin: Keyring) -> None:
+        told = {"route": json.loads(route.text()), "origin": origin.current}
+        self._edge.write(EDGE_KEY, json.dumps(told, separators=(",", ":")))
+
+
+def _fresh() -> str:
+    """256 bits."""
+    return secrets.token_urlsafe(32)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])

@@ -1,0 +1,58 @@
+"""Makes and rotates the deployment's own keys; also finds what a template cannot know by itself.
+
+Called by CloudFormation, as the custom resource `Keys`, and by a schedule, which rotates.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from functions.core import aws, resource
+from functions.core.config import KeysConfig
+from functions.core.entry import logger
+from functions.core.keys import Keys, KeyValueStore, Names
+
+#: The addresses from which CloudFront dials origins, a prefix list that each region names differently.
+CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
+
+
+@functools.cache
+def keys() -> Keys:
+    config = KeysConfig.from_env(os.environ)
+    return Keys(
+        aws.client("ssm"),
+        KeyValueStore(aws.client("cloudfront-keyvaluestore"), config.edge_store),
+        Names(config.route_key_parameter, config.origin_secret_parameter, config.jwt_secret_parameter),
+        time.time,
+        time.sleep,
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    """An error of the scheduled rotation rises: Lambda then tries again."""
+    if "ResponseURL" in event:
+        resource.serve(event, _answer)
+    else:
+        keys().rotate()
+        logger.info("keys rotated")
+
+
+def _answer(kind: str, event: Mapping[str, Any]) -> dict[str, str]:
+    if kind == "Delete":
+        keys().remove()
+        return {}
+    keys().ensure()
+    if kind == "Update" and _generation(event) != _generation(event, "OldResourceProperties"):
+        keys().rotate()
+        logger.info("keys rotated")
+    filters = [{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
+    (found,) = aws.client("ec2").describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
+    return {"CloudFrontPrefixList": str(found["PrefixListId"])}
+
+
+def _generation(event: Mapping[str, Any], of: str = "ResourceProperties") -> str:
+    return str(event.get(of, {}).get("Generation", ""))

@@ -1,0 +1,74 @@
+"""The console page, from the files beside it: no bucket, no upload step.
+
+Behind CloudFront, which keeps what the headers allow. Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import mimetypes
+import os
+from pathlib import Path
+from typing import Any
+
+FILES = Path(__file__).resolve().parents[1] / "page"
+YEAR_S = 31_536_000
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A request to the function's URL, as payload 2.0. Only names that are there can be asked for."""
+    if event["requestContext"]["http"]["method"] not in ("GET", "HEAD"):
+        return _answer(405, "text/plain", b"", "no-store")
+    path = event["rawPath"].removeprefix("/") or "index.html"
+    if path == "config.json":
+        config = json.dumps({"url": os.environ["CONTROL_URL"]}).encode()
+        return _answer(200, "application/json", config, "no-cache")
+    found = files().get(path)
+    if found is None:
+        return _answer(404, "text/plain", b"Not found.\n", "no-store")
+    named_by_content = path.startswith("assets/")
+    keep = f"public, max-age={YEAR_S}, immutable" if named_by_content else "no-cache"
+    return _answer(200, _type(path), found, keep)
+
+
+@functools.cache
+def files() -> dict[str, bytes]:
+    """Every file by its path, read once."""
+    return {
+        path.relative_to(FILES).as_posix(): path.read_bytes() for path in FILES.rglob("*") if path.is_file()
+    }
+
+
+def _answer(status: int, kind: str, body: bytes, keep: str) -> dict[str, Any]:
+    policy = f"default-src 'self'; connect-src {' '.join(_peers())}; frame-ancestors 'none'; base-uri 'none'"
+    headers = {
+        "content-type": kind,
+        "cache-control": keep,
+        "content-security-policy": policy,
+        "permissions-policy": "microphone=(self)",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "strict-transport-security": f"max-age={YEAR_S}",
+    }
+    encoded = base64.b64encode(body).decode()
+    return {"statusCode": status, "headers": headers, "body": encoded, "isBase64Encoded": True}
+
+
+def _peers() -> tuple[str, ...]:
+    """Where the page may connect: to us, to the control road, and to a media road of another name."""
+    control = "/".join(os.environ["CONTROL_URL"].split("/")[:3])
+    return tuple(filter(None, ("'self'", control, os.environ.get("MEDIA_URL", ""))))
+
+
+def _type(path: str) -> str:
+    suffix = Path(path).suffix
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

@@ -1,0 +1,43 @@
+# What a deployment is made of, without Docker. `sam build` calls build-<logical id>; the rest is for people.
+SAM_VERSION := 1.170.0
+SAM := .local/sam/bin/sam
+BUNDLE_UV := $(abspath $(or $(wildcard .venv/bin/uv),$(shell command -v uv 2>/dev/null),.local/uv/bin/uv))
+LOCKS := functions/requirements/control functions/requirements/keys functions/requirements/mint relay/requirements
+BUNDLE = UV=$(BUNDLE_UV) $(PYTHON) infra/bundle.py
+
+.PHONY: aws-lock aws-embed aws-bundles aws-check
+
+$(abspath .local/uv/bin/uv):
+	@$(PYTHON) -m venv .local/uv && .local/uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+$(SAM): | .venv/ready
+	@$(BIN)/uv venv -q --clear .local/sam && $(BIN)/uv pip install -q --python .local/sam/bin/python aws-sam-cli==$(SAM_VERSION)
+
+build-ConnectFunction build-DisconnectFunction build-SessionFunction: $(BUNDLE_UV)
+	@$(BUNDLE) control "$(ARTIFACTS_DIR)"
+
+build-KeysFunction: $(BUNDLE_UV)
+	@$(BUNDLE) keys "$(ARTIFACTS_DIR)"
+
+build-MintFunction: $(BUNDLE_UV)
+	@$(BUNDLE) mint "$(ARTIFACTS_DIR)"
+
+build-PageFunction: $(BUNDLE_UV)
+	@$(BUNDLE) page "$(ARTIFACTS_DIR)"
+
+build-RelayBundle: $(BUNDLE_UV)
+	@$(BUNDLE) relay "$(ARTIFACTS_DIR)"
+
+aws-lock: .venv/ready ## resolve what each bundle holds anew, within requirements.lock
+	@for each in $(LOCKS); do $(BIN)/uv pip compile -q --no-header --generate-hashes --python-version 3.13 \
+	  --python-platform aarch64-manylinux2014 --only-binary :all: --no-emit-index-url \
+	  -c requirements.lock $$each.in -o $$each.lock || exit 1; done
+
+aws-embed: .venv/ready ## copy the edge function and the relay's bootstrap into template.yaml
+	@$(BIN)/python -m infra.embed
+
+aws-bundles: $(SAM) ## sam build, and the sizes of what it made, in docs/bundles.md
+	@SAM_CLI_TELEMETRY=0 $(SAM) build && $(BIN)/python -m infra.sizes
+
+aws-check: setup $(SAM) ## sam validate and build, bundles in isolation
+	@$(BIN)/pytest -m aws --timeout 900 tests/aws

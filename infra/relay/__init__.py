@@ -1,0 +1,1 @@
+"""What gets the relay into its container: the bootstrap of the stock image, and an image of our own."""

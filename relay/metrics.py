@@ -1,0 +1,37 @@
+"""What a turn was like, as one line in CloudWatch's embedded metric format.
+
+Source: the format's specification; CloudWatch makes metrics of such lines in any log stream.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from relay.turn import Turn
+
+logger = logging.getLogger("relay.metrics")
+
+NAMESPACE = "Vivavoce"
+VOICE_LATENCY = "voice_latency_ms"  #: end of the user's speech to the first audio here
+TALK = "talk_s"  #: how long the exchange lasted
+
+
+class Meter:
+    """Writes metrics of one deployment, `service`."""
+
+    def __init__(self, service: str, clock: Callable[[], float] = time.time) -> None:
+        self._service = service
+        self._clock = clock
+
+    def turn(self, turn: Turn) -> None:
+        """A finished turn. One without a known latency counts only its time."""
+        units = {TALK: "Seconds"}
+        values: dict[str, float] = {TALK: round(turn.lasted_s, 3)}
+        if turn.first_audio_ms:
+            units[VOICE_LATENCY], values[VOICE_LATENCY] = "Milliseconds", turn.first_audio_ms
+        listed = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+        how = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": listed}
+        told = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [how]}
+        logger.info("turn kept", extra={"_aws": told, "service": self._service, **values})

@@ -1,0 +1,67 @@
+"""The console page: the files that are there, with headers that keep it to itself."""
+
+import base64
+import json
+
+import pytest
+
+from functions import page
+
+CONTROL = "wss://abc.execute-api.eu-west-1.amazonaws.com/v1"
+
+
+@pytest.fixture(autouse=True)
+def built(tmp_path, monkeypatch):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "assets" / "index-1a2b.js").write_text("1")
+    (tmp_path / "assets" / "font.woff2").write_bytes(b"\x00\xff")
+    (tmp_path.parent / "secret").write_text("no")
+    monkeypatch.setattr(page, "FILES", tmp_path)
+    monkeypatch.setenv("CONTROL_URL", CONTROL)
+    page.files.cache_clear()
+    yield
+    page.files.cache_clear()
+
+
+def get(path, method="GET"):
+    answer = page.handler({"rawPath": path, "requestContext": {"http": {"method": method}}}, None)
+    return answer["statusCode"], answer["headers"], base64.b64decode(answer["body"])
+
+
+def test_the_top_is_the_page_and_is_asked_for_anew_each_time():
+    status, headers, body = get("/")
+    assert (status, body) == (200, b"<!doctype html>")
+    assert (headers["content-type"], headers["cache-control"]) == ("text/html; charset=utf-8", "no-cache")
+
+
+def test_what_is_named_by_its_content_is_kept_for_good():
+    status, headers, _ = get("/assets/index-1a2b.js")
+    assert (status, headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert "immutable" in headers["cache-control"]
+    assert get("/assets/font.woff2")[1:] == (get("/assets/font.woff2")[1], b"\x00\xff")
+
+
+def test_it_tells_where_the_control_road_is():
+    status, headers, body = get("/config.json")
+    assert (status, json.loads(body), headers["content-type"]) == (200, {"url": CONTROL}, "application/json")
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret", "/assets/../../secret", "//etc/passwd", "/%2e%2e/secret", "/x"]
+)
+def test_nothing_else_can_be_had(path):
+    assert get(path)[0] == 404
+
+
+def test_only_reading_is_possible():
+    assert get("/", "POST")[0] == 405
+    assert get("/", "HEAD")[0] == 200
+
+
+def test_it_may_connect_to_us_and_to_the_control_road_only(monkeypatch):
+    policy = get("/")[1]["content-security-policy"]
+    assert f"connect-src 'self' {CONTROL.removesuffix('/v1')};" in policy
+    assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
+    monkeypatch.setenv("MEDIA_URL", "wss://m.example")
+    assert "wss://m.example;" in get("/")[1]["content-security-policy"]

@@ -1,0 +1,303 @@
+"""What is true of the transformed template in every form that it can be deployed in."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from infra.embed import TEMPLATE, embed
+from infra.local.template import decide, transform
+from protocol import control
+
+ROOT = Path(__file__).resolve().parents[2]
+WILDCARDS = ROOT / "infra" / "wildcards.yaml"
+FORMS: dict[str, dict[str, str]] = {
+    "edge": {},
+    "no page": {"ServePage": "false"},
+    "alb": {"MediaIngress": "alb"},
+    "alb, one slot": {"MediaIngress": "alb", "AlbSlots": "1"},
+    "alb, eight slots": {"MediaIngress": "alb", "AlbSlots": "8"},
+    "own image": {"RelayImageUri": "0.dkr.ecr.us-east-1.amazonaws.com/relay:1"},
+    "own domain": {
+        "MediaDomain": "voice.example.com",
+        "MediaCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/x",
+        "AlarmEmail": "ops@example.com",
+    },
+    "OIDC": {"OidcIssuer": "https://issuer.example.com"},
+}
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Any]:
+    return transform(TEMPLATE)
+
+
+@pytest.fixture(scope="module", params=FORMS.values(), ids=list(FORMS))
+def form(made: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    return decide(made, request.param)
+
+
+def of_type(form: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {n: each.get("Properties", {}) for n, each in form["Resources"].items() if each["Type"] == kind}
+
+
+def statements(form: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(role, statement) of everything that anybody may do."""
+    for role, properties in of_type(form, "AWS::IAM::Role").items():
+        for policy in properties.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield role, statement
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def references(value: Any) -> Iterator[str]:
+    """Logical ids that something depends on."""
+    match value:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [name, *_]}:
+            yield name
+        case {"Fn::Sub": _}:
+            text, local = value["Fn::Sub"], {}
+            if isinstance(text, list):
+                text, local = text
+                yield from references(local)
+            for part in text.split("${")[1:]:
+                name = part.partition("}")[0].partition(".")[0]
+                if name not in local and not name.startswith("!"):
+                    yield name
+        case dict():
+            for each in value.values():
+                yield from references(each)
+        case list():
+            for each in value:
+                yield from references(each)
+
+
+def test_every_reference_leads_to_something_that_is_there(form: dict[str, Any]) -> None:
+    known = form["Resources"].keys() | form["Parameters"].keys()
+    named = {name for name in references([form["Resources"], form["Outputs"]]) if "::" not in name}
+    assert named - known == set()
+
+
+def test_every_depends_on_leads_to_something_that_is_there(form: dict[str, Any]) -> None:
+    for resource in form["Resources"].values():
+        assert set(listed(resource.get("DependsOn", []))) <= form["Resources"].keys()
+
+
+def test_routes_handlers_and_protocol_types_agree(form: dict[str, Any]) -> None:
+    keys = {route["RouteKey"] for route in of_type(form, "AWS::ApiGatewayV2::Route").values()}
+    types = {message.__struct_config__.tag for message in get_args(control.ControlRequest)}
+    assert keys == {"$connect", "$disconnect", "$default", *types}
+    for function in of_type(form, "AWS::Lambda::Function").values():
+        module, _, name = function["Handler"].rpartition(".")
+        source = Path(importlib.util.find_spec(module).origin)  # type: ignore[union-attr, arg-type]
+        assert name in {
+            node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)
+        }
+
+
+def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str, Any]) -> None:
+    from functions.core import config
+
+    readers = {"connect": config.ConnectConfig, "disconnect": config.DisconnectConfig}
+    readers |= {"session": config.SessionConfig, "mint": config.MintConfig, "keys": config.KeysConfig}  # type: ignore[dict-item]
+    for function in of_type(form, "AWS::Lambda::Function").values():
+        name = function["Handler"].split(".")[1]
+        given = dict.fromkeys(function["Environment"]["Variables"], "1") | {"TOKEN_LOCK": "full"}
+        if name in readers:
+            readers[name].from_env(given)
+
+
+def test_timeouts_end_before_the_gateway_gives_up(form: dict[str, Any]) -> None:
+    for function in of_type(form, "AWS::Lambda::Function").values():
+        assert int(function["Timeout"]) < 29
+
+
+def test_wildcards_are_those_with_a_written_reason(made: dict[str, Any]) -> None:
+    reasons: dict[str, str] = yaml.safe_load(WILDCARDS.read_text())
+    found = set()
+    for given in FORMS.values():
+        for role, statement in statements(decide(made, given)):
+            actions, resources = listed(statement["Action"]), json.dumps(statement["Resource"])
+            assert not any("*" in action for action in actions), f"{role}/{statement['Sid']}"
+            if "*" in resources:
+                found.add(f"{role}/{statement['Sid']}")
+    assert found == reasons.keys()
+    assert all(len(reason) > 30 for reason in reasons.values())
+
+
+def test_statements_allow_and_are_named(form: dict[str, Any]) -> None:
+    for role, statement in statements(form):
+        assert statement["Effect"] == "Allow"
+        assert "NotAction" not in statement and "NotResource" not in statement
+        assert statement["Sid"], role
+
+
+def test_no_role_has_a_policy_from_elsewhere_but_the_one_for_logs(form: dict[str, Any]) -> None:
+    for role in of_type(form, "AWS::IAM::Role").values():
+        for arn in role.get("ManagedPolicyArns", []):
+            assert arn == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iam::aws:policy/"]]} or str(
+                arn
+            ).endswith("service-role/AWSLambdaBasicExecutionRole")
+
+
+def test_only_mint_can_read_the_gemini_key(form: dict[str, Any]) -> None:
+    readers = {
+        role
+        for role, statement in statements(form)
+        if "ssm:GetParameter" in listed(statement["Action"])
+        and "GeminiKeyParameter" in json.dumps(statement["Resource"])
+    }
+    assert readers == {"MintFunctionRole"}
+    everywhere = [
+        role
+        for role, statement in statements(form)
+        if any(action.startswith("ssm:") for action in listed(statement["Action"]))
+        and "*" in json.dumps(statement["Resource"])
+    ]
+    assert everywhere == []
+
+
+def test_decryption_is_bound_to_one_parameter_through_ssm(form: dict[str, Any]) -> None:
+    for role, statement in statements(form):
+        if any(action.startswith("kms:") for action in listed(statement["Action"])):
+            narrowed = statement["Condition"]["StringEquals"]
+            assert narrowed.keys() == {"kms:ViaService", "kms:EncryptionContext:PARAMETER_ARN"}, role
+
+
+def test_roles_are_taken_on_by_the_service_they_are_for_only(form: dict[str, Any]) -> None:
+    for name, role in of_type(form, "AWS::IAM::Role").items():
+        principals = [s["Principal"] for s in role["AssumeRolePolicyDocument"]["Statement"]]
+        expected = "ecs-tasks.amazonaws.com" if name.startswith("Relay") else "lambda.amazonaws.com"
+        assert [listed(each["Service"]) for each in principals] == [[expected]]
+
+
+def test_every_log_group_forgets_and_every_function_and_the_relay_has_one(form: dict[str, Any]) -> None:
+    groups = of_type(form, "AWS::Logs::LogGroup")
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+    used = {f["LoggingConfig"]["LogGroup"]["Ref"] for f in of_type(form, "AWS::Lambda::Function").values()}
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    used.add(task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]["awslogs-group"]["Ref"])
+    assert used == groups.keys()
+
+
+def test_nothing_can_be_invoked_by_strangers(form: dict[str, Any]) -> None:
+    for url in of_type(form, "AWS::Lambda::Url").values():
+        assert url["AuthType"] == "AWS_IAM"
+    for permission in of_type(form, "AWS::Lambda::Permission").values():
+        assert "SourceArn" in permission
+
+
+def test_a_task_is_reached_by_the_ingress_only(made: dict[str, Any]) -> None:
+    edge, alb = decide(made, {}), decide(made, {"MediaIngress": "alb"})
+    (by_edge,) = edge["Resources"]["RelaySecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    assert by_edge["SourcePrefixListId"] == {"Fn::GetAtt": ["Keys", "CloudFrontPrefixList"]}
+    (by_alb,) = alb["Resources"]["RelaySecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    assert by_alb["SourceSecurityGroupId"] == {"Fn::GetAtt": ["BalancerSecurityGroup", "GroupId"]}
+    for form in (edge, alb):
+        for group in of_type(form, "AWS::EC2::SecurityGroup").values():
+            for rule in group["SecurityGroupIngress"]:
+                assert not rule.keys() & {"CidrIp", "CidrIpv6"}
+                assert rule["FromPort"] == rule["ToPort"]
+
+
+def test_every_way_into_the_media_road_passes_the_edge_function(form: dict[str, Any]) -> None:
+    (distribution,) = of_type(form, "AWS::CloudFront::Distribution").values()
+    config = distribution["DistributionConfig"]
+    for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
+        attached = [each["FunctionARN"] for each in behaviour.get("FunctionAssociations", [])]
+        verified = attached == [{"Fn::GetAtt": ["EdgeFunction", "FunctionMetadata.FunctionARN"]}]
+        assert verified == (behaviour["TargetOriginId"] == "relay")
+        assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 8])
+def test_with_a_load_balancer_each_slot_has_its_path_and_targets(made: dict[str, Any], slots: int) -> None:
+    form = decide(made, {"MediaIngress": "alb", "AlbSlots": str(slots)})
+    rules = of_type(form, "AWS::ElasticLoadBalancingV2::ListenerRule")
+    paths = {r["Conditions"][0]["PathPatternConfig"]["Values"][0]: r["Actions"][0] for r in rules.values()}
+    assert {path: action["TargetGroupArn"]["Ref"] for path, action in paths.items()} == {
+        f"/r/{slot}/*": f"Slot{slot}Targets" for slot in range(slots)
+    }
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    environment = {e["Name"]: e["Value"] for e in task["ContainerDefinitions"][0]["Environment"]}
+    _, groups = environment["TARGET_GROUPS"]["Fn::Join"]
+    assert groups == [{"Ref": f"Slot{slot}Targets"} for slot in range(slots)]
+    session = form["Resources"]["SessionFunction"]["Properties"]["Environment"]["Variables"]
+    assert session["RELAY_SLOTS"] == {"Ref": "AlbSlots"}
+
+
+def test_a_function_of_the_gateway_is_never_in_a_loop_with_the_distribution(made: dict[str, Any]) -> None:
+    """session needs the distribution's name, the page's function must therefore not need session."""
+    for given in FORMS.values():
+        form = decide(made, given)
+        edges = {
+            name: (set(references(each)) | set(listed(each.get("DependsOn", [])))) & form["Resources"].keys()
+            for name, each in form["Resources"].items()
+        }
+        done: set[str] = set()
+        while ready := {name for name, needs in edges.items() if needs <= done} - done:
+            done |= ready
+        assert edges.keys() - done == set()
+
+
+def test_message_bodies_are_never_traced(form: dict[str, Any]) -> None:
+    (stage,) = of_type(form, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"]["DataTraceEnabled"] is False
+    assert "LoggingLevel" not in stage["DefaultRouteSettings"]
+
+
+def test_the_table_forgets_and_can_be_recovered(form: dict[str, Any]) -> None:
+    (table,) = of_type(form, "AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_alarms_look_at_metrics_that_exist(form: dict[str, Any]) -> None:
+    ours = {"handler_failures", "mint_failures", "relays_given_up", "voice_latency_ms", "talk_s"}
+    written = "".join(
+        path.read_text() for path in (*(ROOT / "functions").rglob("*.py"), *(ROOT / "relay").rglob("*.py"))
+    )
+    assert all(f'"{name}"' in written for name in ours)
+    for alarm in of_type(form, "AWS::CloudWatch::Alarm").values():
+        single = [alarm] if "MetricName" in alarm else []
+        parts = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        for metric in single + parts:
+            known = ours if metric["Namespace"] == "Vivavoce" else {"Errors", "Throttles"}
+            assert metric["MetricName"] in known
+
+
+def test_the_dashboard_is_json(form: dict[str, Any]) -> None:
+    (dashboard,) = of_type(form, "AWS::CloudWatch::Dashboard").values()
+    assert len(json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]) == 6
+
+
+def test_the_template_holds_the_sources_that_it_must_carry() -> None:
+    text = TEMPLATE.read_text()
+    assert embed(text) == text, "run python -m infra.embed"
+    form = decide(transform(TEMPLATE), {})
+    (function,) = of_type(form, "AWS::CloudFront::Function").values()
+    assert function["FunctionCode"] == (ROOT / "infra/edge/route.js").read_text()
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    (container,) = task["ContainerDefinitions"]
+    assert container["EntryPoint"] == ["python", "-c", (ROOT / "infra/relay/bootstrap.py").read_text()]
+    assert container["Command"] == ["python", "-m", "relay"]
+
+
+def test_with_an_image_of_ones_own_nothing_is_fetched(made: dict[str, Any]) -> None:
+    form = decide(made, FORMS["own image"])
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    assert "EntryPoint" not in task["ContainerDefinitions"][0]
+    assert "FetchBundle" not in {statement["Sid"] for _, statement in statements(form)}

@@ -1,0 +1,48 @@
+"""One line for each turn, in the form that CloudWatch makes metrics of."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from relay.metrics import Meter
+from relay.turn import Turn
+
+
+@pytest.fixture
+def line(caplog: pytest.LogCaptureFixture) -> object:
+    """What the relay writes for a turn."""
+    caplog.set_level(logging.INFO, "relay.metrics")
+
+    def written(turn: Turn) -> dict[str, object]:
+        Meter("viva", lambda: 1_800_000_000.5).turn(turn)
+        found: dict[str, object] = json.loads(LambdaPowertoolsFormatter().format(caplog.records[-1]))
+        return found
+
+    return written
+
+
+def test_a_turn_with_voice_tells_its_latency_and_its_time(line: object) -> None:
+    turn = Turn(1, started_at=10.0, ended_at=14.5, user_ended_at=12.0, first_audio_at=12.75)
+    found = line(turn)  # type: ignore[operator]
+    assert (found["service"], found["voice_latency_ms"], found["talk_s"]) == ("viva", 750, 4.5)
+    metadata = found["_aws"]
+    assert metadata["Timestamp"] == 1_800_000_000_500
+    (told,) = metadata["CloudWatchMetrics"]
+    assert (told["Namespace"], told["Dimensions"]) == ("Vivavoce", [["service"]])
+    named = {metric["Name"]: metric["Unit"] for metric in told["Metrics"]}
+    assert named == {"talk_s": "Seconds", "voice_latency_ms": "Milliseconds"}
+    assert all(name in found for name in (*named, "service")), "a metric is read from the line itself"
+
+
+def test_a_turn_without_a_known_latency_does_not_lower_the_mean(line: object) -> None:
+    found = line(Turn(1, started_at=10.0, ended_at=11.0))  # type: ignore[operator]
+    assert "voice_latency_ms" not in json.dumps(found)
+
+
+def test_no_word_of_the_turn_is_written(line: object) -> None:
+    found = line(Turn(1, 0.0, 1.0, user_text="spoken words", agent_text="other words"))  # type: ignore[operator]
+    assert "words" not in json.dumps(found)
