@@ -90,11 +90,11 @@ export class VoiceClient {
       sound: this.#sound,
       mic: this.#mic,
       toolbox: this.#toolbox,
+      released: () => {
+        this.#call = null;
+      },
     });
     this.#call = call;
-    void call.over.then(() => {
-      if (this.#call === call) this.#call = null;
-    });
     call.begin(options.resume);
     options.signal?.addEventListener('abort', () => call.abort(), { once: true });
     return call.joined;
