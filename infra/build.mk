@@ -1,6 +1,8 @@
 # What a deployment is made of, without Docker. `sam build` calls build-<logical id>; the rest is for people.
 SAM_VERSION := 1.170.0
 SAM := .local/sam/bin/sam
+CHECKOV_VERSION := 3.3.30
+CHECKOV := .local/checkov/bin/checkov
 BUNDLE_UV := $(abspath $(or $(wildcard .venv/bin/uv),$(shell command -v uv 2>/dev/null),.local/uv/bin/uv))
 LOCKS := functions/requirements/control functions/requirements/keys functions/requirements/mint relay/requirements
 BUNDLE = UV=$(BUNDLE_UV) $(PYTHON) infra/bundle.py
@@ -12,6 +14,9 @@ $(abspath .local/uv/bin/uv):
 
 $(SAM): | .venv/ready
 	@$(BIN)/uv venv -q --clear .local/sam && $(BIN)/uv pip install -q --python .local/sam/bin/python aws-sam-cli==$(SAM_VERSION)
+
+$(CHECKOV): | .venv/ready
+	@$(BIN)/uv venv -q --clear .local/checkov && $(BIN)/uv pip install -q --python .local/checkov/bin/python checkov==$(CHECKOV_VERSION)
 
 build-ConnectFunction build-DisconnectFunction build-SessionFunction: $(BUNDLE_UV)
 	@$(BUNDLE) control "$(ARTIFACTS_DIR)"
@@ -39,5 +44,5 @@ aws-embed: .venv/ready ## copy the edge function and the relay's bootstrap into 
 aws-bundles: $(SAM) ## sam build, and the sizes of what it made, in docs/bundles.md
 	@SAM_CLI_TELEMETRY=0 $(SAM) build && $(BIN)/python -m infra.sizes
 
-aws-check: setup $(SAM) ## sam validate and build, bundles in isolation
+aws-check: setup $(SAM) $(CHECKOV) ## sam validate and build, bundles in isolation, Checkov
 	@$(BIN)/pytest -m aws --timeout 900 tests/aws
