@@ -56,18 +56,12 @@ class Sound:
 
     pcm: bytes
     rate: int
-    from_s: float
-    gaps: int  #: blocks that the recorder missed
 
     @classmethod
     def of(cls, seen: dict[str, Any]) -> Sound:
-        return cls(base64.b64decode(seen["pcm"]), seen["rate"], seen["from"], seen["gaps"])
-
-    def at(self, rate: int) -> bytes:
-        return pcm.resample(self.pcm, self.rate, rate)
+        return cls(base64.b64decode(seen["pcm"]), seen["rate"])
 
     def last_heard_s(self, loud: int = 60) -> float:
         """When the last sample that is no silence came out."""
         samples = pcm.samples(self.pcm)
-        last = next(i for i in range(len(samples) - 1, -1, -1) if abs(samples[i]) > loud)
-        return self.from_s + last / self.rate
+        return next(i for i in range(len(samples) - 1, -1, -1) if abs(samples[i]) > loud) / self.rate
