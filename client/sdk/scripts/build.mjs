@@ -35,13 +35,10 @@ async function bundle(entry, options = {}) {
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist/worklets', { recursive: true });
-const texts = {};
-for (const name of ['capture', 'playback']) {
-  // No imports, and nothing global: the same text serves as a file and from a blob: URL.
-  const text = await bundle(`worklets/${name}`, { format: 'iife' });
-  writeFileSync(`dist/worklets/${name}.js`, text);
-  texts[`__${name.toUpperCase()}__`] = JSON.stringify(text);
-}
-writeFileSync('dist/index.js', await bundle('index', { define: texts }));
+// No imports, and nothing global: they do not resolve from a blob: URL.
+const worklet = (name) => bundle(`worklets/${name}`, { format: 'iife', ignoreAnnotations: true });
+for (const name of ['capture', 'playback']) writeFileSync(`dist/worklets/${name}.js`, await worklet(name));
+const inside = { __WORKLETS__: JSON.stringify((await worklet('both')).trim()) };
+writeFileSync('dist/index.js', await bundle('index', { define: inside }));
 for (const name of ['advice', 'react', 'testing'])
   writeFileSync(`dist/${name}.js`, await bundle(`${name}/index`, { external: ['react'], plugins: [neighbours] }));

@@ -29,6 +29,8 @@ export interface Host {
   readonly sound: Sound;
   readonly mic: Mic;
   readonly toolbox: Toolbox;
+  /** The call is over: another may begin, also from within what its end sets off. */
+  released(): void;
 }
 
 /** One session, from the click to its end. */
@@ -281,6 +283,7 @@ export class Call {
     await mic.disable();
     if (micState.status === 'error') store.set({ mic: micState });
     await sound.close();
+    this.#host.released();
     store.set({ ...CLEARED, status: reason.error ? 'failed' : 'closed', agent: 'offline' });
     this.#rejectJoined(error);
     emitter.emit('close', reason);

@@ -4,7 +4,7 @@ import { VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
 import { encodeImage, type ImageSource } from './image.js';
 import { Mic } from './mic.js';
-import type { VoiceClientOptions } from './options.js';
+import type { DeviceControls, MicControls, SpeakerControls, TalkControls, VoiceClientOptions } from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
 import { aborted } from './roads/wait.js';
 import { Sound } from './sound.js';
@@ -28,11 +28,11 @@ export interface Connected {
 
 /** One voice at a time: connects, talks, survives breaks, tells what happens. */
 export class VoiceClient {
-  readonly mic: Pick<Mic, 'enable' | 'disable' | 'setMuted' | 'setDevice' | 'stream'>;
+  readonly mic: MicControls;
   /** Push-to-talk. */
-  readonly talk: { start(): void; stop(): void };
-  readonly speaker: Pick<Speaker, 'unlock' | 'setMuted' | 'setVolume' | 'setDevice' | 'stream'>;
-  readonly devices: { list(options?: { requestPermission?: boolean }): Promise<AudioDevices> };
+  readonly talk: TalkControls;
+  readonly speaker: SpeakerControls;
+  readonly devices: DeviceControls;
   #options: VoiceClientOptions;
   #call: Call | null = null;
   readonly #emitter = new Emitter();
@@ -90,11 +90,11 @@ export class VoiceClient {
       sound: this.#sound,
       mic: this.#mic,
       toolbox: this.#toolbox,
+      released: () => {
+        this.#call = null;
+      },
     });
     this.#call = call;
-    void call.over.then(() => {
-      if (this.#call === call) this.#call = null;
-    });
     call.begin(options.resume);
     options.signal?.addEventListener('abort', () => call.abort(), { once: true });
     return call.joined;

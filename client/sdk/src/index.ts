@@ -17,9 +17,13 @@ export { type LocalCode, setAdvice, VoiceError, type VoiceErrorCode, type VoiceE
 export type { CloseReason, VoiceEvents, WireFrame } from './events.js';
 export type {
   AudioOptions,
+  DeviceControls,
+  MicControls,
   ReconnectPolicy,
   SessionConfig,
   SessionSource,
+  SpeakerControls,
+  TalkControls,
   TokenContext,
   TokenSource,
   VoiceClientOptions,

@@ -1,7 +1,7 @@
 import type { MicOptions } from './audio/engine.js';
 import { toVoiceError, VoiceError } from './errors.js';
 import type { Emitter } from './events.js';
-import type { VoiceClientOptions } from './options.js';
+import type { MicControls, VoiceClientOptions } from './options.js';
 import type { Sound } from './sound.js';
 import type { Store } from './state.js';
 
@@ -13,7 +13,7 @@ export interface Uplink {
 }
 
 /** The microphone as the app sees it. Outside a call it may be opened for a test of its level. */
-export class Mic {
+export class Mic implements MicControls {
   #uplink: Uplink | null = null;
   #told: 'open' | 'paused' | 'closed' = 'closed';
   #isActive = false; //: push-to-talk under manual turns: the server was told `start`
@@ -31,12 +31,10 @@ export class Mic {
     this.#options = options;
   }
 
-  /** The stream that is open, for recorders and visualisers. */
   get stream(): MediaStream | null {
     return this.#sound.engine?.microphone.stream ?? null;
   }
 
-  /** Ask for the device and open it. Inside a click, the first time. Rejects with VoiceError. */
   async enable(): Promise<void> {
     const engine = this.#sound.prepare();
     if (!engine) throw new VoiceError('mic_unsupported', 'The client was made with audio: false.');
@@ -54,7 +52,6 @@ export class Mic {
     }
   }
 
-  /** Close the device; its indicator goes out. */
   async disable(): Promise<void> {
     this.#opening += 1;
     this.#store.setMic({ status: 'off', error: undefined });
@@ -74,7 +71,6 @@ export class Mic {
     this.#tell();
   }
 
-  /** Another device, now if the microphone is open, else when it opens. Null: the system's choice. */
   async setDevice(deviceId: string | null): Promise<void> {
     this.#deviceId = deviceId ?? '';
     const { status } = this.#store.state.mic;

@@ -1,4 +1,4 @@
-import type { AudioEngine, MicOptions, SpeakerOptions } from './audio/engine.js';
+import type { AudioDevices, AudioEngine, MicOptions, SpeakerOptions } from './audio/engine.js';
 import type { VoiceError } from './errors.js';
 import type { Transport } from './roads/transport.js';
 import type { Tools } from './tools.js';
@@ -70,4 +70,39 @@ export interface VoiceClientOptions {
   readonly messageLimit?: number | undefined;
   /** Of the app, for the server's logs. */
   readonly app?: { readonly name?: string; readonly version?: string } | undefined;
+}
+
+export interface MicControls {
+  /** The stream that is open, for recorders and visualisers. */
+  readonly stream: MediaStream | null;
+  /** Ask for the device and open it. Inside a click, the first time. Rejects with VoiceError. */
+  enable(): Promise<void>;
+  /** Close the device; its indicator goes out. */
+  disable(): Promise<void>;
+  setMuted(muted: boolean): void;
+  /** Another device, now if the microphone is open, else when it opens. Null: the system's choice. */
+  setDevice(deviceId: string | null): Promise<void>;
+}
+
+export interface TalkControls {
+  /** The user speaks from now on. Opens the microphone when it is off. */
+  start(): void;
+  stop(): void;
+}
+
+export interface SpeakerControls {
+  /** What the agent says, for recorders and visualisers. */
+  readonly stream: MediaStream | null;
+  /** Inside a click: let sound out. Rejects with `audio_blocked`. */
+  unlock(): Promise<void>;
+  setMuted(muted: boolean): void;
+  /** 0 to 4; above 1 amplifies. */
+  setVolume(volume: number): void;
+  /** Null: the system's choice. Rejects with `speaker_unsupported`. */
+  setDevice(deviceId: string | null): Promise<void>;
+}
+
+export interface DeviceControls {
+  /** Opens and closes the microphone once when `requestPermission` is set and labels are missing. */
+  list(options?: { requestPermission?: boolean }): Promise<AudioDevices>;
 }

@@ -1,11 +1,12 @@
 import { VoiceError } from './errors.js';
+import type { SpeakerControls } from './options.js';
 import type { Sound } from './sound.js';
 import type { Store } from './state.js';
 
 const LOUDEST = 4; //: twelve decibels: enough for a phone that plays quietly while its microphone is open
 
 /** The loudspeaker as the app sees it. */
-export class Speaker {
+export class Speaker implements SpeakerControls {
   readonly #sound: Sound;
   readonly #store: Store;
 
@@ -14,12 +15,10 @@ export class Speaker {
     this.#store = store;
   }
 
-  /** What the agent says, for recorders and visualisers. */
   get stream(): MediaStream | null {
     return this.#sound.engine?.player.stream ?? null;
   }
 
-  /** Inside a click: let sound out. Rejects with `audio_blocked`. */
   async unlock(): Promise<void> {
     await this.#sound.prepare()?.player.unlock();
   }
@@ -29,14 +28,12 @@ export class Speaker {
     this.#apply();
   }
 
-  /** 0 to 4; above 1 amplifies. */
   setVolume(volume: number): void {
     if (!Number.isFinite(volume)) return;
     this.#store.setSpeaker({ volume: Math.min(LOUDEST, Math.max(0, volume)) });
     this.#apply();
   }
 
-  /** Null: the system's choice. Rejects with `speaker_unsupported`. */
   async setDevice(deviceId: string | null): Promise<void> {
     const player = this.#sound.engine?.player;
     if (!player) throw new VoiceError('not_connected', 'Choose a speaker while audio is on.');

@@ -8,8 +8,10 @@ import type {
   JsonObject,
   Message,
   Metrics,
+  MicControls,
   MicState,
   PlayedUntil,
+  SpeakerControls,
   SpeakerState,
   StartingState,
   TextMessage,
@@ -79,7 +81,6 @@ export function useMessages(options: UseMessagesOptions = {}): readonly Message[
   return useVoiceState((state) => (tools && !roles ? state.messages : state.messages.filter(isWanted)), isSameList);
 }
 
-type MicControls = VoiceClient['mic'];
 export interface UseMic extends MicState, Pick<MicControls, 'enable' | 'disable' | 'setMuted' | 'setDevice'> {
   readonly toggleMuted: () => void;
 }
@@ -103,7 +104,6 @@ function useMicOf(client: VoiceClient): UseMic {
   return useMemo(() => ({ ...state, ...controls }), [state, controls]);
 }
 
-type SpeakerControls = VoiceClient['speaker'];
 export type UseSpeaker = SpeakerState & Pick<SpeakerControls, 'unlock' | 'setMuted' | 'setVolume' | 'setDevice'>;
 
 export function useSpeaker(): UseSpeaker {

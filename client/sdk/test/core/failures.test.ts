@@ -207,6 +207,19 @@ describe('a session that cannot go on', () => {
   });
 });
 
+test('a call may be tried again from within what its failure sets off', async () => {
+  const all = rig();
+  all.server.controlErrors.push({ code: 'capacity', retryable: true });
+  let again: Promise<unknown> | undefined;
+  all.client.on('close', () => {
+    again ??= all.client.connect();
+  });
+  const error = await refusal(all);
+  await pass(100);
+  expect(error.code).toBe('capacity');
+  await expect(again).resolves.toEqual({ sessionId: 's1', resumed: false });
+});
+
 test('hostile messages harm nothing, and are counted', async () => {
   const all = rig();
   void all.client.connect();

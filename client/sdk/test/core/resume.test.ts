@@ -237,6 +237,22 @@ describe('another relay', () => {
     wholeAnswer(all, 9);
   });
 
+  test('is told that the user is speaking, before what was said', async () => {
+    const all = rig({ config: { turns: 'manual' } });
+    void all.client.connect();
+    await pass();
+    all.client.talk.start();
+    all.engine.microphone.speak(40);
+    await pass();
+    all.server.cutMedia();
+    all.server.moveRelay();
+    all.engine.microphone.speak(40);
+    await pass(1000);
+    const media = all.server.transport.openOn('media')[0];
+    const order = media?.sent.map((item) => (item instanceof Uint8Array ? 'frame' : (item.state ?? item.type)));
+    expect(order?.slice(0, 4)).toEqual(['hello', 'start', 'frame', 'frame']);
+  });
+
   test('is asked for when the first cannot be reached', async () => {
     const all = rig();
     all.server.refuses.media = 1;

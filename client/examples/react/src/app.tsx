@@ -1,0 +1,20 @@
+import { useVoice } from 'vivavoce/react';
+import { session } from './session';
+
+export function App() {
+  const { status, agent, messages, error, isConnected, connect, disconnect, mic } = useVoice({ session });
+  const words = messages.map((message) => (message.kind === 'text' ? (message.heard ?? message.text) : message.name));
+  return (
+    <main>
+      <button onClick={() => (isConnected ? disconnect() : connect())}>{isConnected ? 'Hang up' : 'Talk'}</button>
+      <button onClick={mic.toggleMuted} aria-pressed={mic.muted} children="Mute microphone" />
+      <output>{isConnected ? agent : status}</output>
+      {error && <p role="alert">{error.advice}</p>}
+      <ol role="log">
+        {words.map((text, index) => (
+          <li key={messages[index]?.id}>{text}</li>
+        ))}
+      </ol>
+    </main>
+  );
+}

@@ -1,0 +1,3 @@
+// What the core carries inside: one resampler for both.
+import './capture.js';
+import './playback.js';

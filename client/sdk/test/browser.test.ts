@@ -1,0 +1,114 @@
+// The built package in a real browser: CHROMIUM=/usr/bin/chromium npx vitest run test/browser.test.ts
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const executablePath = process.env.CHROMIUM;
+const DIST = new URL('../dist/', import.meta.url);
+const STRICT = "default-src 'self'; script-src 'self'";
+const HTML = '<!doctype html><title>test</title><button>call</button><script type="module" src="/page.js"></script>';
+/** Runs in the page: a client with the browser's audio and a server of the test kit. */
+const PAGE = `
+import { VoiceClient } from '/index.js';
+import { FakeServer } from '/testing.js';
+window.setUp = (audio) => {
+  const server = new FakeServer();
+  const client = new VoiceClient({ session: { url: 'wss://x.test', token: 'a.jwt' }, transport: server.transport, audio });
+  const events = [];
+  for (const name of ['error', 'agentspeechend', 'underrun']) client.on(name, (data) => events.push([name, data.code ?? data]));
+  window.rig = { server, client, events };
+  document.querySelector('button').onclick = () => {
+    window.result = client.connect().then((info) => ({ info }), ({ code, message }) => ({ code, message }));
+  };
+};
+`;
+
+let server: Server;
+let port: number;
+const open: Browser[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://x');
+    const isScript = pathname.endsWith('.js');
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
+    if (searchParams.has('strict')) response.setHeader('Content-Security-Policy', STRICT);
+    response.end(!isScript ? HTML : pathname === '/page.js' ? PAGE : readFileSync(new URL(`.${pathname}`, DIST)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  port = (server.address() as { port: number }).port;
+});
+afterAll(async () => {
+  for (const browser of open) await browser.close();
+  server.close();
+});
+
+const FAKE = ['--use-fake-device-for-media-stream'];
+const ALLOWED = [...FAKE, '--use-fake-ui-for-media-stream'];
+
+async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<Page> {
+  const browser = await chromium.launch({
+    ...(executablePath && { executablePath }),
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--host-resolver-rules=MAP insecure.test 127.0.0.1',
+      ...flags,
+    ],
+  });
+  open.push(browser);
+  const page = await browser.newPage();
+  await page.goto(`http://${host}:${port}/${query}`);
+  await page.waitForFunction('window.setUp');
+  return page;
+}
+
+async function connect(page: Page, audio: object = {}): Promise<{ code?: string; info?: object }> {
+  await page.evaluate((options) => (window as never as { setUp(audio: object): void }).setUp(options), audio);
+  await page.click('button');
+  return await page.evaluate('window.result');
+}
+
+describe.skipIf(!executablePath)('in Chromium', { timeout: 60_000 }, () => {
+  test('records at 50 frames a second, plays, and knows what was heard', async () => {
+    const page = await visit(ALLOWED);
+    expect(await connect(page)).toEqual({ info: { sessionId: 's1', resumed: false } });
+    const frames = await page.evaluate(`new Promise((resolve) => {
+      const from = rig.server.uplink.length;
+      setTimeout(() => resolve(rig.server.uplink.length - from), 2000);
+    })`);
+    expect(frames).toBeGreaterThan(90);
+    expect(frames).toBeLessThan(110);
+    await page.evaluate(`for (let n = 0; n < 25; n += 1) rig.server.speak(1, 40);
+      rig.server.say({ type: 'turn.audio_end', turn: 1 });`);
+    await page.waitForFunction(`rig.events.some(([name]) => name === 'agentspeechend')`);
+    const [[, played]] = (await page.evaluate('rig.events')) as [[string, { playedMs: number }]];
+    expect(played).toEqual({ turn: 1, playedMs: 1000, droppedMs: 0, interrupted: false });
+    await page.evaluate(`for (let n = 0; n < 100; n += 1) rig.server.speak(2, 40);`);
+    await page.waitForTimeout(1500);
+    const stopped = (await page.evaluate('rig.client.interrupt()')) as { playedMs: number; droppedMs: number };
+    expect(stopped.playedMs + stopped.droppedMs).toBeGreaterThan(3990);
+    expect(stopped.playedMs).toBeGreaterThan(1000);
+    expect(stopped.playedMs).toBeLessThan(1800);
+    await page.evaluate('rig.client.disconnect()');
+    expect(await page.evaluate('rig.client.getSnapshot().status')).toBe('closed');
+  });
+
+  test('a strict CSP blocks the worklets inside, and takes them as files', async () => {
+    const page = await visit(ALLOWED, '?strict');
+    expect((await connect(page)).code).toBe('worklet_blocked');
+    const workletUrls = { capture: '/worklets/capture.js', playback: '/worklets/playback.js' };
+    expect(await connect(page, { workletUrls })).toHaveProperty('info');
+  });
+
+  test('a microphone that is denied, missing, or on an insecure page', async () => {
+    const denied = await visit([...FAKE, '--deny-permission-prompts']);
+    expect((await connect(denied)).code).toBe('mic_denied');
+    const missing = await visit(['--use-fake-ui-for-media-stream']);
+    expect((await connect(missing)).code).toBe('mic_not_found');
+    const insecure = await visit(ALLOWED, '', 'insecure.test');
+    expect((await connect(insecure)).code).toBe('insecure_context');
+  });
+});
