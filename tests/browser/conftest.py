@@ -133,7 +133,7 @@ class System:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    """Everything up, once, with a warm relay. Audio comes twice as fast as it plays: time enough to cut it."""
+    """Everything up, once, with a warm relay. Audio comes twice as fast as it plays: there is time to cut."""
     WITNESS.keeps(GEMINI_KEY, "the model's key")
     scenario = simulator.parse("settings: {pace: 2}")
     async with AsyncExitStack() as parts:

@@ -39,6 +39,15 @@ async def drive(scenario: str, *, within_s: float = 60, **wishes: Any) -> dict[s
     return result
 
 
+async def listen(scenario: str, *, tries: int = 3, **wishes: Any) -> dict[str, Any]:
+    """As `drive`, for what is judged by its sound: again when the page says that its player ran dry."""
+    for _ in range(tries):
+        seen = await drive(scenario, **wishes)
+        if not seen["underruns"]:
+            break
+    return seen
+
+
 def recording(path: Path, *parts: bytes | float) -> str:
     """A WAV for the microphone of 16 kHz sound and seconds of silence; returns its path."""
     said = b"".join(part if isinstance(part, bytes) else pcm.silence(part, SAID_HZ) for part in parts)

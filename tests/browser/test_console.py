@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from simulator import tones
 from tests.browser.conftest import System
-from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, recording
+from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
 from tests.browser.refusing import late_ticket, nobody, plain_http, refusing, without_worklets
 from tests.browser.truth import played_ms, share_heard
 
@@ -34,12 +34,12 @@ def question(tmp_path: Path) -> str:
 async def asked(system: System, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """One whole call in which nothing went wrong: a click, a question, its answer."""
     wav = recording(tmp_path_factory.mktemp("said") / "question.wav", LEAD_S, QUESTION, 8.0)
-    return await drive("question", url=system.tapped, launch={"wav": wav})
+    return await listen("question", url=system.tapped, launch={"wav": wav})
 
 
 async def test_one_click_and_the_words_go_out_and_the_answer_is_heard(system: System, asked: Seen) -> None:
     sound = Sound.of(asked["sound"])
-    answer = system.simulator.ledger.where("answer.begun")[0]
+    answer = system.simulator.ledger.where("answer.begun")[-1]
     ((code, at_s),) = tones.find(sound.pcm, sound.rate)
     assert code == answer["code"]
     assert share_heard(sound, base64.b64decode(asked["arrived"]["pcm"]), at_s) > 0.8
@@ -67,7 +67,7 @@ async def test_the_instruments_show_what_was_measured(asked: Seen) -> None:
 
 async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, tmp_path: Path) -> None:
     wav = recording(tmp_path / "over.wav", LEAD_S, QUESTION, 2.6, INTERRUPTION, 6.0)
-    seen = await drive("barge_in", url=system.tapped, launch={"wav": wav})
+    seen = await listen("barge_in", url=system.tapped, launch={"wav": wav})
     sound = Sound.of(seen["sound"])
     after_ms = 1000 * (sound.last_heard_s() - seen["interrupted"]["at"])
     assert after_ms < 50

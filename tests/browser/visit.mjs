@@ -45,6 +45,9 @@ export const transcript = (page) =>
     })),
   );
 
+/** How often the player ran dry, as the page says. */
+export const underruns = async (page) => Number(await page.locator('.facts > div', { hasText: 'gaps in sound' }).locator('dd').innerText());
+
 /** What came out of the loudspeaker: s16le at the context's rate, base64, each sample at its place from time 0. */
 export const heard = (page) =>
   page.evaluate(() => {
