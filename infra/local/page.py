@@ -1,5 +1,6 @@
 """The page that a developer opens, and the session that it may start: only from this machine."""
 
+import asyncio
 import ipaddress
 import time
 from dataclasses import dataclass
@@ -72,10 +73,10 @@ def page_app(
     """
     headers = _HEADERS | {"Content-Security-Policy": _policy(control_url, media_url)}
 
-    async def index(_: web.Request) -> web.StreamResponse:
+    async def index(_: web.Request) -> web.Response:
         built = console / "index.html"
         if built.is_file():
-            return _file(built, headers | {"Cache-Control": "no-store"})
+            return await _file(built, headers | {"Cache-Control": "no-store"})
         return web.Response(text=_PAGE.format(control=control_url), content_type="text/html", headers=headers)
 
     async def session(_: web.Request) -> web.Response:
@@ -86,14 +87,14 @@ def page_app(
         answer = [_card(agent) for agent in catalogue().values()]
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
-    async def file(request: web.Request) -> web.StreamResponse:
+    async def file(request: web.Request) -> web.Response:
         """A file of the build. Those under assets/ carry a hash of their content in their names."""
         name = request.match_info["name"]
         path = _find(console, name)
         if path is None:
             raise web.HTTPNotFound
         kept = "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
-        return _file(path, headers | {"Cache-Control": kept})
+        return await _file(path, headers | {"Cache-Control": kept})
 
     app = web.Application(middlewares=[_loopback_only])
     app.router.add_get("/", index)
@@ -125,8 +126,10 @@ def _find(console: Path, name: str) -> Path | None:
     return path if is_ours and path.is_file() else None
 
 
-def _file(path: Path, headers: dict[str, str]) -> web.FileResponse:
-    return web.FileResponse(path, headers=headers | {"Content-Type": _TYPES[path.suffix]})
+async def _file(path: Path, headers: dict[str, str]) -> web.Response:
+    """Read at once, for they are small: a browser that turns away in the middle would leave a file open."""
+    body = await asyncio.to_thread(path.read_bytes)
+    return web.Response(body=body, headers=headers | {"Content-Type": _TYPES[path.suffix]})
 
 
 def _card(agent: Agent) -> dict[str, object]:

@@ -133,9 +133,9 @@ class System:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    """Everything up, once, with a warm relay. Audio comes little faster than it plays, so it can be cut."""
+    """Everything up, once, with a warm relay. Audio comes twice as fast as it plays: there is time to cut."""
     WITNESS.keeps(GEMINI_KEY, "the model's key")
-    scenario = simulator.parse("settings: {pace: 1.3}")
+    scenario = simulator.parse("settings: {pace: 2}")
     async with AsyncExitStack() as parts:
         model = await parts.enter_async_context(simulator.serve(simulator.Config(scenario=scenario)))
         place = listen()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from infra.local.endpoint import Endpoint, listen
@@ -63,9 +64,8 @@ async def without_worklets() -> AsyncIterator[str]:
     """A page whose policy admits its scripts but not the two worklets."""
 
     async def narrow(request: web.Request, response: web.StreamResponse) -> None:
-        names = [
-            path.name for path in (CONSOLE / "assets").glob("*.js") if path.name.startswith(("index", "desk"))
-        ]
+        built = {path.name for path in (CONSOLE / "assets").glob("*.js")}
+        names = sorted(name for name in built if not name.startswith(("capture", "playback")))
         scripts = " ".join(f"http://{request.host}/assets/{name}" for name in names)
         response.headers["Content-Security-Policy"] = f"script-src {scripts}"
 
@@ -78,18 +78,21 @@ async def without_worklets() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def plain_http() -> AsyncIterator[str]:
-    """The page on port PORT of any name: browsers give no microphone to http pages of other machines."""
+    """The page under another machine's name, by http: browsers give no microphone to it."""
 
     async def session(_: web.Request) -> web.Response:
         return web.json_response({"url": "ws://127.0.0.1:9/v1", "token": "none"})
 
-    async def index(_: web.Request) -> web.FileResponse:
-        return web.FileResponse(CONSOLE / "index.html")
+    async def file(request: web.Request) -> web.Response:
+        path = CONSOLE / (request.match_info["name"] or "index.html")
+        kind = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}.get(path.suffix, "")
+        if not kind:
+            raise web.HTTPNotFound
+        return web.Response(body=await asyncio.to_thread(path.read_bytes), content_type=kind)
 
     app = web.Application()
-    app.router.add_get("/", index)
     app.router.add_get("/dev/session.json", session)
-    app.router.add_static("/assets", Path(CONSOLE / "assets"))
+    app.router.add_get("/{name:.*}", file)
     async with _page(app) as url:
         yield url.replace("127.0.0.1", "vivavoce.test")
 
@@ -110,9 +113,10 @@ def _ready(media: str) -> str:
 @asynccontextmanager
 async def _server(talk: Talk) -> AsyncIterator[str]:
     async def serve_one(connection: ServerConnection) -> None:
-        async for text in connection:
-            if isinstance(text, str):
-                await talk(connection, json.loads(text))
+        with suppress(ConnectionClosed):
+            async for text in connection:
+                if isinstance(text, str):
+                    await talk(connection, json.loads(text))
 
     async with serve(serve_one, "127.0.0.1", 0, subprotocols=[Subprotocol("vivavoce")]) as server:
         port = next(iter(server.sockets)).getsockname()[1]

@@ -45,33 +45,33 @@ export const transcript = (page) =>
     })),
   );
 
-/** What came out of the loudspeaker: s16le at the context's rate, base64, from the audio clock's `from` seconds. */
+/** How often the player ran dry, as the page says. */
+export const underruns = async (page) => Number(await page.locator('.facts > div', { hasText: 'gaps in sound' }).locator('dd').innerText());
+
+/** What came out of the loudspeaker: s16le at the context's rate, base64, each sample at its place from time 0. */
 export const heard = (page) =>
   page.evaluate(() => {
     const { blocks, contexts } = window.__witness;
-    const rate = contexts[0]?.sampleRate ?? 0;
-    const pcm = new Int16Array(blocks.length * 2048);
-    blocks.forEach(({ samples }, index) => {
-      for (let i = 0; i < samples.length; i += 1) pcm[index * 2048 + i] = Math.max(-32768, Math.min(32767, samples[i] * 32768));
-    });
-    let gaps = 0;
-    blocks.forEach(({ from }, index) => {
-      if (index > 0 && from !== blocks[index - 1].from + 2048) gaps += 1;
-    });
-    return { rate, from: (blocks[0]?.from ?? 0) / rate, gaps, pcm: window.__base64(new Uint8Array(pcm.buffer)) };
+    const last = blocks.at(-1);
+    const pcm = new Int16Array(last ? last.from + last.samples.length : 0);
+    for (const { from, samples } of blocks) {
+      for (let i = 0; i < samples.length; i += 1) pcm[from + i] = Math.max(-32768, Math.min(32767, samples[i] * 32768));
+    }
+    return { rate: contexts[0]?.sampleRate ?? 0, pcm: window.__base64(new Uint8Array(pcm.buffer)) };
   });
 
-/** The agent's audio of a turn as it arrived, s16le at 24 kHz, base64. */
+/** The agent's audio of a turn as it arrived, each frame once: s16le at 24 kHz, base64; and the numbers left out. */
 export const arrived = (page, turn) =>
   page.evaluate((turn) => {
-    const frames = window.__witness.frames.filter((frame) => frame.turn === turn);
-    const pcm = new Int16Array(frames.reduce((sum, frame) => sum + frame.pcm.length, 0));
+    const frames = new Map(window.__witness.frames.filter((frame) => frame.turn === turn).map((frame) => [frame.seq, frame.pcm]));
+    const order = [...frames.keys()].sort((a, b) => a - b);
+    const pcm = new Int16Array(order.reduce((sum, seq) => sum + frames.get(seq).length, 0));
     let at = 0;
-    for (const frame of frames) {
-      pcm.set(frame.pcm, at);
-      at += frame.pcm.length;
+    for (const seq of order) {
+      pcm.set(frames.get(seq), at);
+      at += frames.get(seq).length;
     }
-    return window.__base64(new Uint8Array(pcm.buffer));
+    return { pcm: window.__base64(new Uint8Array(pcm.buffer)), missing: order.at(-1) - order[0] + 1 - order.length };
   }, turn);
 
 /** Messages both ways and what the policy blocked. */

@@ -14,6 +14,7 @@ export default async function bargeIn(browser, { url }) {
     flushed: sent.find((each) => each.type === 'playback' && each.state === 'flushed'),
     arrived: await visit.arrived(page, turn),
     sound: await visit.heard(page),
+    underruns: await visit.underruns(page),
     rows: await visit.transcript(page),
     violations,
   };

@@ -23,7 +23,7 @@ export default async function cuts(browser, { url, cuts: wanted }) {
     healed,
     rows: await visit.transcript(page),
     notes: await page.locator('.note').allInnerTexts(),
-    sound: await visit.heard(page),
+    arrived: await visit.arrived(page, 1),
     ...(await visit.wire(page)),
   };
   await visit.hangUp(page);

@@ -5,7 +5,7 @@ export default async function keys(browser, { url }) {
   const page = await visit.open(browser, url);
   await page.getByRole('button', { name: 'Start talking' }).waitFor();
   const stops = [];
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '');
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent.trim() ?? '');
   for (let i = 0; i < 12; i += 1) {
     await page.keyboard.press('Tab');
     stops.push(await focused());

@@ -25,6 +25,8 @@ export default async function question(browser, { url }) {
     instruments,
     axe: violations.map((each) => each.id),
     sound: await visit.heard(page),
+    underruns: await visit.underruns(page),
+    arrived: await visit.arrived(page, 1),
     ...(await visit.wire(page)),
   };
   await visit.hangUp(page);
