@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test check client-check hostile lock lint types schema clean
+.PHONY: help setup run test check client-check browser hostile lock lint types schema clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,8 +59,11 @@ types: .venv/ready
 schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made from the code
 	@$(BIN)/python -m protocol.schema
 
-check: setup lint types client-check ## what CI runs
-	@$(BIN)/pytest
+browser: setup ## the console page in a real browser; wants a machine with nothing else to do
+	@$(BIN)/pytest tests/browser
+
+check: setup lint types client-check ## what CI runs: everything but the browser
+	@$(BIN)/pytest --ignore tests/browser
 
 include infra/build.mk
 
