@@ -122,6 +122,7 @@ async def test_a_call_needs_no_mouse(system: System, question: str) -> None:
     assert seen["idle"] == 0, "the microphone was heard before the key was pressed"
     assert seen["during"] > 10
     assert seen["mic"][-2:] == ["open", "paused"]
+    assert (seen["events"], seen["again"]) == ("0", ""), "the second call was counted with the first"
     assert seen["focusInCall"] != "", "the focus fell out of the page when the call began"
     assert seen["errors"] == []
 

@@ -1,4 +1,4 @@
-import type { Json, Metrics, VoiceClient, WireFrame } from 'vivavoce';
+import type { ConnectionStatus, Json, Metrics, VoiceClient, WireFrame } from 'vivavoce';
 
 export type Kind = 'connection' | 'turns' | 'audio' | 'tools' | 'figures';
 export const KINDS: readonly Kind[] = ['connection', 'turns', 'tools', 'audio', 'figures'];
@@ -63,6 +63,8 @@ export interface View {
 const KEPT = 500; //: entries; older ones fall out
 const REFRESH_MS = 100; //: the view changes at most this often
 
+const ENDED: ReadonlySet<ConnectionStatus> = new Set(['idle', 'closed', 'failed']);
+
 type Message = { readonly [key: string]: Json };
 
 /** Watches one client and keeps what the instruments show. Never renders by itself. */
@@ -101,7 +103,10 @@ export class Observatory {
       client.on('reconnected', (info) => this.#heals(info)),
       client.on('interrupted', (info) => this.#enter('turns', 'here', 'silent', `${Math.round(info.playedMs)} ms heard`)),
       client.on('close', (reason) => this.#closes(reason.by)),
-      client.on('statechange', ({ metrics }, previous) => this.#times(metrics, previous.metrics)),
+      client.on('statechange', ({ metrics, status }, previous) => {
+        if (status === 'connecting' && ENDED.has(previous.status)) this.#begins();
+        this.#times(metrics, previous.metrics);
+      }),
     ];
     return () => ears.forEach((stop) => stop());
   }
@@ -120,6 +125,17 @@ export class Observatory {
 
   clearLog(): void {
     this.#entries = [];
+    this.#changed();
+  }
+
+  /** A new session counts its events anew. The log and the response times of earlier calls stay. */
+  #begins(): void {
+    this.#position = [0, 0];
+    this.#ledger = { events: 0, missing: 0, repeated: 0 };
+    this.#frames = { up: 0, down: 0 };
+    this.#notes = [];
+    this.#playing = undefined;
+    this.#recovery = undefined;
     this.#changed();
   }
 

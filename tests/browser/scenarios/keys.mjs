@@ -31,5 +31,10 @@ export default async function keys(browser, { url }) {
   await page.getByRole('button', { name: 'End call' }).focus();
   await page.keyboard.press('Enter');
   await visit.becomes(page, 'Call ended');
-  return { stops, focusInCall, idle, during, mic, errors: page.errors };
+  await page.keyboard.press('Enter'); // the focus is on "Start talking" again: a second call, counted from its own start
+  await visit.becomes(page, 'Listening');
+  const again = await page.evaluate(() => document.querySelector('.healing')?.textContent ?? '');
+  const events = await page.locator('.facts > div', { hasText: 'events' }).locator('dd').innerText();
+  await visit.hangUp(page);
+  return { again, events, stops, focusInCall, idle, during, mic, errors: page.errors };
 }
