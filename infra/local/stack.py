@@ -182,7 +182,7 @@ class LocalStack:
         read = partial(read_route, self.secrets.route.encode())
         edge = Edge(read, sockets.media, self.secrets.origin)
         await parts.enter_async_context(edge)
-        page = page_app(self.urls.control, self.user())
+        page = page_app(self.urls.control, self.user(), media_url=self.urls.media)
         add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))
         await parts.enter_async_context(Endpoint(page, sockets.page))
 
