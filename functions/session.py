@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from functions.core import aws, control, waiting
@@ -14,6 +16,8 @@ from functions.core.launcher import EcsLauncher
 from functions.core.parameters import Secret
 from functions.core.ports import Ports
 from functions.core.replies import Replies
+
+MARGIN_MS = 8_000  #: of this function's time, for what has been begun when the rest is left
 
 
 @functools.cache
@@ -34,6 +38,12 @@ def ports() -> Ports:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A MESSAGE event of API Gateway, or `{"relay_ready": "<relay id>"}` from a relay."""
     if "requestContext" not in event:
-        return {"told": waiting.relay_ready(ports(), str(event["relay_ready"]))}
+        return asdict(waiting.relay_ready(ports(), str(event["relay_ready"]), _clock_of(context)))
     control.handle(ports(), event)
     return {"statusCode": 200}
+
+
+def _clock_of(context: Any) -> Callable[[], bool]:
+    """Whether this invocation has time to begin something more."""
+    left_ms = getattr(context, "get_remaining_time_in_millis", lambda: 2 * MARGIN_MS)
+    return lambda: left_ms() > MARGIN_MS

@@ -58,6 +58,7 @@ class Session:
     epoch: int  #: 0 until a relay is found; each change of relay adds 1
     relay: str  #: that owns it, empty while there is none
     claimed: int  #: the epoch in which a client last reached the relay
+    told: int  #: the epoch in which its client was last told where to go
     connection: str  #: control connection that last asked for it
     asks: int  #: how often it was asked for; only the newest asker is answered
     origin: str
@@ -194,19 +195,25 @@ def ask(table: Table, session: Session, connection: str, until: int) -> Session:
     return dataclasses.replace(session, connection=connection, asks=item["asks"])
 
 
-def rotate_key(table: Table, session: Session, *, used_hash: str, new_hash: str, until: int) -> int:
+def rotate_key(
+    table: Table, session: Session, *, used_hash: str, new_hash: str, until: int, told: int = 0
+) -> int:
     """Make a new resume key the current one, beside the one that was used. Returns the reply's `i`.
+
+    `told` is the epoch in which the client is told with it where to go; 0: it is told to wait.
 
     The client has until `until` (epoch s) to reach its relay. Raises ConditionFailed when the session has
     ended, or was asked for again: a slow answer to a lost connection must not void the key of a newer one.
     """
     item = table.update(
         key(session.id),
-        "SET #key_hash = :new, #previous_key_hash = :used, #held_until = :until ADD #posts :one",
+        "SET #key_hash = :new, #previous_key_hash = :used, #held_until = :until, #told = :told"
+        " ADD #posts :one",
         "#state = :open AND #asks = :ask",
         new=new_hash,
         used=used_hash,
         until=until,
+        told=told,
         one=1,
         open="OPEN",
         ask=session.asks,
@@ -312,6 +319,7 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
         "state": "OPEN",
         "epoch": 0,
         "claimed": 0,
+        "told": 0,
         "posts": 0,
         "asks": 1,
         "held_until": now + relays.START_S,
@@ -348,6 +356,7 @@ def _session(item: Mapping[str, Any], next_turn: int) -> Session:
         epoch=item["epoch"],
         relay=item.get("relay", ""),
         claimed=item["claimed"],
+        told=item["told"],
         connection=item["connection"],
         asks=item["asks"],
         origin=item["origin"],

@@ -30,6 +30,7 @@ from relay.turn import Turn
 logger = logging.getLogger("relay.cloud")
 
 T = TypeVar("T")
+ANNOUNCEMENTS = 6  #: tries to tell all who wait for this relay that it is ready
 STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
 
 #: Apart from the invocations' threads: a mint may take half a minute, a ticket must not wait for it.
@@ -165,12 +166,16 @@ class Functions:
         return Credential(answer["token"], answer["model"], answer["expires_at"], answer["token_lock"])
 
     async def announce(self) -> None:
-        """Have `ready` sent to those who wait for this relay. When that fails they ask again themselves."""
+        """Have `ready` sent to all who wait for this relay. Whom that does not reach asks again by itself."""
         ready = {"relay_ready": self._config.relay}
-        try:
-            await self._invoke(self._config.session_function, ready)
-        except (BotoCoreError, ClientError, ValueError) as error:
-            logger.warning("waiting clients not told", extra={"error": type(error).__name__})
+        for attempt in range(ANNOUNCEMENTS):
+            await asyncio.sleep(attempt)
+            try:
+                answer = await self._invoke(self._config.session_function, ready)
+                if answer.get("left") == 0:
+                    return
+            except (BotoCoreError, ClientError, ValueError) as error:
+                logger.warning("waiting clients not told", extra={"error": type(error).__name__})
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         call = partial(self._invoke_blocking, function, event)

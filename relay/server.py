@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -117,7 +117,7 @@ class Relay:
         self._door.is_open = False
         self._leaving.set()
 
-    async def run(self, announce: Callable[[int], Awaitable[None]]) -> None:
+    async def run(self, announce: Callable[[int], Coroutine[None, None, None]]) -> None:
         """Until idle for long or told to leave. `announce` is called with the port once it listens."""
         async with (
             self._lives,
@@ -125,8 +125,9 @@ class Relay:
         ):
             self.port = server.sockets[0].getsockname()[1]
             beating = self._lives.create_task(self._beat(), name="heartbeat")
-            await announce(self.port)
+            announcing = self._lives.create_task(announce(self.port), name="announcement")
             await self._leaving.wait()
+            announcing.cancel()
             beating.cancel()
             await self._drain()
 

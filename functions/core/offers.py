@@ -59,7 +59,7 @@ def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
     session, relay, key, ticket = placed.session, placed.relay, new_key(), tickets.new()
     bound = tickets.Ticket(session.id, session.epoch, relay.id, origin)
     expires_at = tickets.put(ports.table, ticket, bound, ports.now())
-    i = _rotate(ports, session, key, used_hash, expires_at)
+    i = _rotate(ports, session, key, used_hash, expires_at, told=session.epoch)
     key_of_route = keyring.read(ports.route_key()).current.encode()
     path = routes.sign_route(key_of_route, relay.slot, relay.address, expires_at)
     media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
@@ -68,11 +68,13 @@ def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
     ports.replies.send(session.connection, Ready(session.id, key, media, limits, i))
 
 
-def _rotate(ports: Ports, session: Session, key: str, used_hash: str, until: int) -> int:
+def _rotate(ports: Ports, session: Session, key: str, used_hash: str, until: int, told: int = 0) -> int:
     """The reply's `i`."""
     new_hash = sessions.hash_key(key)
     try:
-        return sessions.rotate_key(ports.table, session, used_hash=used_hash, new_hash=new_hash, until=until)
+        return sessions.rotate_key(
+            ports.table, session, used_hash=used_hash, new_hash=new_hash, until=until, told=told
+        )
     except ConditionFailed as failed:
         if failed.item.get("state") == "OPEN":
             raise Overtaken from None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.process import Child, OnLine, machine_environment
+from infra.local.shortcuts import take_shortcuts
 
 _ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0  #: moto imports much; on a busy machine that takes a while
@@ -69,6 +70,7 @@ def main() -> None:
     port = parser.parse_args().port
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     serialise_dynamodb()
+    take_shortcuts()
     app = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", port, app, threaded=True)
     print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from deployment import CONTEXT
@@ -214,18 +215,28 @@ def test_one_that_cannot_be_told_does_not_keep_the_others_waiting(connected, edg
     assert clients[2].replies() == []
 
 
-@pytest.mark.parametrize("arrived", [0, 1])
-def test_a_relay_that_calls_twice_leaves_a_client_that_can_go_on(connected, table, clock, arrived):
+def test_a_relay_that_calls_twice_tells_nobody_twice(connected, table, clock):
     client = connected()
     client.start()
     (relay,) = started(table)
-    become_ready(table, clock, relay)
-    become_ready(table, clock, relay)
-    offers = client.replies()
-    assert offers[0]["i"] < offers[1]["i"]
-    assert only(client.resume(offers[arrived]))["type"] == "ready"
+    assert [become_ready(table, clock, relay) for _ in range(2)] == [1, 0]
+    assert only(client.resume(only(client.replies())))["type"] == "ready"
+
+
+def test_those_for_whom_there_is_no_time_are_told_when_the_relay_calls_again(connected, table, clock):
+    clients = [connected(f"user-{number}") for number in range(5)]
+    for client in clients:
+        client.start()
+    (relay,) = started(table)
+    relays.ready(table, relay, f"{relay}.example:8080", int(clock()))
+    looks = iter([20_000, 20_000, 8_000, 5_000, 1_000])
+    short = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: next(looks))
+    event = {"relay_ready": relay}
+    assert session_function.handler(event, short) == {"told": 2, "left": 3}
+    assert session_function.handler(event, CONTEXT) == {"told": 3, "left": 0}
+    assert [only(client.replies())["type"] for client in clients] == ["ready"] * 5
 
 
 def test_a_relay_nobody_knows_tells_nobody(table):
-    assert session_function.handler({"relay_ready": "nobody"}, CONTEXT) == {"told": 0}
+    assert session_function.handler({"relay_ready": "nobody"}, CONTEXT) == {"told": 0, "left": 0}
     assert session_function.handler({}, CONTEXT) == {"statusCode": 500}

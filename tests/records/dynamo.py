@@ -4,6 +4,8 @@ import threading
 
 from moto.dynamodb import responses
 
+from infra.local.shortcuts import take_shortcuts
+
 NOW = 1_800_000_000  #: any moment, epoch s
 
 _lock = threading.RLock()
@@ -18,6 +20,7 @@ def _locked(self):
 def make_atomic():
     """moto reads, checks and writes without a lock: under threads it loses updates and grants twice."""
     responses.DynamoHandler.call_action = _locked
+    take_shortcuts()
 
 
 def make_table(client, name):

@@ -66,12 +66,32 @@ async def refused(functions: Functions, session: str) -> str:
     return refusal.value.code
 
 
-async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it() -> None:
+async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.cloud.ANNOUNCEMENTS", 1)
+
     class Refusing:
         def invoke(self, **_: Any) -> dict[str, Any]:
             raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
 
     await Functions(Refusing(), CONFIG).announce()
+
+
+async def test_a_relay_calls_again_until_nobody_is_left_to_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [b'{"told": 3, "left": 2}', b'{"statusCode": 500}', b'{"told": 2, "left": 0}', b"never asked"]
+    waits: list[float] = []
+
+    class Lambda:
+        def invoke(self, **_: Any) -> dict[str, Any]:
+            return {"Payload": io.BytesIO(answers.pop(0))}
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("relay.cloud.asyncio.sleep", wait)
+    await Functions(Lambda(), CONFIG).announce()
+    assert (answers, waits) == ([b"never asked"], [0, 1, 2])
 
 
 async def test_a_turn_written_late_keeps_the_time_at_which_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
