@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test check client-check browser hostile lock lint types schema clean
+.PHONY: help setup run test check client-check browser hostile scale lock lint types schema clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ test: setup ## every test
 
 hostile: setup ## 10,000 hostile messages on each road
 	@HOSTILE_MESSAGES=10000 $(BIN)/pytest -s --timeout 900 -k hostile tests
+
+scale: setup ## two hundred callers on an empty fleet, with real processes
+	@$(BIN)/pytest -s -m scale tests/scale
 
 lock: .venv/ready ## resolve the Python dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes -q --no-header -o requirements.lock
