@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 .PHONY: help setup run test check client-check browser hostile scale lock lint types schema clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/ready: requirements.lock pyproject.toml
 	@echo "setting up .venv (about a minute the first time)"
