@@ -3,6 +3,8 @@ SAM_VERSION := 1.170.0
 SAM := .local/sam/bin/sam
 CHECKOV_VERSION := 3.3.30
 CHECKOV := .local/checkov/bin/checkov
+MINISTACK_VERSION := 1.5.33
+MINISTACK := .local/ministack/bin/ministack
 BUNDLE_UV := $(abspath $(or $(wildcard .venv/bin/uv),$(shell command -v uv 2>/dev/null),.local/uv/bin/uv))
 LOCKS := functions/requirements/control functions/requirements/keys functions/requirements/mint relay/requirements
 BUNDLE = UV=$(BUNDLE_UV) $(PYTHON) infra/bundle.py
@@ -17,6 +19,9 @@ $(SAM): | .venv/ready
 
 $(CHECKOV): | .venv/ready
 	@$(BIN)/uv venv -q --clear .local/checkov && $(BIN)/uv pip install -q --python .local/checkov/bin/python checkov==$(CHECKOV_VERSION)
+
+$(MINISTACK): | .venv/ready
+	@$(BIN)/uv venv -q --clear .local/ministack && $(BIN)/uv pip install -q --python .local/ministack/bin/python ministack==$(MINISTACK_VERSION)
 
 build-ConnectFunction build-DisconnectFunction build-SessionFunction: $(BUNDLE_UV)
 	@$(BUNDLE) control "$(ARTIFACTS_DIR)"
@@ -44,5 +49,5 @@ aws-embed: .venv/ready ## copy the edge function and the relay's bootstrap into 
 aws-bundles: $(SAM) ## sam build, and the sizes of what it made, in docs/bundles.md
 	@SAM_CLI_TELEMETRY=0 $(SAM) build && $(BIN)/python -m infra.sizes
 
-aws-check: setup $(SAM) $(CHECKOV) ## sam validate and build, bundles in isolation, Checkov
+aws-check: setup $(SAM) $(CHECKOV) $(MINISTACK) ## sam validate and build, bundles in isolation, Checkov, least privilege
 	@$(BIN)/pytest -m aws --timeout 900 tests/aws

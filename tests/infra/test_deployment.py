@@ -176,6 +176,25 @@ def test_decryption_is_bound_to_one_parameter_through_ssm(form: dict[str, Any]) 
             assert narrowed.keys() == {"kms:ViaService", "kms:EncryptionContext:PARAMETER_ARN"}, role
 
 
+def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, Any]) -> None:
+    """The statements that tests/aws/emulator.py lists as unnoticed or translated."""
+    said = {(role, statement["Sid"]): statement for role, statement in statements(form)}
+    start = said["SessionFunctionRole", "StartRelay"]
+    assert start["Resource"]["Fn::Sub"].endswith(":task-definition/${AWS::StackName}-relay:*")
+    assert start["Condition"] == {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
+    handed = said["SessionFunctionRole", "HandRolesToRelay"]
+    roles = [{"Fn::GetAtt": [role, "Arn"]} for role in ("RelayRole", "RelayExecutionRole")]
+    assert handed["Resource"] == roles
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    assert [task["TaskRoleArn"], task["ExecutionRoleArn"]] == roles
+    assert said["KeysFunctionRole", "TellEdge"]["Resource"] == {"Fn::GetAtt": ["EdgeKeys", "Arn"]}
+    assert said["RelayExecutionRole", "Logs"]["Resource"] == {"Fn::GetAtt": ["RelayLogs", "Arn"]}
+    if bundle := said.get(("RelayRole", "FetchBundle")):
+        container = task["ContainerDefinitions"][0]
+        (version,) = [each["Value"] for each in container["Environment"] if each["Name"] == "RELAY_BUNDLE"]
+        assert bundle["Resource"] == version and version["Ref"].startswith("RelayBundle")
+
+
 def test_roles_are_taken_on_by_the_service_they_are_for_only(form: dict[str, Any]) -> None:
     for name, role in of_type(form, "AWS::IAM::Role").items():
         principals = [s["Principal"] for s in role["AssumeRolePolicyDocument"]["Statement"]]
