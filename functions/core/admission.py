@@ -74,7 +74,8 @@ def verify(token: str, keys: KeySource, claims: Claims, now: int) -> Identity:
                 "verify_iat": False,
             },
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, TypeError):
+        # TypeError: the token names an algorithm of another family than that of its key.
         raise Refused(401) from None
     return _identity(found, now)
 
