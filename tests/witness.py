@@ -37,6 +37,7 @@ GIVEN = {
     "a resume key": re.compile(r'"resume_key":"([\w-]{16,})"'),
     "a transcript": re.compile(r'"type":"transcript"[^{}]*?"text":"([^"\\]{4,})"'),
 }
+SHORTEST_WORD = 4  #: letters
 CANARY = "planted-canary"  #: in whatever a test wants to be sure is never passed on
 
 
@@ -87,8 +88,14 @@ class Witness:
 
 
 def _traces(given: str) -> tuple[str, ...]:
-    """What a log would show of it: a single short word is looked for as a whole value only."""
+    """What a log would show of it: a single short word is looked for as a whole value only.
+
+    The shortest typed ones are not looked for: "open" or "1" is a log's own word as often as somebody's.
+    A piece of speech is told apart by the space before it.
+    """
     words = given.strip()
+    if len(given) <= SHORTEST_WORD and given == words:
+        return ()
     return (words,) if len(words) > 8 else (f'"{given}"', f"'{given}'")
 
 
