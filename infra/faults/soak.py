@@ -1,0 +1,164 @@
+"""Random faults against the real local stack, run after run, several at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from client.python.playback import VirtualSpeaker
+from infra.faults import census
+from infra.faults.course import Course, Terrain
+from infra.faults.judge import Kept, Seen, Verdict, judge
+from infra.faults.plan import Incident, Plan, PlannedStrike, plans
+from infra.faults.tally import Tally
+from infra.faults.visitor import Visitor
+
+SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
+SETTLE_S = 150.0  #: for what is left when all have gone: an abandoned session waits for its client
+MEMORY_RUNS = 30  #: the first ones warm a relay up
+CLOCK_S = 3.0  #: how long a clock is off
+PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long, how many at a time. `runs` 0: until the minutes are over."""
+
+    minutes: float
+    sessions: int
+    seed: int
+    runs: int = 0
+
+
+@dataclass
+class Soak:
+    """One soak. `run` is all of it."""
+
+    terms: Terms
+    say: Callable[[Tally], None]
+    tally: Tally = field(init=False)
+    _memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(self.terms.seed)
+
+    async def run(self) -> Tally:
+        began_at = time.monotonic()
+        deadline = began_at + self.terms.minutes * 60
+        async with Course(Terrain(seed=self.terms.seed, parameters=PARAMETERS)) as course:
+            async with asyncio.TaskGroup() as tasks:
+                watching = [tasks.create_task(self._report(course)), tasks.create_task(self._sweep(course))]
+                await self._work(course, deadline)
+                for task in watching:
+                    task.cancel()
+            self.tally.lasted_s = time.monotonic() - began_at
+            self.tally.firings = course.firings
+            self.tally.leaks = (await census.settle(course, SETTLE_S)).leaks
+        growths = [census.slope(s[len(s) // 3 :]) for s in self._memory.values() if len(s) > 2 * MEMORY_RUNS]
+        self.tally.memory_kb = max(growths, default=None)
+        return self.tally
+
+    async def _work(self, course: Course, deadline: float) -> None:
+        waiting = self._until_over(deadline)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self.terms.sessions):
+                tasks.create_task(self._visit(course, waiting))
+
+    def _until_over(self, deadline: float) -> Iterator[Plan]:
+        for plan in plans(self.terms.seed):
+            if time.monotonic() > deadline or 0 < self.terms.runs < plan.number:
+                return
+            yield plan
+
+    async def _visit(self, course: Course, waiting: Iterator[Plan]) -> None:
+        for plan in waiting:
+            await self._run(course, plan)
+
+    async def _run(self, course: Course, plan: Plan) -> None:
+        speaker = VirtualSpeaker() if plan.has_speaker else None
+        visitor = Visitor(course.conversation(speaker))
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            for strike in plan.strikes:
+                tasks.create_task(_strike(course, strike, over, plan.number))
+            for incident in plan.incidents:
+                tasks.create_task(self._befall(course, incident, over))
+            seen = await visitor.talk(plan.prompts, plan.number, over)
+            over.set()
+        await self._judge(course, plan, visitor, seen)
+
+    async def _judge(self, course: Course, plan: Plan, visitor: Visitor, seen: Seen) -> None:
+        session = visitor.call.session
+        found = await course.turns(session) if session else []
+        kept = [Kept(turn.number, turn.user_text, turn.agent_text) for turn in found]
+        verdict: Verdict = judge(seen, kept, course.answers())
+        self.tally.add(plan.number, seen.outcome, visitor.call.reconnects, verdict)
+        self.tally.firings = course.firings
+        if verdict.findings:
+            self.tally.findings.append(f"run {plan.number}: session {session}, {plan}")
+        for task in course.relays:
+            samples = self._memory.setdefault(task.process_id or 0, [])
+            samples.append((self.tally.runs, census.memory_kb(task.process_id)))
+
+    async def _befall(self, course: Course, incident: Incident, over: asyncio.Event) -> None:
+        if await _within(over, incident.at_s):
+            return
+        self.tally.incidents[incident.kind] += 1
+        match incident.kind:
+            case "relay killed":
+                course.kill_relay(incident.number)
+            case "model restarted":
+                await course.restart_model()
+            case "relay clock" | "function clock":
+                is_relay = incident.kind == "relay clock"
+                clock = course.relay_clock if is_relay else course.function_clock
+                with clock.ahead(incident.seconds):
+                    await _within(over, CLOCK_S)
+            case "model":
+                assert incident.fault is not None
+                open_ones = sorted(course.model.connections)
+                if open_ones:
+                    course.model.inject(incident.fault, open_ones[incident.number % len(open_ones)])
+
+    async def _report(self, course: Course) -> None:
+        while True:
+            await asyncio.sleep(10)
+            self.tally.firings = course.firings
+            self.say(self.tally)
+
+    async def _sweep(self, course: Course) -> None:
+        once = census.sweeping(course)
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await asyncio.to_thread(once)
+
+
+async def _strike(course: Course, planned: PlannedStrike, over: asyncio.Event, number: int) -> None:
+    """The fault lies there from its time on, and for its time after it has first acted."""
+    if await _within(over, planned.at_s):
+        return
+    link, chance = course.links[planned.link], random.Random(number)
+    with link.laid(planned.fault, ways=planned.ways, most=planned.most, chance=chance) as strike:
+        await _either(strike.has_fired, over)
+        await _within(over, planned.lasts_s)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether `event` comes before so many seconds have gone by."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+    tasks = {asyncio.create_task(event.wait()) for event in (one, other)}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
