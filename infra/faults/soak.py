@@ -18,8 +18,10 @@ from infra.faults.tally import Tally
 from infra.faults.visitor import Visitor
 
 SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
+STARTS = 3  #: tries of a user to get in
+LATE_S = 20.0  #: for a turn to be written after its session
 SETTLE_S = 150.0  #: for what is left when all have gone: an abandoned session waits for its client
-MEMORY_RUNS = 30  #: the first ones warm a relay up
+MEMORY_RUNS = 150  #: fewer do not tell growth from warming up
 CLOCK_S = 3.0  #: how long a clock is off
 PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))
 
@@ -58,7 +60,7 @@ class Soak:
             self.tally.lasted_s = time.monotonic() - began_at
             self.tally.firings = course.firings
             self.tally.leaks = (await census.settle(course, SETTLE_S)).leaks
-        growths = [census.slope(s[len(s) // 3 :]) for s in self._memory.values() if len(s) > 2 * MEMORY_RUNS]
+        growths = [census.slope(s[len(s) // 2 :]) for s in self._memory.values() if len(s) > 2 * MEMORY_RUNS]
         self.tally.memory_kb = max(growths, default=None)
         return self.tally
 
@@ -79,27 +81,33 @@ class Soak:
             await self._run(course, plan)
 
     async def _run(self, course: Course, plan: Plan) -> None:
-        speaker = VirtualSpeaker() if plan.has_speaker else None
-        visitor = Visitor(course.conversation(speaker))
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for strike in plan.strikes:
                 tasks.create_task(_strike(course, strike, over, plan.number))
             for incident in plan.incidents:
                 tasks.create_task(self._befall(course, incident, over))
-            seen = await visitor.talk(plan.prompts, plan.number, over)
+            visitor, seen = await self._talk(course, plan, over)
             over.set()
-        await self._judge(course, plan, visitor, seen)
-
-    async def _judge(self, course: Course, plan: Plan, visitor: Visitor, seen: Seen) -> None:
         session = visitor.call.session
-        found = await course.turns(session) if session else []
-        kept = [Kept(turn.number, turn.user_text, turn.agent_text) for turn in found]
-        verdict: Verdict = judge(seen, kept, course.answers())
+        verdict = await _verdict(course, session, seen)
         self.tally.add(plan.number, seen.outcome, visitor.call.reconnects, verdict)
-        self.tally.firings = course.firings
         if verdict.findings:
             self.tally.findings.append(f"run {plan.number}: session {session}, {plan}")
+        self._weigh(course)
+
+    async def _talk(self, course: Course, plan: Plan, over: asyncio.Event) -> tuple[Visitor, Seen]:
+        """A user who cannot get in at first tries again, as users do."""
+        for left in reversed(range(STARTS)):
+            visitor = Visitor(course.conversation(VirtualSpeaker() if plan.has_speaker else None))
+            seen = await visitor.talk(plan.prompts, plan.number, over)
+            if seen.outcome not in ("connect_failed", "connection_lost") or seen.told or not left:
+                break
+            self.tally.restarted += 1
+            await asyncio.sleep(1)
+        return visitor, seen
+
+    def _weigh(self, course: Course) -> None:
         for task in course.relays:
             samples = self._memory.setdefault(task.process_id or 0, [])
             samples.append((self.tally.runs, census.memory_kb(task.process_id)))
@@ -135,6 +143,18 @@ class Soak:
         while True:
             await asyncio.sleep(SWEEP_S)
             await asyncio.to_thread(once)
+
+
+async def _verdict(course: Course, session: str, seen: Seen) -> Verdict:
+    """The last one: a turn may be written late when the store was away, and then it must come."""
+    deadline = time.monotonic() + LATE_S
+    while True:
+        found = await course.turns(session) if session else []
+        kept = [Kept(turn.number, turn.user_text, turn.agent_text) for turn in found]
+        verdict = judge(seen, kept, course.answers())
+        if not verdict.lost or time.monotonic() > deadline:
+            return verdict
+        await asyncio.sleep(0.5)
 
 
 async def _strike(course: Course, planned: PlannedStrike, over: asyncio.Event, number: int) -> None:

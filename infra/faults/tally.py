@@ -35,6 +35,7 @@ class Tally:
     reordered: int = 0
     stuck: int = 0
     resumed: int = 0  #: media connections that were made again
+    restarted: int = 0  #: users who could not get in and tried again
     findings: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     memory_kb: float | None = None  #: growth of a relay for each session; None: none lived long enough
@@ -89,6 +90,7 @@ class Tally:
             ("went on", str(self.outcomes[WENT_ON])),
             ("ended with a typed reason", ", ".join(ended) or "0"),
             ("media connections made again", str(self.resumed)),
+            ("starts made again", str(self.restarted)),
             (
                 "other incidents",
                 ", ".join(f"{n} {what}" for what, n in sorted(self.incidents.items())) or "0",
