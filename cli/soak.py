@@ -44,8 +44,11 @@ def run(args: argparse.Namespace) -> int:
     """Soak, then report. Raises Failure when a must-be-zero is not."""
     _check(args)
     import asyncio
+    import logging
 
     from infra.faults.soak import Soak, Terms
+
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # broken lines are the point
 
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     print(f"seed {seed}; starting the stack…", file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.core.config import SweepConfig
+from functions.core.entry import logger
 from functions.core.launcher import EcsLauncher
 from functions.core.ports import SweepPorts
 from functions.core.replies import Replies
@@ -54,6 +55,8 @@ def sweeping(course: Course) -> Callable[[], dict[str, int]]:
         tasks=EcsTasks(ecs, config.relay.cluster),
         config=config,
     )
+
+    logger.setLevel("CRITICAL")  # it prints to stdout, which is ours
 
     def once() -> dict[str, int]:
         with suppress(StoreError):
