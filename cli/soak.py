@@ -11,6 +11,7 @@ import json
 import math
 import secrets
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.failure import FAILED, USAGE, Failure
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="fail unless every fault acted so often on each link",
     )
+    parser.add_argument(
+        "--evidence", type=Path, metavar="FOLDER", help="keep there what is known of bad runs (words, too)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
 
 
@@ -52,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     print(f"seed {seed}; starting the stack…", file=sys.stderr, flush=True)
-    soak = Soak(Terms(args.minutes, args.sessions, seed, args.runs), _say)
+    soak = Soak(Terms(args.minutes, args.sessions, seed, args.runs, args.evidence), _say)
     tally = asyncio.run(soak.run())
     print(json.dumps(tally.as_json(args.each)) if args.json else tally.table())
     for finding in tally.findings:
@@ -67,6 +71,8 @@ def _check(args: argparse.Namespace) -> None:
         raise Failure("--minutes is not a length of time.", code=USAGE)
     if not 1 <= args.sessions <= MOST_SESSIONS:
         raise Failure(f"--sessions is not between 1 and {MOST_SESSIONS}.", code=USAGE)
+    if args.evidence and not args.evidence.is_dir():
+        raise Failure(f"{args.evidence} is no folder.", "Make it first.", USAGE)
     for name in ("runs", "each", "seed"):
         if (value := getattr(args, name)) is not None and value < 0:
             raise Failure(f"--{name} is below 0.", code=USAGE)

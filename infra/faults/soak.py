@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from client.python.playback import VirtualSpeaker
 from infra.faults import census
@@ -34,6 +35,7 @@ class Terms:
     sessions: int
     seed: int
     runs: int = 0
+    evidence: Path | None = None  #: folder for what is known of runs that were judged badly
 
 
 @dataclass
@@ -92,8 +94,9 @@ class Soak:
         session = visitor.call.session
         verdict = await _verdict(course, session, seen)
         self.tally.add(plan.number, seen.outcome, visitor.call.reconnects, verdict)
-        if verdict.findings:
-            self.tally.findings.append(f"run {plan.number}: session {session}, {plan}")
+        if verdict.findings and self.terms.evidence:
+            path = self.terms.evidence / f"run-{plan.number}.txt"
+            path.write_text(_evidence(course, session, plan, seen, verdict))
         self._weigh(course)
 
     async def _talk(self, course: Course, plan: Plan, over: asyncio.Event) -> tuple[Visitor, Seen]:
@@ -143,6 +146,14 @@ class Soak:
         while True:
             await asyncio.sleep(SWEEP_S)
             await asyncio.to_thread(once)
+
+
+def _evidence(course: Course, session: str, plan: Plan, seen: Seen, verdict: Verdict) -> str:
+    """What the run was, what its client saw, and what was logged about it."""
+    lines = [f"{line.source}: {line.text}" for line in course.stack.logs.lines if session in line.text]
+    ledger = [str(line) for line in course.model.ledger.lines if f"ask{plan.number}x" in str(line)]
+    parts = [*verdict.findings, session, str(plan), *map(str, seen.told), str(seen.asked), *lines, *ledger]
+    return "\n".join(parts) + "\n"
 
 
 async def _verdict(course: Course, session: str, seen: Seen) -> Verdict:
