@@ -92,7 +92,7 @@ class Soak:
             visitor, seen = await self._talk(course, plan, over)
             over.set()
         session = visitor.call.session
-        verdict = await _verdict(course, session, seen)
+        verdict = await verdict_on(course, session, seen)
         self.tally.add(plan.number, seen.outcome, visitor.call.reconnects, verdict)
         if verdict.findings and self.terms.evidence:
             path = self.terms.evidence / f"run-{plan.number}.txt"
@@ -156,7 +156,7 @@ def _evidence(course: Course, session: str, plan: Plan, seen: Seen, verdict: Ver
     return "\n".join(parts) + "\n"
 
 
-async def _verdict(course: Course, session: str, seen: Seen) -> Verdict:
+async def verdict_on(course: Course, session: str, seen: Seen) -> Verdict:
     """The last one: a turn may be written late when the store was away, and then it must come."""
     deadline = time.monotonic() + LATE_S
     while True:
