@@ -83,8 +83,10 @@ def page_app(
         answer = {"url": control_url, "token": user.token()}
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
-    async def agents(_: web.Request) -> web.Response:
-        answer = [_card(agent) for agent in catalogue().values()]
+    async def config(_: web.Request) -> web.Response:
+        """As functions/page.py answers it, and what only this machine may tell."""
+        agents = [_card(agent) for agent in catalogue().values()]
+        answer = {"url": control_url, "session": "dev/session.json", "agents": agents}
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
     async def file(request: web.Request) -> web.Response:
@@ -99,7 +101,7 @@ def page_app(
     app = web.Application(middlewares=[_loopback_only])
     app.router.add_get("/", index)
     app.router.add_get("/dev/session.json", session)
-    app.router.add_get("/dev/agents.json", agents)
+    app.router.add_get("/config.json", config)
     app.router.add_get("/{name:.+}", file)
     return app
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,7 @@ from tests.browser.conftest import System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
 from tests.browser.refusing import late_ticket, nobody, plain_http, refusing, without_worklets
 from tests.browser.truth import played_ms, share_heard
+from tests.witness import WITNESS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(110)]
 
@@ -163,6 +165,28 @@ async def test_a_server_that_refuses_is_told_with_what_to_do(system: System, que
         told = await drive("trouble", urls=refused, launch={"wav": question})
     for code in refused:
         _may_be_acted_on(code, told[code])
+
+
+async def test_a_link_signs_in_to_a_deployed_page_and_leaves_the_address(
+    system: System, question: str
+) -> None:
+    token = system.stack.user("linked").token()
+    late = jwt.encode({"sub": "late", "iat": 1, "exp": 2}, system.stack.secrets.jwt, algorithm="HS256")
+    for each in (token, late):
+        WITNESS.keeps(each, "a JWT")
+    links = {
+        "good": f"{system.deployed}/#token={token}",
+        "late": f"{system.deployed}/#token={late}",
+        "none": f"{system.deployed}/",
+    }
+    seen = await drive("link", links=links, launch={"wav": question})
+    assert {name: each["code"] for name, each in seen.items()} == {
+        "good": "", "late": "auth_expired", "none": "link_missing"
+    }  # fmt: skip
+    assert {each["address"] for each in seen.values()} == {f"{system.deployed}/"}
+    assert "new link" in seen["late"]["advice"]
+    assert seen["good"]["violations"] == []
+    assert seen["good"]["errors"] == []
 
 
 def _may_be_acted_on(code: str, told: dict[str, Any]) -> None:
