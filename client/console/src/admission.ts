@@ -21,8 +21,12 @@ export interface Admission {
   readonly url: string;
   /** Empty: the server's own choice. */
   readonly agents: readonly Agent[];
+  /** What of the server this page may break; nothing but on this machine. */
+  readonly breaks: readonly ServerPart[];
   token(signal?: AbortSignal): Promise<string>;
 }
+
+export type ServerPart = 'relay' | 'model';
 
 /** `config.json`, as the server of the page answers it. */
 interface Config {
@@ -30,16 +34,25 @@ interface Config {
   /** On this machine only: where a session's token is to be had. */
   readonly session?: string;
   readonly agents?: readonly Agent[];
+  readonly breaks?: readonly ServerPart[];
 }
 
 export async function admit(): Promise<Admission> {
   const link = takeToken();
   const config = await read<Config>('config.json').catch(() => null);
   const agents = config?.agents ?? [];
+  const breaks = config?.breaks ?? [];
   const url = config?.url ?? '';
-  if (config?.session) return { standing: 'local', url, agents, token: (signal) => ask(config.session!, signal) };
+  if (config?.session) return { standing: 'local', url, agents, breaks, token: (signal) => ask(config.session!, signal) };
   const standing = !config ? 'unserved' : link ? 'signed-in' : 'signed-out';
-  return { standing, url, agents, token: () => Promise.resolve(link) };
+  return { standing, url, agents, breaks, token: () => Promise.resolve(link) };
+}
+
+/** Has the stack on this machine break a part under a session. False: there was nothing to break. */
+export async function breakServer(part: ServerPart, session: string): Promise<boolean> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`dev/break/${part}?session=${encodeURIComponent(session)}`, { method: 'POST', headers, body: '{}' });
+  return answer.ok;
 }
 
 /** The token of a link that signs in, `#token=…`. It leaves the address at once: addresses are kept and shared. */

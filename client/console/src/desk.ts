@@ -1,5 +1,5 @@
 import { VoiceClient } from 'vivavoce';
-import { admit, type Agent, type Standing } from './admission';
+import { admit, type Agent, type ServerPart, type Standing } from './admission';
 import { audioFor } from './audio';
 import { Breaker } from './breaker';
 import { Observatory } from './observatory';
@@ -11,6 +11,8 @@ export interface Desk {
   readonly breaker: Breaker;
   readonly agents: readonly Agent[];
   readonly standing: Standing;
+  /** what of the server the person may break */
+  readonly breaks: readonly ServerPart[];
   /** names the scene when nothing here is real */
   readonly demo?: string;
   readonly clock: () => number;
@@ -20,7 +22,7 @@ export interface Desk {
 export async function openDesk(): Promise<Desk> {
   const breaker = new Breaker();
   const observatory = new Observatory();
-  const { standing, url, agents, token } = await admit();
+  const { standing, url, agents, breaks, token } = await admit();
   const client = new VoiceClient({
     session: { url, token: ({ signal }) => token(signal) },
     audio: audioFor('open'),
@@ -28,5 +30,5 @@ export async function openDesk(): Promise<Desk> {
     app: { name: 'vivavoce console' },
   });
   observatory.watch(client);
-  return { client, observatory, breaker, agents, standing, clock: Date.now };
+  return { client, observatory, breaker, agents, standing, breaks, clock: Date.now };
 }

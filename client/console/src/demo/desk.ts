@@ -24,5 +24,5 @@ export function openDemo(name: string): Desk {
     (ms) => (now = ms),
     (what) => observatory.expectBreak(what),
   );
-  return { client: real, observatory, breaker: new Breaker(), agents: AGENTS, standing: 'local', demo: name, clock };
+  return { client: real, observatory, breaker: new Breaker(), agents: AGENTS, standing: 'local', breaks: ['relay', 'model'], demo: name, clock };
 }
