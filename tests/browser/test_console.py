@@ -114,7 +114,7 @@ def _kept(messages: list[dict[str, Any]]) -> list[int]:
     ("key", "state", "told", "relays"),
     [
         ("Kill the relay", "back", "Relay killed, back after", 2),
-        ("Gemini goes away", "unharmed", "Gemini goes away, no harm", 1),
+        ("Gemini leaves", "unharmed", "Gemini goes away, no harm", 1),
     ],
 )
 async def test_a_part_of_the_server_broken_from_the_page_does_not_end_the_call(

@@ -9,7 +9,7 @@ const DROP_MS = 4000;
 /** A relay's end is felt as a break; the model's going away is the relay's business, and not felt at all. */
 const STRUCK: Record<ServerPart, { readonly key: string; readonly what: string; readonly isFelt: boolean }> = {
   relay: { key: 'Kill the relay', what: 'Relay killed', isFelt: true },
-  model: { key: 'Gemini goes away', what: 'Gemini goes away', isFelt: false },
+  model: { key: 'Gemini leaves', what: 'Gemini goes away', isFelt: false },
 };
 
 /** Breaks the line on purpose, and shows how it comes back. */
