@@ -31,7 +31,7 @@ FRAME_BYTES = 3_200  #: 100 ms of microphone: the longest that the protocol take
 QUESTION = read_wav(SHIPPED / "question.wav")
 SILENCE_S = 1.2  #: after the words, so that their end is noticed
 HOUR_S = 3600.0
-WARM_H = 2  #: the first hours fill caches
+WARM_H = 8  #: the first hours fill bounded caches and the interpreter's free lists
 MOST_BLOCKS = 400.0  #: growth in an hour; one leaked call would be some thousands
 
 
