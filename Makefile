@@ -46,7 +46,7 @@ hostile: setup ## 10,000 hostile messages on each road
 
 faults: setup ## every fault on every link by script, then the soak of a thousand conversations (half an hour)
 	@$(BIN)/pytest -s -m faults tests/faults
-	@$(BIN)/python -m bench.record soak
+	@$(BIN)/python -m bench.record soak weight
 
 reliability: .venv/ready ## make the other figures of docs/reliability.md anew (ten minutes)
 	@$(BIN)/python -m bench.record rotations day bargeins

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="fail unless every fault acted so often on each link",
     )
+    parser.add_argument("--no-kills", action="store_true", help="let every process live: weighs the relay")
     parser.add_argument(
         "--evidence", type=Path, metavar="FOLDER", help="keep there what is known of bad runs (words, too)"
     )
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     print(f"seed {seed}; starting the stack…", file=sys.stderr, flush=True)
-    soak = Soak(Terms(args.minutes, args.sessions, seed, args.runs, args.evidence), _say)
+    soak = Soak(Terms(args.minutes, args.sessions, seed, args.runs, not args.no_kills, args.evidence), _say)
     tally = asyncio.run(soak.run())
     print(json.dumps(tally.as_json(args.each)) if args.json else tally.table())
     for finding in tally.findings:

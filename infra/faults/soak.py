@@ -23,6 +23,7 @@ STARTS = 3  #: tries of a user to get in
 LATE_S = 20.0  #: for a turn to be written after its session
 SETTLE_S = 150.0  #: for what is left when all have gone: an abandoned session waits for its client
 MEMORY_RUNS = 150  #: fewer do not tell growth from warming up
+KILLS = ("relay killed", "model restarted")
 CLOCK_S = 3.0  #: how long a clock is off
 PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))
 
@@ -35,6 +36,7 @@ class Terms:
     sessions: int
     seed: int
     runs: int = 0
+    kills: bool = True  #: else no process dies, and a relay lives long enough to be weighed
     evidence: Path | None = None  #: folder for what is known of runs that were judged badly
 
 
@@ -88,6 +90,8 @@ class Soak:
             for strike in plan.strikes:
                 tasks.create_task(_strike(course, strike, over, plan.number))
             for incident in plan.incidents:
+                if incident.kind in KILLS and not self.terms.kills:
+                    continue
                 tasks.create_task(self._befall(course, incident, over))
             visitor, seen = await self._talk(course, plan, over)
             over.set()
