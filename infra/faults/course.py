@@ -45,10 +45,8 @@ class Terrain:
     """How the course is built."""
 
     time_scale: float = 8.0  #: of the model
-    seed: int = 0
     behaviour: Behaviour = field(default_factory=lambda: Behaviour(voice="synthetic"))
     parameters: tuple[tuple[str, str], ...] = ()  #: of the template
-    relay_environment: tuple[tuple[str, str], ...] = ()
 
 
 class Course:
@@ -150,7 +148,6 @@ class Course:
             "GEMINI_URL": f"http://{address['relay-gemini']}",
             "AWS_ENDPOINT_URL_DYNAMODB": f"http://{address['relay-dynamodb']}",
             **self.relay_clock.environment,
-            **dict(self._terrain.relay_environment),
         }
         function = {
             "GEMINI_URL": f"http://{address['function-google']}",

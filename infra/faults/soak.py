@@ -55,7 +55,7 @@ class Soak:
     async def run(self) -> Tally:
         began_at = time.monotonic()
         deadline = began_at + self.terms.minutes * 60
-        async with Course(Terrain(seed=self.terms.seed, parameters=PARAMETERS)) as course:
+        async with Course(Terrain(parameters=PARAMETERS)) as course:
             async with asyncio.TaskGroup() as tasks:
                 watching = [tasks.create_task(self._report(course)), tasks.create_task(self._sweep(course))]
                 await self._work(course, deadline)
