@@ -36,10 +36,12 @@ class Census:
     sockets: int  #: of sessions, on any link
     leases: int  #: places on relays and among the users' open sessions
     handles: int  #: file descriptors of relays beyond what an idle one keeps
+    places: tuple[str, ...] = ()  #: where those are
 
     @property
     def leaks(self) -> list[str]:
-        return [f"{getattr(self, name)} {name}" for name in self.__slots__ if getattr(self, name)]
+        names = ("tasks", "sockets", "leases", "handles")
+        return [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
 
 
 def sweeping(course: Course) -> Callable[[], dict[str, int]]:
@@ -80,16 +82,17 @@ async def settle(course: Course, within_s: float) -> Census:
 
 async def take(course: Course) -> Census:
     tasks = sum(task.get_name() in CLIENT_TASKS for task in asyncio.all_tasks())
-    sockets = sum(len(course.links[name].connections) for name in WIRES)
+    sockets = [f"{name} {number}" for name in WIRES for number in course.links[name].connections]
     leases = await asyncio.to_thread(_leases, course)
     handles = sum(max(0, handles_of(task.process_id) - POOLED) for task in course.relays)
-    return Census(tasks, sockets, leases, handles)
+    return Census(tasks, len(sockets), len(leases), handles, (*sockets, *leases))
 
 
-def _leases(course: Course) -> int:
+def _leases(course: Course) -> list[str]:
     known = relays.load_all(course.table, relays.pool(course.table).slots.values())
-    held = sum(len(relay.places) for relay in known)
-    return held + sum(map(len, open_sessions.listed(course.table).values()))
+    held = [f"{relay.state} relay {relay.id} holds {place}" for relay in known for place in relay.places]
+    listed = open_sessions.listed(course.table).items()
+    return held + [f"{user} has {session} open" for user, sessions in listed for session in sessions]
 
 
 def handles_of(process: int | None) -> int:

@@ -21,7 +21,7 @@ from infra.faults.visitor import Visitor
 SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
 STARTS = 3  #: tries of a user to get in
 LATE_S = 20.0  #: for a turn to be written after its session
-SETTLE_S = 150.0  #: for what is left when all have gone: an abandoned session waits for its client
+SETTLE_S = 300.0  #: a place on a relay that starts is held for 180 s, and then a client is waited for
 MEMORY_RUNS = 150  #: fewer do not tell growth from warming up
 KILLS = ("relay killed", "model restarted")
 CLOCK_S = 3.0  #: how long a clock is off
@@ -63,9 +63,14 @@ class Soak:
                     task.cancel()
             self.tally.lasted_s = time.monotonic() - began_at
             self.tally.firings = course.firings
-            self.tally.leaks = (await census.settle(course, SETTLE_S)).leaks
-        growths = [census.slope(s[len(s) // 2 :]) for s in self._memory.values() if len(s) > 2 * MEMORY_RUNS]
-        self.tally.memory_kb = max(growths, default=None)
+            left = await census.settle(course, SETTLE_S)
+            self.tally.leaks = left.leaks
+            if left.leaks and self.terms.evidence:
+                lines = [f"{line.source}: {line.text}" for line in course.stack.logs.lines]
+                (self.terms.evidence / "left.txt").write_text("\n".join([*left.places, *lines]))
+        long_lived = [s for s in self._memory.values() if len(s) > 2 * MEMORY_RUNS]
+        self.tally.memory_kb = max((census.slope(s[len(s) // 2 :]) for s in long_lived), default=None)
+        self.tally.memory = [[round(s[at * (len(s) - 1) // 8][1]) for at in range(9)] for s in long_lived]
         return self.tally
 
     async def _work(self, course: Course, deadline: float) -> None:

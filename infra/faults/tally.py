@@ -39,6 +39,7 @@ class Tally:
     findings: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     memory_kb: float | None = None  #: growth of a relay for each session; None: none lived long enough
+    memory: list[list[int]] = field(default_factory=list)  #: of those, KB at each eighth of their lives
     lasted_s: float = 0.0
 
     def add(self, number: int, outcome: str, reconnects: int, verdict: Verdict) -> None:
@@ -103,8 +104,9 @@ class Tally:
             ("stuck", str(self.stuck)),
             ("leaks", ", ".join(self.leaks) or "0"),
             ("relay memory for each session", memory),
+            *(("  a relay's KB, by eighths of its life", " ".join(map(str, kb))) for kb in self.memory),
         ]
-        head = [f"{name:<34}{value}" for name, value in rows]
+        head = [f"{name:<40}{value}" for name, value in rows]
         return "\n".join([*head, "", *self._grid()])
 
     def _grid(self) -> list[str]:

@@ -30,7 +30,7 @@ def test_every_must_be_zero_fails_the_soak(what: str) -> None:
     bad = tally(verdict)
     assert bad.failures(each=0) == [f"1 {what}"]
     assert bad.findings == ["run 1: here"]
-    assert f"{what:<34}1" in bad.table()
+    assert f"{what:<40}1" in bad.table()
 
 
 def test_an_end_without_a_typed_reason_fails_the_soak() -> None:
