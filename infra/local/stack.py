@@ -18,7 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from infra.local import schedule
 from infra.local.aws import aws_apis
+from infra.local.background import Background
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
@@ -63,6 +65,7 @@ class Options:
     log_directory: Path | None = None  #: None: log lines stay in memory
     workers: int = 6  #: processes of one function at a time
     task_start_s: float = 0.0  #: an artificial cold start of relay tasks
+    schedule_speed: float = 1.0  #: the template's schedules come round so many times as often
     limits: Limits = field(default_factory=Limits)
     loses_disconnect: bool = False
 
@@ -185,6 +188,11 @@ class LocalStack:
         page = page_app(self.urls.control, self.user(), media_url=self.urls.media)
         add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))
         await parts.enter_async_context(Endpoint(page, sockets.page))
+        clocks = await parts.enter_async_context(Background())
+        rounds = schedule.keep(
+            self.template.schedules, functions.invoke_later, speed=self.options.schedule_speed
+        )
+        clocks.start(rounds, name="schedules")
 
     def _functions(self, common: Mapping[str, str]) -> Functions:
         pools = {}
