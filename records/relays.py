@@ -180,7 +180,10 @@ def release(table: Table, relay: str, session: str) -> None:
 
 
 def order(table: Table, relay: str, order: str) -> None:
-    """Leave an order that the relay reads at its next heartbeat, as `end:<session>`."""
+    """Leave an order that the relay reads at its next heartbeat.
+
+    `end:<session>`, `rotate:<session>` (change its model leg at the next turn gap), `drain`.
+    """
     try:
         table.update(key(relay), "ADD #orders :orders", "attribute_exists(PK)", orders=frozenset({order}))
     except ConditionFailed:

@@ -113,6 +113,10 @@ class Call:
         self._over.set()
         self._client.wake()
 
+    def rotate(self) -> None:
+        """Change the model leg at the next turn gap, as the clock would later."""
+        self._upstream.rotate()
+
     def go_away(self, ends_in_ms: int) -> None:
         """Tell the client that this relay will close, and that it should move."""
         self.session.send(media.GoingAway(ends_in_ms, move=True))

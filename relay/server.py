@@ -221,6 +221,8 @@ class Relay:
             verb, _, session = order.partition(":")
             if verb == "end" and session in self.calls:
                 self.calls[session].end("client")
+            elif verb == "rotate" and session in self.calls:
+                self.calls[session].rotate()
             elif verb == "drain":
                 self.leave()
 

@@ -120,6 +120,7 @@ class Upstream:
         self._ahead: Ahead | None = None  #: what a rotation has made ready
         self._pinned: Handle | None = None  #: what it starts from: nothing sent since may be forgotten
         self._deadline = 0.0  #: the leg must be changed by then; 0: not known
+        self._is_asked = False  #: to change this leg without need
         self._down_at: float | None = None
         self._young_deaths = 0  #: legs in a row that died soon
 
@@ -131,6 +132,10 @@ class Upstream:
     def want(self) -> None:
         self._parking.clear()
         self._wanted.set()
+
+    def rotate(self) -> None:
+        """Change the leg at the next turn gap. Without one there is nothing to change."""
+        self._is_asked = True
 
     async def run(self, talk: Talk) -> None:
         """Until cancelled. Raises UpstreamError when there is no way to go on."""
@@ -211,7 +216,7 @@ class Upstream:
 
     async def _carry(self, leg: ModelLeg, credential: Credential, talk: Talk) -> None:
         """Both directions, until the leg is parked or due to be changed."""
-        self._deadline = 0.0
+        self._deadline, self._is_asked = 0.0, False
         try:
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._receive(leg, talk), name="downlink")
@@ -279,7 +284,7 @@ class Upstream:
 
     def _is_time(self, planned: float, expires: float, talk: Talk) -> bool:
         now = self._now()
-        is_due = now >= planned or self._deadline > 0
+        is_due = now >= planned or self._deadline > 0 or self._is_asked
         return now >= min(self._deadline or expires, expires) or (
             is_due and talk.is_quiet and self._memory.is_current
         )

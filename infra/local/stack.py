@@ -34,6 +34,7 @@ from infra.local.invocation import Invocation, InvocationLog
 from infra.local.lambda_api import lambda_app
 from infra.local.logs import Logs
 from infra.local.management import management_app
+from infra.local.orders import add_orders
 from infra.local.page import LocalUser, page_app
 from infra.local.process import machine_environment
 from infra.local.region import Region, furnish
@@ -187,6 +188,7 @@ class LocalStack:
         await parts.enter_async_context(edge)
         page = page_app(self.urls.control, self.user(), media_url=self.urls.media)
         add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))
+        add_orders(page, lambda: Table(self.client("dynamodb"), self.table))
         await parts.enter_async_context(Endpoint(page, sockets.page))
         clocks = await parts.enter_async_context(Background())
         rounds = schedule.keep(
