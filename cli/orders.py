@@ -27,9 +27,10 @@ def by_page(page: str) -> Callable[[str], Awaitable[None]]:
     """The same by a local stack's page, which leaves the same order."""
 
     async def rotate(session: str) -> None:
-        url = f"{page.rstrip('/')}/dev/rotate?session={quote(session)}"
+        url = f"{page.rstrip('/')}/dev/break/rotation?session={quote(session)}"
+        headers = {"Content-Type": "application/json"}
         try:
-            await asyncio.to_thread(open_local, urllib.request.Request(url, method="POST"))
+            await asyncio.to_thread(open_local, urllib.request.Request(url, b"{}", headers))
         except OSError:
             raise Trouble("no_order", REFUSED) from None
 

@@ -18,9 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from aiohttp import web
+
 from infra.local import schedule
 from infra.local.aws import aws_apis
 from infra.local.background import Background
+from infra.local.breaks import add_breaks, kill_relay, model_goes_away, order_rotation
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
@@ -34,7 +37,6 @@ from infra.local.invocation import Invocation, InvocationLog
 from infra.local.lambda_api import lambda_app
 from infra.local.logs import Logs
 from infra.local.management import management_app
-from infra.local.orders import add_orders
 from infra.local.page import LocalUser, page_app
 from infra.local.process import machine_environment
 from infra.local.region import Region, furnish
@@ -186,15 +188,24 @@ class LocalStack:
         read = partial(read_route, self.secrets.route.encode())
         edge = Edge(read, sockets.media, self.secrets.origin)
         await parts.enter_async_context(edge)
-        page = page_app(self.urls.control, self.user(), media_url=self.urls.media)
-        add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))
-        add_orders(page, lambda: Table(self.client("dynamodb"), self.table))
-        await parts.enter_async_context(Endpoint(page, sockets.page))
+        await parts.enter_async_context(Endpoint(self._page(), sockets.page))
         clocks = await parts.enter_async_context(Background())
         rounds = schedule.keep(
             self.template.schedules, functions.invoke_later, speed=self.options.schedule_speed
         )
         clocks.start(rounds, name="schedules")
+
+    def _page(self) -> web.Application:
+        def table() -> Table:
+            return Table(self.client("dynamodb"), self.table)
+
+        breaks = {"relay": kill_relay(table, lambda: self.tasks.all)}
+        if self.options.gemini_url:
+            breaks["model"] = model_goes_away(self.options.gemini_url)
+        page = page_app(self.urls.control, self.user(), media_url=self.urls.media, breaks=tuple(breaks))
+        add_evidence(page, lambda: self.invocations, table)
+        add_breaks(page, {**breaks, "rotation": order_rotation(table)})  # for `doctor`: no button shows that
+        return page
 
     def _functions(self, common: Mapping[str, str]) -> Functions:
         pools = {}
