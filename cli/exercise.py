@@ -16,9 +16,10 @@ from client.python.control import Token
 from client.python.microphone import Microphone
 from client.python.playback import VirtualSpeaker
 from protocol.audio import AudioFrame, uplink_ms
-from protocol.media import Metrics, Transcript
+from protocol.media import Metrics, Transcript, TurnStarted
 
 ANSWER_S = 40.0  #: from the last word to the end of the answer
+SETTLE_S = 2.0  #: without a sound: a pause in what was said may have had an answer of its own
 ROTATION_S = 40.0  #: an order is read within 5 s; a turn gap waits for the model's next handle
 WORDS = ("lighthouse", "pepper", "violin", "saddle", "glacier", "button", "harvest", "lantern")
 
@@ -78,6 +79,7 @@ class Partner:
         self.gap_ms: int | None = None  #: of the last change of the model's connection
         self._call, self._speaker = call, speaker
         self._answers = Answers()
+        self._stirred_at = 0.0  #: loop time at which either of us last said something
         self._changed = asyncio.Event()
         self._microphone = Microphone(call.send_audio)
         self._reader = asyncio.create_task(self._read(), name="reader")
@@ -138,6 +140,9 @@ class Partner:
     async def _hear_out(self, prompt: Prompt) -> None:
         await self.until(self._answers.complete(prompt), ANSWER_S, Trouble("mute", "no answer came"))
         await self._speaker.is_silent.wait()
+        while (quiet_s := asyncio.get_running_loop().time() - self._stirred_at) < SETTLE_S:
+            await asyncio.sleep(SETTLE_S - quiet_s)
+            await self._speaker.is_silent.wait()
 
     async def _read(self) -> Trouble | None:
         """All events, to the end. Returns why the conversation failed."""
@@ -150,6 +155,8 @@ class Partner:
         return None
 
     def _note(self, event: object) -> None:
+        if isinstance(event, Transcript | AudioFrame | TurnStarted):
+            self._stirred_at = asyncio.get_running_loop().time()
         match event:
             case Transcript(role="agent"):
                 self.said += event.text

@@ -44,6 +44,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for what a test has made sure will not come."""
     for name in ("REPLY_S", "PONG_S", "LIVE_S"):
         monkeypatch.setattr(roads, name, 0.5)
+    monkeypatch.setattr(exercise, "SETTLE_S", 0.05)
     for name in ("ANSWER_S", "ROTATION_S"):
         monkeypatch.setattr(exercise, name, 1.5)
 
