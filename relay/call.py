@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from dataclasses import dataclass, field
 
 from websockets.asyncio.server import ServerConnection
 
@@ -21,11 +21,12 @@ from records.sessions import Session
 from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
 from relay.memory import Memory
-from relay.model import ModelEvent, UpstreamError
+from relay.model import FlushAudio, ModelCommand, ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
 from relay.turn import Turn
-from relay.uplink import UplinkQueue
+from relay.uplink import Speech, UplinkQueue
 from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
+from relay.vigil import MicWatch, Patience, Vigil
 
 logger = logging.getLogger("relay.call")
 
@@ -47,6 +48,7 @@ class Terms:
     session_s: float  #: from now to the session's longest duration
     resume_s: float  #: how long it waits for a client that is gone
     plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
+    patience: Patience = field(default_factory=Patience)
 
 
 class Call:
@@ -61,7 +63,16 @@ class Call:
         self._uplink = UplinkQueue()
         self._memory = Memory(record.handle, self._now())
         self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
-        self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
+        self._vigil = Vigil(terms.patience)
+        self._mic = MicWatch(terms.patience.mic_s)
+        self.troubles: Counter[str] = Counter()  #: what its watchdogs found, for the log
+        self._client = ClientLeg(
+            self.session,
+            text=self._text,
+            audio=self._audio,
+            written=self._breathe,
+            noticed=self.noticed,
+        )
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
@@ -123,6 +134,7 @@ class Call:
     def _audio(self, data: bytes) -> None:
         frame = self.session.receive_audio(data, self._now())
         if frame is not None:
+            self._mic.frame(self._now())
             self._uplink.put_audio(frame)
 
     def _text(self, text: str) -> None:
@@ -140,6 +152,8 @@ class Call:
             return self.session.refuse("rate_limited")
         try:
             self._conversation.client_said(message, now)
+            if isinstance(message, media.Mic):
+                self._mic.said(message.state, now)
         except RemoteProtocolError as error:
             self.session.refuse(error.code, ref=error.ref)
         return self._settle()
@@ -148,6 +162,7 @@ class Call:
         if self._over.is_set():
             return
         self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
+        self._vigil.heard(event, self._now())
         self._conversation.model_said(event, self._now())
         self._memory.answered_at = self._conversation.answered_at
         self._settle()
@@ -216,6 +231,7 @@ class Call:
 
     def went_up(self, gap_ms: int | None) -> None:
         """The model leg is there, or there again."""
+        self._vigil.leg_changed(self._now())
         if gap_ms is not None:
             self._conversation.changed_leg(gap_ms)
             self._client.wake()
@@ -235,8 +251,15 @@ class Call:
         if self._memory.has_news:
             self._scribe.note_handle(self._memory.news())
 
-    def handed(self, seq: int) -> None:
-        self.session.handed(seq)
+    def handed(self, item: Speech | ModelCommand) -> None:
+        self._vigil.sent(item, self._now())
+        if isinstance(item, Speech):
+            self.session.handed(item.seq)
+
+    def noticed(self, trouble: str) -> None:
+        """A watchdog has found something: counted, and logged at once."""
+        self.troubles[trouble] += 1
+        logger.warning("watchdog", extra={"session_id": self.record.id, "trouble": trouble})
 
     def _greet(self) -> None:
         limits = LiveLimits(
@@ -269,7 +292,9 @@ class Call:
             await asyncio.sleep(TICK_S)
             now = self._now()
             self.session.handle_timeout(now)
-            self._conversation.handle_timeout(now)
+            if self._conversation.handle_timeout(now):
+                self.noticed("tool_unanswered")
+            self._look_after(now)
             self._settle()
             if self._unannounced and now - self._unannounced[0].ended_at >= ANNOUNCE_S:
                 self._announce(self._unannounced[0])
@@ -280,6 +305,17 @@ class Call:
                 self.end("abandoned")
             if now >= self._ends_at:
                 self.end("session_limit")
+
+    def _look_after(self, now: float) -> None:
+        """What the watchdogs say, and what is done about it."""
+        excused = self._conversation.waits_for_tool or not self._upstream.readable.is_set()
+        if self._upstream.is_up and (trouble := self._vigil.look(now, excused=excused)):
+            self.noticed(trouble)
+            self._upstream.replace_leg(forget=self._vigil.is_repeated)
+        if self._mic.is_mute(now, is_here=self._client.gone_at is None):
+            self.noticed("mic_silent")
+            self._conversation.commands.append(FlushAudio())
+            self.session.send(media_error("mic_silent"))
 
     async def _leave(self) -> None:
         """Have the record complete before the call is forgotten."""

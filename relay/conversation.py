@@ -142,7 +142,7 @@ class Conversation:
     def is_quiet(self) -> bool:
         """Nobody speaks and nothing is awaited."""
         agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
-        return not agent_speaks and self._user is None and self._toolbox.next_timeout() is None
+        return not agent_speaks and self._user is None and not self.waits_for_tool
 
     def leg_lost(self, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.
@@ -232,13 +232,20 @@ class Conversation:
         waits = (self._toolbox.next_timeout(), self._agent.finish_at if self._agent else None)
         return min((at for at in waits if at is not None), default=None)
 
-    def handle_timeout(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> bool:
+        """True when a tool was given up."""
         cancelled, answers = self._toolbox.expire(now)
         if cancelled is not None:
             self._session.send(cancelled)
         self.commands.extend(answers)
         if self._agent is not None and self._agent.finish_at is not None and now >= self._agent.finish_at:
             self._finish(self._agent, now)
+        return cancelled is not None
+
+    @property
+    def waits_for_tool(self) -> bool:
+        """The model waits for the client, not we for the model."""
+        return self._toolbox.next_timeout() is not None
 
     def close(self, now: float) -> None:
         """The call ends: what is unfinished is cut here, so that the record has it."""

@@ -29,6 +29,7 @@ from relay.clientleg import close
 from relay.config import RelayConfig
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
+from relay.metrics import Meter
 from relay.provenance import Check, anywhere
 from relay.scribe import Ledger, LedgerUnavailable
 from relay.upstream import Legs, Plan
@@ -67,7 +68,7 @@ LegsFor = Callable[[str, int], Legs]  #: session, epoch
 
 
 def listen(
-    handler: Handler, host: str, port: int, knock: Knock | None = None
+    handler: Handler, host: str, port: int, knock: Knock | None = None, pong_s: float = PING_S
 ) -> AbstractAsyncContextManager[Server]:
     """The media road's WebSocket server, with the settings that everything here relies on."""
     return serve(
@@ -80,7 +81,7 @@ def listen(
         compression=None,  # PCM does not deflate, and deflating costs more than the whole relay
         max_size=MEDIA_MESSAGE_BYTES,
         ping_interval=PING_S,
-        ping_timeout=PING_S,
+        ping_timeout=pong_s,
         close_timeout=1.0,
         server_header=None,
     )
@@ -102,6 +103,7 @@ class Relay:
         self._book = book
         self._task = task
         self._legs_for = legs_for
+        self._meter = Meter(config.service)
         self._door = Door(book, config.relay, self._health, came_by_edge)
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
@@ -121,7 +123,13 @@ class Relay:
         """Until idle for long or told to leave. `announce` is called with the port once it listens."""
         async with (
             self._lives,
-            listen(self._serve, self._config.host, self._config.port, self._door.knock) as server,
+            listen(
+                self._serve,
+                self._config.host,
+                self._config.port,
+                self._door.knock,
+                self._config.patience.client_pong_s,
+            ) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
             beating = self._lives.create_task(self._beat(), name="heartbeat")
@@ -168,8 +176,9 @@ class Relay:
 
     def _begin(self, record: Session) -> Call:
         left_s = record.ends_at - time.time()
-        plan = Plan(self._config.rotate_s, self._config.close_first, time.time)
-        terms = Terms(record.epoch, left_s, self._config.resume_s, plan)
+        patience = self._config.patience
+        plan = Plan(self._config.rotate_s, self._config.close_first, patience.model_pong_s, time.time)
+        terms = Terms(record.epoch, left_s, self._config.resume_s, plan, patience)
         call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch))
         self.calls[record.id] = call
         self._empty.clear()
@@ -192,8 +201,14 @@ class Relay:
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
             logger.info(
                 "call ended",
-                extra={"session_id": call.record.id, "reason": reason, "duration_s": lasted_s},
+                extra={
+                    "session_id": call.record.id,
+                    "reason": reason,
+                    "duration_s": lasted_s,
+                    "troubles": dict(call.troubles),
+                },
             )
+            self._meter.troubles(call.troubles)
 
     def _remember_end(self, call: Call) -> None:
         """A client must not come back to an empty call of the same epoch: it would hear nothing of it."""

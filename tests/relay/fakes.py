@@ -123,6 +123,7 @@ class ScriptedLeg:
         self.commands: list[ModelCommand] = []
         self.closed = asyncio.Event()
         self.told = asyncio.Event()
+        self.is_deaf = False  #: its pongs do not come
         self._events: asyncio.Queue[ModelEvent | UpstreamError] = asyncio.Queue()
 
     def say(self, *events: ModelEvent | UpstreamError) -> None:
@@ -148,6 +149,10 @@ class ScriptedLeg:
             if isinstance(event, UpstreamError):
                 raise event
             yield event
+
+    async def ping(self) -> None:
+        if self.is_deaf:
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         self.closed.set()

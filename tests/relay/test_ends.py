@@ -11,7 +11,9 @@ from websockets.exceptions import ConnectionClosed
 
 from protocol import media
 from protocol.codec import encode
+from protocol.errors import REGISTRY
 from relay import model
+from relay.call import GOES_ON
 from relay.scribe import LedgerUnavailable
 from tests.relay.fakes import House, Visitor, house, session
 from tests.relay.test_server import answer, until
@@ -151,3 +153,10 @@ async def test_a_message_that_meets_a_fault_of_ours_costs_its_connection_only(
             await wire.send(encode(media.Text("hello")))
             await visitor.until(media.TurnStarted)
     assert [record.message for record in caplog.records].count("connection failed") == 1
+
+
+def test_no_code_that_ends_a_session_promises_a_way_back() -> None:
+    ends = {code for code in REGISTRY if code.startswith("upstream_")}
+    ends |= {"internal", "mint_failed", "store_unavailable", "session_limit", "abandoned"}
+    assert not {code for code in ends if REGISTRY[code].retry in ("resume", "refresh")}
+    assert {REGISTRY[code].retry for code in GOES_ON} == {"resume", "never"}

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'going_away'
   | 'hello_timeout'
   | 'internal'
+  | 'mic_silent'
   | 'mint_failed'
   | 'mode_refused'
   | 'origin_refused'
@@ -43,7 +44,7 @@ export type ErrorCode =
   | 'upstream_unavailable';
 
 /** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
-export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout internal slow_client ticket_expired ticket_used upstream_unavailable';
+export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout slow_client ticket_expired ticket_used';
 
 /** Close code of the media road -> what it says of the session when its error was lost: it is over. */
 export const OVER: Record<number, ErrorCode> = {
