@@ -242,6 +242,8 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
 def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[str] | None = None) -> set[str]:
     """The relay lives, with `used` calls. Returns its orders and removes them.
 
+    One that was given up meanwhile, for its silence, has the order `drain`: nobody is led to it any more.
+
     `held` are the sessions of those calls. Given them, or with no call at all, places are dropped that
     nobody uses and whose client had its time to come. Raises ConditionFailed when the record is gone.
     """
@@ -258,7 +260,8 @@ def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[st
     orders: frozenset[str] = item.get("orders", frozenset())
     if orders:
         table.update(key(relay), "DELETE #orders :orders", orders=orders)
-    return set(orders)
+    was_given_up = {"drain"} if item["state"] == "STOPPING" else set()
+    return set(orders) | was_given_up
 
 
 def retire_if_idle(table: Table, relay: str, now: int) -> bool:

@@ -49,7 +49,7 @@ async def _run(config: RelayConfig) -> None:
             logger.info("relay ready", extra={"relay": config.relay})
             await functions.announce()
 
-    relay = Relay(config, ledger, task, legs_for, provenance(config))
+    relay = Relay(config, ledger, task, legs_for, provenance(config), functions.make_room)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.leave)

@@ -32,6 +32,8 @@ logger = logging.getLogger("relay.call")
 
 PARK_S = 15.0  #: a call without a client closes its model leg after this
 ANNOUNCE_S = 1.0  #: how long the end of a turn waits for the store before the client hears of it
+HANDLE_S = 1.0  #: how long a move waits for the way back to be written
+MOVE_S = 5.0  #: a client that was told to move and is still here is served again
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
@@ -65,6 +67,7 @@ class Call:
         self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._vigil = Vigil(terms.patience)
         self._mic = MicWatch(terms.patience.mic_s)
+        self.moves = False  #: the client was told to go on elsewhere
         self.troubles: Counter[str] = Counter()  #: what its watchdogs found, for the log
         self._client = ClientLeg(
             self.session,
@@ -124,9 +127,39 @@ class Call:
         self._over.set()
         self._client.wake()
 
-    def go_away(self, ends_in_ms: int) -> None:
+    # ---- leaving this relay
+
+    @property
+    def is_deserted(self) -> bool:
+        """Nobody is here; who comes back is led elsewhere when this relay leaves."""
+        return self._client.gone_at is not None
+
+    def is_at_gap(self, *, patient: bool) -> bool:
+        """Nothing would be cut by a move now. `patient`: nor would the model forget anything."""
+        if self.session.state is not ServerState.LIVE or not self._upstream.is_up:
+            return False  # it is being joined, or its model leg is just being changed
+        is_kept = self._memory.is_current and not self._unannounced
+        is_still = self.is_quiet and not self._vigil.hears_speech(self._now())
+        return is_still and (is_kept or not patient)
+
+    async def move(self, ends_in_s: float) -> None:
+        """Have the client go on elsewhere, from here exactly: what it says now, the next relay hears."""
+        self.moves = True
+        self._upstream.park()
+        if self._memory.handle is not None:
+            self._scribe.note_handle(self._memory.news())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANDLE_S):
+                await self._scribe.flush()
+        self.go_away(ends_in_s)
+        await asyncio.sleep(MOVE_S)
+        if not self._over.is_set():
+            self._upstream.want()  # it is still here, and should not talk to nobody
+
+    def go_away(self, ends_in_s: float) -> None:
         """Tell the client that this relay will close, and that it should move."""
-        self.session.send(media.GoingAway(ends_in_ms, move=True))
+        self.moves = True
+        self.session.send(media.GoingAway(round(ends_in_s * 1000), move=True))
         self._client.wake()
 
     # ---- what comes in
@@ -148,6 +181,8 @@ class Call:
                 self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
+        if self.moves and isinstance(message, media.Text):
+            self._upstream.want()  # it was written before the client heard that it should move
         if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
             return self.session.refuse("rate_limited")
         try:

@@ -17,14 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from records import relays, sessions, tickets, turns, usage
 from records.sessions import Session
-from records.table import Fenced, StoreError, Table
+from records.table import ConditionFailed, Fenced, StoreError, Table
 from records.tickets import Burn
 from relay.config import RelayConfig
 from relay.metrics import Meter
 from relay.model import Credential
 from relay.place import Nowhere, Targets, interface, public_name
 from relay.provenance import Check, SecretHeader, anywhere
-from relay.scribe import LedgerUnavailable, Superseded
+from relay.scribe import LedgerUnavailable, Superseded, Unregistered
 from relay.turn import Turn
 
 logger = logging.getLogger("relay.cloud")
@@ -126,9 +126,16 @@ class TaskRecord:
         await _store(relays.ready, self._table, self._config.relay, address, int(self._clock()))
 
     async def heartbeat(self, held: Collection[str]) -> set[str]:
-        """Returns the orders that were left for this relay."""
+        """Returns the orders that were left for this relay. Raises Unregistered."""
         now = int(self._clock())
-        return await _store(relays.heartbeat, self._table, self._config.relay, len(held), now, held)
+
+        def beat() -> set[str]:
+            try:
+                return relays.heartbeat(self._table, self._config.relay, len(held), now, held)
+            except ConditionFailed:
+                raise Unregistered from None
+
+        return await _store(beat)
 
     async def retire_if_idle(self) -> bool:
         now = int(self._clock())
@@ -176,6 +183,15 @@ class Functions:
                     return
             except (BotoCoreError, ClientError, ValueError) as error:
                 logger.warning("waiting clients not told", extra={"error": type(error).__name__})
+
+    async def make_room(self, calls: int) -> int:
+        """Places for so many calls on other relays that are ready. What is missing is started."""
+        asked = {"relay_leaving": self._config.relay, "calls": calls}
+        try:
+            return int((await self._invoke(self._config.session_function, asked)).get("room", 0))
+        except (BotoCoreError, ClientError, ValueError) as error:
+            logger.warning("no room asked for", extra={"error": type(error).__name__})
+            return 0
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         call = partial(self._invoke_blocking, function, event)

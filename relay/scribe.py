@@ -25,6 +25,10 @@ class LedgerUnavailable(Exception):
     """The store did not take a write; it may later."""
 
 
+class Unregistered(Exception):
+    """The table does not know this relay any more: nobody can be led here."""
+
+
 class Ledger(Protocol):
     """Where a call's facts are kept. Writes are fenced by the epoch: Superseded, or LedgerUnavailable."""
 

@@ -1,7 +1,7 @@
 """The relay task: its door, its calls, its heartbeat, and the order in which it leaves.
 
-Leaving, in this order: admit nobody, tell the clients, wait for the calls up to the deadline, end the rest,
-exit.
+Leaving, in this order: admit nobody, have room made elsewhere, hand each call on at its turn gap, end the
+rest at the deadline, exit.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from records.sessions import Session
 from relay.call import GOES_ON, Call, Terms
 from relay.clientleg import close
 from relay.config import RelayConfig
+from relay.departure import Departure, Room
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
 from relay.metrics import Meter
 from relay.provenance import Check, anywhere
-from relay.scribe import Ledger, LedgerUnavailable
+from relay.scribe import Ledger, LedgerUnavailable, Unregistered
 from relay.upstream import Legs, Plan
 
 logger = logging.getLogger("relay.server")
@@ -93,16 +94,28 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
     return ours if ours in offered else None
 
 
+async def plenty(calls: int) -> int:
+    """The room of a relay that has no fleet."""
+    return calls
+
+
 class Relay:
     """One task, many calls."""
 
     def __init__(
-        self, config: RelayConfig, book: Book, task: Task, legs_for: LegsFor, came_by_edge: Check = anywhere
+        self,
+        config: RelayConfig,
+        book: Book,
+        task: Task,
+        legs_for: LegsFor,
+        came_by_edge: Check = anywhere,
+        room: Room = plenty,
     ) -> None:
         self._config = config
         self._book = book
         self._task = task
         self._legs_for = legs_for
+        self._room = room
         self._meter = Meter(config.service)
         self._door = Door(book, config.relay, self._health, came_by_edge)
         self.calls: dict[str, Call] = {}  #: by session
@@ -136,8 +149,8 @@ class Relay:
             announcing = self._lives.create_task(announce(self.port), name="announcement")
             await self._leaving.wait()
             announcing.cancel()
-            beating.cancel()
             await self._drain()
+            beating.cancel()
 
     # ---- clients
 
@@ -224,12 +237,20 @@ class Relay:
             await asyncio.sleep(HEARTBEAT_S)
             now = asyncio.get_running_loop().time()
             with contextlib.suppress(LedgerUnavailable):
-                self._obey(await self._task.heartbeat(set(self.calls)))
-                if self.calls:
+                await self._show_life()
+                if self.calls or self._leaving.is_set():
                     idle_since = now
                 elif now - idle_since >= self._config.idle_s and await self._task.retire_if_idle():
                     logger.info("idle, leaving")
                     self.leave()
+
+    async def _show_life(self) -> None:
+        try:
+            self._obey(await self._task.heartbeat(set(self.calls)))
+        except Unregistered:
+            if not self._leaving.is_set():
+                logger.error("the record of this relay is gone, leaving")
+                self.leave()
 
     def _obey(self, orders: set[str]) -> None:
         for order in orders:
@@ -242,11 +263,7 @@ class Relay:
     async def _drain(self) -> None:
         with contextlib.suppress(LedgerUnavailable):
             await self._task.stopping()
-        for call in self.calls.values():
-            call.go_away(round(self._config.drain_s * 1000))
-        await self._until_empty(self._config.drain_s)
-        for call in list(self.calls.values()):
-            call.end("going_away")
+        await Departure(self.calls, self._room, self._config.drain_s).run()
         await self._until_empty(FAREWELL_S)
         with contextlib.suppress(LedgerUnavailable):
             await self._task.leave()

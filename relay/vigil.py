@@ -16,6 +16,7 @@ from relay.uplink import Speech
 
 LOUD = 1_500  #: peak of a frame that may be speech, of 32767; a quiet room stays below
 SPEECH_MS = 1_000.0  #: of loud frames that nobody answered: less may be a cough
+PAUSE_S = 1.0  #: of quiet after speech: longer than the pauses between words
 REPEATS = 2  #: legs in a row that are changed for silence; a model may also choose not to answer
 
 Trouble = Literal["silent_model", "endless_turn"]
@@ -40,6 +41,7 @@ class Vigil:
         self._patience = patience
         self._owed_since: float | None = None  #: an answer is awaited since then
         self._loud_ms = 0.0  #: of loud audio since the model last gave a sign
+        self._loud_at = float("-inf")  #: when the last loud frame was sent
         self._turn_at: float | None = None  #: the agent's turn began then
         self._plays_until = 0.0  #: what came of it lasts so long, and its last sign is not older
         self._is_voiceless = False  #: of it only words have come
@@ -104,6 +106,7 @@ class Vigil:
     def _note_speech(self, pcm: bytes, now: float) -> None:
         if max(memoryview(pcm).cast("h"), default=0) < LOUD:
             return
+        self._loud_at = now
         self._loud_ms += uplink_ms(len(pcm))
         if self._loud_ms >= SPEECH_MS and self._turn_at is None:
             self._owed_since = now  # counted from the last loud frame
@@ -138,6 +141,10 @@ class Vigil:
     def _is_endless(self, turn_at: float, now: float) -> bool:
         stalls = now - self._plays_until >= self._patience.stall_s
         return stalls or now - turn_at >= self._patience.turn_s
+
+    def hears_speech(self, now: float) -> bool:
+        """Somebody may be speaking: a model that has not said so may be late, or never say it."""
+        return now - self._loud_at < PAUSE_S
 
     @property
     def is_repeated(self) -> bool:

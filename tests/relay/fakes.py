@@ -20,7 +20,7 @@ from records.sessions import Session
 from records.tickets import Burn
 from relay.config import RelayConfig
 from relay.model import Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
-from relay.scribe import LedgerUnavailable, Superseded
+from relay.scribe import LedgerUnavailable, Superseded, Unregistered
 from relay.server import Relay
 from relay.turn import Turn
 
@@ -94,12 +94,15 @@ class FakeTask:
 
     calls: list[str] = field(default_factory=list)
     orders: set[str] = field(default_factory=set)
+    is_gone: bool = False  #: its record is
 
     async def ready(self, address: str) -> None:
         self.calls.append("ready")
 
     async def heartbeat(self, held: set[str]) -> set[str]:
         self.calls.append("heartbeat")
+        if self.is_gone:
+            raise Unregistered
         orders, self.orders = self.orders, set()
         return orders
 

@@ -272,7 +272,8 @@ async def test_an_order_ends_the_call() -> None:
         assert isinstance(ended, media.Ended) and ended.reason == "client"
 
 
-async def test_leaving_tells_the_clients_and_waits_for_them() -> None:
+async def test_leaving_tells_the_clients_and_serves_those_who_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.call.MOVE_S", 0.1)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
@@ -283,6 +284,7 @@ async def test_leaving_tells_the_clients_and_waits_for_them() -> None:
             async with here.connect(here.book.ticket()) as late:
                 assert json.loads(await late.recv())["code"] == "going_away"
                 raise OSError
+        await until(lambda: len(here.model.legs) == 2)
         here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
         await visitor.until(media.Metrics)
         await wire.send(encode(media.EndCall()))
