@@ -36,7 +36,7 @@ def ports() -> Ports:
 
 @guarded({"statusCode": 500})
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A MESSAGE event of API Gateway, or a relay's: `relay_ready` with its id, `relay_leaving` and `calls`."""
+    """A MESSAGE event of API Gateway, or a relay's: `relay_ready`, or `relay_leaving` and `calls`."""
     if "relay_leaving" in event:
         return asdict(leaving.relay_leaving(ports(), str(event["relay_leaving"]), int(event["calls"])))
     if "requestContext" not in event:

@@ -26,7 +26,11 @@ class Movable(Protocol):
     """A call, as far as its move goes."""
 
     moves: bool  #: told to
-    is_deserted: bool  #: its client is not here, and will come back elsewhere
+
+    @property
+    def is_deserted(self) -> bool:
+        """Its client is not here, and will come back elsewhere."""
+        ...
 
     def is_at_gap(self, *, patient: bool) -> bool: ...
 
