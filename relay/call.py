@@ -7,6 +7,7 @@ import contextlib
 import logging
 import traceback
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from websockets.asyncio.server import ServerConnection
@@ -56,14 +57,22 @@ class Terms:
 class Call:
     """Lives from its first ticket to its last word. `run` is its life; `serve` lends it a connection."""
 
-    def __init__(self, record: Session, terms: Terms, ledger: Ledger, legs: Legs) -> None:
+    def __init__(
+        self,
+        record: Session,
+        terms: Terms,
+        ledger: Ledger,
+        legs: Legs,
+        past: Sequence[media.PastTurn] = (),
+    ) -> None:
+        """`past` are the finished turns that other relays have left."""
         self._now = asyncio.get_running_loop().time
         self.record = record
-        self.session = ServerSession(terms.epoch, self._now())
+        self.session = ServerSession(terms.epoch, self._now(), past)
         self._terms = terms
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
-        self._memory = Memory(record.handle, self._now())
+        self._memory = Memory(record.handle, self._now(), past)
         self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._vigil = Vigil(terms.patience)
         self._mic = MicWatch(terms.patience.mic_s)

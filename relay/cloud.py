@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from protocol.media import PastTurn
 from records import relays, sessions, tickets, turns, usage
 from records.sessions import Session
 from records.table import ConditionFailed, Fenced, StoreError, Table
@@ -31,6 +32,8 @@ logger = logging.getLogger("relay.cloud")
 
 T = TypeVar("T")
 ANNOUNCEMENTS = 6  #: tries to tell all who wait for this relay that it is ready
+PAST_TURNS = 100  #: finished turns that a client without memory is given
+PAST_CHARS = 100_000  #: of text in them
 STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
 
 #: Apart from the invocations' threads: a mint may take half a minute, a ticket must not wait for it.
@@ -72,6 +75,14 @@ class TableLedger:
     async def load(self, session: str) -> Session | None:
         return await _store(sessions.load, self._table, session)
 
+    async def past(self, session: str) -> list[PastTurn]:
+        """The latest finished turns, as they were heard, within what one message may hold."""
+        kept = await _store(turns.latest, self._table, session, PAST_TURNS)
+        chars, first = 0, len(kept)
+        while first and (chars := chars + _chars(kept[first - 1])) <= PAST_CHARS:
+            first -= 1
+        return [_past(turn) for turn in kept[first:]]
+
     async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
         late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
         kept = record_of(turn, self._clock() - late_s)
@@ -89,6 +100,15 @@ class TableLedger:
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
+
+
+def _chars(turn: turns.Turn) -> int:
+    return len(turn.user_text) + len(turn.agent_text)
+
+
+def _past(turn: turns.Turn) -> PastTurn:
+    said = turn.agent_text if turn.heard is None else turn.heard
+    return PastTurn(turn.number, turn.user_text, said, interrupted=turn.interrupted_at_ms is not None)
 
 
 def record_of(turn: Turn, wall_s: float) -> turns.Turn:

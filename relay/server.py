@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 from protocol.codec import encode, media_error
 from protocol.errors import REGISTRY
 from protocol.limits import MEDIA_MESSAGE_BYTES, SUBPROTOCOL
+from protocol.media import PastTurn
 from records.sessions import Session
 from relay.call import GOES_ON, Call, Terms
 from relay.clientleg import close
@@ -47,6 +48,8 @@ class Book(Ledger, TicketBook, Protocol):
     """All the relay asks of the table about sessions."""
 
     async def load(self, session: str) -> Session | None: ...
+
+    async def past(self, session: str) -> list[PastTurn]: ...
 
 
 class Task(Protocol):
@@ -183,16 +186,24 @@ class Relay:
                 return "superseded"
             if call is not None:
                 call.end("superseded")
+            past = await self._past(record)
             if self._leaving.is_set():  # since the handshake
                 return "going_away"
-            return self._begin(record)
+            return self._begin(record, past)
 
-    def _begin(self, record: Session) -> Call:
+    async def _past(self, record: Session) -> list[PastTurn]:
+        """What was said on other relays. To go on is worth more than to show it."""
+        if record.next_turn > 1:
+            with contextlib.suppress(LedgerUnavailable):
+                return await self._book.past(record.id)
+        return []
+
+    def _begin(self, record: Session, past: list[PastTurn]) -> Call:
         left_s = record.ends_at - time.time()
         patience = self._config.patience
         plan = Plan(self._config.rotate_s, self._config.close_first, patience.model_pong_s, time.time)
         terms = Terms(record.epoch, left_s, self._config.resume_s, plan, patience)
-        call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch))
+        call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch), past)
         self.calls[record.id] = call
         self._empty.clear()
         self._lives.create_task(self._live(call), name=f"call {record.id}")

@@ -44,6 +44,7 @@ class FakeBook:
         self.tickets: dict[str, Burn] = {}
         self.turns: list[tuple[str, Turn]] = []
         self.handles: list[str] = []
+        self.before: list[media.PastTurn] = []  #: turns that another relay has kept
         self.finished: dict[str, str] = {}
         self.down = False
         self.saved = asyncio.Event()
@@ -63,6 +64,10 @@ class FakeBook:
     async def load(self, session: str) -> Session | None:
         self._answer()
         return self.sessions.get(session)
+
+    async def past(self, session: str) -> list[media.PastTurn]:
+        self._answer()
+        return self.before
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         self._fence(session, epoch)
