@@ -76,6 +76,8 @@ AudioFormats down:AudioDown={} up:AudioUp={}
 AudioDown rate_hz:i=24000
 AudioUp frame_ms:i=20 rate_hz:i=16000
 LiveLimits ends_in_ms:i resume_ms:i
+media/history e:i=0 n:i=0 turns:PastTurn[]
+PastTurn agent:s="" interrupted:b=false turn:i user:s=""
 media/turn.started e:i=0 n:i=0 role:agent|user turn:i
 media/turn.audio_end e:i=0 n:i=0 role:agent|user="agent" turn:i
 media/turn.ended e:i=0 n:i=0 role:agent|user turn:i
