@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import traceback
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from protocol.states import ServerState
 from records.sessions import Session
 from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
+from relay.failure import where
 from relay.memory import Memory
 from relay.model import FlushAudio, ModelCommand, ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
@@ -37,7 +37,7 @@ HANDLE_S = 1.0  #: how long a move waits for the way back to be written
 MOVE_S = 5.0  #: a client that was told to move and is still here is served again
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
-WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
+WRITE_S = 10.0  #: what the last writes may take before the call is let go; `write_rest` has the others
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
 FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
@@ -76,6 +76,7 @@ class Call:
         self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
         self._vigil = Vigil(terms.patience)
         self._mic = MicWatch(terms.patience.mic_s)
+        self.is_written = False  #: the record has all of it, the end too
         self.moves = False  #: the client was told to go on elsewhere
         self.troubles: Counter[str] = Counter()  #: what its watchdogs found, for the log
         self._client = ClientLeg(
@@ -102,6 +103,7 @@ class Call:
                 await self._leave()
                 writing.cancel()
         except* Superseded:
+            self.is_written = True  # nothing more of it may be
             self.end("superseded")
         except* Exception as failures:
             self._fail(failures)
@@ -123,6 +125,9 @@ class Call:
             return
         self._conversation.close(self._now())
         self._settle()
+        last_turn, owed = self._conversation.take_owed()
+        if owed.total:
+            self._scribe.note_tokens(last_turn, owed)
         if self._unannounced:
             self._announce(self._unannounced[-1])
         self._say_last(reason)
@@ -222,6 +227,8 @@ class Call:
             self._memory.note(turn, self._now())
             self._unannounced.append(turn)
             self._scribe.note(turn, self._announce)
+        while self._conversation.amended:
+            self._scribe.note_more(self._conversation.amended.popleft())
         self._client.wake()
 
     def _announce(self, turn: Turn) -> None:
@@ -260,7 +267,7 @@ class Call:
             self._say_last("internal")
 
     def _log(self, what: str, failures: BaseExceptionGroup[Exception]) -> None:
-        errors = [_where(failure) for failure in failures.exceptions]
+        errors = [where(failure) for failure in failures.exceptions]
         logger.error(what, extra={"session_id": self.record.id, "errors": errors})
 
     async def _carry_upstream(self) -> None:
@@ -365,20 +372,25 @@ class Call:
         """Have the record complete before the call is forgotten."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WRITE_S):
-                await self._scribe.flush()
-                if self._reason not in GOES_ON:
-                    await self._scribe.finish(self._reason)
+                await self._write_all()
+
+    async def write_rest(self) -> None:
+        """What the store did not take in time, however long it takes; nothing when all is written."""
+        with contextlib.suppress(Superseded):
+            await self._write_all()
+
+    async def _write_all(self) -> None:
+        await self._scribe.flush()
+        if self._reason not in GOES_ON:
+            await self._scribe.finish(self._reason)
+        self.is_written = True
+
+    @property
+    def unwritten(self) -> int:
+        """Writes that wait for the store."""
+        return self._scribe.waiting
 
 
 def _code(reason: str) -> str | None:
     """The registry's code whose close code ends the connection; a client's own end closes normally."""
     return None if reason == "client" else reason
-
-
-def _where(failure: BaseException) -> str:
-    """Type and place of a failure. Not its text, which may quote a peer."""
-    if isinstance(failure, BaseExceptionGroup):
-        return _where(failure.exceptions[0])
-    frames = traceback.extract_tb(failure.__traceback__)
-    path = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
-    return f"{type(failure).__name__} at {path}"

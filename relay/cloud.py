@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from protocol.media import PastTurn
+from protocol.media import PastTurn, Tokens
 from records import relays, sessions, tickets, turns, usage
 from records.sessions import Session
 from records.table import ConditionFailed, Fenced, StoreError, Table
@@ -84,8 +84,7 @@ class TableLedger:
         return [_past(turn) for turn in kept[first:]]
 
     async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
-        late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
-        kept = record_of(turn, self._clock() - late_s)
+        kept = self._record_of(turn)
         await _store(turns.put, self._table, session.id, epoch, kept)
         seconds = (kept.ended_at - kept.started_at) / 1000
         await _store(
@@ -93,6 +92,16 @@ class TableLedger:
         )
         if self._meter is not None:
             self._meter.turn(turn)
+
+    async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
+        await _store(turns.put, self._table, session.id, epoch, self._record_of(turn))
+
+    async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: Tokens) -> None:
+        await _store(usage.add, self._table, session.id, session.user, epoch, seq, tokens, 0.0)
+
+    def _record_of(self, turn: Turn) -> turns.Turn:
+        late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
+        return record_of(turn, self._clock() - late_s)
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())
@@ -123,6 +132,7 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
         started_at=ended_ms - round(turn.lasted_s * 1000),
         ended_at=ended_ms,
         audio_ms=round(turn.audio_ms),
+        tools=[turns.ToolUse(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in turn.tools],
     )
 
 

@@ -29,7 +29,7 @@ class RelayConfig:
     capacity: int = 40  #: calls
     idle_s: float = 300.0  #: without a call for this long the task ends itself
     resume_s: float = 120.0  #: how long a call waits for its client
-    drain_s: float = 100.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
+    drain_s: float = 95.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
     rotate_s: float = 510.0  #: age at which a model connection is changed, at the next turn gap
     close_first: bool = True  #: close the old model connection before the new one is opened
     patience: Patience = field(default_factory=Patience)  #: of the watchdogs
@@ -57,7 +57,7 @@ class RelayConfig:
             capacity=int(read.number("RELAY_CAPACITY", 40)),
             idle_s=read.number("IDLE_SECONDS", 300),
             resume_s=read.number("RESUME_SECONDS", 120),
-            drain_s=read.number("DRAIN_SECONDS", 100),
+            drain_s=read.number("DRAIN_SECONDS", 95),
             rotate_s=read.number("ROTATE_SECONDS", 510),
             close_first=read.text("ROTATION_ORDER", "close-first") != "open-first",
             patience=_patience(read),

@@ -39,7 +39,9 @@ from relay.upstream import Legs, Plan
 logger = logging.getLogger("relay.server")
 
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
-FAREWELL_S = 5.0  #: what calls get to say their last word and write their last turn
+FAREWELL_S = 14.0  #: what calls get to say their last word, and their last turns to be written
+WORD_S = 3.0  #: what the table gets to hear that this relay goes
+UNWRITTEN_KEPT = 1_000  #: ended calls whose last turns wait for the store
 ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
 PING_S = 20.0  #: keepalive of the client leg; also bounds how long a dead client is believed
 
@@ -124,8 +126,9 @@ class Relay:
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
         self._ended: dict[str, int] = {}  #: epoch in which a session ended here, whatever the table says
+        self._unwritten: dict[Call, asyncio.Task[None] | None] = {}  #: ended, and not all of it written
         self._leaving = asyncio.Event()
-        self._empty = asyncio.Event()  #: no call is running
+        self._empty = asyncio.Event()  #: no call is running, and all are written
         self._empty.set()
         self._lives = asyncio.TaskGroup()
         self.port = config.port  #: where it listens, once it does
@@ -220,8 +223,7 @@ class Relay:
                 self._remember_end(call)
             if self.calls.get(call.record.id) is call:
                 del self.calls[call.record.id]
-            if not self.calls:
-                self._empty.set()
+            self._note_empty()
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
             logger.info(
                 "call ended",
@@ -233,6 +235,29 @@ class Relay:
                 },
             )
             self._meter.troubles(call.troubles)
+        if not call.is_written:
+            await self._write_rest(call)
+
+    async def _write_rest(self, call: Call) -> None:
+        """A store that was down when the call ended gets its last turns when it is back."""
+        if len(self._unwritten) >= UNWRITTEN_KEPT:
+            return _log_lost(call)
+        self._unwritten[call] = task = asyncio.current_task()
+        self._empty.clear()
+        try:
+            await call.write_rest()
+        except asyncio.CancelledError:
+            if task is None or not self._leaving.is_set():
+                raise
+            _log_lost(call)
+        finally:
+            del self._unwritten[call]
+            self._note_empty()
+        return None
+
+    def _note_empty(self) -> None:
+        if not self.calls and not self._unwritten:
+            self._empty.set()
 
     def _remember_end(self, call: Call) -> None:
         """A client must not come back to an empty call of the same epoch: it would hear nothing of it."""
@@ -249,7 +274,7 @@ class Relay:
             now = asyncio.get_running_loop().time()
             with contextlib.suppress(LedgerUnavailable):
                 await self._show_life()
-                if self.calls or self._leaving.is_set():
+                if self.calls or self._unwritten or self._leaving.is_set():
                     idle_since = now
                 elif now - idle_since >= self._config.idle_s and await self._task.retire_if_idle():
                     logger.info("idle, leaving")
@@ -272,12 +297,19 @@ class Relay:
                 self.leave()
 
     async def _drain(self) -> None:
-        with contextlib.suppress(LedgerUnavailable):
-            await self._task.stopping()
+        await self._tell(self._task.stopping())
         await Departure(self.calls, self._room, self._config.drain_s).run()
         await self._until_empty(FAREWELL_S)
-        with contextlib.suppress(LedgerUnavailable):
-            await self._task.leave()
+        for writing in list(self._unwritten.values()):
+            if writing is not None:
+                writing.cancel()
+        await self._tell(self._task.leave())
+
+    async def _tell(self, word: Coroutine[None, None, None]) -> None:
+        """A word to the store, which may be down: nobody waits for it for long."""
+        with contextlib.suppress(LedgerUnavailable, TimeoutError):
+            async with asyncio.timeout(WORD_S):
+                await word
 
     async def _until_empty(self, within_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -291,3 +323,8 @@ class Relay:
             "capacity": self._config.capacity,
             "open": self._door.is_open,
         }
+
+
+def _log_lost(call: Call) -> None:
+    """The record will never have it."""
+    logger.error("not written", extra={"session_id": call.record.id, "writes": call.unwritten})

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Protocol
 
 from relay.memory import Handle, Memory
@@ -33,6 +34,7 @@ from relay.uplink import Speech, UplinkQueue
 
 logger = logging.getLogger("relay.upstream")
 
+STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
 FINAL = {"upstream_policy", "upstream_context_full", "upstream_quota", "session_ended", "superseded"}
 YOUNG_S = 5.0  #: a resumed leg that dies sooner has a bad handle
@@ -176,9 +178,9 @@ class Upstream:
 
     async def _open(self) -> Ahead:
         """A leg with the newest memory that is to be had. Raises UpstreamError after the last try."""
-        failure = UpstreamError("upstream_unavailable")
-        for wait_s in BACKOFF_S:
-            await asyncio.sleep(wait_s)
+        began_at = self._now()
+        for tries in count():
+            await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
             try:
                 return await self._try_open()
             except UpstreamError as error:
@@ -189,8 +191,10 @@ class Upstream:
                         raise
                     logger.warning("handle refused")
                     self._memory.handle = None
-                failure = error
-        raise failure
+                is_store = error.code == "store_unavailable" and self._now() - began_at < STORE_S
+                if tries >= len(BACKOFF_S) - 1 and not is_store:
+                    raise
+        raise AssertionError("counts for ever")
 
     async def _try_open(self) -> Ahead:
         ahead, self._ahead = self._ahead or await self._mint(), None

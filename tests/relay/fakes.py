@@ -44,6 +44,8 @@ class FakeBook:
         self.tickets: dict[str, Burn] = {}
         self.turns: list[tuple[str, Turn]] = []
         self.handles: list[str] = []
+        self.amended: list[Turn] = []
+        self.owed: list[tuple[int, media.Tokens]] = []
         self.before: list[media.PastTurn] = []  #: turns that another relay has kept
         self.finished: dict[str, str] = {}
         self.down = False
@@ -77,6 +79,14 @@ class FakeBook:
         self._fence(session, epoch)
         self.turns.append((session.id, turn))
         self.saved.set()
+
+    async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
+        self._fence(session, epoch)
+        self.amended.append(replace(turn))
+
+    async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: media.Tokens) -> None:
+        self._fence(session, epoch)
+        self.owed.append((seq, tokens))
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         self._fence(session, epoch)

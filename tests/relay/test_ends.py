@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import subprocess
+import sys
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -160,3 +162,28 @@ def test_no_code_that_ends_a_session_promises_a_way_back() -> None:
     ends |= {"internal", "mint_failed", "store_unavailable", "session_limit", "abandoned"}
     assert not {code for code in ends if REGISTRY[code].retry in ("resume", "refresh")}
     assert {REGISTRY[code].retry for code in GOES_ON} == {"resume", "never"}
+
+
+async def test_what_was_billed_last_is_written_when_the_call_ends() -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
+        await visitor.until(media.Metrics)
+        here.model.leg.say(model.TokensUsed(media.Tokens(total=9)))
+        await visitor.until(media.Usage)
+        await wire.send(encode(media.EndCall()))
+        assert await visitor.read_to_the_end() == 1000
+        await until(lambda: not here.relay.calls)
+    assert here.book.owed == [(2, media.Tokens(total=9))]
+
+
+def test_a_thread_that_waits_for_a_credential_does_not_keep_the_process() -> None:
+    program = """
+import threading, time
+from concurrent.futures import ThreadPoolExecutor
+from relay.__main__ import exit_now
+ThreadPoolExecutor(1).submit(time.sleep, 60)
+exit_now(3)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=30).returncode == 3
