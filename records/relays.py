@@ -187,6 +187,15 @@ def order(table: Table, relay: str, order: str) -> None:
         pass  # a relay without a record has nobody to end
 
 
+def drain(table: Table, only: str = "") -> list[str]:
+    """Order every relay that is ready to leave, or `only` that one. Returns those that there were."""
+    ready = [each.id for each in load_all(table, pool(table).slots.values()) if each.state == "READY"]
+    told = sorted(each for each in ready if only in ("", each))
+    for relay in told:
+        order(table, relay, "drain")
+    return told
+
+
 def keep_warm(table: Table, relay: str, until: int) -> None:
     """Let a relay outlive its idle time up to `until` (epoch s): should nobody renew that, it ends itself."""
     try:

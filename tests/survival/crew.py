@@ -111,9 +111,12 @@ async def deployment(capacity: int) -> AsyncIterator[tuple[LocalStack, simulator
 
 @contextlib.asynccontextmanager
 async def crew(
-    stack: LocalStack, names: Sequence[str], quiet: Sequence[str] = ()
+    stack: LocalStack, names: Sequence[str], quiet: Sequence[str] = (), *, hears: bool = True
 ) -> AsyncIterator[list[Mate]]:
-    """So many users in live conversations, each its own; those in `quiet` have no microphone."""
+    """So many users in live conversations, each its own; those in `quiet` have no microphone.
+
+    `hears`: with a speaker that plays in real time and says so. Fifty of them take a part of this machine.
+    """
     mates: list[Mate] = []
     door = asyncio.Semaphore(OPENING)
     async with contextlib.AsyncExitStack() as calls, asyncio.TaskGroup() as tasks:
@@ -131,7 +134,7 @@ async def crew(
                 stack.urls.control,
                 token,
                 tools={"lookup": Tool(slow_tool, "looks it up")},
-                speaker=VirtualSpeaker(lambda pcm: None),
+                speaker=VirtualSpeaker(lambda pcm: None) if hears else None,
                 options=Options(),
             )
             mate = Mate(name, call, name not in quiet)
