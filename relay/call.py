@@ -166,8 +166,10 @@ class Call:
             async with asyncio.timeout(HANDLE_S):
                 await self._scribe.flush()
         self.go_away(ends_in_s)
-        await asyncio.sleep(MOVE_S)
-        if not self._over.is_set():
+        try:
+            async with asyncio.timeout(MOVE_S):
+                await self._over.wait()
+        except TimeoutError:
             self._upstream.want()  # it is still here, and should not talk to nobody
 
     def go_away(self, ends_in_s: float) -> None:
