@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import cost, dev, doctor, simulate, talk, token
+from cli import cost, dev, doctor, drain, simulate, talk, token
 from cli.failure import INTERRUPTED, USAGE, Failure
 
 COMMANDS = {
@@ -19,6 +19,7 @@ COMMANDS = {
     "simulate": simulate,
     "token": token,
     "cost": cost,
+    "drain": drain,
 }
 
 

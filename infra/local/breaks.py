@@ -55,6 +55,15 @@ def kill_relay(table: Callable[[], Table], tasks: Callable[[], list[RelayTask]])
     return kill
 
 
+def drain_relays(table: Callable[[], Table]) -> Break:
+    """Orders every relay to hand its calls on and to end, as `vivavoce drain` does to a deployed stack."""
+
+    async def drain(session: str) -> bool:
+        return bool(await asyncio.to_thread(relays.drain, table()))
+
+    return drain
+
+
 def order_rotation(table: Callable[[], Table]) -> Break:
     """Has its relay change the model's connection, by the order that an operator leaves in the table."""
 

@@ -23,7 +23,7 @@ from aiohttp import web
 from infra.local import schedule
 from infra.local.aws import aws_apis
 from infra.local.background import Background
-from infra.local.breaks import add_breaks, kill_relay, model_goes_away, order_rotation
+from infra.local.breaks import add_breaks, drain_relays, kill_relay, model_goes_away, order_rotation
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
@@ -204,7 +204,8 @@ class LocalStack:
             breaks["model"] = model_goes_away(self.options.gemini_url)
         page = page_app(self.urls.control, self.user(), media_url=self.urls.media, breaks=tuple(breaks))
         add_evidence(page, lambda: self.invocations, table)
-        add_breaks(page, {**breaks, "rotation": order_rotation(table)})  # for `doctor`: no button shows that
+        orders = {"drain": drain_relays(table), "rotation": order_rotation(table)}  # and no break to show
+        add_breaks(page, {**breaks, **orders})
         return page
 
     def _functions(self, common: Mapping[str, str]) -> Functions:
