@@ -49,7 +49,7 @@ faults: setup ## every fault on every link by script, then the soak of a thousan
 	@$(BIN)/python -m bench.record soak weight
 
 reliability: .venv/ready ## make the other figures of docs/reliability.md anew (ten minutes)
-	@$(BIN)/python -m bench.record rotations day bargeins
+	@$(BIN)/python -m bench.record rotations day breaks bargeins
 
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale

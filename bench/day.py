@@ -1,6 +1,7 @@
 """A day on one relay: is anything left behind, and is every token counted?
 
     python -m bench.day --hours 24 --seed 1
+    python -m bench.day --hours 16 --seed 1 --breaks
 
 In virtual time: one conversation after the other, half an hour each, with the changes of the model's
 connection that belong to it. Memory is that of the whole process, hour by hour: relay, client and model.
@@ -23,6 +24,7 @@ from client.python import Conversation
 from client.python.wavefile import read_wav
 from infra.faults.census import memory_kb, slope
 from protocol import media
+from simulator import faults
 from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
 
@@ -52,6 +54,7 @@ class Figures:
     sessions: int = 0
     turns: int = 0  #: written
     changes: int = 0  #: of model connections
+    breaks: int = 0  #: connections that were cut, of the client or the model
     told_tokens: int = 0  #: at the ends of the sessions, by the relay
     kept_tokens: int = 0  #: with the turns
     model_tokens: int = 0  #: by the model's own count
@@ -93,6 +96,7 @@ class Figures:
             ("seed", str(self.seed)),
             ("simulated", f"{len(self.hours)} h: {self.sessions} sessions, {self.turns} turns"),
             ("model connections changed", str(self.changes)),
+            ("connections cut", str(self.breaks)),
             ("blocks of memory after hour 1 / the last", f"{first.blocks} / {last.blocks}"),
             ("  growth in an hour", f"{self.growth:+.0f}; hours differ by {self.noise:.0f}"),
             ("resident memory after hour 1 / the last", f"{first.process_kb} / {last.process_kb} KB"),
@@ -106,20 +110,46 @@ class Figures:
         return "\n".join(f"{name:<42}{value}" for name, value in rows)
 
 
-async def measure(hours: int, seed: int, hour_s: float = HOUR_S, session_s: float = SESSION_S) -> Figures:
-    chance = random.Random(seed)
-    figures = Figures(seed)
-    loop = asyncio.get_running_loop()
-    async with virtual.house(Behaviour(voice="synthetic", seed=seed, chunk_ms=200)) as house:
-        began_at = loop.time()
-        for hour in range(1, hours + 1):
-            while loop.time() < began_at + hour * hour_s:
-                figures.sessions += 1
-                await Talker(house, figures, chance).talk(session_s)
-                _settle_up(house, figures)
-            figures.hours.append(_look())
-            print(f"  {hour} h, {figures.turns} turns", file=sys.stderr, flush=True)
+async def measure(
+    hours: int, seed: int, hour_s: float = HOUR_S, session_s: float = SESSION_S, breaks: bool = False
+) -> Figures:
+    figures, chance = Figures(seed), random.Random(seed)
+    async with (
+        virtual.house(Behaviour(voice="synthetic", seed=seed, chunk_ms=200)) as house,
+        asyncio.TaskGroup() as tasks,
+    ):
+        breaking = tasks.create_task(_break(house, figures, chance)) if breaks else None
+        await _live(house, figures, chance, hours, hour_s, session_s)
+        if breaking is not None:
+            breaking.cancel()
     return figures
+
+
+async def _live(
+    house: virtual.House, figures: Figures, chance: random.Random, hours: int, hour_s: float, session_s: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    for hour in range(1, hours + 1):
+        while loop.time() < began_at + hour * hour_s:
+            figures.sessions += 1
+            await Talker(house, figures, chance).talk(session_s)
+            _settle_up(house, figures)
+        figures.hours.append(_look())
+        print(f"  {hour} h, {figures.turns} turns", file=sys.stderr, flush=True)
+
+
+async def _break(house: virtual.House, figures: Figures, chance: random.Random) -> None:
+    """Cut the model's connection or the client's, again and again."""
+    while True:
+        await asyncio.sleep(chance.uniform(10.0, 60.0))
+        figures.breaks += 1
+        if chance.random() < 0.5:
+            house.model.inject(faults.Abort())
+            continue
+        for call in house.relay.calls.values():
+            if (connection := call._client._connection) is not None:
+                connection.transport.abort()
 
 
 def _look() -> Hour:
@@ -204,8 +234,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--breaks", action="store_true", help="cut connections meanwhile")
     given = parser.parse_args()
-    figures = virtual.run(measure(given.hours, given.seed))
+    figures = virtual.run(measure(given.hours, given.seed, breaks=given.breaks))
     print(figures.table())
     for failure in figures.failures:
         print(failure, file=sys.stderr)

@@ -21,6 +21,7 @@ COMMANDS = {
     "weight": "vivavoce soak --minutes 30 --sessions 8 --seed 7 --runs 400 --no-kills",
     "rotations": "python -m bench.rotations --rotations 200",
     "day": "python -m bench.day --hours 24 --seed 1",
+    "breaks": "python -m bench.day --hours 16 --seed 1 --breaks",
     "bargeins": "python -m bench.bargeins --count 500 --seed 1",
 }
 

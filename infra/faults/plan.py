@@ -138,6 +138,8 @@ _MODEL_FAULTS: tuple[model.Fault, ...] = (
     model.Burst(),
     model.LostTranscriptionHead(),
     model.RefuseHandle(),
+    model.Freeze(),
+    model.TurnNeverEnds(),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import virtual
+from bench import day, virtual
 from bench.day import MOST_BLOCKS, Figures, Hour, measure
 from relay import server
 from relay.call import Call
@@ -20,6 +20,13 @@ def test_nothing_is_left_of_many_sessions() -> None:
     assert (last.tasks, last.handles) <= (first.tasks, first.handles)
 
 
+def test_nothing_is_left_of_sessions_whose_connections_are_cut() -> None:
+    figures = virtual.run(measure(3, 1, HOUR_S, SESSION_S, breaks=True))
+    first, last = figures.hours[0], figures.hours[-1]
+    assert figures.breaks >= 6 and figures.errors == [] and figures.sessions >= 6
+    assert (last.tasks, last.handles) <= (first.tasks, first.handles)
+
+
 def test_a_relay_that_keeps_its_calls_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Call] = []
 
@@ -29,6 +36,7 @@ def test_a_relay_that_keeps_its_calls_is_noticed(monkeypatch: pytest.MonkeyPatch
             kept.append(self)
 
     monkeypatch.setattr(server, "Call", Unforgettable)
+    monkeypatch.setattr(day, "WARM_H", 2)
     figures = virtual.run(measure(HOURS, 1, HOUR_S, SESSION_S))
     assert figures.growth > MOST_BLOCKS
     assert "blocks of memory more every hour" in figures.failures[0]
@@ -42,7 +50,7 @@ def test_a_relay_that_keeps_its_calls_is_noticed(monkeypatch: pytest.MonkeyPatch
         ({"errors": ["internal"]}, "internal"),
         ({"hours": [Hour(0, 0, 5, 5), Hour(0, 0, 6, 5)]}, "1 tasks more than after the first hour"),
         ({"hours": [Hour(0, 0, 5, 5), Hour(0, 0, 5, 7)]}, "2 handles more than after the first hour"),
-        ({"hours": [Hour(n * 500, 0, 5, 5) for n in range(5)]}, "500 blocks of memory more every hour"),
+        ({"hours": [Hour(n * 500, 0, 5, 5) for n in range(12)]}, "500 blocks of memory more every hour"),
     ],
     ids=str,
 )
