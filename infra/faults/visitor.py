@@ -47,6 +47,10 @@ class Visitor:
             self.outcome = STUCK
         return self.seen()
 
+    async def until_finished(self, count: int) -> None:
+        """Wait until it was told of the end of so many turns of the agent."""
+        await self._until(lambda: self._ended >= count)
+
     def seen(self) -> Seen:
         lost = self.call.counters.missing_frames
         return Seen(self.asked, self.events, self.outcome, frozenset(self.lost_turns), lost)

@@ -113,5 +113,27 @@ async def test_a_model_that_forgets_everything_is_told_what_was_said(course: Cou
     assert (seen.outcome, verdict.findings) == (WENT_ON, [])
 
 
+@pytest.mark.xfail(
+    strict=True, reason="after a second the relay tells a turn's end though it is not written yet"
+)
+async def test_a_turn_told_as_finished_outlives_a_slow_store_and_a_killed_relay(course: Course) -> None:
+    """Found by the soak, four sessions at once: the table was slow when their relay was killed."""
+    visitor = Visitor(course.conversation())
+    prompts, over = (Prompt("ask90001x1"), Prompt("ask90001x2")), asyncio.Event()
+
+    async def break_both() -> None:
+        await visitor.until_finished(1)
+        with course.links["relay-dynamodb"].laid(Blackhole()):
+            await visitor.until_finished(2)
+            for number in range(len(course.relays)):
+                course.kill_relay(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(break_both())
+        seen = await visitor.talk(prompts, 90_001, over)
+    verdict = await verdict_on(course, visitor.call.session, seen)
+    assert verdict.lost == []
+
+
 async def test_nothing_is_left_when_all_have_gone(course: Course) -> None:
     assert (await census.settle(course, 60)).leaks == []
