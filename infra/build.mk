@@ -4,10 +4,11 @@ SAM := .local/sam/bin/sam
 CHECKOV_VERSION := 3.3.30
 CHECKOV := .local/checkov/bin/checkov
 MINISTACK_VERSION := 1.5.33
-MINISTACK := .local/ministack/bin/ministack
+TRANSLATOR_VERSION := 1.115.0
+MINISTACK := .local/ministack-py313/bin/ministack
 BUNDLE_UV := $(abspath $(or $(wildcard .venv/bin/uv),$(shell command -v uv 2>/dev/null),.local/uv/bin/uv))
 LOCKS := functions/requirements/control functions/requirements/keys functions/requirements/mint relay/requirements
-BUNDLE = UV=$(BUNDLE_UV) $(PYTHON) infra/bundle.py
+BUNDLE = UV=$(BUNDLE_UV) $(PYTHON) infra/bundle.py $(if $(BUNDLE_PLATFORM),--platform $(BUNDLE_PLATFORM))
 
 .PHONY: aws-lock aws-embed aws-bundles aws-check
 
@@ -20,8 +21,11 @@ $(SAM): | .venv/ready
 $(CHECKOV): | .venv/ready
 	@$(BIN)/uv venv -q --clear .local/checkov && $(BIN)/uv pip install -q --python .local/checkov/bin/python checkov==$(CHECKOV_VERSION)
 
+# On Python 3.13 where there is one, because it runs the functions by its own interpreter.
 $(MINISTACK): | .venv/ready
-	@$(BIN)/uv venv -q --clear .local/ministack && $(BIN)/uv pip install -q --python .local/ministack/bin/python ministack==$(MINISTACK_VERSION)
+	@$(BIN)/uv venv -q --clear --python "$$($(BIN)/python -c 'import sys; from infra.bundle import PYTHON, find_python; \
+	  print(find_python(PYTHON) or sys.executable)')" .local/ministack-py313
+	@$(BIN)/uv pip install -q --python .local/ministack-py313/bin/python ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION)
 
 build-ConnectFunction build-DisconnectFunction build-SessionFunction: $(BUNDLE_UV)
 	@$(BUNDLE) control "$(ARTIFACTS_DIR)"

@@ -1,0 +1,200 @@
+"""The stack is deployed by `sam deploy` into MiniStack, and somebody talks to it.
+
+What is real: SAM CLI and its changeset, CloudFormation's order and references, the custom resource with its
+signatures, the bundles of `sam build` (for this machine's processor) as functions, the WebSocket API with its
+routes, RunTask's request, the published layer, the bootstrap, the relay. What is not: tests/aws/gaps.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+import simulator
+from client.python import Options
+from client.python.wavefile import read_wav
+from infra.bundle import PYTHON, find_python
+from infra.local.edge import Edge
+from infra.local.endpoint import Endpoint, listen, url_of
+from protocol import media
+from protocol.control import Starting
+from records import relays
+from records.table import Table
+from simulator import tones
+from simulator.likeness import likeness
+from simulator.samples import SHIPPED
+from tests.aws.conftest import Run
+from tests.aws.deployed import Container, Deployed, Given, without
+from tests.aws.emulator import MINISTACK, STACK, free_port, serving
+from tests.aws.gaps import GAPS, NAMES, REFUSED, accepts
+from tests.aws.names import names
+from tests.e2e.talk import User, user
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+QUESTION = read_wav(SHIPPED / "question.wav")
+
+
+@dataclass
+class Cloud:
+    """A deployed stack, and what is not AWS around it."""
+
+    deployed: Deployed
+    simulator: simulator.Running
+    volumes: Path
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def cloud(sam: Run, native: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cloud]:
+    if not MINISTACK.exists() or find_python(PYTHON) is None:
+        pytest.skip(f"needs MiniStack (make aws-check installs it) on Python {PYTHON}")
+    place = tmp_path_factory.mktemp("cloud")
+    template = without(native / "template.yaml", set(REFUSED))
+    port, listener = free_port(), listen()
+    media_url = url_of(listener, "ws")
+    async with AsyncExitStack() as parts:
+        proxy = parts.enter_context(names(f"http://127.0.0.1:{port}"))
+        own = {"AUTH": "false", "TMPDIR": str(place), "HTTP_PROXY": proxy, "NO_PROXY": "127.0.0.1"}
+        store = {"AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE": "http://cloudfront-kvs.global.api.aws"}
+        deployed = Deployed(parts.enter_context(serving(port, **own, **store)))
+        model = await parts.enter_async_context(simulator.serve())
+        where = {"GeminiUrl": model.url, "MediaUrl": media_url}
+        await asyncio.to_thread(deployed.deploy, sam, template, **where)
+        await asyncio.to_thread(deployed.point_replies_here)
+        keys = await asyncio.to_thread(deployed.edge_keys)
+        await parts.enter_async_context(Edge(deployed.read_route, listener, keys["origin"]))
+        yield Cloud(deployed, model, place)
+
+
+@asynccontextmanager
+async def credentials(deployed: Deployed) -> AsyncIterator[str]:
+    """The address at which a task finds what its role may do."""
+    role = deployed.client("iam").get_role(RoleName=deployed.resources["RelayRole"])["Role"]["Arn"]
+    assumed = deployed.client("sts").assume_role(RoleArn=role, RoleSessionName="task")["Credentials"]
+    held = {"AccessKeyId": assumed["AccessKeyId"], "SecretAccessKey": assumed["SecretAccessKey"]}
+    held |= {"Token": assumed["SessionToken"], "Expiration": assumed["Expiration"].isoformat()}
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(held)
+
+    app = web.Application()
+    app.router.add_get("/credentials", answer)
+    async with Endpoint(app, listen()) as endpoint:
+        yield f"{endpoint.url}/credentials"
+
+
+class Fargate:
+    """Starts what RunTask was asked for, once a client is told that a relay is starting."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.asked = cloud, asyncio.Event()
+        self.container: Container | None = None
+        self.task: dict[str, Any] = {}
+
+    def watch(self, stage: Starting) -> None:
+        if stage.stage == "relay":
+            self.asked.set()
+
+    async def run(self, talk: Any) -> int:
+        """Starts the relay and awaits `talk(container)`; then the task is stopped. Its exit code."""
+        await self.asked.wait()
+        deployed = self.cloud.deployed
+        self.task = await asyncio.to_thread(self._find)
+        given = await asyncio.to_thread(Given.of_task, deployed, self.task["taskArn"])
+        volume = self.cloud.volumes / "bundle"
+        volume.mkdir()
+        async with (
+            credentials(deployed) as whose,
+            Container(given, deployed, whose, volume) as self.container,
+        ):
+            await talk.wait()
+            return await self.container.stop()
+
+    def _find(self) -> dict[str, Any]:
+        ecs, cluster = self.cloud.deployed.client("ecs"), self.cloud.deployed.resources["Cluster"]
+        (arn,) = ecs.list_tasks(cluster=cluster)["taskArns"]
+        (task,) = ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+        return dict(task)
+
+
+async def test_somebody_talks_to_what_was_deployed(cloud: Cloud) -> None:
+    fargate, over = Fargate(cloud), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(fargate.run(over))
+        async with user(cloud.deployed, options=Options(on_starting=fargate.watch)) as visitor:  # type: ignore[arg-type]
+            await visitor.microphone.say(QUESTION)
+            await visitor.until(media.TurnEnded, count=2)
+            await visitor.speaker.is_silent.wait()
+        over.set()
+    assert running.result() == 0, "SIGTERM ends a relay without a call at once, and well"
+    heard_the_answer(cloud, visitor)
+    (turn,) = await asyncio.to_thread(cloud.deployed.turns, visitor.call.session)
+    assert (turn.user_text, turn.agent_text) == (visitor.said("user"), visitor.said("agent"))
+    await asyncio.to_thread(was_started_as_asked, cloud, fargate)
+
+
+def heard_the_answer(cloud: Cloud, visitor: User) -> None:
+    (answer,) = cloud.simulator.ledger.where("answer.begun")[-1:]
+    assert tones.decode(bytes(visitor.heard)) == answer["code"]
+    assert likeness(QUESTION, bytes(visitor.heard)) > 0.9
+    assert visitor.said("user") == "Could you tell me when the next train leaves?"
+
+
+def was_started_as_asked(cloud: Cloud, fargate: Fargate) -> None:
+    deployed, container, task = cloud.deployed, fargate.container, fargate.task
+    assert container is not None
+    given = container.given.environment
+    relay = given["RELAY_ID"]
+    assert task["startedBy"] == f"relay-{relay}" and task["launchType"] == "FARGATE"
+    assert given["TABLE_NAME"] == deployed.outputs["TableName"]
+    (layer,) = deployed.client("lambda").list_layer_versions(LayerName=f"{STACK}-relay")["LayerVersions"]
+    assert given["RELAY_BUNDLE"] == layer["LayerVersionArn"]
+    assert container.given.command[-3:] == ["python", "-m", "relay"]
+    assert (cloud.volumes / "bundle/python/relay/__main__.py").is_file(), "it ran from the published layer"
+    assert any('"relay ready"' in line for line in container.lines)
+    assert relays.load(Table(deployed.client("dynamodb"), given["TABLE_NAME"]), relay) is None, "it has left"
+
+
+async def test_the_custom_resource_told_the_edge_its_keys(cloud: Cloud) -> None:
+    keys = await asyncio.to_thread(cloud.deployed.edge_keys)
+    ssm = cloud.deployed.client("ssm")
+    kept = ssm.get_parameter(Name=f"/{STACK}/route-key", WithDecryption=True)["Parameter"]["Value"]
+    assert keys["route"]["current"] in kept and len(keys["route"]["current"]) >= 43
+    assert len(keys["origin"]) >= 43
+
+
+async def test_nobody_comes_in_without_a_good_token(cloud: Cloud) -> None:
+    from client.python import Conversation, VoiceError
+
+    with pytest.raises(VoiceError):
+        async with Conversation(cloud.deployed.control, "no token"):
+            pass
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_is_left_out_is_still_refused(name: str, cloud: Cloud) -> None:
+    assert not await asyncio.to_thread(accepts, cloud.deployed, name), "the gap has closed: deploy it too"
+
+
+async def test_what_is_not_left_out_is_accepted_alone(cloud: Cloud) -> None:
+    """Else the test above would hold for anything."""
+    assert await asyncio.to_thread(accepts, cloud.deployed, "MintFailuresAlarm")
+
+
+@pytest.mark.parametrize("name", GAPS)
+async def test_a_gap_is_still_there(name: str, cloud: Cloud) -> None:
+    closed = await asyncio.to_thread(GAPS[name].closed, cloud.deployed)
+    assert not closed, f"the gap has closed: {GAPS[name].what}. Take out: {GAPS[name].instead}"
+
+
+async def test_names_that_lead_to_aws_are_those_that_are_listed(cloud: Cloud) -> None:
+    """What the functions are told, but for CONNECTIONS_URL, which the test has changed by now."""
+    made = [line for line in cloud.deployed.log if "execute-api" in line]
+    assert made and NAMES["CONNECTIONS_URL"]
