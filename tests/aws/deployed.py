@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,16 @@ class Deployed:
         """ControlUrl, at the emulator's address for it."""
         return f"{self.url.replace('http', 'ws')}/_aws/execute-api/{self.resources['Gateway']}/v1"
 
+    def outward(self) -> set[str]:
+        """Settings of functions and relay with a name of AWS's or Google's own in them."""
+        told = self.client("lambda").list_functions()["Functions"]
+        pairs = {pair for each in told for pair in each["Environment"]["Variables"].items()}
+        task = self.client("ecs").describe_task_definition(taskDefinition=self.resources["RelayTask"])
+        (container,) = task["taskDefinition"]["containerDefinitions"]
+        pairs |= {(pair["name"], pair["value"]) for pair in container["environment"]}
+        theirs = ("amazonaws.com", "cloudfront.net", "googleapis.com")
+        return {name for name, value in pairs if any(each in value for each in theirs)}
+
     def point_replies_here(self) -> None:
         """Make session post its replies to the emulator: see `@connections has a name` in GAPS."""
         function = self.client("lambda")
@@ -84,8 +95,6 @@ class Deployed:
         """What the keys function wrote into the edge's store, where the edge function reads it."""
         arn = self.client("cloudfront").describe_key_value_store(Name=f"{STACK}-{REGION}")
         path = f"{self.url}/key-value-stores/{arn['KeyValueStore']['ARN']}/keys/keys"
-        import urllib.request
-
         scope = "Credential=test/20260101/us-east-1/cloudfront-keyvaluestore/aws4_request"
         asked = urllib.request.Request(path, headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"})
         with urllib.request.urlopen(asked, timeout=5) as answer:
@@ -161,7 +170,8 @@ class Container:
         #: an interface and a volume of its own: these are this machine's
         own = {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(self.port), "BUNDLE_DIRECTORY": str(volume)}
         endpoint = {"AWS_ENDPOINT_URL": deployed.url, "AWS_ENDPOINT_URL_LAMBDA": deployed.url}
-        self.environment = {**given.environment, **agent, **own, **endpoint, "PATH": f"{python}:/usr/bin:/bin"}
+        own |= {"PATH": f"{python}:/usr/bin:/bin"}
+        self.environment = {**given.environment, **agent, **own, **endpoint}
         self.lines: list[str] = []
 
     async def __aenter__(self) -> Container:
@@ -169,9 +179,14 @@ class Container:
         # start; that the bootstrap gives up root is tests/infra/test_bootstrap.py's.
         nobody = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.getuid() == 0 else []
         self.process = await asyncio.create_subprocess_exec(
-            *nobody, *self.given.command, env=self.environment, cwd="/",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+            *nobody,
+            *self.given.command,
+            env=self.environment,
+            cwd="/",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         self._reading = asyncio.create_task(self._read())
         return self
 

@@ -1,4 +1,4 @@
-"""Where MiniStack is not AWS, as far as a deployment meets it. Each gap says why it is one and can look for itself.
+"""Where MiniStack is not AWS, as far as a deployment meets it; what is done instead; and a look at each.
 
 A gap that has closed fails a test: the emulator has learned something, so take the entry out, and with it
 whatever the tests do in place of the real thing.
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from infra.embed import TEMPLATE
 from infra.local.template import decide, transform
 from tests.aws.deployed import Deployed
-from tests.aws.emulator import REGION, STACK
+from tests.aws.emulator import REGION
 
 Look = Callable[[Deployed], bool]
 
@@ -115,12 +115,6 @@ def _names_interfaces(deployed: Deployed) -> bool:
     return bool(found.get("Association", {}).get("PublicDnsName"))
 
 
-def _admits_cloudfront(deployed: Deployed) -> bool:
-    group = deployed.resources["RelaySecurityGroup"]
-    (told,) = deployed.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    return any(rule.get("PrefixListIds") for rule in told["IpPermissions"])
-
-
 def _upgrades(deployed: Deployed) -> bool:
     at = urllib.parse.urlsplit(deployed.url)
     lines = [
@@ -138,8 +132,8 @@ def _logs_tasks(deployed: Deployed) -> bool:
     return bool(streams["logStreams"])
 
 
-def _asks_for_function_roles(deployed: Deployed) -> bool:
-    """A role that PassRole would have to be allowed for."""
+def _looks_at_roles(deployed: Deployed) -> bool:
+    """As AWS does, which asks for iam:PassRole too."""
     try:
         deployed.client("ecs").register_task_definition(
             family="gap", taskRoleArn="arn:aws:iam::000000000000:role/no-such-role",
@@ -172,9 +166,6 @@ GAPS = {
         "no metadata address is given; the relay says the address that it listens at",
         _names_interfaces,
     ),
-    "prefix lists": Gap(
-        "a security group forgets a rule by prefix list", "tests/infra asserts it", _admits_cloudfront
-    ),
     "media road": Gap(
         "the distribution does not take a WebSocket upgrade",
         "infra/local/edge.py stands there, with the keys that lie in the edge's store",
@@ -182,13 +173,13 @@ GAPS = {
     ),
     "task logs": Gap("the awslogs driver is not there", "the test reads the process's output", _logs_tasks),
     "roles": Gap(
-        "a role that is handed over is not looked at", "tests/infra asserts PassRole", _asks_for_function_roles
+        "a role that is handed over is not looked at", "tests/infra asserts PassRole", _looks_at_roles
     ),
 }  # fmt: skip
 
-#: what cannot be looked for, because it is AWS's names themselves
+#: settings that lead to AWS itself, to what becomes of them; Google and the media road are parameters
 NAMES = {
-    "CONNECTIONS_URL": "an execute-api name leads to AWS: the test points session at the emulator",
-    "GEMINI_URL": "Google is not asked: the parameter GeminiUrl names the simulator",
-    "MEDIA_URL": "a cloudfront.net name leads to AWS: the parameter MediaUrl names the stand-in for the edge",
+    "CONNECTIONS_URL": "session is pointed at the emulator once it is deployed",
+    "CONTROL_URL": "page only tells it to browsers",
+    "ALLOWED_ORIGINS": "only compared with",
 }

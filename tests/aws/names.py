@@ -1,4 +1,4 @@
-"""AWS's own host names on loopback: an HTTP proxy that takes every request, whatever its host, to the emulator.
+"""AWS's own host names on loopback: an HTTP proxy that takes every request to the emulator.
 
 It stands for DNS. The edge's key store needs it: its host begins with the account's number, wherever the
 endpoint is set to.
