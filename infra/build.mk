@@ -10,7 +10,7 @@ BUNDLE_UV := $(abspath $(or $(wildcard .venv/bin/uv),$(shell command -v uv 2>/de
 LOCKS := functions/requirements/control functions/requirements/keys functions/requirements/mint relay/requirements
 BUNDLE = UV=$(BUNDLE_UV) $(PYTHON) infra/bundle.py $(if $(BUNDLE_PLATFORM),--platform $(BUNDLE_PLATFORM))
 
-.PHONY: aws-lock aws-embed aws-bundles aws-check
+.PHONY: aws-lock aws-embed aws-bundles aws-check image-check
 
 $(abspath .local/uv/bin/uv):
 	@$(PYTHON) -m venv .local/uv && .local/uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
@@ -55,3 +55,9 @@ aws-bundles: $(SAM) ## sam build, and the sizes of what it made, in docs/bundles
 
 aws-check: setup $(SAM) $(CHECKOV) $(MINISTACK) ## sam validate and build, bundles in isolation, Checkov, least privilege
 	@$(BIN)/pytest -m aws --timeout 900 tests/aws
+
+image-check: .venv/ready ## build the relay's image without a daemon, run it and talk to it (Linux, root, buildah, debootstrap)
+	@for tool in buildah debootstrap; do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || \
+	  { echo "image-check: $$tool is missing; on Debian: apt-get install buildah debootstrap"; exit 1; }; done
+	@[ "$$(id -u)" = 0 ] || { echo "image-check: it needs root, for a chroot"; exit 1; }
+	@$(BIN)/pytest -m image --timeout 900 tests/image
