@@ -10,6 +10,8 @@ test_privileges.py.
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -185,6 +187,20 @@ async def test_only_cloudfronts_addresses_reach_a_relay(cloud: Cloud) -> None:
     (found,) = ec2.describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
     assert found["PrefixListName"] == "com.amazonaws.global.cloudfront.origin-facing"
     assert (rule["FromPort"], rule["ToPort"], rule["IpRanges"]) == (8080, 8080, [])
+
+
+async def test_the_page_is_deployed_and_knows_the_control_road(cloud: Cloud) -> None:
+    def get(path: str) -> tuple[int, bytes]:
+        asked = {"rawPath": path, "requestContext": {"http": {"method": "GET"}}}
+        name = cloud.deployed.resources["PageFunction"]
+        ran = cloud.deployed.client("lambda").invoke(FunctionName=name, Payload=json.dumps(asked).encode())
+        told = json.loads(ran["Payload"].read())
+        return told["statusCode"], base64.b64decode(told["body"])
+
+    status, config = await asyncio.to_thread(get, "/config.json")
+    assert (status, json.loads(config)) == (200, {"url": cloud.deployed.outputs["ControlUrl"]})
+    status, top = await asyncio.to_thread(get, "/")
+    assert status == 200 and b"<!doctype html>" in top
 
 
 async def test_nobody_comes_in_without_a_good_token(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""The image of infra/relay/Dockerfile is a relay: it holds a call, read-only and as nobody, and leaves well."""
+"""The image of infra/relay/Dockerfile is a relay: it holds a call, read-only, as nobody, and leaves well."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_it_holds_the_relay_and_nothing_else_of_ours(image: Image) -> None:
     assert {path.name for path in held.iterdir()} == {"protocol", "records", "relay"}
     ours = {path.relative_to(held) for path in held.rglob("*.py")}
     assert ours == {path.relative_to(ROOT) for room in held.iterdir() for path in _sources(room.name)}
-    assert not [path for path in (image.root / "opt/relay").rglob("genai")]
+    assert not list((image.root / "opt/relay").rglob("genai"))
 
 
 def _sources(room: str) -> list[Path]:
