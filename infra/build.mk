@@ -60,4 +60,4 @@ image-check: .venv/ready ## build the relay's image without a daemon, run it and
 	@for tool in buildah debootstrap; do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || \
 	  { echo "image-check: $$tool is missing; on Debian: apt-get install buildah debootstrap"; exit 1; }; done
 	@[ "$$(id -u)" = 0 ] || { echo "image-check: it needs root, for a chroot"; exit 1; }
-	@$(BIN)/pytest -m image --timeout 900 tests/image
+	@$(BIN)/pytest -m image --timeout 1800 tests/image

@@ -57,6 +57,12 @@ class Deployed:
         self.log = ran.stdout.splitlines()
         assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
 
+    def take_down(self, sam: Run) -> None:
+        """`sam delete`. Raises AssertionError with what SAM said."""
+        where = ["--stack-name", STACK, "--region", REGION, "--config-file", ROOT / "samconfig.toml"]
+        ran = sam("delete", *where, "--no-prompts", AWS_ENDPOINT_URL=self.url, **CREDENTIALS)
+        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+
     @cached_property
     def resources(self) -> dict[str, str]:
         """Logical id to physical id."""

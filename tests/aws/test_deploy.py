@@ -42,7 +42,7 @@ from tests.aws.gaps import GAPS, NAMES, REFUSED, accepts
 from tests.aws.names import names
 from tests.e2e.talk import User, user
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900)]
 QUESTION = read_wav(SHIPPED / "question.wav")
 
 
@@ -227,3 +227,19 @@ async def test_a_gap_is_still_there(name: str, cloud: Cloud) -> None:
 
 async def test_what_leads_to_aws_itself_is_listed(cloud: Cloud) -> None:
     assert cloud.outward == set(NAMES)
+
+
+async def test_taking_it_down_leaves_nothing_but_the_key_that_was_brought(cloud: Cloud, sam: Run) -> None:
+    """The last of this file. The keys that the deployment made are the custom resource's to remove."""
+    deployed = cloud.deployed
+    own = {"/viva/route-key", "/viva/origin-secret", "/viva/jwt-secret"}
+    assert await asyncio.to_thread(parameters, deployed) == own | {"/vivavoce/gemini-api-key"}
+    await asyncio.to_thread(deployed.take_down, sam)
+    assert await asyncio.to_thread(parameters, deployed) == {"/vivavoce/gemini-api-key"}
+    assert deployed.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployed.client("lambda").list_functions()["Functions"] == []
+    assert deployed.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def parameters(deployed: Deployed) -> set[str]:
+    return {each["Name"] for each in deployed.client("ssm").describe_parameters()["Parameters"]}

@@ -19,7 +19,7 @@ from tests.e2e.talk import QUESTION, User, user
 from tests.image.conftest import ROOT, Image
 from tests.witness import WITNESS
 
-pytestmark = [pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(1800)]
 NOBODY = "65534"
 
 
