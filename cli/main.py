@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import cost, dev, simulate, talk, token
+from cli import cost, dev, drain, simulate, talk, token
 from cli.failure import INTERRUPTED, USAGE, Failure
 
-COMMANDS = {"dev": dev, "talk": talk, "simulate": simulate, "token": token, "cost": cost}
+COMMANDS = {"dev": dev, "talk": talk, "simulate": simulate, "token": token, "cost": cost, "drain": drain}
 
 
 class Parser(argparse.ArgumentParser):

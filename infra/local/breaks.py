@@ -55,6 +55,15 @@ def kill_relay(table: Callable[[], Table], tasks: Callable[[], list[RelayTask]])
     return kill
 
 
+def drain_relays(table: Callable[[], Table]) -> Break:
+    """Orders every relay to hand its calls on and to end, as `vivavoce drain` does to a deployed stack."""
+
+    async def drain(session: str) -> bool:
+        return bool(await asyncio.to_thread(relays.drain, table()))
+
+    return drain
+
+
 def _address_of(table: Table, session: str) -> str:
     found = sessions.load(table, session)
     relay = relays.load(table, found.relay) if found and found.relay else None

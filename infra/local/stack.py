@@ -21,7 +21,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from infra.local.aws import aws_apis
-from infra.local.breaks import add_breaks, kill_relay, model_goes_away
+from infra.local.breaks import add_breaks, drain_relays, kill_relay, model_goes_away
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
@@ -196,7 +196,7 @@ class LocalStack:
             breaks["model"] = model_goes_away(self.options.gemini_url)
         page = page_app(self.urls.control, self.user(), media_url=self.urls.media, breaks=tuple(breaks))
         add_evidence(page, lambda: self.invocations, table)
-        add_breaks(page, breaks)
+        add_breaks(page, {**breaks, "drain": drain_relays(table)})  # an order, and no break to show
         return page
 
     def _functions(self, common: Mapping[str, str]) -> Functions:

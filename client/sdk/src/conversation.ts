@@ -49,6 +49,7 @@ export class Conversation {
         sound.engine?.player.play(turn, pcm);
       },
       live: (item) => this.#catchUp(item),
+      history: (item) => this.messages.history(item),
       'turn.started': ({ turn, role }) => this.#turnStarted(turn, role),
       'turn.audio_end': ({ turn }) => sound.engine?.player.finish(turn),
       'turn.ended': ({ turn, role }) => this.#turnEnded(turn, role),

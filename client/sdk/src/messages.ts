@@ -1,5 +1,5 @@
 import type { Emitter } from './events.js';
-import type { ToolCall, ToolStatus, Transcript } from './protocol/wire.js';
+import type { History, PastTurn, ToolCall, ToolStatus, Transcript } from './protocol/wire.js';
 import type { Message, Store, TextMessage, ToolMessage } from './state.js';
 import type { ToolOutcome } from './tools.js';
 
@@ -45,6 +45,20 @@ export class Messages {
       source,
     };
     this.#add(heard === null ? message : { ...message, heard, interrupted: true });
+  }
+
+  /** Finished turns from the record take the place of what is here of them. */
+  history({ turns }: History): void {
+    const { messages } = this.#store.state;
+    const past = turns.flatMap(remembered).map((message) => {
+      const old = this.#find(message.id);
+      return old?.kind === 'text' ? { ...message, at: old.at, source: old.source } : message;
+    });
+    const known = new Set(messages.map(({ id }) => id));
+    const others = messages.filter(({ id }) => !past.some((message) => message.id === id));
+    const all = [...past, ...others].sort((a, b) => a.turn - b.turn);
+    this.#store.set({ messages: all.slice(-this.#limit) });
+    for (const message of past) this.#emitter.emit(known.has(message.id) ? 'messageupdate' : 'message', message);
   }
 
   /** The agent was stopped in this turn. */
@@ -107,6 +121,16 @@ export class Messages {
     this.#store.set({ messages: this.#store.state.messages.map((message) => (message === old ? changed : message)) });
     this.#emitter.emit('messageupdate', changed);
   }
+}
+
+/** What was said in a turn, by either. When it was said is not known here. */
+function remembered({ turn, user, agent, interrupted }: PastTurn): TextMessage[] {
+  const said = { kind: 'text', turn, at: Date.now(), final: true, source: 'speech' } as const;
+  const messages: TextMessage[] = [
+    { ...said, id: `u${turn}`, role: 'user', text: user },
+    { ...said, id: `a${turn}`, role: 'agent', text: agent, ...(interrupted && { interrupted }) },
+  ];
+  return messages.filter(({ text }) => text);
 }
 
 function toolMessage(

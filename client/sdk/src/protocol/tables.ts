@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'going_away'
   | 'hello_timeout'
   | 'internal'
+  | 'mic_silent'
   | 'mint_failed'
   | 'mode_refused'
   | 'origin_refused'
@@ -43,7 +44,7 @@ export type ErrorCode =
   | 'upstream_unavailable';
 
 /** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
-export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout internal slow_client ticket_expired ticket_used upstream_unavailable';
+export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout slow_client ticket_expired ticket_used';
 
 /** Close code of the media road -> what it says of the session when its error was lost: it is over. */
 export const OVER: Record<number, ErrorCode> = {
@@ -75,6 +76,8 @@ AudioFormats down:AudioDown={} up:AudioUp={}
 AudioDown rate_hz:i=24000
 AudioUp frame_ms:i=20 rate_hz:i=16000
 LiveLimits ends_in_ms:i resume_ms:i
+media/history e:i=0 n:i=0 turns:PastTurn[]
+PastTurn agent:s="" interrupted:b=false turn:i user:s=""
 media/turn.started e:i=0 n:i=0 role:agent|user turn:i
 media/turn.audio_end e:i=0 n:i=0 role:agent|user="agent" turn:i
 media/turn.ended e:i=0 n:i=0 role:agent|user turn:i
