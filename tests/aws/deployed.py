@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import boto3
 import jwt
 import yaml
@@ -195,6 +196,15 @@ class Container:
         )
         self._reading = asyncio.create_task(self._read())
         return self
+
+    async def is_empty(self) -> None:
+        """Returns once the last call has ended here too: after its client's last word it is written down."""
+        async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+            while True:
+                async with http.get(f"http://127.0.0.1:{self.port}/health") as answer:
+                    if not (await answer.json(content_type=None))["calls"]:
+                        return
+                await asyncio.sleep(0.05)
 
     async def stop(self) -> int:
         """SIGTERM, as ECS stops a task. The exit code."""

@@ -122,6 +122,7 @@ class Fargate:
             Container(given, deployed, whose, volume) as self.container,
         ):
             await talk.wait()
+            await self.container.is_empty()
             return await self.container.stop()
 
     def _find(self) -> dict[str, Any]:
