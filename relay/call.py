@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
 from websockets.asyncio.server import ServerConnection
@@ -32,7 +32,7 @@ from relay.vigil import MicWatch, Patience, Vigil
 logger = logging.getLogger("relay.call")
 
 PARK_S = 15.0  #: a call without a client closes its model leg after this
-ANNOUNCE_S = 1.0  #: how long the end of a turn waits for the store before the client hears of it
+LAST_WORD_S = 1.0  #: how long the last word waits for the store, so that the last turn's end goes before it
 HANDLE_S = 1.0  #: how long a move waits for the way back to be written
 MOVE_S = 5.0  #: a client that was told to move and is still here is served again
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
@@ -101,13 +101,16 @@ class Call:
             async with asyncio.TaskGroup() as pen:
                 writing = pen.create_task(self._scribe.run(), name="scribe")
                 await self._carry()
-                await self._leave()
+                await within(LAST_WORD_S, self._scribe.flush())
+                self._say_last()
+                await within(WRITE_S, self._write_all())
                 writing.cancel()
         except* Superseded:
             self.is_written = True  # nothing more of it may be
             self.end("superseded")
         except* Exception as failures:
             self._fail(failures)
+        self._say_last()
         await self._client.let_go(FAREWELL_S)
         return self._reason
 
@@ -121,25 +124,26 @@ class Call:
             await close(connection, REGISTRY["internal"].close or 1011)
 
     def end(self, reason: str) -> None:
-        """Say the last word, once: `ended` to a client that asked for it, else the error's code before it."""
-        if self.session.state is ServerState.ENDED:
+        """Close it, once, for this reason. The last word follows when the record has the last turn."""
+        if self._over.is_set():
             return
+        self._reason = reason
+        self._over.set()
         self._conversation.close(self._now())
         self._settle()
         last_turn, owed = self._conversation.take_owed()
         if owed.total:
             self._scribe.note_tokens(last_turn, owed)
-        if self._unannounced:
-            self._announce(self._unannounced[-1])
-        self._say_last(reason)
 
-    def _say_last(self, reason: str) -> None:
+    def _say_last(self) -> None:
+        """`ended` to a client that asked for it, else the error's code before it. Once."""
+        reason = self._reason
+        if self.session.state is ServerState.ENDED:
+            return
         if reason != "client":
             self.session.send(media_error(reason, fatal=True))
         last_word = media.Ended(reason, self._conversation.used) if reason not in GOES_ON else None
         self.session.end(last_word, code=_code(reason))
-        self._reason = reason
-        self._over.set()
         self._client.wake()
 
     # ---- leaving this relay
@@ -163,9 +167,7 @@ class Call:
         self._upstream.park()
         if self._memory.handle is not None:
             self._scribe.note_handle(self._memory.news())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HANDLE_S):
-                await self._scribe.flush()
+        await within(HANDLE_S, self._scribe.flush())
         self.go_away(ends_in_s)
         try:
             async with asyncio.timeout(MOVE_S):
@@ -190,7 +192,7 @@ class Call:
     def _text(self, text: str) -> None:
         now = self._now()
         message = self.session.receive_text(text, now)
-        if message is None:
+        if message is None or self._over.is_set():
             return None
         if isinstance(message, media.Hello):
             self._conversation.go_on_after(message.last_turn)
@@ -235,7 +237,7 @@ class Call:
         self._client.wake()
 
     def _announce(self, turn: Turn) -> None:
-        """Turns up to this one are written, or have waited long enough: the client may count on them."""
+        """Turns up to this one are written: the client may count on them, whatever becomes of this relay."""
         while self._unannounced and self._unannounced[0].number <= turn.number:
             self._conversation.announce(self._unannounced.popleft())
         self._client.wake()
@@ -264,10 +266,8 @@ class Call:
     def _fail(self, failures: BaseExceptionGroup[Exception]) -> None:
         """Our own fault: it ends this call and no other."""
         self._log("call failed", failures)
-        try:
+        with contextlib.suppress(Exception):  # it may be the conversation that is broken
             self.end("internal")
-        except Exception:  # it is the conversation that is broken: the last word goes without its last turn
-            self._say_last("internal")
 
     def _log(self, what: str, failures: BaseExceptionGroup[Exception]) -> None:
         errors = [where(failure) for failure in failures.exceptions]
@@ -350,8 +350,6 @@ class Call:
                 self.noticed("tool_unanswered")
             self._look_after(now)
             self._settle()
-            if self._unannounced and now - self._unannounced[0].ended_at >= ANNOUNCE_S:
-                self._announce(self._unannounced[0])
             gone_s = now - self._client.gone_at if self._client.gone_at is not None else 0.0
             if gone_s >= PARK_S:
                 self._upstream.park()
@@ -371,12 +369,6 @@ class Call:
             self._conversation.commands.append(FlushAudio())
             self.session.send(media_error("mic_silent"))
 
-    async def _leave(self) -> None:
-        """Have the record complete before the call is forgotten."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WRITE_S):
-                await self._write_all()
-
     async def write_rest(self) -> None:
         """What the store did not take in time, however long it takes; nothing when all is written."""
         with contextlib.suppress(Superseded):
@@ -392,6 +384,13 @@ class Call:
     def unwritten(self) -> int:
         """Writes that wait for the store."""
         return self._scribe.waiting
+
+
+async def within(seconds: float, work: Awaitable[None]) -> None:
+    """Wait for it no longer than that; what is left of it is given up."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work
 
 
 def _code(reason: str) -> str | None:

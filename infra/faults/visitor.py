@@ -33,6 +33,7 @@ class Visitor:
     outcome: str = ""
     lost_turns: set[int] = field(default_factory=set)
     _begun: int = 0  #: answers of the agent that have begun
+    _sounded: int = 0  #: whose voice has come to its end
     _ended: int = 0  #: and that are over
     _is_over: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -50,6 +51,10 @@ class Visitor:
     async def until_finished(self, count: int) -> None:
         """Wait until it was told of the end of so many turns of the agent."""
         await self._until(lambda: self._ended >= count)
+
+    async def until_sounded(self, count: int) -> None:
+        """Wait until the voice of so many turns has come to its end; they may not be written yet."""
+        await self._until(lambda: self._sounded >= count)
 
     def seen(self) -> Seen:
         lost = self.call.counters.missing_frames
@@ -91,6 +96,8 @@ class Visitor:
                 self.lost_turns.update(event.lost_turns)
             case media.TurnStarted(role="agent"):
                 self._begun += 1
+            case media.TurnAudioEnd():
+                self._sounded += 1
             case media.TurnEnded(role="agent"):
                 self._ended += 1
         self._news.set()

@@ -107,7 +107,7 @@ async def test_a_store_that_is_down_for_a_while_loses_no_turn() -> None:
         here.book.down = True
         for _ in range(3):
             here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
-            await visitor.until(media.Metrics)
+            await visitor.until(media.TurnAudioEnd)
         await asyncio.sleep(0)
         here.book.down = False
         await until(lambda: len(here.book.turns) == 3)

@@ -44,13 +44,17 @@ async def test_an_outage_of_a_minute_in_mid_call_is_heard_by_nobody_and_costs_no
             await one_turn(here, f"in the dark {number}")
             await asyncio.sleep(OUTAGE_S / 6)
         assert len(listener.of(AudioFrame)) == 7
-        assert [e.turn for e in listener.of(media.TurnEnded) if e.role == "agent"] == [*range(1, 8)]  # type: ignore[attr-defined]
-        assert [turn.number for _, turn in book.turns] == [1]
+        assert [e.turn for e in listener.of(media.TurnAudioEnd)] == [*range(1, 8)]  # type: ignore[attr-defined]
+        assert _told_finished(listener) == [turn.number for _, turn in book.turns] == [1]
         book.down = False
         await asyncio.sleep(6)
-        assert [turn.number for _, turn in book.turns] == [*range(1, 8)]
+        assert _told_finished(listener) == [turn.number for _, turn in book.turns] == [*range(1, 8)]
         assert book.handles[-1] == "after in the dark 5"
         assert listener.of(media.Error) == [] and len(here.legs) == 1
+
+
+def _told_finished(listener: Listener) -> list[int]:
+    return [each.turn for each in listener.of(media.TurnEnded) if each.role == "agent"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.looptime
@@ -83,7 +87,7 @@ async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
             await visitor.join(wire)
             here.book.down = True
             here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
-            await visitor.until(media.Metrics)
+            await visitor.until(media.TurnAudioEnd)
             await wire.send(encode(media.EndCall()))
             assert await visitor.read_to_the_end() == 1000
         await until(lambda: not here.relay.calls)
@@ -108,7 +112,7 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
             await visitor.join(wire)
             here.book.down = True
             here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
-            await visitor.until(media.Metrics)
+            await visitor.until(media.TurnAudioEnd)
             await wire.send(encode(media.EndCall()))
             await visitor.read_to_the_end()
         await until(lambda: bool(here.relay._unwritten))

@@ -71,14 +71,14 @@ async def test_the_client_hears_of_a_turns_end_when_it_is_written() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_store_that_is_down_holds_the_news_of_a_turns_end_up_for_a_second_only() -> None:
+async def test_a_turn_is_not_told_as_finished_while_the_store_is_down() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         book = call._scribe._ledger
         book.down = True  # type: ignore[attr-defined]
         await one_turn(here)
-        await asyncio.sleep(1.5)
-        assert [e.role for e in listener.of(media.TurnEnded)] == ["user", "agent"]  # type: ignore[attr-defined]
+        await asyncio.sleep(60)
+        assert [e.role for e in listener.of(media.TurnEnded)] == ["user"]  # type: ignore[attr-defined]
         assert book.turns == []  # type: ignore[attr-defined]
         book.down = False  # type: ignore[attr-defined]
         await asyncio.sleep(10)
