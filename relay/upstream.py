@@ -161,7 +161,11 @@ class Upstream:
 
     async def run(self, talk: Talk) -> None:
         """Until cancelled. Raises UpstreamError when there is no way to go on."""
+        task = asyncio.current_task()
+        assert task is not None
         while True:
+            if task.cancelling():  # in the instant in which a leg ended: its task group has swallowed it
+                raise asyncio.CancelledError
             await self._wanted.wait()
             await asyncio.sleep(BACKOFF_S[self._young_deaths])
             made = await self._open()

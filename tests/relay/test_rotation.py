@@ -303,3 +303,22 @@ async def test_tools_of_a_forgotten_request_are_withdrawn() -> None:
         await asyncio.sleep(0.5)
         (cancel,) = listener.of(media.ToolCancel)
         assert cancel.call_ids == ["call-1"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ticks", range(6))
+@pytest.mark.parametrize("why", ["parked", "dropped"])
+async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_its_end(
+    why: str, ticks: int
+) -> None:
+    async with asyncio.timeout(30), lone_call() as (call, here):
+        await one_turn(here)
+        if why == "parked":
+            call._upstream.park()
+        else:
+            here.leg.say(model.UpstreamError("upstream_unavailable"))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        call.end("client")
+        legs = len(here.legs)
+        await asyncio.sleep(20)
+        assert call.is_written and len(here.legs) == legs
