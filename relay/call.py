@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from websockets.asyncio.server import ServerConnection
@@ -23,7 +23,7 @@ from relay.conversation import Conversation
 from relay.failure import where
 from relay.memory import Memory
 from relay.model import FlushAudio, ModelCommand, ModelEvent, UpstreamError
-from relay.scribe import Ledger, Scribe, Superseded
+from relay.scribe import Ledger, Scribe, Superseded, within
 from relay.turn import Turn
 from relay.uplink import Speech, UplinkQueue
 from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
@@ -167,7 +167,10 @@ class Call:
         self._upstream.park()
         if self._memory.handle is not None:
             self._scribe.note_handle(self._memory.news())
-        await within(HANDLE_S, self._scribe.flush())
+        try:
+            await within(HANDLE_S, self._scribe.flush())
+        except Superseded:
+            return self.end("superseded")
         self.go_away(ends_in_s)
         try:
             async with asyncio.timeout(MOVE_S):
@@ -384,13 +387,6 @@ class Call:
     def unwritten(self) -> int:
         """Writes that wait for the store."""
         return self._scribe.waiting
-
-
-async def within(seconds: float, work: Awaitable[None]) -> None:
-    """Wait for it no longer than that; what is left of it is given up."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await work
 
 
 def _code(reason: str) -> str | None:

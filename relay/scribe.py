@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import deque
@@ -147,3 +148,10 @@ class Scribe:
                 logger.warning("not written", extra={"session_id": self._session.id, "tries": tries + 1})
             tries += 1
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)  # not all calls of a relay at once
+
+
+async def within(seconds: float, work: Awaitable[None]) -> None:
+    """Wait for it no longer than that; what is left of it is given up."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work

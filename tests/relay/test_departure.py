@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -179,6 +179,19 @@ async def test_text_that_crossed_the_word_to_move_is_answered_here() -> None:
         call._text(encode(media.Text("one more thing")))
         await asyncio.sleep(0.5)
         assert here.leg.commands == [model.SayText("one more thing", respond=True)]
+
+
+@pytest.mark.looptime
+async def test_a_call_that_another_relay_has_taken_meanwhile_ends_and_takes_no_other_with_it() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        book = call._scribe._ledger
+        book.sessions["s1"] = replace(book.sessions["s1"], epoch=2)  # type: ignore[attr-defined]
+        await Departure({"s1": call}, room(1)[0], 3.0).run()  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+        (error,) = listener.of(media.Error)
+        assert isinstance(error, media.Error) and error.code == "superseded"
 
 
 @pytest.mark.looptime
