@@ -127,7 +127,7 @@ class Call:
         """Close it, once, for this reason. The last word follows when the record has the last turn."""
         if self._over.is_set():
             return
-        self._reason = reason
+        self._reason = reason if reason == "client" or reason in REGISTRY else "internal"
         self._over.set()
         self._conversation.close(self._now())
         self._settle()

@@ -60,6 +60,26 @@ async def test_a_call_that_cannot_even_end_takes_no_other_with_it() -> None:
         await bystander.until(media.Metrics)
 
 
+async def test_a_code_that_this_relay_does_not_know_ends_its_call_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.upstream.BACKOFF_S", (0.0,))
+    async with house(session(), session("s2")) as here, here.connect(here.book.ticket("s2")) as other:
+        bystander, visitor = Visitor(), Visitor()
+        await bystander.join(other)
+        honest = here.model.leg
+        here.model.refuse_always = "word_of_a_newer_mint"
+        async with here.connect(here.book.ticket()) as wire:
+            visitor._wire = wire
+            await wire.send(visitor.session.hello())
+            error = await visitor.until(media.Error)
+            assert isinstance(error, media.Error) and error.code == "internal"
+            assert await visitor.read_to_the_end() == 4450
+        honest.say(*answer(), model.TurnCompleted(idle=True))
+        await bystander.until(media.Metrics)
+        await until(lambda: here.book.finished == {"s1": "internal"})
+
+
 async def test_a_store_that_comes_back_still_learns_that_the_session_is_over() -> None:
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
