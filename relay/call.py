@@ -149,6 +149,11 @@ class Call:
     # ---- leaving this relay
 
     @property
+    def is_over(self) -> bool:
+        """Its end was decided; only its last word and its last writes are to come."""
+        return self._over.is_set()
+
+    @property
     def is_deserted(self) -> bool:
         """Nobody is here; who comes back is led elsewhere when this relay leaves."""
         return self._client.gone_at is not None

@@ -28,6 +28,11 @@ class Movable(Protocol):
     moves: bool  #: told to
 
     @property
+    def is_over(self) -> bool:
+        """It needs no place elsewhere, only time for its last word."""
+        ...
+
+    @property
     def is_deserted(self) -> bool:
         """Its client is not here, and will come back elsewhere."""
         ...
@@ -72,13 +77,13 @@ class Departure:
         for call in list(self._calls.values()):
             if call.is_deserted:
                 call.end("going_away")
-        waiting = [call for call in self._calls.values() if not call.moves]
+        waiting = [call for call in self._calls.values() if not call.moves and not call.is_over]
         if gone_s >= self._within_s * FORCED_PART:
             for call in waiting:
                 call.go_away(self._left_s)
             return
         patient = gone_s < self._within_s * PATIENT_PART
-        free = self._room - (len(self._calls) - len(waiting))
+        free = self._room - sum(call.moves for call in self._calls.values())
         at_gap = [call for call in waiting if call.is_at_gap(patient=patient)]
         for call in at_gap[: max(0, free)]:
             call.moves = True
@@ -86,5 +91,6 @@ class Departure:
 
     async def _ask_for_room(self) -> None:
         while self._calls:
-            self._room = await self._ask(len(self._calls))
+            if calls := sum(not call.is_over for call in self._calls.values()):
+                self._room = await self._ask(calls)
             await asyncio.sleep(ASK_S)

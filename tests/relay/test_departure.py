@@ -44,6 +44,7 @@ class StandIn:
     gap: Callable[[float], bool]
     moves: bool = False
     is_deserted: bool = False
+    is_over: bool = False
     told_at: float = -1.0
     forced: bool = False
     ended: str = ""
@@ -124,6 +125,29 @@ async def test_who_has_no_client_is_let_go_at_once() -> None:
     ask, _ = room(0)
     await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     assert gone.ended == "going_away" and asyncio.get_running_loop().time() < 1
+
+
+@pytest.mark.looptime
+async def test_no_room_is_asked_for_a_call_that_is_over_and_it_is_not_told_to_move() -> None:
+    crowd = Crowd([lambda now: True] * 2)
+    over, (_, other) = next(iter(crowd.calls.values())), crowd.calls.values()
+    over.is_over = True
+    asyncio.get_running_loop().call_later(1.0, lambda: crowd.calls.pop("0"))
+    ask, asked = room(40)
+    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    assert asked == [1] and over.told_at < 0 <= other.told_at
+
+
+@pytest.mark.looptime
+async def test_a_relay_whose_calls_are_all_over_asks_for_no_room() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        call._scribe._ledger.down = True  # type: ignore[attr-defined]
+        call.end("client")
+        ask, asked = room(40)
+        await Departure({"s1": call}, ask, 0.5).run()  # type: ignore[arg-type]
+        assert asked == [] and listener.of(media.GoingAway) == []
 
 
 # ---- what a gap is, on real calls
