@@ -130,6 +130,7 @@ class Relay:
         self._leaving = asyncio.Event()
         self._empty = asyncio.Event()  #: no call is running, and all are written
         self._empty.set()
+        self._is_gone = False  #: its time is over: what is not written by now will not be
         self._lives = asyncio.TaskGroup()
         self.port = config.port  #: where it listens, once it does
 
@@ -240,7 +241,7 @@ class Relay:
 
     async def _write_rest(self, call: Call) -> None:
         """A store that was down when the call ended gets its last turns when it is back."""
-        if len(self._unwritten) >= UNWRITTEN_KEPT:
+        if self._is_gone or len(self._unwritten) >= UNWRITTEN_KEPT:
             return _log_lost(call)
         self._unwritten[call] = task = asyncio.current_task()
         self._empty.clear()
@@ -302,6 +303,7 @@ class Relay:
         await self._tell(self._task.stopping())
         await Departure(self.calls, self._room, self._config.drain_s).run()
         await self._until_empty(FAREWELL_S)
+        self._is_gone = True
         for writing in list(self._unwritten.values()):
             if writing is not None:
                 writing.cancel()

@@ -121,6 +121,22 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
     assert here.task.calls[-1] == "leave"
 
 
+async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "relay.server")
+    monkeypatch.setattr("relay.call.WRITE_S", 0.5)
+    monkeypatch.setattr("relay.server.FAREWELL_S", 0.1)
+    async with asyncio.timeout(10), house(config=replace(CONFIG, drain_s=0.1)) as here:
+        async with here.connect(here.book.ticket()) as wire:
+            await Visitor().join(wire)
+            here.book.down = True
+            here.relay.calls["s1"].end("client")
+            here.relay.leave()
+            await until(lambda: here.task.calls[-1:] == ["leave"])
+    assert [record.session_id for record in caplog.records if record.message == "not written"] == ["s1"]  # type: ignore[attr-defined]
+
+
 async def test_a_store_that_hangs_does_not_keep_a_relay_from_going(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.server.WORD_S", 0.05)
     async with house() as here:
