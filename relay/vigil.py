@@ -106,6 +106,8 @@ class Vigil:
     def _note_speech(self, pcm: bytes, now: float) -> None:
         if max(memoryview(pcm).cast("h"), default=0) < LOUD:
             return
+        if now - self._loud_at > self._patience.answer_s:
+            self._loud_ms = 0.0  # coughs far apart are no speech together
         self._loud_at = now
         self._loud_ms += uplink_ms(len(pcm))
         if self._loud_ms >= SPEECH_MS and self._turn_at is None:

@@ -68,6 +68,15 @@ async def test_an_open_microphone_in_a_quiet_room_changes_no_leg() -> None:
         assert len(here.legs) == 1 and not call.troubles
 
 
+async def test_coughs_far_apart_are_no_speech_that_nobody_answers() -> None:
+    async with lone_call() as (call, here):
+        listener, number = Listener(call), 0
+        for _ in range(6):
+            number = await speak(listener, SPEECH, 0.3, number)
+            number = await speak(listener, HUSH, 2 * USUAL.answer_s, number)
+        assert len(here.legs) == 1 and not call.troubles
+
+
 async def test_somebody_who_talks_for_long_changes_no_leg() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
