@@ -11,10 +11,11 @@ then harmless. A place whose client never came is dropped by the relay's own hea
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from records.table import ConditionFailed, Key, Step, Table, put_step, update_step
+from records.table import ConditionFailed, Key, Step, StoreError, Table, put_step, update_step
 
 State = Literal["STARTING", "READY", "STOPPING"]
 
@@ -271,7 +272,8 @@ def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[st
         _drop_unused(table, relay, item["places"], held or (), now)
     orders: frozenset[str] = item.get("orders", frozenset())
     if orders:
-        table.update(key(relay), "DELETE #orders :orders", orders=orders)
+        with suppress(StoreError):  # it may be done all the same: to read an order twice is harmless
+            table.update(key(relay), "DELETE #orders :orders", orders=orders)
     was_given_up = {"drain"} if item["state"] == "STOPPING" else set()
     return set(orders) | was_given_up
 

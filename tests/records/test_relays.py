@@ -4,7 +4,7 @@ import pytest
 from dynamo import NOW
 
 from records import relays, sessions
-from records.table import ConditionFailed
+from records.table import ConditionFailed, Table, Unavailable
 
 
 def start(table, relay="r1", slot="0", capacity=2, now=NOW):
@@ -83,6 +83,21 @@ def test_an_order_is_read_once(table):
     relays.order(table, "r1", "end:s2")
     assert relays.heartbeat(table, "r1", 2, NOW + 5) == {"end:s1", "end:s2"}
     assert relays.heartbeat(table, "r1", 2, NOW + 10) == set()
+
+
+def test_an_order_whose_taking_nobody_confirms_is_not_lost(table, monkeypatch):
+    start_ready(table)
+    relays.order(table, "r1", "drain")
+    honest = Table.update
+
+    def unsure(self, key, expression, *rest, **values):
+        item = honest(self, key, expression, *rest, **values)
+        if expression.startswith("DELETE"):
+            raise Unavailable("update_item")  # done, and the answer was lost
+        return item
+
+    monkeypatch.setattr(Table, "update", unsure)
+    assert relays.heartbeat(table, "r1", 0, NOW + 1) == {"drain"}
 
 
 def test_a_relay_that_was_given_up_and_comes_back_is_ordered_to_leave(table):
