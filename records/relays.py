@@ -249,7 +249,8 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
         now=now,
         ttl=now + KEEP_S,
     )
-    _learn_start(table, (now - item["started_at"]) * 1000)
+    with suppress(StoreError):  # a figure; the relay must not go for its sake
+        _learn_start(table, (now - item["started_at"]) * 1000)
 
 
 def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[str] | None = None) -> set[str]:

@@ -188,6 +188,16 @@ def test_the_expected_start_is_learned_from_past_ones(table):
     assert relays.eta_ms(table, relay, NOW) == 38_000
 
 
+def test_a_relay_is_ready_though_nobody_can_note_how_long_its_start_took(table, monkeypatch):
+    def down(self, *arguments):
+        raise Unavailable("put_item")
+
+    start(table)
+    monkeypatch.setattr(Table, "put", down)
+    relays.ready(table, "r1", "r1.example:8080", NOW + 20)
+    assert relays.load(table, "r1").state == "READY"
+
+
 def test_a_silent_relay_is_lost(table):
     start_ready(table)
     relay = relays.load(table, "r1")
