@@ -127,13 +127,16 @@ async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its
     caplog.set_level(logging.ERROR, "relay.server")
     monkeypatch.setattr("relay.call.WRITE_S", 0.5)
     monkeypatch.setattr("relay.server.FAREWELL_S", 0.1)
-    async with asyncio.timeout(10), house(config=replace(CONFIG, drain_s=0.1)) as here:
-        async with here.connect(here.book.ticket()) as wire:
-            await Visitor().join(wire)
-            here.book.down = True
-            here.relay.calls["s1"].end("client")
-            here.relay.leave()
-            await until(lambda: here.task.calls[-1:] == ["leave"])
+    async with (
+        asyncio.timeout(10),
+        house(config=replace(CONFIG, drain_s=0.1)) as here,
+        here.connect(here.book.ticket()) as wire,
+    ):
+        await Visitor().join(wire)
+        here.book.down = True
+        here.relay.calls["s1"].end("client")
+        here.relay.leave()
+        await until(lambda: here.task.calls[-1:] == ["leave"])
     assert [record.session_id for record in caplog.records if record.message == "not written"] == ["s1"]  # type: ignore[attr-defined]
 
 
