@@ -2,7 +2,6 @@ import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import { VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
-import { encodeImage, type ImageSource } from './image.js';
 import { Mic } from './mic.js';
 import type { DeviceControls, MicControls, SpeakerControls, TalkControls, VoiceClientOptions } from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
@@ -13,7 +12,7 @@ import { Store, type VoiceState } from './state.js';
 import { Toolbox } from './toolbox.js';
 import type { ToolDefinition, ToolHandler } from './tools.js';
 
-export type { ImageSource } from './image.js';
+export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
 
 export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
@@ -121,6 +120,7 @@ export class VoiceClient {
   /** Something the agent should see: JPEG, PNG or WebP up to 700 KiB. */
   async sendImage(image: ImageSource): Promise<void> {
     const call = this.#live('image');
+    const { encodeImage } = await import('./ondemand/index.js');
     call.send(await encodeImage(image));
   }
 

@@ -1,16 +1,5 @@
-import { TOOL_RESULT_BYTES } from './protocol/tables.js';
-import type { ClientTool, Json, ToolCall as WireCall } from './protocol/wire.js';
-import {
-  type ToolCall,
-  type ToolDefinition,
-  ToolError,
-  type ToolHandler,
-  type ToolOutcome,
-  type Tools,
-} from './tools.js';
-
-const ERROR_CHARS = 1024; //: the protocol's limit on a tool's error text
-const ENVELOPE_BYTES = 1024; //: of a result's message around its data
+import type { ClientTool, ToolCall as WireCall } from './protocol/wire.js';
+import type { ToolCall, ToolDefinition, ToolHandler, ToolOutcome, Tools } from './tools.js';
 
 type Tool = ToolHandler | ToolDefinition;
 
@@ -72,7 +61,9 @@ export class ToolRunner {
     const stop = new AbortController();
     this.#running.set(callId, stop);
     const call = { callId, name, args, signal: stop.signal, deadline: Date.now() + deadline_ms };
-    const outcome = this.#outcome(call, deadline_ms, stop).finally(() => this.#running.delete(callId));
+    const outcome = import('./ondemand/index.js')
+      .then(({ runTool }) => runTool(this.#toolbox.find(name), call, stop))
+      .finally(() => this.#running.delete(callId));
     return { call, outcome };
   }
 
@@ -82,43 +73,4 @@ export class ToolRunner {
     for (const callId of found) this.#running.get(callId)?.abort();
     return found;
   }
-
-  async #outcome(call: ToolCall, deadlineMs: number, stop: AbortController): Promise<ToolOutcome | null> {
-    const tool = this.#toolbox.find(call.name);
-    if (!tool) return failed('There is no tool of that name.');
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      stop.abort();
-    }, deadlineMs);
-    const aborted = new Promise<never>((_, reject) => {
-      call.signal.addEventListener('abort', () => reject(call.signal.reason));
-    });
-    try {
-      return outcomeOf(await Promise.race([invoke(tool, call), aborted]));
-    } catch (error) {
-      if (isLate) return failed('The tool did not answer in time.');
-      if (call.signal.aborted) return null;
-      // An exception's own text stays here: it may hold what the model should not see.
-      return failed(error instanceof ToolError ? error.message.slice(0, ERROR_CHARS) : 'The tool failed.');
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
-
-async function invoke(tool: ToolDefinition, call: ToolCall): Promise<unknown> {
-  const args: unknown = tool.validate ? tool.validate(call.args) : call.args;
-  return await tool.handler(args, { ...call, args });
-}
-
-function outcomeOf(data: unknown): ToolOutcome {
-  const text = JSON.stringify(data) ?? 'null';
-  if (new TextEncoder().encode(text).length > TOOL_RESULT_BYTES - ENVELOPE_BYTES)
-    return failed('The tool’s result is too large.');
-  return { ok: true, data: JSON.parse(text) as Json };
-}
-
-function failed(error: string): ToolOutcome {
-  return { ok: false, error };
 }
