@@ -48,8 +48,8 @@ function declaration(name) {
   const { description, properties, required } = structs[name];
   const fields = Object.entries(properties).sort(([a], [b]) => (b === 'type') - (a === 'type'));
   const lines = fields.map(([field, schema]) => {
-    const mark = inbound.has(name) || required.includes(field) ? '' : '?';
-    return `  readonly ${field}${mark}: ${typeOf(schema)};`;
+    const isThere = inbound.has(name) || required.includes(field);
+    return `  readonly ${field}${isThere ? '' : '?'}: ${typeOf(schema)}${isThere ? '' : ' | undefined'};`;
   });
   const doc = description ? `/** ${description} */\n` : '';
   return `${doc}export interface ${name} {\n${lines.join('\n')}\n}`;

@@ -2,7 +2,9 @@ import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import { VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
+import type { Host } from './host.js';
 import { Mic } from './mic.js';
+import { onDemand } from './ondemand.js';
 import type { DeviceControls, MicControls, SpeakerControls, TalkControls, VoiceClientOptions } from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
 import { aborted } from './roads/wait.js';
@@ -32,29 +34,30 @@ export class VoiceClient {
   readonly talk: TalkControls;
   readonly speaker: SpeakerControls;
   readonly devices: DeviceControls;
-  #options: VoiceClientOptions;
   #call: Call | null = null;
-  readonly #emitter = new Emitter();
-  readonly #store = new Store((state, previous) => this.#emitter.emit('statechange', state, previous));
-  readonly #sound = new Sound(() => this.#options, this.#store, this.#emitter);
-  readonly #mic = new Mic(this.#sound, this.#store, this.#emitter, () => this.#options);
+  readonly #host: Host;
+  readonly #sound: Sound;
+  readonly #mic: Mic;
   readonly #toolbox: Toolbox;
 
   constructor(options: VoiceClientOptions) {
-    this.#options = options;
-    const audio = options.audio || {};
-    this.#store.setSpeaker({ volume: audio.speaker?.volume ?? 1 });
-    this.#toolbox = new Toolbox(() => this.#options.tools ?? {});
+    const emitter = new Emitter();
+    const store = new Store((state, previous) => emitter.emit('statechange', state, previous));
+    this.#host = { options, store, emitter };
+    this.#sound = new Sound(this.#host);
+    this.#mic = new Mic(this.#host, this.#sound);
+    this.#toolbox = new Toolbox(this.#host);
+    store.setSpeaker({ volume: (options.audio || {}).speaker?.volume ?? 1 });
     this.mic = this.#mic;
     this.talk = { start: () => this.#mic.startTalking(), stop: () => this.#mic.stopTalking() };
-    this.speaker = new Speaker(this.#sound, this.#store);
+    this.speaker = new Speaker(this.#sound, store);
     this.devices = { list: (wish) => this.#listDevices(wish?.requestPermission ?? false) };
   }
 
   /** The present state; the same object until something changes. */
-  readonly getSnapshot = (): VoiceState => this.#store.state;
+  readonly getSnapshot = (): VoiceState => this.#host.store.state;
 
-  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
+  readonly subscribe = (listener: () => void): (() => void) => this.#host.store.subscribe(listener);
 
   /** Returns its un-listen. */
   on<E extends keyof VoiceEvents>(
@@ -62,7 +65,7 @@ export class VoiceClient {
     handler: (...args: VoiceEvents[E]) => void,
     options?: { signal?: AbortSignal; once?: boolean },
   ): () => void {
-    return this.#emitter.on(event, handler, options);
+    return this.#host.emitter.on(event, handler, options);
   }
 
   /** Numbers to poll, in an animation frame. */
@@ -83,9 +86,7 @@ export class VoiceClient {
     if (this.#call) return this.#call.joined;
     if (options.signal?.aborted) return Promise.reject(aborted());
     const call = new Call({
-      options: this.#options,
-      store: this.#store,
-      emitter: this.#emitter,
+      ...this.#host,
       sound: this.#sound,
       mic: this.#mic,
       toolbox: this.#toolbox,
@@ -120,7 +121,7 @@ export class VoiceClient {
   /** Something the agent should see: JPEG, PNG or WebP up to 700 KiB. */
   async sendImage(image: ImageSource): Promise<void> {
     const call = this.#live('image');
-    const { encodeImage } = await import('./ondemand/index.js');
+    const { encodeImage } = await onDemand();
     call.send(await encodeImage(image));
   }
 
@@ -130,7 +131,7 @@ export class VoiceClient {
   }
 
   clearMessages(): void {
-    this.#store.set({ messages: [] });
+    this.#host.store.set({ messages: [] });
   }
 
   /** Returns its un-register. Tools are declared when a session starts; later ones are known to the next. */
@@ -140,7 +141,7 @@ export class VoiceClient {
 
   /** Options are read at their next use; session, agent, config and tools at the next connect. */
   update(options: Partial<VoiceClientOptions>): void {
-    this.#options = { ...this.#options, ...options };
+    this.#host.options = { ...this.#host.options, ...options };
   }
 
   /** End everything. The client may be used again. */
@@ -153,7 +154,7 @@ export class VoiceClient {
   }
 
   #live(what: string): Call {
-    if (!this.#call) throw new VoiceError('not_connected', `There is no session to send ${what} to.`);
+    if (!this.#call) throw new VoiceError('not_connected', `no session to send ${what} to`);
     return this.#call;
   }
 
@@ -161,7 +162,7 @@ export class VoiceClient {
     const engine = this.#sound.make();
     if (!engine) return { inputs: [], outputs: [], labelled: false };
     const devices = await engine.devices();
-    if (devices.labelled || !requestPermission || this.#store.state.mic.status !== 'off') return devices;
+    if (devices.labelled || !requestPermission || this.#host.store.state.mic.status !== 'off') return devices;
     await this.#mic.enable();
     const labelled = (await this.#sound.engine?.devices()) ?? devices;
     await this.#mic.disable();
@@ -171,6 +172,6 @@ export class VoiceClient {
 
 function checkText(text: string): void {
   const length = [...text].length;
-  if (length === 0) throw new VoiceError('bad_message', 'The text is empty.');
-  if (length > TEXT_CHARS) throw new VoiceError('too_large', `The text has more than ${TEXT_CHARS} characters.`);
+  if (length === 0) throw new VoiceError('bad_message', 'empty text');
+  if (length > TEXT_CHARS) throw new VoiceError('too_large', `more than ${TEXT_CHARS} characters`);
 }

@@ -1,11 +1,11 @@
 import type { PlaybackReport, PlayedUntil } from './audio/engine.js';
-import type { Host } from './call.js';
+import { since } from './clock.js';
+import { received } from './errors.js';
+import type { CallHost } from './host.js';
 import { Messages } from './messages.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
 import type { GoingAway, Live, Metrics as Measured, ToolCall, TurnInterrupted } from './protocol/wire.js';
-import { received } from './roads/link.js';
 import type { Outbox } from './roads/outbox.js';
-import { ToolRunner } from './toolbox.js';
 
 const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
 
@@ -14,7 +14,6 @@ type Reactions = { readonly [T in Incoming['type']]: (item: Extract<Incoming, { 
 /** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
 export class Conversation {
   readonly messages: Messages;
-  readonly tools: ToolRunner;
   #epoch = 0;
   #speaking = 0; //: the agent's turn that is open, 0 for none
   #playing = 0; //: the agent's turn that sounds, 0 for none
@@ -25,19 +24,19 @@ export class Conversation {
   #frameAt = new Map<number, number>(); //: turn -> when its first frame came
   #soundAt = new Map<number, number>(); //: turn -> when its first sample sounded
   #releasedAt = 0; //: when push-to-talk was let go, until the answer sounds
-  readonly #host: Host;
+  readonly #running = new Map<string, AbortController>(); //: the tools' calls
+  readonly #host: CallHost;
   readonly #session: ClientSession;
   readonly #outbox: Outbox;
   readonly #move: () => void;
   readonly #reactions: Reactions;
 
-  constructor(host: Host, session: ClientSession, outbox: Outbox, move: () => void) {
+  constructor(host: CallHost, session: ClientSession, outbox: Outbox, move: () => void) {
     this.#host = host;
     this.#session = session;
     this.#outbox = outbox;
     this.#move = move;
     this.messages = new Messages(host.store, host.emitter, host.options.messageLimit ?? 200);
-    this.tools = new ToolRunner(host.toolbox);
     this.#reactions = this.#react();
   }
 
@@ -56,14 +55,14 @@ export class Conversation {
       transcript: (item) => this.messages.transcript(item),
       'tool.call': (item) => this.#runTool(item),
       'tool.cancel': ({ call_ids }) => {
-        for (const callId of this.tools.cancel(call_ids)) this.messages.toolCancelled(callId);
+        this.#cancel(call_ids);
         emitter.emit('toolcancel', call_ids);
       },
       'tool.status': (item) => this.messages.toolStatus(item, this.#session.lastTurn),
       usage: ({ tokens, cost_usd }) => store.set({ usage: { tokens, costUsd: cost_usd } }),
       metrics: (item) => this.#measured(item),
       going_away: (item) => this.#goingAway(item),
-      pong: ({ t }) => store.setMetrics({ rttMs: Math.round(performance.now() - t) }),
+      pong: ({ t }) => store.setMetrics({ rttMs: since(t) }),
       error: (item) => {
         // `call_unknown` answers a result that crossed the call's cancelling.
         if (!item.fatal && item.code !== 'call_unknown') emitter.emit('error', received(item));
@@ -82,8 +81,7 @@ export class Conversation {
     const turn = this.#playing || this.#speaking;
     if (!turn) return null;
     const played = await this.#silence(turn);
-    const message = { type: 'interrupt', turn, played_ms: played.playedMs } as const;
-    this.#outbox.send(message, performance.now());
+    this.#outbox.send({ type: 'interrupt', turn, played_ms: played.playedMs });
     this.#flushed(played);
     this.#host.emitter.emit('interrupted', { ...played, cause: 'client' });
     return played;
@@ -118,14 +116,14 @@ export class Conversation {
 
   close(): void {
     clearTimeout(this.#moveTimer);
-    for (const callId of this.tools.cancel()) this.messages.toolCancelled(callId);
+    this.#cancel(this.#running.keys());
   }
 
   #catchUp(live: Live): void {
     if (this.#epoch && live.e !== this.#epoch) {
       // Another relay: what the last one had begun ends here.
       this.#host.sound.engine?.player.finish(this.#session.lastTurn);
-      for (const callId of this.tools.cancel()) this.messages.toolCancelled(callId);
+      this.#cancel(this.#running.keys());
       this.messages.broken();
       this.#speaking = 0;
       this.#isAwaited = false;
@@ -163,7 +161,7 @@ export class Conversation {
     const wasOurs = turn <= this.#settled;
     const played = await this.#silence(turn);
     if (!wasOurs) {
-      this.#host.store.setMetrics({ flushMs: Math.round(performance.now() - at) });
+      this.#host.store.setMetrics({ flushMs: since(at) });
       this.#flushed(played);
       this.#host.emitter.emit('interrupted', { ...played, cause });
     }
@@ -192,7 +190,7 @@ export class Conversation {
     this.#playing = turn;
     this.#isAwaited = false;
     this.#soundAt.set(turn, performance.now());
-    if (this.#releasedAt) this.#host.store.setMetrics({ responseMs: Math.round(performance.now() - this.#releasedAt) });
+    if (this.#releasedAt) this.#host.store.setMetrics({ responseMs: since(this.#releasedAt) });
     this.#releasedAt = 0;
     this.#host.emitter.emit('agentspeechstart', turn);
     this.#showAgent();
@@ -220,16 +218,28 @@ export class Conversation {
     this.#soundAt.clear();
   }
 
-  #runTool(message: ToolCall): void {
-    const running = this.tools.run(message);
-    if (!running) return;
-    this.messages.toolCalled(message, this.#session.lastTurn);
-    this.#host.emitter.emit('toolcall', running.call);
-    void running.outcome.then((outcome) => {
+  #runTool({ call_id: callId, name, args, deadline_ms }: ToolCall): void {
+    if (this.#running.has(callId)) return;
+    const stop = new AbortController();
+    this.#running.set(callId, stop);
+    const { toolbox, emitter } = this.#host;
+    const call = { callId, name, args, signal: stop.signal, deadline: Date.now() + deadline_ms };
+    this.messages.toolCalled(callId, { name, args, turn: this.#session.lastTurn, where: 'client' });
+    emitter.emit('toolcall', call);
+    void toolbox.run(call, stop).then((outcome) => {
+      this.#running.delete(callId);
       if (!outcome) return;
-      this.messages.toolAnswered(message.call_id, outcome);
-      this.#outbox.send({ type: 'tool.result', call_id: message.call_id, ...outcome }, performance.now());
+      const [status, result] = outcome.ok ? (['done', outcome.data] as const) : (['error', outcome.error] as const);
+      this.messages.toolEnded(callId, { status, result });
+      this.#outbox.send({ type: 'tool.result', call_id: callId, ...outcome });
     });
+  }
+
+  #cancel(callIds: Iterable<string>): void {
+    for (const callId of callIds) {
+      this.#running.get(callId)?.abort();
+      this.messages.toolEnded(callId, { status: 'cancelled' });
+    }
   }
 
   #goingAway({ ends_in_ms, move }: GoingAway): void {

@@ -1,4 +1,5 @@
 import { COMES_BACK, type ErrorCode as RegistryCode } from './protocol/tables.js';
+import type { ControlError, Error as MediaError } from './protocol/wire.js';
 
 /** Codes of this client only; all others are the protocol's. */
 export type LocalCode =
@@ -43,23 +44,20 @@ export interface VoiceErrorInit {
 /** What went wrong. `code` is stable; `message` is for developers, `advice` for users. */
 export class VoiceError extends Error {
   override readonly name = 'VoiceError';
-  readonly code: VoiceErrorCode;
+  declare readonly code: VoiceErrorCode;
   /** The same attempt may succeed, not before `retryAfterMs`. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** The session is over, or never began. */
-  readonly fatal: boolean;
+  declare readonly fatal: boolean;
   /** 0: no such wish. */
-  readonly retryAfterMs: number;
+  declare readonly retryAfterMs: number;
   /** What it is about: a field, a message type, a tool call; or empty. */
-  readonly ref: string;
+  declare readonly ref: string;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
-    super(message ? `${code}: ${message}` : code, init.cause === undefined ? undefined : { cause: init.cause });
-    this.code = code;
-    this.retryable = init.retryable ?? RETRYABLE.has(code);
-    this.fatal = init.fatal ?? false;
-    this.retryAfterMs = init.retryAfterMs ?? 0;
-    this.ref = init.ref ?? '';
+    super(message ? `${code}: ${message}` : code, init);
+    const { retryable = RETRYABLE.has(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
+    Object.assign(this, { code, retryable, fatal, retryAfterMs, ref });
   }
 
   /**
@@ -91,4 +89,16 @@ export function isAboutToken(code: string): boolean {
 /** An error of this client, whatever was thrown. */
 export function toVoiceError(thrown: unknown, code: LocalCode): VoiceError {
   return thrown instanceof VoiceError ? thrown : new VoiceError(code, '', { cause: thrown });
+}
+
+/** The same, and the session is over. */
+export function asFatal(error: VoiceError): VoiceError {
+  const { code, message, cause } = error;
+  return new VoiceError(code, message.slice(code.length + 2), { ...error, cause, fatal: true });
+}
+
+/** What the server said, as an error of this client. */
+export function received(error: ControlError | MediaError): VoiceError {
+  const { code, message, retryable, retry_after_ms: retryAfterMs, ref } = error;
+  return new VoiceError(code, message, { retryable, fatal: error.fatal && !retryable, retryAfterMs, ref });
 }

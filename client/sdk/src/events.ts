@@ -50,21 +50,16 @@ export class Emitter {
   on<E extends keyof VoiceEvents>(
     event: E,
     handler: Handler<E>,
-    options: { signal?: AbortSignal; once?: boolean } = {},
+    { signal, once }: { signal?: AbortSignal; once?: boolean } = {},
   ): () => void {
-    if (options.signal?.aborted) return () => {};
     const handlers: Set<Handler<E>> = this.#of(event) ?? new Set();
     (this.#handlers as Record<E, Set<Handler<E>>>)[event] = handlers;
     const entry = (...args: VoiceEvents[E]) => {
-      if (options.once) off();
-      handler(...args);
+      if (once || signal?.aborted) off();
+      if (!signal?.aborted) handler(...args);
     };
-    const off = () => {
-      handlers.delete(entry);
-      options.signal?.removeEventListener('abort', off);
-    };
+    const off = () => void handlers.delete(entry);
     handlers.add(entry);
-    options.signal?.addEventListener('abort', off, { once: true });
     return off;
   }
 

@@ -1,14 +1,13 @@
 import type { Emitter } from './events.js';
-import type { ToolCall, ToolStatus, Transcript } from './protocol/wire.js';
-import type { Message, Store, TextMessage, ToolMessage } from './state.js';
-import type { ToolOutcome } from './tools.js';
+import type { ToolStatus, Transcript } from './protocol/wire.js';
+import type { Message, Store, ToolMessage } from './state.js';
 
 /** The conversation as messages: appended, then updated piece by piece. */
 export class Messages {
   readonly #store: Store;
   readonly #emitter: Emitter;
   readonly #limit: number;
-  #typed: string[] = []; //: sent in writing, not yet come back
+  readonly #typed: string[] = []; //: sent in writing, not yet come back
 
   constructor(store: Store, emitter: Emitter, limit: number) {
     this.#store = store;
@@ -22,29 +21,13 @@ export class Messages {
   }
 
   transcript({ message: id, turn, role, text, final, heard }: Transcript): void {
+    const cut = heard === null ? {} : { heard, interrupted: true };
     const old = this.#find(id);
-    if (old?.kind === 'text') {
-      const isCut = heard !== null;
-      this.#replace(old, {
-        text: old.text + text,
-        final: old.final || final,
-        ...(isCut ? { heard, interrupted: true } : {}),
-      });
-      return;
+    if (old?.kind === 'text') this.#replace(old, { text: old.text + text, final: old.final || final, ...cut });
+    else if (text || heard) {
+      const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
+      this.#add({ kind: 'text', id, turn, at: Date.now(), role, text: text || heard || '', final, source, ...cut });
     }
-    if (!text && !heard) return;
-    const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
-    const message: TextMessage = {
-      kind: 'text',
-      id,
-      turn,
-      at: Date.now(),
-      role,
-      text: text || (heard ?? ''),
-      final,
-      source,
-    };
-    this.#add(heard === null ? message : { ...message, heard, interrupted: true });
   }
 
   /** The agent was stopped in this turn. */
@@ -58,43 +41,33 @@ export class Messages {
   broken(): void {
     for (const message of this.#store.state.messages)
       if (message.kind === 'text' && !message.final)
-        this.#replace(message, message.role === 'agent' ? { final: true, interrupted: true } : { final: true });
+        this.#replace(message, { final: true, interrupted: message.role === 'agent' });
   }
 
-  toolCalled({ call_id, name, args }: ToolCall, turn: number): void {
-    this.#add(toolMessage(call_id, name, turn, 'client', 'running', args));
+  /** A tool runs, here or on the server. */
+  toolCalled(id: string, call: Pick<ToolMessage, 'name' | 'turn' | 'where' | 'args'>): void {
+    this.#add({ kind: 'tool', id, callId: id, at: Date.now(), status: 'running', ...call });
   }
 
-  toolAnswered(callId: string, outcome: ToolOutcome): void {
-    const message = this.#find(callId);
-    if (message?.kind !== 'tool' || message.status !== 'running') return;
-    this.#replace(
-      message,
-      outcome.ok ? { status: 'done', result: outcome.data } : { status: 'error', result: outcome.error },
-    );
-  }
-
-  toolCancelled(callId: string): void {
-    const message = this.#find(callId);
-    if (message?.kind === 'tool' && message.status === 'running') this.#replace(message, { status: 'cancelled' });
+  /** What became of it. */
+  toolEnded(id: string, patch: Pick<ToolMessage, 'status' | 'result'>): void {
+    const message = this.#find(id);
+    if (message?.kind === 'tool' && message.status === 'running') this.#replace(message, patch);
   }
 
   /** A tool that runs on the server. */
-  toolStatus({ call_id, name, state }: ToolStatus, turn: number): void {
-    const status = state === 'failed' ? 'error' : state;
-    const old = this.#find(call_id);
-    if (old?.kind === 'tool') this.#replace(old, { status });
-    else this.#add(toolMessage(call_id, name, turn, 'server', status, {}));
+  toolStatus({ call_id: id, name, state }: ToolStatus, turn: number): void {
+    if (!this.#find(id)) this.toolCalled(id, { name, turn, where: 'server', args: {} });
+    this.toolEnded(id, { status: state === 'failed' ? 'error' : state });
   }
 
   #find(id: string): Message | undefined {
     return this.#store.state.messages.findLast((message) => message.id === id);
   }
 
+  /** Also forgets what was written before it. */
   #wasTyped(text: string): boolean {
-    const at = this.#typed.indexOf(text);
-    if (at >= 0) this.#typed = this.#typed.slice(at + 1);
-    return at >= 0;
+    return this.#typed.splice(0, this.#typed.indexOf(text) + 1).length > 0;
   }
 
   #add(message: Message): void {
@@ -107,15 +80,4 @@ export class Messages {
     this.#store.set({ messages: this.#store.state.messages.map((message) => (message === old ? changed : message)) });
     this.#emitter.emit('messageupdate', changed);
   }
-}
-
-function toolMessage(
-  callId: string,
-  name: string,
-  turn: number,
-  where: ToolMessage['where'],
-  status: ToolMessage['status'],
-  args: ToolMessage['args'],
-): ToolMessage {
-  return { kind: 'tool', id: callId, callId, name, turn, at: Date.now(), where, status, args };
 }

@@ -25,24 +25,19 @@ export class Speaker implements SpeakerControls {
 
   setMuted(muted: boolean): void {
     this.#store.setSpeaker({ muted });
-    this.#apply();
+    this.#sound.setVolume();
   }
 
   setVolume(volume: number): void {
     if (!Number.isFinite(volume)) return;
     this.#store.setSpeaker({ volume: Math.min(LOUDEST, Math.max(0, volume)) });
-    this.#apply();
+    this.#sound.setVolume();
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
     const player = this.#sound.engine?.player;
-    if (!player) throw new VoiceError('not_connected', 'Choose a speaker while audio is on.');
+    if (!player) throw new VoiceError('not_connected', 'audio is off');
     await player.setDevice(deviceId);
     this.#store.setSpeaker({ deviceId: deviceId ?? undefined });
-  }
-
-  #apply(): void {
-    const { muted, volume } = this.#store.state.speaker;
-    this.#sound.engine?.player.setVolume(muted ? 0 : volume);
   }
 }

@@ -1,3 +1,4 @@
-// What many calls never need: loaded when it is used, so that the core stays small.
+// What many calls never need: see ../ondemand.ts. Of the core's objects only public names are known here.
 export { encodeImage } from './image.js';
 export { runTool } from './tool.js';
+export { blank } from './wire.js';
