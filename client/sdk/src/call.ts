@@ -46,13 +46,13 @@ export class Call implements LifelineParts {
 
   constructor(host: CallHost) {
     this.#host = host;
-    const { session, transport = webSockets, reconnect = {} } = host.options;
+    const { session, transport = webSockets, reconnect = {} } = this.#host.options;
     this.policy = reconnect;
     this.signal = this.#stop.signal;
-    this.link = { transport, emitter: host.emitter, bytes: { up: 0, down: 0 } };
+    this.link = { transport, emitter: this.#host.emitter, bytes: { up: 0, down: 0 } };
     this.control = new Control(this.link, session, (stage) => this.#starting(stage));
     this.#lifeline = new Lifeline(this);
-    this.#conversation = new Conversation(host, this.session, this.outbox, () => this.#lifeline.move());
+    this.#conversation = new Conversation(this.#host, this.session, this.outbox, () => this.#lifeline.move());
     this.joined.catch(() => {}); // whoever does not wait for it reads the snapshot or the event
   }
 
@@ -222,7 +222,7 @@ export class Call implements LifelineParts {
     this.#host.emitter.emit('connected', info);
   }
 
-  #fail(thrown: unknown, code: LocalCode = 'connect_failed'): void {
+  #fail(thrown: unknown, code?: LocalCode): void {
     if (this.#isOver) return;
     const error = asFatal(toVoiceError(thrown, code));
     this.#host.store.set({ error });

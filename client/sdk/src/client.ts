@@ -49,7 +49,7 @@ export class VoiceClient {
     this.#toolbox = new Toolbox(this.#host);
     store.setSpeaker({ volume: (options.audio || {}).speaker?.volume ?? 1 });
     this.mic = this.#mic;
-    this.talk = { start: () => this.#mic.startTalking(), stop: () => this.#mic.stopTalking() };
+    this.talk = this.#mic.talk;
     this.speaker = new Speaker(this.#sound, store);
     this.devices = { list: (wish) => this.#listDevices(wish?.requestPermission ?? false) };
   }

@@ -4,7 +4,7 @@ import { received } from './errors.js';
 import type { CallHost } from './host.js';
 import { Messages } from './messages.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
-import type { GoingAway, Live, Metrics as Measured, ToolCall, TurnInterrupted } from './protocol/wire.js';
+import type { GoingAway, Live, Metrics as Measured, ToolCall, TurnEnded, TurnInterrupted, TurnStarted } from './protocol/wire.js';
 import type { Outbox } from './roads/outbox.js';
 
 const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
@@ -36,7 +36,7 @@ export class Conversation {
     this.#session = session;
     this.#outbox = outbox;
     this.#move = move;
-    this.messages = new Messages(host.store, host.emitter, host.options.messageLimit ?? 200);
+    this.messages = new Messages(this.#host);
     this.#reactions = this.#react();
   }
 
@@ -48,9 +48,9 @@ export class Conversation {
         sound.engine?.player.play(turn, pcm);
       },
       live: (item) => this.#catchUp(item),
-      'turn.started': ({ turn, role }) => this.#turnStarted(turn, role),
+      'turn.started': (item) => this.#turnStarted(item),
       'turn.audio_end': ({ turn }) => sound.engine?.player.finish(turn),
-      'turn.ended': ({ turn, role }) => this.#turnEnded(turn, role),
+      'turn.ended': (item) => this.#turnEnded(item),
       'turn.interrupted': (item) => void this.#interrupted(item),
       transcript: (item) => this.messages.transcript(item),
       'tool.call': (item) => this.#runTool(item),
@@ -134,13 +134,13 @@ export class Conversation {
     this.#showAgent();
   }
 
-  #turnStarted(turn: number, role: 'user' | 'agent'): void {
+  #turnStarted({ turn, role }: TurnStarted): void {
     if (role === 'user') this.#host.emitter.emit('userspeechstart', turn);
     else this.#speaking = turn;
     this.#showAgent();
   }
 
-  #turnEnded(turn: number, role: 'user' | 'agent'): void {
+  #turnEnded({ turn, role }: TurnEnded): void {
     if (role === 'user') {
       this.expectAnswer();
       this.#host.emitter.emit('userspeechend', turn);

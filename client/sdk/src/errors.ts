@@ -87,7 +87,7 @@ export function isAboutToken(code: string): boolean {
 }
 
 /** An error of this client, whatever was thrown. */
-export function toVoiceError(thrown: unknown, code: LocalCode): VoiceError {
+export function toVoiceError(thrown: unknown, code: LocalCode = 'connect_failed'): VoiceError {
   return thrown instanceof VoiceError ? thrown : new VoiceError(code, '', { cause: thrown });
 }
 

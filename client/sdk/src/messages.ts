@@ -1,18 +1,14 @@
-import type { Emitter } from './events.js';
+import type { Host } from './host.js';
 import type { ToolStatus, Transcript } from './protocol/wire.js';
-import type { Message, Store, ToolMessage } from './state.js';
+import type { Message, ToolMessage } from './state.js';
 
 /** The conversation as messages: appended, then updated piece by piece. */
 export class Messages {
-  readonly #store: Store;
-  readonly #emitter: Emitter;
-  readonly #limit: number;
+  readonly #host: Readonly<Host>;
   readonly #typed: string[] = []; //: sent in writing, not yet come back
 
-  constructor(store: Store, emitter: Emitter, limit: number) {
-    this.#store = store;
-    this.#emitter = emitter;
-    this.#limit = limit;
+  constructor(host: Readonly<Host>) {
+    this.#host = host;
   }
 
   /** The user wrote this; its transcript will come. */
@@ -32,14 +28,14 @@ export class Messages {
 
   /** The agent was stopped in this turn. */
   interrupted(turn: number): void {
-    for (const message of this.#store.state.messages)
+    for (const message of this.#host.store.state.messages)
       if (message.kind === 'text' && message.role === 'agent' && message.turn === turn && !message.interrupted)
         this.#replace(message, { interrupted: true });
   }
 
   /** Another relay has the session: what the agent had not finished saying stays unfinished. */
   broken(): void {
-    for (const message of this.#store.state.messages)
+    for (const message of this.#host.store.state.messages)
       if (message.kind === 'text' && !message.final)
         this.#replace(message, { final: true, interrupted: message.role === 'agent' });
   }
@@ -62,7 +58,7 @@ export class Messages {
   }
 
   #find(id: string): Message | undefined {
-    return this.#store.state.messages.findLast((message) => message.id === id);
+    return this.#host.store.state.messages.findLast((message) => message.id === id);
   }
 
   /** Also forgets what was written before it. */
@@ -71,13 +67,15 @@ export class Messages {
   }
 
   #add(message: Message): void {
-    this.#store.set({ messages: [...this.#store.state.messages, message].slice(-this.#limit) });
-    this.#emitter.emit('message', message);
+    const { store, emitter, options } = this.#host;
+    store.set({ messages: [...store.state.messages, message].slice(-(options.messageLimit ?? 200)) });
+    emitter.emit('message', message);
   }
 
   #replace<T extends Message>(old: T, patch: Partial<T>): void {
+    const { store, emitter } = this.#host;
     const changed = { ...old, ...patch };
-    this.#store.set({ messages: this.#store.state.messages.map((message) => (message === old ? changed : message)) });
-    this.#emitter.emit('messageupdate', changed);
+    store.set({ messages: store.state.messages.map((message) => (message === old ? changed : message)) });
+    emitter.emit('messageupdate', changed);
   }
 }

@@ -1,7 +1,7 @@
 import type { MicOptions } from './audio/engine.js';
 import { toVoiceError, VoiceError } from './errors.js';
 import type { Host } from './host.js';
-import type { MicControls } from './options.js';
+import type { MicControls, TalkControls } from './options.js';
 import type { Sound } from './sound.js';
 import type { MicStatus } from './state.js';
 
@@ -14,6 +14,15 @@ export interface Uplink {
 
 /** The microphone as the app sees it. Outside a call it may be opened for a test of its level. */
 export class Mic implements MicControls {
+  readonly talk: TalkControls = {
+    start: () => {
+      const { talking, status } = this.#host.store.state.mic;
+      if (talking) return;
+      this.#talk(true);
+      if (status === 'off') this.#try();
+    },
+    stop: () => this.#talk(false),
+  };
   #uplink: Uplink | null = null;
   #told: 'open' | 'paused' | 'closed' = 'closed';
   #isActive = false; //: push-to-talk under manual turns: the server was told `start`
@@ -70,19 +79,6 @@ export class Mic implements MicControls {
     if (['live', 'muted', 'error'].includes(status)) await this.enable();
   }
 
-  /** Push-to-talk: the user speaks from now on. Opens the microphone when it is off. */
-  startTalking(): void {
-    if (this.#host.store.state.mic.talking) return;
-    this.#host.store.setMic({ talking: true });
-    if (this.#host.store.state.mic.status === 'off') this.#try();
-    this.#tell();
-  }
-
-  stopTalking(): void {
-    this.#host.store.setMic({ talking: false });
-    this.#tell();
-  }
-
   /** A call begins: it is told how things stand, and every change. */
   attach(uplink: Uplink): void {
     this.#uplink = uplink;
@@ -129,6 +125,11 @@ export class Mic implements MicControls {
         this.#tell();
       },
     };
+  }
+
+  #talk(talking: boolean): void {
+    this.#host.store.setMic({ talking });
+    this.#tell();
   }
 
   async #close(status: MicStatus): Promise<void> {

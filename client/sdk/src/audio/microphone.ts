@@ -88,7 +88,7 @@ export class BrowserMicrophone implements Microphone {
     this.#isOurs = !stream;
     if (stream) return typeof stream === 'function' ? await stream() : stream;
     if (!navigator.mediaDevices?.getUserMedia)
-      throw new VoiceError(globalThis.isSecureContext ? 'mic_unsupported' : 'insecure_context', '', { fatal: true });
+      throw new VoiceError(globalThis.isSecureContext ? 'mic_unsupported' : 'insecure_context');
     const { echoCancellation = true, noiseSuppression = true, autoGainControl = true } = wishes;
     const audio = {
       channelCount: 1,

@@ -19,6 +19,18 @@ interface Unacked {
   readonly pcm: ArrayBuffer;
 }
 
+/** What this end dropped, and why. */
+interface Counters {
+  unknown_types: number;
+  bad: number;
+  duplicate_events: number;
+  duplicate_frames: number;
+  interrupted_frames: number;
+  missing_frames: number;
+  resent_frames: number;
+  stale_uplink_ms: number;
+}
+
 /** One session's media road over any number of connections: messages and time in, messages out. No I/O, no clock. */
 export class ClientSession {
   state: ClientState = 'new';
@@ -27,8 +39,7 @@ export class ClientSession {
   lastTurn = 0;
   /** Audio of this turn and earlier is dropped. */
   interrupted = 0;
-  /** What this end dropped, and why. */
-  readonly counters = {
+  readonly counters: Counters = {
     unknown_types: 0,
     bad: 0,
     duplicate_events: 0,
@@ -126,8 +137,7 @@ export class ClientSession {
       if (this.state !== 'joining' || message.e < this.after[0]) throw new RemoteProtocolError('bad_message');
       this.#goLive(message);
     } else if (message.type === 'ack') {
-      const first = this.#unacked.findIndex((kept) => kept.seq > message.seq);
-      this.#unacked.splice(0, first < 0 ? this.#unacked.length : first);
+      this.#unacked = this.#unacked.filter((kept) => kept.seq > message.seq);
     } else if (message.n && !this.#isNew(message)) {
       this.counters.duplicate_events += 1;
       return null;

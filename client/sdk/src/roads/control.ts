@@ -59,7 +59,7 @@ export class Control {
     try {
       return (await this.#exchange(request, reason, signal)) as Ready;
     } catch (thrown) {
-      const { code } = toVoiceError(thrown, 'connect_failed');
+      const { code } = toVoiceError(thrown);
       if (!isAboutToken(code)) throw thrown;
       if (typeof this.#source.token === 'string')
         throw new VoiceError(code, 'a fixed token is refused again', { retryable: false });

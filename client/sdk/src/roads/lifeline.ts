@@ -31,7 +31,7 @@ export class Lifeline {
 
   constructor(parts: LifelineParts) {
     this.#parts = parts;
-    parts.signal.addEventListener('abort', () => this.#road?.leave());
+    this.#parts.signal.addEventListener('abort', () => this.#road?.leave());
   }
 
   /** Resolves when the session has ended. Rejects with VoiceError when it cannot go on. */

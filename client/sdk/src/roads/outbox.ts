@@ -69,9 +69,9 @@ export class Outbox {
   }
 
   #write(item: Waiting): void {
-    const { data } = item;
-    if ('type' in data && data.type === 'tool.result') this.#results.push(item);
-    if ('type' in data && data.type === 'activity') this.#activity = data;
-    this.#line?.send(data);
+    const message = item.data as ClientMessage; // or a frame, which has no type
+    if (message.type === 'tool.result') this.#results.push(item);
+    if (message.type === 'activity') this.#activity = message;
+    this.#line?.send(item.data);
   }
 }

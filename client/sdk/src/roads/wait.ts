@@ -31,8 +31,8 @@ export class Backoff {
   readonly #tell: (attempt: Attempt) => void;
 
   constructor(patienceMs: number, policy: ReconnectPolicy, signal: AbortSignal, tell: (attempt: Attempt) => void) {
-    this.#endsAt = performance.now() + Math.min(patienceMs, policy.maxElapsedMs ?? patienceMs);
     this.#policy = policy;
+    this.#endsAt = performance.now() + Math.min(patienceMs, this.#policy.maxElapsedMs ?? patienceMs);
     this.#signal = signal;
     this.#tell = tell;
   }
@@ -43,7 +43,7 @@ export class Backoff {
       try {
         return await act();
       } catch (thrown) {
-        const error = toVoiceError(thrown, 'connect_failed');
+        const error = toVoiceError(thrown);
         insist(error, this.#attempt);
         await this.wait(error);
       }

@@ -24,9 +24,9 @@ class Playback {
   constructor(options: PlaybackOptions, port: MessagePort) {
     this.#options = options;
     this.#port = port;
-    this.#prebufferMs = options.prebufferMs;
-    this.#fadeSamples = Math.round((sampleRate * options.fadeMs) / 1000);
-    port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
+    this.#prebufferMs = this.#options.prebufferMs;
+    this.#fadeSamples = Math.round((sampleRate * this.#options.fadeMs) / 1000);
+    this.#port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
   }
 
   render(_: unknown, output: Float32Array | undefined): void {
