@@ -110,7 +110,7 @@ export class Call implements LifelineParts {
 
   /** Say it now, or after the break. */
   send(message: ClientMessage): void {
-    if (!this.outbox.send(message)) throw new VoiceError('not_connected', 'too much waits for the connection');
+    if (!this.outbox.send(message)) throw new VoiceError('not_connected', 'too much waits');
   }
 
   sendText(text: string, respond: boolean): void {
@@ -271,5 +271,5 @@ function deferred<T>(): Deferred<T> {
 
 /** Tells two starts of one user apart; no secret. `crypto.randomUUID` is missing on insecure pages. */
 function randomId(): string {
-  return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join('');
+  return Math.random().toString(36).slice(2) + Date.now().toString(36);
 }

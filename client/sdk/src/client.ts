@@ -2,14 +2,13 @@ import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import { VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
-import type { Host } from './host.js';
+import type { CallHost, Host } from './host.js';
 import { Mic } from './mic.js';
 import { onDemand } from './ondemand.js';
 import type { DeviceControls, MicControls, SpeakerControls, TalkControls, VoiceClientOptions } from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
 import { aborted } from './roads/wait.js';
 import { Sound } from './sound.js';
-import { Speaker } from './speaker.js';
 import { Store, type VoiceState } from './state.js';
 import { Toolbox } from './toolbox.js';
 import type { ToolDefinition, ToolHandler } from './tools.js';
@@ -35,23 +34,23 @@ export class VoiceClient {
   readonly speaker: SpeakerControls;
   readonly devices: DeviceControls;
   #call: Call | null = null;
-  readonly #host: Host;
-  readonly #sound: Sound;
-  readonly #mic: Mic;
-  readonly #toolbox: Toolbox;
+  readonly #host: Host & CallHost;
 
   constructor(options: VoiceClientOptions) {
     const emitter = new Emitter();
     const store = new Store((state, previous) => emitter.emit('statechange', state, previous));
-    this.#host = { options, store, emitter };
-    this.#sound = new Sound(this.#host);
-    this.#mic = new Mic(this.#host, this.#sound);
-    this.#toolbox = new Toolbox(this.#host);
+    const host: Host = { options, store, emitter };
+    const sound = new Sound(host);
+    const mic = new Mic(host, sound);
+    const released = () => {
+      this.#call = null;
+    };
+    this.#host = Object.assign(host, { sound, mic, toolbox: new Toolbox(host), released });
     store.setSpeaker({ volume: (options.audio || {}).speaker?.volume ?? 1 });
-    this.mic = this.#mic;
-    this.talk = this.#mic.talk;
-    this.speaker = new Speaker(this.#sound, store);
-    this.devices = { list: (wish) => this.#listDevices(wish?.requestPermission ?? false) };
+    this.mic = mic;
+    this.talk = mic.talk;
+    this.speaker = sound;
+    this.devices = { list: (wish) => listDevices(this.#host, wish?.requestPermission) };
   }
 
   /** The present state; the same object until something changes. */
@@ -70,7 +69,7 @@ export class VoiceClient {
 
   /** Numbers to poll, in an animation frame. */
   get levels(): AudioLevels {
-    return this.#sound.levels;
+    return this.#host.sound.levels;
   }
 
   /** What `connect({ resume })` needs after a page reload; a secret of this user. It changes at every reconnect. */
@@ -85,15 +84,7 @@ export class VoiceClient {
   connect(options: ConnectOptions = {}): Promise<Connected> {
     if (this.#call) return this.#call.joined;
     if (options.signal?.aborted) return Promise.reject(aborted());
-    const call = new Call({
-      ...this.#host,
-      sound: this.#sound,
-      mic: this.#mic,
-      toolbox: this.#toolbox,
-      released: () => {
-        this.#call = null;
-      },
-    });
+    const call = new Call({ ...this.#host });
     this.#call = call;
     call.begin(options.resume);
     options.signal?.addEventListener('abort', () => call.abort(), { once: true });
@@ -102,25 +93,25 @@ export class VoiceClient {
 
   /** End the session. Resolves when everything is given back; never rejects. */
   async disconnect(reason?: string): Promise<void> {
-    await (this.#call ? this.#call.end(reason) : this.#mic.disable().then(() => this.#sound.close()));
+    await (this.#call ? this.#call.end(reason) : this.#host.mic.disable().then(() => this.#host.sound.close()));
   }
 
   /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */
   async sendText(text: string, options: { respond?: boolean } = {}): Promise<void> {
     checkText(text);
     const { respond = true } = options;
-    this.#live('text').sendText(text, respond);
+    this.#live().sendText(text, respond);
   }
 
   /** Something the agent should know. Makes no turn. */
   async sendContext(text: string): Promise<void> {
     checkText(text);
-    this.#live('context').send({ type: 'context', text });
+    this.#live().send({ type: 'context', text });
   }
 
   /** Something the agent should see: JPEG, PNG or WebP up to 700 KiB. */
   async sendImage(image: ImageSource): Promise<void> {
-    const call = this.#live('image');
+    const call = this.#live();
     const { encodeImage } = await onDemand();
     call.send(await encodeImage(image));
   }
@@ -136,7 +127,7 @@ export class VoiceClient {
 
   /** Returns its un-register. Tools are declared when a session starts; later ones are known to the next. */
   registerTool<A = unknown, R = unknown>(name: string, tool: ToolHandler<A, R> | ToolDefinition<A, R>): () => void {
-    return this.#toolbox.register(name, tool);
+    return this.#host.toolbox.register(name, tool);
   }
 
   /** Options are read at their next use; session, agent, config and tools at the next connect. */
@@ -153,21 +144,21 @@ export class VoiceClient {
     await this.dispose();
   }
 
-  #live(what: string): Call {
-    if (!this.#call) throw new VoiceError('not_connected', `no session to send ${what} to`);
+  #live(): Call {
+    if (!this.#call) throw new VoiceError('not_connected', 'no session');
     return this.#call;
   }
+}
 
-  async #listDevices(requestPermission: boolean): Promise<AudioDevices> {
-    const engine = this.#sound.make();
-    if (!engine) return { inputs: [], outputs: [], labelled: false };
-    const devices = await engine.devices();
-    if (devices.labelled || !requestPermission || this.#host.store.state.mic.status !== 'off') return devices;
-    await this.#mic.enable();
-    const labelled = (await this.#sound.engine?.devices()) ?? devices;
-    await this.#mic.disable();
-    return labelled;
-  }
+async function listDevices({ sound, store, mic }: CallHost, isAsking = false): Promise<AudioDevices> {
+  const engine = sound.make();
+  if (!engine) return { inputs: [], outputs: [], labelled: false };
+  const devices = await engine.devices();
+  if (devices.labelled || !isAsking || store.state.mic.status !== 'off') return devices;
+  await mic.enable();
+  const labelled = await sound.engine?.devices();
+  await mic.disable();
+  return labelled ?? devices;
 }
 
 function checkText(text: string): void {

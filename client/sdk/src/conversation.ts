@@ -82,8 +82,7 @@ export class Conversation {
     if (!turn) return null;
     const played = await this.#silence(turn);
     this.#outbox.send({ type: 'interrupt', turn, played_ms: played.playedMs });
-    this.#flushed(played);
-    this.#host.emitter.emit('interrupted', { ...played, cause: 'client' });
+    this.#flushed(played, 'client');
     return played;
   }
 
@@ -162,8 +161,7 @@ export class Conversation {
     const played = await this.#silence(turn);
     if (!wasOurs) {
       this.#host.store.setMetrics({ flushMs: since(at) });
-      this.#flushed(played);
-      this.#host.emitter.emit('interrupted', { ...played, cause });
+      this.#flushed(played, cause);
     }
     this.#showAgent();
     this.#moveIfDue();
@@ -177,13 +175,16 @@ export class Conversation {
     return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
   }
 
-  #flushed(played: PlayedUntil): void {
+  #flushed(played: PlayedUntil, cause: TurnInterrupted['cause']): void {
     const { turn, playedMs } = played;
-    if (turn <= this.#settled) return;
-    this.#settled = turn;
-    if (this.#host.sound.engine) this.#outbox.report({ type: 'playback', turn, state: 'flushed', played_ms: playedMs });
-    this.messages.interrupted(turn);
-    this.#fallsSilent(played, true);
+    if (turn > this.#settled) {
+      this.#settled = turn;
+      if (this.#host.sound.engine)
+        this.#outbox.report({ type: 'playback', turn, state: 'flushed', played_ms: playedMs });
+      this.messages.interrupted(turn);
+      this.#fallsSilent(played, true);
+    }
+    this.#host.emitter.emit('interrupted', { ...played, cause });
   }
 
   #sounds(turn: number): void {

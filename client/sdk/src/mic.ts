@@ -3,7 +3,7 @@ import { toVoiceError, VoiceError } from './errors.js';
 import type { Host } from './host.js';
 import type { MicControls, TalkControls } from './options.js';
 import type { Sound } from './sound.js';
-import type { MicStatus } from './state.js';
+import type { MicState, MicStatus } from './state.js';
 
 /** Where the microphone's sound and state go while there is a call. */
 export interface Uplink {
@@ -18,14 +18,13 @@ export class Mic implements MicControls {
     start: () => {
       const { talking, status } = this.#host.store.state.mic;
       if (talking) return;
-      this.#talk(true);
+      this.#become({ talking: true });
       if (status === 'off') this.#try();
     },
-    stop: () => this.#talk(false),
+    stop: () => this.#become({ talking: false }),
   };
   #uplink: Uplink | null = null;
-  #told: 'open' | 'paused' | 'closed' = 'closed';
-  #isActive = false; //: push-to-talk under manual turns: the server was told `start`
+  #told = ''; //: how it stands, as the server knows
   #deviceId: string | undefined;
   #opening = 0; //: counts attempts; a later one makes an earlier one's result void
   readonly #sound: Sound;
@@ -48,8 +47,7 @@ export class Mic implements MicControls {
     try {
       const info = await engine.microphone.open(this.#wishes(), this.#events());
       if (attempt !== this.#opening) return;
-      this.#host.store.setMic({ ...info, status: this.#host.store.state.mic.muted ? 'muted' : 'live' });
-      this.#tell();
+      this.#become({ ...info, status: this.#opened });
     } catch (thrown) {
       const error = toVoiceError(thrown, 'mic_unsupported');
       if (attempt === this.#opening) this.#host.store.setMic({ status: 'error', error });
@@ -69,8 +67,7 @@ export class Mic implements MicControls {
       else if (!muted && status === 'muted') this.#try();
       return;
     }
-    if (['live', 'muted'].includes(status)) this.#host.store.setMic({ status: muted ? 'muted' : 'live' });
-    this.#tell();
+    if (['live', 'muted'].includes(status)) this.#become({ status: this.#opened });
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
@@ -79,11 +76,10 @@ export class Mic implements MicControls {
     if (['live', 'muted', 'error'].includes(status)) await this.enable();
   }
 
-  /** A call begins: it is told how things stand, and every change. */
+  /** A call begins: it is told how things stand, unless as at first, and every change. */
   attach(uplink: Uplink): void {
     this.#uplink = uplink;
-    this.#told = 'closed';
-    this.#isActive = false;
+    this.#told = this.#isManual ? 'end' : 'closed';
     this.#tell();
   }
 
@@ -114,28 +110,29 @@ export class Mic implements MicControls {
       },
       changed: (info: { deviceId?: string | undefined; label?: string | undefined }) => this.#host.store.setMic(info),
       paused: (isPaused: boolean) => {
-        const { status, muted } = this.#host.store.state.mic;
-        if (!['live', 'muted', 'paused'].includes(status)) return;
-        this.#host.store.setMic({ status: isPaused ? 'paused' : muted ? 'muted' : 'live' });
-        this.#tell();
+        if (['live', 'muted', 'paused'].includes(this.#host.store.state.mic.status))
+          this.#become({ status: isPaused ? 'paused' : this.#opened });
       },
       failed: (error: VoiceError) => {
-        if (error.code === 'mic_lost') this.#host.store.setMic({ status: 'error', error });
+        if (error.code === 'mic_lost') this.#become({ status: 'error', error });
         this.#host.emitter.emit('error', error);
-        this.#tell();
       },
     };
   }
 
-  #talk(talking: boolean): void {
-    this.#host.store.setMic({ talking });
+  #become(patch: Partial<MicState>): void {
+    this.#host.store.setMic(patch);
     this.#tell();
+  }
+
+  /** Once the device is open. */
+  get #opened(): MicStatus {
+    return this.#host.store.state.mic.muted ? 'muted' : 'live';
   }
 
   async #close(status: MicStatus): Promise<void> {
     this.#opening += 1;
-    this.#host.store.setMic({ status, error: undefined });
-    this.#tell();
+    this.#become({ status, error: undefined });
     await this.#sound.engine?.microphone.close();
   }
 
@@ -146,18 +143,13 @@ export class Mic implements MicControls {
 
   /** Tell the server what changed. */
   #tell(): void {
-    if (!this.#uplink) return;
-    const { status } = this.#host.store.state.mic;
-    if (this.#isManual) {
-      if (this.#isHeard === this.#isActive) return;
-      this.#isActive = this.#isHeard;
-      this.#uplink.activity(this.#isActive ? 'start' : 'end');
-      return;
-    }
-    const isOff = ['off', 'requesting', 'error'].includes(status);
+    const isOff = ['off', 'requesting', 'error'].includes(this.#host.store.state.mic.status);
     const state = this.#isHeard ? 'open' : isOff ? 'closed' : 'paused';
-    if (state === this.#told) return;
-    this.#told = state;
-    this.#uplink.mic(state);
+    const activity = this.#isHeard ? 'start' : 'end';
+    const news = this.#isManual ? activity : state;
+    if (!this.#uplink || news === this.#told) return;
+    this.#told = news;
+    if (this.#isManual) this.#uplink.activity(activity);
+    else this.#uplink.mic(state);
   }
 }

@@ -1,7 +1,10 @@
 import { BrowserEngine } from './audio/browser.js';
 import type { AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
-import type { VoiceError } from './errors.js';
+import { VoiceError } from './errors.js';
 import type { Host } from './host.js';
+import type { SpeakerControls } from './options.js';
+
+const LOUDEST = 4; //: twelve decibels: enough for a phone that plays quietly while its microphone is open
 
 const SILENCE: AudioLevels = {
   input: 0,
@@ -10,8 +13,8 @@ const SILENCE: AudioLevels = {
   outputSpectrum: (into) => into.fill(0),
 };
 
-/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. */
-export class Sound {
+/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. To the app it is the speaker. */
+export class Sound implements SpeakerControls {
   /** Where playback reports go while there is a call. */
   onPlayback: ((report: PlaybackReport) => void) | null = null;
   /** Audio cannot work at all. */
@@ -33,7 +36,7 @@ export class Sound {
     if (this.engine) return this.engine;
     this.engine = this.make();
     this.engine?.prepare(this.#events());
-    this.setVolume();
+    this.#apply();
     return this.engine;
   }
 
@@ -43,10 +46,30 @@ export class Sound {
     return this.engine ?? (audio ? (audio.engine ?? new BrowserEngine(audio)) : null);
   }
 
-  /** As the snapshot says. */
-  setVolume(): void {
-    const { volume, muted } = this.#host.store.state.speaker;
-    this.engine?.player.setVolume(muted ? 0 : volume);
+  get stream(): MediaStream | null {
+    return this.engine?.player.stream ?? null;
+  }
+
+  async unlock(): Promise<void> {
+    await this.prepare()?.player.unlock();
+  }
+
+  setMuted(muted: boolean): void {
+    this.#host.store.setSpeaker({ muted });
+    this.#apply();
+  }
+
+  setVolume(volume: number): void {
+    if (!Number.isFinite(volume)) return;
+    this.#host.store.setSpeaker({ volume: Math.min(LOUDEST, Math.max(0, volume)) });
+    this.#apply();
+  }
+
+  async setDevice(deviceId: string | null): Promise<void> {
+    const player = this.engine?.player;
+    if (!player) throw new VoiceError('not_connected', 'audio is off');
+    await player.setDevice(deviceId);
+    this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
   }
 
   async close(): Promise<void> {
@@ -54,6 +77,11 @@ export class Sound {
     this.engine = null;
     this.#host.store.setSpeaker({ playing: false, interrupted: false, unlocked: true });
     await engine?.close();
+  }
+
+  #apply(): void {
+    const { volume, muted } = this.#host.store.state.speaker;
+    this.engine?.player.setVolume(muted ? 0 : volume);
   }
 
   #events(): AudioEvents {

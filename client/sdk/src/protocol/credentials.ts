@@ -4,7 +4,7 @@ import { JWT_ENTRY_BYTES, SUBPROTOCOL } from './tables.js';
 /** The subprotocols a client offers; a secret never gets into a URL. Throws VoiceError: `auth_invalid`, `too_large`. */
 export function offer(kind: 'jwt' | 'ticket', secret: string): string[] {
   if (!/^[A-Za-z0-9._~-]+$/.test(secret))
-    throw new VoiceError('auth_invalid', 'no handshake can carry the credential');
-  if (secret.length > JWT_ENTRY_BYTES) throw new VoiceError('too_large', 'the credential has more than 6 KiB');
+    throw new VoiceError('auth_invalid', 'characters that no handshake carries');
+  if (secret.length > JWT_ENTRY_BYTES) throw new VoiceError('too_large', `more than ${JWT_ENTRY_BYTES} characters`);
   return [SUBPROTOCOL, `${SUBPROTOCOL}.${kind}.${secret}`];
 }

@@ -67,9 +67,9 @@ export class ClientSession {
     };
   }
 
-  /** The media connection is gone. */
+  /** The media connection is gone, wherever it was. */
   lost(): void {
-    this.#advance('lost');
+    if (this.state !== 'new') this.#advance('lost');
   }
 
   /** `ended` was the end of a relay's part only: there is a way back. */

@@ -34,7 +34,6 @@ export class MediaRoad {
   #line: Line | null = null;
   #refusal: Refusal | null = null;
   #isJoined = false;
-  #hasGreeted = false;
   #heardAt = 0;
   #pingedAt = 0;
   #tickedAt = 0;
@@ -56,7 +55,7 @@ export class MediaRoad {
         closed: (code) => {
           clearInterval(this.#ticker);
           this.#parts.outbox.close();
-          if (this.#hasGreeted) this.#parts.session.lost();
+          this.#parts.session.lost();
           resolve({ code, refusal: this.#refusal, isJoined: this.#isJoined });
         },
       });
@@ -70,7 +69,6 @@ export class MediaRoad {
 
   #greet(): void {
     this.#line?.within(LIVE_TIMEOUT_MS);
-    this.#hasGreeted = true;
     this.#line?.send(this.#parts.session.hello());
   }
 
