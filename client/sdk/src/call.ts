@@ -1,4 +1,3 @@
-import type { PlayedUntil } from './audio/engine.js';
 import type { Connected } from './client.js';
 import { since } from './clock.js';
 import { Conversation } from './conversation.js';
@@ -28,12 +27,12 @@ export class Call implements LifelineParts {
   readonly control: Control;
   readonly policy: ReconnectPolicy | false;
   readonly signal: AbortSignal;
+  readonly conversation: Conversation;
   readonly outbox = new Outbox();
   readonly session = new ClientSession();
   #isOver = false;
   #isEnding = false;
   #isJoined = false;
-  #told = { up: 0, down: 0 }; //: bytes, at the last tick
   #brokeAt = 0; //: when the present break began, 0 for none
   #audio: Promise<unknown> = Promise.resolve();
   #patience: ReturnType<typeof setTimeout> | undefined;
@@ -42,7 +41,6 @@ export class Call implements LifelineParts {
   readonly #stop = new AbortController();
   readonly #host: CallHost;
   readonly #lifeline: Lifeline;
-  readonly #conversation: Conversation;
 
   constructor(host: CallHost) {
     this.#host = host;
@@ -52,7 +50,7 @@ export class Call implements LifelineParts {
     this.link = { transport, emitter: this.#host.emitter, bytes: { up: 0, down: 0 } };
     this.control = new Control(this.link, session, (stage) => this.#starting(stage));
     this.#lifeline = new Lifeline(this);
-    this.#conversation = new Conversation(this.#host, this.session, this.outbox, () => this.#lifeline.move());
+    this.conversation = new Conversation(this.#host, this.session, this.outbox, () => this.#lifeline.move());
     this.joined.catch(() => {}); // whoever does not wait for it reads the snapshot or the event
   }
 
@@ -75,8 +73,10 @@ export class Call implements LifelineParts {
       () => this.#fail(new VoiceError('connect_timeout')),
       options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     );
-    sound.onPlayback = (report) => this.#conversation.played(report);
-    sound.onFailure = (error) => this.#fail(error);
+    sound.listener = {
+      played: (report) => this.conversation.played(report),
+      failed: (error) => this.#fail(error),
+    };
     this.#audio = this.#openAudio();
     this.#audio.catch((error) => this.#fail(error, 'mic_unsupported'));
     mic.attach({
@@ -84,7 +84,7 @@ export class Call implements LifelineParts {
       mic: (state) => this.outbox.report({ type: 'mic', state }),
       activity: (state) => {
         this.outbox.send({ type: 'activity', state });
-        if (state === 'end') this.#conversation.released();
+        if (state === 'end') this.conversation.released();
       },
     });
     void this.#run(resume);
@@ -115,17 +115,13 @@ export class Call implements LifelineParts {
 
   sendText(text: string, respond: boolean): void {
     this.send({ type: 'text', text, respond });
-    this.#conversation.messages.expectTyped(text);
-    if (respond) this.#conversation.expectAnswer();
-  }
-
-  interrupt(): Promise<PlayedUntil | null> {
-    return this.#conversation.interrupt();
+    this.conversation.messages.expectTyped(text);
+    if (respond) this.conversation.expectAnswer();
   }
 
   received(item: Incoming): void {
     if (item.type === 'live') this.#live(item);
-    this.#conversation.receive(item);
+    this.conversation.receive(item);
   }
 
   reconnecting(info: Attempt): void {
@@ -138,15 +134,16 @@ export class Call implements LifelineParts {
 
   ticked(): void {
     const { counters } = this.session;
-    const { up, down } = this.link.bytes;
+    const { bytes } = this.link;
     this.#host.store.setMetrics({
-      uplinkBps: (up - this.#told.up) * 8,
-      downlinkBps: (down - this.#told.down) * 8,
+      uplinkBps: bytes.up * 8,
+      downlinkBps: bytes.down * 8,
       droppedUplinkMs: Math.round(counters.stale_uplink_ms + this.outbox.droppedMs),
       missingFrames: counters.missing_frames,
       ignored: counters.unknown_types + counters.bad,
     });
-    this.#told = { up, down };
+    bytes.up = 0;
+    bytes.down = 0;
   }
 
   /** Synchronous up to the first await of each part: the browser counts both as done in the click. */
@@ -186,11 +183,7 @@ export class Call implements LifelineParts {
       config,
       metadata,
       tools: this.#host.toolbox.declarations(),
-      client: {
-        name: app?.name ?? 'vivavoce',
-        version: app?.version,
-        platform: typeof document === 'undefined' ? 'native' : 'browser',
-      },
+      client: { name: 'vivavoce', platform: typeof document === 'undefined' ? 'native' : 'browser', ...app },
     };
   }
 
@@ -238,10 +231,9 @@ export class Call implements LifelineParts {
     const { store, emitter, sound, mic } = this.#host;
     clearTimeout(this.#patience);
     this.#stop.abort();
-    this.#conversation.close();
-    mic.detach();
-    sound.onPlayback = null;
-    sound.onFailure = null;
+    this.conversation.close();
+    mic.attach(null);
+    sound.listener = null;
     // On the control road, when the media road could not do it. The server would notice by itself, later.
     if (!this.#lifeline.ended) this.control.end(new AbortController().signal).catch(() => {});
     const micState = store.state.mic;

@@ -118,7 +118,7 @@ export class VoiceClient {
 
   /** Stop the agent: silence here at once, then the server drops the rest. Null: it was not speaking. */
   async interrupt(): Promise<PlayedUntil | null> {
-    return (await this.#call?.interrupt()) ?? null;
+    return (await this.#call?.conversation.interrupt()) ?? null;
   }
 
   clearMessages(): void {

@@ -9,7 +9,8 @@ import type { Outbox } from './roads/outbox.js';
 
 const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
 
-type Reactions = { readonly [T in Incoming['type']]: (item: Extract<Incoming, { type: T }>) => void };
+/** `ack` is the session's business, `ended` the lifeline's. */
+type Reactions = { readonly [T in Exclude<Incoming['type'], 'ack' | 'ended'>]: (item: Extract<Incoming, { type: T }>) => void };
 
 /** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
 export class Conversation {
@@ -67,13 +68,11 @@ export class Conversation {
         // `call_unknown` answers a result that crossed the call's cancelling.
         if (!item.fatal && item.code !== 'call_unknown') emitter.emit('error', received(item));
       },
-      ack: () => {}, // the session's business
-      ended: () => {}, // the lifeline's
     };
   }
 
   receive(item: Incoming): void {
-    (this.#reactions[item.type] as (item: Incoming) => void)(item);
+    (this.#reactions[item.type as keyof Reactions] as ((item: Incoming) => void) | undefined)?.(item);
   }
 
   /** Silence here at once, then the server drops the rest. Null: nothing speaks. */

@@ -76,15 +76,11 @@ export class Mic implements MicControls {
     if (['live', 'muted', 'error'].includes(status)) await this.enable();
   }
 
-  /** A call begins: it is told how things stand, unless as at first, and every change. */
-  attach(uplink: Uplink): void {
+  /** A call begins: it is told how things stand, unless as at first, and every change. Null: it is over. */
+  attach(uplink: Uplink | null): void {
     this.#uplink = uplink;
     this.#told = this.#isManual ? 'end' : 'closed';
     this.#tell();
-  }
-
-  detach(): void {
-    this.#uplink = null;
   }
 
   #wishes(): MicOptions {

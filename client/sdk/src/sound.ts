@@ -13,12 +13,16 @@ const SILENCE: AudioLevels = {
   outputSpectrum: (into) => into.fill(0),
 };
 
+export interface SoundListener {
+  played(report: PlaybackReport): void;
+  /** Audio cannot work at all. */
+  failed(error: VoiceError): void;
+}
+
 /** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. To the app it is the speaker. */
 export class Sound implements SpeakerControls {
-  /** Where playback reports go while there is a call. */
-  onPlayback: ((report: PlaybackReport) => void) | null = null;
-  /** Audio cannot work at all. */
-  onFailure: ((error: VoiceError) => void) | null = null;
+  /** While there is a call. */
+  listener: SoundListener | null = null;
   /** Null before the first gesture, after `close`, and without audio. */
   engine: AudioEngine | null = null;
   readonly #host: Host;
@@ -89,7 +93,7 @@ export class Sound implements SpeakerControls {
     return {
       playback: (report) => {
         store.setSpeaker({ playing: report.state !== 'drained' });
-        this.onPlayback?.(report);
+        this.listener?.played(report);
       },
       underrun: (turn, prebufferMs) => {
         store.setMetrics({ underruns: store.state.metrics.underruns + 1 });
@@ -100,7 +104,7 @@ export class Sound implements SpeakerControls {
       devices: (devices) => emitter.emit('devicechange', devices),
       failed: (error) => {
         emitter.emit('error', error);
-        this.onFailure?.(error);
+        this.listener?.failed(error);
       },
     };
   }

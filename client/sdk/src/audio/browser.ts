@@ -122,7 +122,6 @@ export class BrowserEngine implements AudioEngine {
     this.#context = null;
     this.player.stop();
     if (!context || this.#options.audioContext) return;
-    context.onstatechange = null;
     context.close().catch(() => {});
   }
 

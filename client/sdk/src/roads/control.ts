@@ -132,5 +132,5 @@ export class Control {
 function lost(isOpen: boolean): VoiceError {
   return isOpen
     ? new VoiceError('connection_lost')
-    : new VoiceError('connect_failed', 'server down, token forged or origin refused');
+    : new VoiceError('connect_failed', 'server down, or token or origin refused');
 }

@@ -1,5 +1,5 @@
 import type { Emitter } from '../events.js';
-import type { Message } from '../ondemand/wire.js';
+import type { Message, Shown } from '../ondemand/wire.js';
 import { onDemand } from '../ondemand.js';
 import type { Socket, SocketEvents, Transport } from './transport.js';
 
@@ -9,6 +9,7 @@ const OPEN_TIMEOUT_MS = 10_000; //: for the handshake
 export interface Link {
   readonly transport: Transport;
   readonly emitter: Emitter;
+  /** Since the last tick. */
   readonly bytes: { up: number; down: number };
 }
 
@@ -43,15 +44,14 @@ export class Line {
   }
 
   send(item: Message | Uint8Array<ArrayBuffer>): void {
-    const isFrame = item instanceof Uint8Array;
-    const data = isFrame ? item : JSON.stringify(item);
+    const data = item instanceof Uint8Array ? item : JSON.stringify(item);
     this.#link.bytes.up += data.length;
     this.#socket?.send(data);
-    this.show('out', isFrame ? { binary: data.length } : item);
+    this.show('out', item);
   }
 
   /** Show what passes to whoever listens; nothing is made for nobody. */
-  show(direction: 'in' | 'out', frame: Message | { readonly binary: number }): void {
+  show(direction: 'in' | 'out', frame: Shown): void {
     const { emitter } = this.#link;
     if (!emitter.has('wire')) return;
     onDemand().then(

@@ -94,9 +94,7 @@ class Playback {
 
   #start(turn: Turn): void {
     turn.isPlaying = true;
-    if (turn.hasStarted) return;
-    turn.hasStarted = true;
-    this.#report('started', turn);
+    if (!turn.playedMs) this.#report('started', turn); // else it goes on after an underrun
   }
 
   #runDry(turn: Turn): void {

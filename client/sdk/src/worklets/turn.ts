@@ -9,7 +9,6 @@ export class Turn {
   /** No more audio of it follows. */
   isFinished: boolean;
   isPlaying = false;
-  hasStarted = false;
   #head = 0; //: samples taken from the first of the queue
   #pushed = 0; //: source samples
   #taken = 0; //: source samples resampled
