@@ -1,4 +1,4 @@
-import type { PlaybackReport, PlayedUntil } from './audio/engine.js';
+import type { PlaybackReport, PlayedUntil, Player } from './audio/engine.js';
 import { since } from './clock.js';
 import { received } from './errors.js';
 import type { CallHost } from './host.js';
@@ -41,16 +41,20 @@ export class Conversation {
     this.#reactions = this.#react();
   }
 
+  get #player(): Player | undefined {
+    return this.#host.sound.engine?.player;
+  }
+
   #react(): Reactions {
-    const { store, emitter, sound } = this.#host;
+    const { store, emitter } = this.#host;
     return {
       audio: ({ turn, pcm }) => {
         if (!this.#frameAt.has(turn)) this.#frameAt.set(turn, performance.now());
-        sound.engine?.player.play(turn, pcm);
+        this.#player?.play(turn, pcm);
       },
       live: (item) => this.#catchUp(item),
       'turn.started': (item) => this.#turnStarted(item),
-      'turn.audio_end': ({ turn }) => sound.engine?.player.finish(turn),
+      'turn.audio_end': ({ turn }) => this.#player?.finish(turn),
       'turn.ended': (item) => this.#turnEnded(item),
       'turn.interrupted': (item) => void this.#interrupted(item),
       transcript: (item) => this.messages.transcript(item),
@@ -120,7 +124,7 @@ export class Conversation {
   #catchUp(live: Live): void {
     if (this.#epoch && live.e !== this.#epoch) {
       // Another relay: what the last one had begun ends here.
-      this.#host.sound.engine?.player.finish(this.#session.lastTurn);
+      this.#player?.finish(this.#session.lastTurn);
       this.#cancel(this.#running.keys());
       this.messages.broken();
       this.#speaking = 0;
@@ -144,7 +148,7 @@ export class Conversation {
       this.#host.emitter.emit('userspeechend', turn);
       return;
     }
-    this.#host.sound.engine?.player.finish(turn);
+    this.#player?.finish(turn);
     if (this.#speaking === turn) this.#speaking = 0;
     this.#isAwaited = false;
     this.#showAgent();
@@ -170,7 +174,7 @@ export class Conversation {
   async #silence(turn: number): Promise<PlayedUntil> {
     this.#session.interrupt(turn);
     const silent = { turn, playedMs: 0, droppedMs: 0 };
-    const { playedMs, droppedMs } = (await this.#host.sound.engine?.player.flush(turn)) ?? silent;
+    const { playedMs, droppedMs } = (await this.#player?.flush(turn)) ?? silent;
     return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
   }
 
