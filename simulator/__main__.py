@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vivavoce simulate", description="Gemini Live, simulated.")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: loopback only)")
-    parser.add_argument("--port", type=_port, default=8787, help="0 takes any free one (default: 8787)")
+    parser.add_argument("--port", type=_port, default=8788, help="0 takes any free one (default: 8788)")
     parser.add_argument(
         "--tls", action="store_true", help="serve https and wss with a certificate of its own"
     )

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -64,12 +65,17 @@ class LocalUser:
 
 
 def page_app(
-    control_url: str, user: LocalUser, *, media_url: str = "", console: Path = CONSOLE
+    control_url: str,
+    user: LocalUser,
+    *,
+    media_url: str = "",
+    console: Path = CONSOLE,
+    breaks: Sequence[str] = (),
 ) -> web.Application:
     """The local page. No CORS header is ever sent, so another site's script cannot read the token.
 
     Without a `media_url` the page may connect to any port of loopback. `console` is read at each request, so
-    that a build is seen without a restart.
+    that a build is seen without a restart. `breaks` names what infra.local.breaks breaks here.
     """
     headers = _HEADERS | {"Content-Security-Policy": _policy(control_url, media_url)}
 
@@ -83,9 +89,8 @@ def page_app(
         answer = {"url": control_url, "token": user.token()}
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
-    async def agents(_: web.Request) -> web.Response:
-        answer = [_card(agent) for agent in catalogue().values()]
-        return web.json_response(answer, headers={"Cache-Control": "no-store"})
+    async def config(_: web.Request) -> web.Response:
+        return web.json_response(_config(control_url, breaks), headers={"Cache-Control": "no-store"})
 
     async def file(request: web.Request) -> web.Response:
         """A file of the build. Those under assets/ carry a hash of their content in their names."""
@@ -99,9 +104,15 @@ def page_app(
     app = web.Application(middlewares=[_loopback_only])
     app.router.add_get("/", index)
     app.router.add_get("/dev/session.json", session)
-    app.router.add_get("/dev/agents.json", agents)
+    app.router.add_get("/config.json", config)
     app.router.add_get("/{name:.+}", file)
     return app
+
+
+def _config(control_url: str, breaks: Sequence[str]) -> dict[str, object]:
+    """As functions/page.py answers it, and what only this machine may tell."""
+    agents = [_card(agent) for agent in catalogue().values()]
+    return {"url": control_url, "session": "dev/session.json", "agents": agents, "breaks": list(breaks)}
 
 
 def _policy(control_url: str, media_url: str) -> str:

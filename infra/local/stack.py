@@ -18,7 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from aiohttp import web
+
 from infra.local.aws import aws_apis
+from infra.local.breaks import add_breaks, kill_relay, model_goes_away
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
@@ -182,9 +185,19 @@ class LocalStack:
         read = partial(read_route, self.secrets.route.encode())
         edge = Edge(read, sockets.media, self.secrets.origin)
         await parts.enter_async_context(edge)
-        page = page_app(self.urls.control, self.user(), media_url=self.urls.media)
-        add_evidence(page, lambda: self.invocations, lambda: Table(self.client("dynamodb"), self.table))
-        await parts.enter_async_context(Endpoint(page, sockets.page))
+        await parts.enter_async_context(Endpoint(self._page(), sockets.page))
+
+    def _page(self) -> web.Application:
+        def table() -> Table:
+            return Table(self.client("dynamodb"), self.table)
+
+        breaks = {"relay": kill_relay(table, lambda: self.tasks.all)}
+        if self.options.gemini_url:
+            breaks["model"] = model_goes_away(self.options.gemini_url)
+        page = page_app(self.urls.control, self.user(), media_url=self.urls.media, breaks=tuple(breaks))
+        add_evidence(page, lambda: self.invocations, table)
+        add_breaks(page, breaks)
+        return page
 
     def _functions(self, common: Mapping[str, str]) -> Functions:
         pools = {}

@@ -24,11 +24,12 @@ from infra.local.endpoint import Endpoint, listen, url_of
 from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
+from tests.browser.deployed import deployed
+from tests.browser.drive import CONSOLE
 from tests.witness import CANARY, WITNESS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-CONSOLE = ROOT / "client" / "console"
 SDK = ROOT / "client" / "sdk"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GEMINI_KEY = f"{CANARY}-browser-gemini-key"
@@ -124,6 +125,7 @@ class System:
 
     stack: LocalStack
     simulator: simulator.Running
+    deployed: str  #: the page as the deployment's function serves it
     tapped: str  #: the page with one file more in its folder: the recorder that listens to the loudspeaker
 
     @property
@@ -142,7 +144,8 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
         port = listen()  # the stack's own page must be known as well before anything starts
         page_port = port.getsockname()[1]
         port.close()
-        origins = f"{url_of(place)},http://127.0.0.1:{page_port}"
+        elsewhere = listen()
+        origins = f"{url_of(place)},{url_of(elsewhere)},http://127.0.0.1:{page_port}"
         options = StackOptions(
             gemini_url=model.url,
             gemini_key=GEMINI_KEY,
@@ -155,8 +158,9 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
         console = _with_recorder(tmp_path_factory.mktemp("console"))
         app = page_app(stack.urls.control, stack.user(), media_url=stack.urls.media, console=console)
         page = await parts.enter_async_context(Endpoint(app, place))
+        linked = await parts.enter_async_context(deployed(stack.urls, elsewhere))
         await _warm(stack)
-        yield System(stack, model, page.url)
+        yield System(stack, model, linked, page.url)
     WITNESS.logs(line.text for line in stack.logs.lines)
 
 

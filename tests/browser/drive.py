@@ -15,6 +15,7 @@ from simulator import pcm
 from simulator.samples import SHIPPED
 
 HERE = Path(__file__).parent
+CONSOLE = HERE.parents[1] / "client" / "console"
 MIC_HZ = 48_000  #: the fake device's own rate
 SAID_HZ = 16_000
 QUESTION = read_wav(SHIPPED / "question.wav")

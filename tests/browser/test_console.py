@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,7 @@ from tests.browser.conftest import System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
 from tests.browser.refusing import late_ticket, nobody, plain_http, refusing, without_worklets
 from tests.browser.truth import played_ms, share_heard
+from tests.witness import WITNESS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(110)]
 
@@ -108,6 +110,25 @@ def _kept(messages: list[dict[str, Any]]) -> list[int]:
     return list(dict.fromkeys(each["n"] for each in messages if each.get("n")))
 
 
+@pytest.mark.parametrize(
+    ("key", "state", "told", "relays"),
+    [
+        ("Kill the relay", "back", "Relay killed, back after", 2),
+        ("Gemini leaves", "unharmed", "Gemini goes away, no harm", 1),
+    ],
+)
+async def test_a_part_of_the_server_broken_from_the_page_does_not_end_the_call(
+    system: System, question: str, key: str, state: str, told: str, relays: int
+) -> None:
+    seen = await drive("breaks", url=system.page, key=key, state=state, launch={"wav": question})
+    assert told in seen["healed"]
+    assert "missing 0, received twice 0" in seen["healed"]
+    assert len({each["e"] for each in seen["messages"] if each["type"] == "live"}) == relays
+    assert [row["role"] for row in seen["rows"]] == ["user", "agent", "user", "agent"]
+    assert not any(row["isCut"] for row in seen["rows"])
+    assert seen["errors"] == [] or relays == 2  # Chromium logs the socket that fell
+
+
 async def test_a_hidden_tab_goes_on_sending_the_microphone_at_its_pace(system: System, question: str) -> None:
     seen = await drive("hidden", url=system.page, launch={"wav": question})
     assert seen["visibility"] == "hidden"
@@ -163,6 +184,28 @@ async def test_a_server_that_refuses_is_told_with_what_to_do(system: System, que
         told = await drive("trouble", urls=refused, launch={"wav": question})
     for code in refused:
         _may_be_acted_on(code, told[code])
+
+
+async def test_a_link_signs_in_to_a_deployed_page_and_leaves_the_address(
+    system: System, question: str
+) -> None:
+    token = system.stack.user("linked").token()
+    late = jwt.encode({"sub": "late", "iat": 1, "exp": 2}, system.stack.secrets.jwt, algorithm="HS256")
+    for each in (token, late):
+        WITNESS.keeps(each, "a JWT")
+    links = {
+        "good": f"{system.deployed}/#token={token}",
+        "late": f"{system.deployed}/#token={late}",
+        "none": f"{system.deployed}/",
+    }
+    seen = await drive("link", links=links, launch={"wav": question})
+    assert {name: each["code"] for name, each in seen.items()} == {
+        "good": "", "late": "auth_expired", "none": "link_missing"
+    }  # fmt: skip
+    assert {each["address"] for each in seen.values()} == {f"{system.deployed}/"}
+    assert "new link" in seen["late"]["advice"]
+    assert seen["good"]["violations"] == []
+    assert seen["good"]["errors"] == []
 
 
 def _may_be_acted_on(code: str, told: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from protocol.errors import REGISTRY
-from tests.browser.conftest import CONSOLE
+from tests.browser.drive import CONSOLE
 
 #: About a message or a moment, never the reason that a call failed.
 NEVER_SHOWN = {

@@ -46,9 +46,17 @@ async def test_a_page_that_is_not_built_names_the_control_road_and_says_how_to_b
     assert "npm run build" in text
 
 
-async def test_agents_json_has_what_the_pickers_need_and_no_instructions() -> None:
-    async with page() as (url, http), http.get(f"{url}/dev/agents.json") as answer:
-        agents = {agent["name"]: agent for agent in await answer.json()}
+async def test_config_json_says_where_to_call_and_who_signs_in() -> None:
+    async with page() as (url, http), http.get(f"{url}/config.json") as answer:
+        config = await answer.json()
+        assert answer.headers["Cache-Control"] == "no-store"
+        async with http.get(f"{url}/{config['session']}") as session:
+            assert (await session.json())["url"] == config["url"] == CONTROL
+
+
+async def test_config_json_has_what_the_pickers_need_and_no_instructions() -> None:
+    async with page() as (url, http), http.get(f"{url}/config.json") as answer:
+        agents = {agent["name"]: agent for agent in (await answer.json())["agents"]}
     assert agents["assistant"]["voice"] == "Kore"
     assert "voice" in agents["assistant"]["allow"]
     assert agents["kiosk"]["allow"] == []

@@ -67,7 +67,7 @@ async def test_it_stops_promptly_though_a_client_stays() -> None:
     [
         (["--scenario", "none.yaml"], "vivavoce simulate: none.yaml: No such file or directory"),
         (["--log", "no/such/folder/log"], "its folder does not exist"),
-        (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1:8787"),
+        (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1:8788"),
     ],
 )
 def test_mistakes_are_one_line(

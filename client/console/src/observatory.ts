@@ -41,6 +41,8 @@ export interface Recovery {
   readonly state: 'broken' | 'back' | 'lost' | 'unharmed';
   readonly gapMs?: number;
   readonly resumed?: boolean;
+  /** why nothing was felt */
+  readonly why?: string;
 }
 
 /** What can be told from the events' positions alone. */
@@ -118,8 +120,8 @@ export class Observatory {
   }
 
   /** What was cut is not needed just now. */
-  noteHarmless(what: string): void {
-    this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed' };
+  noteHarmless(what: string, why: string): void {
+    this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed', why };
     this.#enter('connection', 'here', 'cut', what);
   }
 
@@ -148,7 +150,13 @@ export class Observatory {
     const type = String(message.type ?? '?');
     if (direction === 'in' && Number(message.n ?? 0) > 0) this.#counts(Number(message.e), Number(message.n));
     if (direction === 'out' && type === 'playback') this.#plays(message);
+    if (type === 'metrics' && typeof message.leg_gap_ms === 'number') this.#changesOver(message.leg_gap_ms);
     this.#enter(kindOf(type), direction, type, summary(type, message), message);
+  }
+
+  /** The relay has put another connection to the model under the call. */
+  #changesOver(gapMs: number): void {
+    if (this.#recovery?.state === 'unharmed') this.#recovery = { ...this.#recovery, why: `the relay changed over in ${seconds(gapMs)}` };
   }
 
   #plays({ turn, played_ms, buffered_ms, state }: Message): void {

@@ -1,3 +1,5 @@
+import type { Standing } from './admission';
+
 /** What a person can do about each error: the page's own words, keyed by the stable code. */
 
 export interface Sentence {
@@ -146,9 +148,22 @@ const SENTENCES: Record<string, Sentence> = {
     title: 'This page was not given a server.',
     advice: 'Open it as `make run` serves it: the address is printed there.',
   },
+  link_missing: {
+    title: 'This page needs a link that signs you in.',
+    advice: 'Whoever runs this deployment gets one by `vivavoce token --stack NAME`; it holds for 15 minutes.',
+  },
+};
+
+/** What differs on a deployed page, which a link signed in. */
+const DEPLOYED: Record<string, string> = {
+  connect_failed: 'Check that you are online. If you are, the link may be too old: open a new one.',
+  auth_invalid: 'Open a new link; the deployment’s keys may have changed since this one was made.',
+  auth_expired: 'Open a new link, each holds for 15 minutes; then start again.',
 };
 
 /** A code this page does not know, of a newer server, gets the library's advice. */
-export function sentence(code: string, advice = 'Tell the operator the code beside this.'): Sentence {
-  return SENTENCES[code] ?? { title: 'The call failed.', advice };
+export function sentence(code: string, standing: Standing, advice = 'Tell the operator the code beside this.'): Sentence {
+  const known = SENTENCES[code] ?? { title: 'The call failed.', advice };
+  const deployed = standing === 'signed-in' ? DEPLOYED[code] : undefined;
+  return deployed ? { ...known, advice: deployed } : known;
 }

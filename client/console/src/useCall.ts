@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { AudioOptions } from 'vivavoce';
 import { useVoiceClient } from 'vivavoce/react';
 import { audioFor, type TalkMode } from './audio';
-import type { Agent } from './desk';
+import type { Agent } from './admission';
 import { localTime } from './localTime';
 import { useDesk } from './useDesk';
 
@@ -25,7 +25,7 @@ export interface CallSettings {
 export function useCallSettings(): CallSettings {
   const client = useVoiceClient();
   const { agents } = useDesk();
-  const [name, setName] = useState(agents[0]?.name ?? 'assistant');
+  const [name, setName] = useState(agents[0]?.name ?? ''); // empty: whom the server has for everybody
   const [voice, chooseVoice] = useState('');
   const [mode, setMode] = useState<TalkMode>('open');
   const agent = agents.find((each) => each.name === name);
@@ -46,7 +46,7 @@ export function useCallSettings(): CallSettings {
   );
   const call = useCallback(
     (audio: AudioOptions) => {
-      client.update({ agent: name, config: voice ? { voice } : {}, audio });
+      client.update({ agent: name || undefined, config: voice ? { voice } : {}, audio });
       client.connect().catch(() => undefined); // it is in the state, and the page shows it from there
     },
     [client, name, voice],

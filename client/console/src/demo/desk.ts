@@ -1,6 +1,7 @@
 import type { VoiceClient } from 'vivavoce';
 import { Breaker } from '../breaker';
-import type { Agent, Desk } from '../desk';
+import type { Agent } from '../admission';
+import type { Desk } from '../desk';
 import { Observatory } from '../observatory';
 import { DemoClient } from './client';
 import { errorScene, SCENES } from './scenes';
@@ -23,5 +24,5 @@ export function openDemo(name: string): Desk {
     (ms) => (now = ms),
     (what) => observatory.expectBreak(what),
   );
-  return { client: real, observatory, breaker: new Breaker(), agents: AGENTS, isServed: true, demo: name, clock };
+  return { client: real, observatory, breaker: new Breaker(), agents: AGENTS, standing: 'local', breaks: ['relay', 'model'], demo: name, clock };
 }

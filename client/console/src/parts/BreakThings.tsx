@@ -1,13 +1,21 @@
 import { useVoiceState } from 'vivavoce/react';
+import { breakServer, type ServerPart } from '../admission';
 import { seconds, type Recovery } from '../observatory';
 import { useNow } from '../useClock';
 import { useDesk, useView } from '../useDesk';
 
 const DROP_MS = 4000;
 
+/** A relay's end is felt as a break; the model's going away is the relay's business, and not felt at all. */
+const STRUCK: Record<ServerPart, { readonly key: string; readonly what: string; readonly isFelt: boolean }> = {
+  relay: { key: 'Kill the relay', what: 'Relay killed', isFelt: true },
+  model: { key: 'Gemini leaves', what: 'Gemini goes away', isFelt: false },
+};
+
 /** Breaks the line on purpose, and shows how it comes back. */
 export function BreakThings() {
-  const { breaker, observatory } = useDesk();
+  const { breaker, observatory, breaks } = useDesk();
+  const session = useVoiceState((state) => state.sessionId);
   const isOn = useVoiceState((state) => state.status === 'connected');
   const { recovery, ledger } = useView();
   const cutMedia = () => {
@@ -15,7 +23,7 @@ export function BreakThings() {
     breaker.cut('media');
   };
   const cutControl = () => {
-    observatory.noteHarmless('Control line cut');
+    observatory.noteHarmless('Control line cut', 'it serves to start and to resume');
     breaker.cut('control');
   };
   const cutBoth = () => {
@@ -25,6 +33,12 @@ export function BreakThings() {
   const drop = () => {
     observatory.expectBreak(`Network off for ${DROP_MS / 1000} s`);
     breaker.drop(DROP_MS);
+  };
+  const strike = async (part: ServerPart) => {
+    const { what, isFelt } = STRUCK[part];
+    if (isFelt) observatory.expectBreak(what);
+    else observatory.noteHarmless(what, 'the relay changes over at the next pause');
+    if (!(await breakServer(part, session ?? '').catch(() => false))) observatory.noteHarmless(what, 'there was nothing to break');
   };
   return (
     <section className="instrument" aria-labelledby="break-title">
@@ -44,6 +58,11 @@ export function BreakThings() {
         <button type="button" disabled={!isOn} onClick={drop}>
           All, for {DROP_MS / 1000} s
         </button>
+        {breaks.map((part) => (
+          <button key={part} type="button" disabled={!isOn} onClick={() => void strike(part)}>
+            {STRUCK[part].key}
+          </button>
+        ))}
       </div>
       {recovery && <Healing recovery={recovery} missing={ledger.missing} repeated={ledger.repeated} />}
     </section>
@@ -54,7 +73,7 @@ function Healing({ recovery, missing, repeated }: { recovery: Recovery; missing:
   const isBroken = recovery.state === 'broken';
   const now = useNow(50, isBroken);
   const gap = seconds(recovery.gapMs ?? Math.max(0, now - recovery.startedAt));
-  const told = { broken: `out for ${gap}`, back: `back after ${gap}`, lost: 'not recovered', unharmed: 'no harm: it serves to start and to resume' }[recovery.state];
+  const told = { broken: `out for ${gap}`, back: `back after ${gap}`, lost: 'not recovered', unharmed: `no harm: ${recovery.why ?? ''}` }[recovery.state];
   return (
     <div className="healing" data-state={recovery.state}>
       <p>

@@ -12,10 +12,10 @@ export function Invitation({ settings }: { settings: CallSettings }) {
       <p className="invitation-line">
         Talk to{' '}
         <span className="pick">
-          <select aria-label="Agent" value={agent?.name ?? 'assistant'} onChange={(event) => chooseAgent(event.target.value)}>
-            {(agents.length > 0 ? agents : [{ name: 'assistant' }]).map((each) => (
+          <select aria-label="Agent" value={agent?.name ?? ''} onChange={(event) => chooseAgent(event.target.value)}>
+            {(agents.length > 0 ? agents : [{ name: '' }]).map((each) => (
               <option key={each.name} value={each.name}>
-                {title(each.name)}
+                {title(each.name || 'the agent')}
               </option>
             ))}
           </select>

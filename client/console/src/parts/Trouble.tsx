@@ -1,4 +1,5 @@
 import { useVoiceClient, useVoiceState } from 'vivavoce/react';
+import type { Standing } from '../admission';
 import { useDesk } from '../useDesk';
 import type { CallSettings } from '../useCall';
 import { sentence } from '../sentences';
@@ -6,12 +7,15 @@ import { sentence } from '../sentences';
 /** Without a microphone one can still hear the agent, and type. */
 const MICROPHONE = new Set(['mic_denied', 'mic_not_found', 'mic_in_use', 'mic_unsupported', 'insecure_context']);
 
+/** Why this page cannot call at all. */
+const UNABLE: Partial<Record<Standing, string>> = { unserved: 'session_missing', 'signed-out': 'link_missing' };
+
 /** What blocks the call, and what can be done about it. */
 export function Trouble({ settings }: { settings: CallSettings }) {
   const error = useVoiceState((state) => state.error ?? state.mic.error);
   const isLocked = useVoiceState((state) => state.status === 'connected' && !state.speaker.unlocked);
   const client = useVoiceClient();
-  const { isServed } = useDesk();
+  const { standing } = useDesk();
   if (isLocked) {
     return (
       <div className="trouble" role="alert">
@@ -22,9 +26,9 @@ export function Trouble({ settings }: { settings: CallSettings }) {
       </div>
     );
   }
-  const code = isServed ? error?.code : 'session_missing';
+  const code = UNABLE[standing] ?? error?.code;
   if (!code) return null;
-  const { title, advice } = sentence(code, error?.advice);
+  const { title, advice } = sentence(code, standing, error?.advice);
   return (
     <div className="trouble" role="alert">
       <div>
