@@ -2,20 +2,17 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { minify } from 'terser';
-import { withClosures } from './closures.mjs';
+import { isCore as isInCore, withClosures } from './closures.mjs';
 import { ownNames } from './names.mjs';
 
-/** Apps make them with `new`, and may extend them. */
-const PUBLIC = new Set(['VoiceClient']);
 const OWN = ownNames();
 
 const closures = {
   name: 'closures',
   setup: ({ onLoad }) => {
-    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
-      contents: withClosures(readFileSync(path, 'utf8'), path, PUBLIC),
-      loader: 'ts',
-    }));
+    onLoad({ filter: /\.ts$/ }, ({ path }) =>
+      isInCore(path) ? { contents: withClosures(readFileSync(path, 'utf8'), path), loader: 'ts' } : undefined,
+    );
   },
 };
 

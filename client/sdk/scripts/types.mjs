@@ -106,7 +106,8 @@ function tables() {
   const comesBack = ([, { retry }]) => retry === 'resume' || retry === 'refresh';
   const over = Object.entries(errors).filter(([, { close, retry }]) => close && retry === 'never');
   const codes = Object.fromEntries(over.map(([code, { close }]) => [close, code]));
-  const common = fieldsOf(media[0]).filter((field) => media.every((name) => fieldsOf(name).includes(field)));
+  const isCommon = (field) => media.every((name) => fieldsOf(name).includes(field));
+  const common = fieldsOf(media[0]).filter(isCommon);
   const row = ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`;
   const show = (table) => `{\n${Object.entries(table).map(row).join('')}}`;
   return `${MADE}

@@ -4,13 +4,22 @@ import { received } from './errors.js';
 import type { CallHost } from './host.js';
 import { Messages } from './messages.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
-import type { GoingAway, Live, Metrics as Measured, ToolCall, TurnEnded, TurnInterrupted, TurnStarted } from './protocol/wire.js';
+import type {
+  GoingAway,
+  Live,
+  Metrics as Measured,
+  ToolCall,
+  TurnEnded,
+  TurnInterrupted,
+  TurnStarted,
+} from './protocol/wire.js';
 import type { Outbox } from './roads/outbox.js';
 
 const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
 
 /** `ack` is the session's business, `ended` the lifeline's. */
-type Reactions = { readonly [T in Exclude<Incoming['type'], 'ack' | 'ended'>]: (item: Extract<Incoming, { type: T }>) => void };
+type Heeded = Exclude<Incoming['type'], 'ack' | 'ended'>;
+type Reactions = { readonly [T in Heeded]: (item: Extract<Incoming, { type: T }>) => void };
 
 /** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
 export class Conversation {
@@ -76,7 +85,7 @@ export class Conversation {
   }
 
   receive(item: Incoming): void {
-    (this.#reactions[item.type as keyof Reactions] as ((item: Incoming) => void) | undefined)?.(item);
+    (this.#reactions[item.type as Heeded] as ((item: Incoming) => void) | undefined)?.(item);
   }
 
   /** Silence here at once, then the server drops the rest. Null: nothing speaks. */

@@ -19,7 +19,7 @@ export interface SoundListener {
   failed(error: VoiceError): void;
 }
 
-/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. To the app it is the speaker. */
+/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. The app's speaker. */
 export class Sound implements SpeakerControls {
   /** While there is a call. */
   listener: SoundListener | null = null;

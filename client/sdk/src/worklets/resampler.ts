@@ -45,7 +45,7 @@ export class Resampler {
   }
 }
 
-/** Taps at `shift` of a sample, with a gain of one at zero hertz. The window is Hann's, squared: 80 dB down at 9 kHz. */
+/** Taps at `shift` of a sample, with a gain of one at zero hertz. Hann's window, squared: 80 dB down at 9 kHz. */
 function taps(shift: number, half: number, scale: number): Float32Array {
   const row = new Float32Array(2 * half).map((_, tap) => {
     const distance = tap - half + 1 - shift;
