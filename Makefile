@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test check client-check browser hostile scale lock lint types schema clean
+.PHONY: help setup run test check client-check browser hostile scale survival lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ hostile: setup ## 10,000 hostile messages on each road
 
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale
+
+survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it
+	@$(BIN)/pytest -s -m scale tests/survival
 
 lock: .venv/ready ## resolve the Python dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes -q --no-header -o requirements.lock

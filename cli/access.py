@@ -39,7 +39,7 @@ def find_access(url: str | None, token: str | None) -> Access:
     """
     from client.python.wire import is_loopback
 
-    given = token or os.environ.get(TOKEN_VARIABLE)
+    given = given_token(token)
     kind = _scheme(url) if url else "http"
     if kind in ("http", "https"):
         page = url or LOCAL_PAGE
@@ -56,6 +56,11 @@ def find_access(url: str | None, token: str | None) -> Access:
         )
     read_page(LOCAL_PAGE)
     return Access(url, _fresh_tokens(LOCAL_PAGE), LOCAL_PAGE)
+
+
+def given_token(token: str | None) -> str | None:
+    """The one on the command line, else the environment's."""
+    return token or os.environ.get(TOKEN_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,12 @@ def _scheme(url: str) -> str:
 
 
 def _get(url: str) -> bytes:
-    """GET past any proxy: these pages exist on this machine only. Raises OSError."""
+    return open_local(urllib.request.Request(url))
+
+
+def open_local(request: urllib.request.Request) -> bytes:
+    """The answer, past any proxy: these pages exist on this machine only. Raises OSError."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=PAGE_TIMEOUT_S) as answer:
+    with opener.open(request, timeout=PAGE_TIMEOUT_S) as answer:
         body: bytes = answer.read()
     return body

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ingress", choices=("edge", "alb"), default="edge", help="MediaIngress (default: edge)"
     )
+    parser.add_argument("--warm", type=int, default=0, metavar="N", help="WarmRelays (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -30,11 +31,15 @@ def run(args: argparse.Namespace) -> int:
     hours = tuple(args.hours or HOURS)
     if not all(math.isfinite(each) and each >= 0 for each in hours):
         raise Failure("--hours is not a number of hours.", code=USAGE)
+    if args.warm < 0:
+        raise Failure("--warm is not a number of relays.", code=USAGE)
     prices = read_prices()
     if args.json:
-        bills = {f"{each:g}": monthly(Usage(each), args.ingress, prices) for each in hours}
+        bills = {
+            f"{each:g}": monthly(Usage(each, warm_relays=args.warm), args.ingress, prices) for each in hours
+        }
         print(json.dumps({"as_of": str(prices["as_of"]), "ingress": args.ingress, "dollars": bills}))
         return 0
-    print(as_text(rows(hours, args.ingress, prices)))
+    print(as_text(rows(hours, args.ingress, prices, args.warm)))
     print(f"\nprices of {prices['as_of']}, {prices['region']}; what is assumed: docs/cost.md")
     return 0

@@ -9,10 +9,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import cost, dev, simulate, talk, token
+from cli import cost, dev, doctor, drain, simulate, talk, token
 from cli.failure import INTERRUPTED, USAGE, Failure
 
-COMMANDS = {"dev": dev, "talk": talk, "simulate": simulate, "token": token, "cost": cost}
+COMMANDS = {
+    "dev": dev,
+    "talk": talk,
+    "doctor": doctor,
+    "simulate": simulate,
+    "token": token,
+    "cost": cost,
+    "drain": drain,
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,7 +71,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    purpose = "Talk to a voice agent, run the whole system on this machine, make its tokens."
+    purpose = (
+        "Talk to a voice agent, run the whole system on this machine, check a deployment, make its tokens."
+    )
     parser = Parser(prog="vivavoce", description=purpose, allow_abbrev=False)
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -97,7 +97,7 @@ def _script(args: argparse.Namespace) -> Script:
 
     wav = args.wav
     if wav is None and not args.text:
-        wav = _sample()
+        wav = sample()
     return Script(
         args.agent,
         _recording(wav),
@@ -108,7 +108,7 @@ def _script(args: argparse.Namespace) -> Script:
     )
 
 
-def _sample() -> Path:
+def sample() -> Path:
     """The shipped recording that is spoken by default. Raises Failure when the package has none."""
     from importlib.resources import files
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.core import aws, resource
 from functions.core.config import KeysConfig
-from functions.core.entry import logger
+from functions.core.entry import flush, logger, metrics
 from functions.core.keys import Keys, KeyValueStore, Names
 
 #: The addresses from which CloudFront dials origins, a prefix list that each region names differently.
@@ -37,8 +37,17 @@ def handler(event: dict[str, Any], context: Any) -> None:
     if "ResponseURL" in event:
         resource.serve(event, _answer)
     else:
+        _rotate_by_schedule()
+
+
+def _rotate_by_schedule() -> None:
+    try:
         keys().rotate()
-        logger.info("keys rotated")
+    except Exception:
+        metrics.add_metric("handler_failures", "Count", 1)
+        flush()
+        raise
+    logger.info("keys rotated")
 
 
 def _answer(kind: str, event: Mapping[str, Any]) -> dict[str, str]:

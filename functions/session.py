@@ -1,4 +1,4 @@
-"""`start`, `resume`, `end` and `$default` of the control road; also a relay's word that it is ready."""
+"""`start`, `resume`, `end` and `$default` of the control road; also a relay's word that it comes or goes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from functions.core import aws, control, waiting
+from functions.core import aws, control, leaving, waiting
 from functions.core.config import SessionConfig
 from functions.core.entry import guarded
 from functions.core.launcher import EcsLauncher
@@ -36,7 +36,9 @@ def ports() -> Ports:
 
 @guarded({"statusCode": 500})
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A MESSAGE event of API Gateway, or `{"relay_ready": "<relay id>"}` from a relay."""
+    """A MESSAGE event of API Gateway, or a relay's: `relay_ready`, or `relay_leaving` and `calls`."""
+    if "relay_leaving" in event:
+        return asdict(leaving.relay_leaving(ports(), str(event["relay_leaving"]), int(event["calls"])))
     if "requestContext" not in event:
         return asdict(waiting.relay_ready(ports(), str(event["relay_ready"]), _clock_of(context)))
     control.handle(ports(), event)

@@ -23,7 +23,7 @@ $(CHECKOV): | .venv/ready
 $(MINISTACK): | .venv/ready
 	@$(BIN)/uv venv -q --clear .local/ministack && $(BIN)/uv pip install -q --python .local/ministack/bin/python ministack==$(MINISTACK_VERSION)
 
-build-ConnectFunction build-DisconnectFunction build-SessionFunction: $(BUNDLE_UV)
+build-ConnectFunction build-DisconnectFunction build-SessionFunction build-SweepFunction: $(BUNDLE_UV)
 	@$(BUNDLE) control "$(ARTIFACTS_DIR)"
 
 build-KeysFunction: $(BUNDLE_UV)

@@ -37,8 +37,8 @@ class Bundle:
 
 BUNDLES = {
     "control": Bundle(
-        ("ConnectFunction", "DisconnectFunction", "SessionFunction"),
-        ("functions.connect", "functions.disconnect", "functions.session"),
+        ("ConnectFunction", "DisconnectFunction", "SessionFunction", "SweepFunction"),
+        ("functions.connect", "functions.disconnect", "functions.session", "functions.sweep"),
         "functions/requirements/control.lock",
         ("apigatewaymanagementapi", "dynamodb", "ecs", "ssm"),
     ),

@@ -9,7 +9,17 @@ from protocol.audio import AudioFrame, decode_audio, encode_audio, uplink_ms
 from protocol.codec import encode, server_messages
 from protocol.errors import RemoteProtocolError
 from protocol.limits import RESEND_WINDOW_S, VERSIONS
-from protocol.media import Ack, Ended, Error, Hello, Live, ServerMessage, TurnInterrupted, TurnStarted
+from protocol.media import (
+    Ack,
+    Ended,
+    Error,
+    Hello,
+    History,
+    Live,
+    ServerMessage,
+    TurnInterrupted,
+    TurnStarted,
+)
 from protocol.states import CLIENT, ClientState, advance
 
 
@@ -117,6 +127,8 @@ class ClientSession:
                 self.interrupt(message.turn)
             case TurnStarted():
                 self.last_turn = max(self.last_turn, message.turn)
+            case History(turns):
+                self.last_turn = max([self.last_turn, *(past.turn for past in turns)])
             case Ended() | Error(fatal=True, retryable=False):  # another fatal error ends the connection only
                 self.state = advance(CLIENT, self.state, "end")
         return [message]

@@ -76,8 +76,9 @@ REGISTRY: dict[str, Entry] = {
     "capacity": Entry(None, "later", "No relay could be had. Try again shortly."),
     "slow_client": Entry(4422, "resume", "The client does not read fast enough."),
     "abandoned": Entry(4423, "never", "The session was left without a client for too long."),
+    "mic_silent": Entry(None, "never", "The microphone is said to be open, and no audio comes."),
     # us
-    "internal": Entry(4450, "resume", "Something failed on the server. It has been logged."),
+    "internal": Entry(4450, "later", "Something failed on the server. It has been logged."),
     "store_unavailable": Entry(4451, "later", "The session store does not answer."),
     "mint_failed": Entry(4452, "later", "No model credential could be made."),
     "going_away": Entry(4453, "resume", "This relay is shutting down."),
@@ -88,5 +89,5 @@ REGISTRY: dict[str, Entry] = {
     "upstream_context_full": Entry(4463, "never", "The conversation is too long for the model."),
     "upstream_auth": Entry(4464, "later", "The model did not accept our credential."),
     "upstream_invalid": Entry(4465, "never", "The model did not accept the session's setup or a message."),
-    "upstream_unavailable": Entry(4466, "resume", "The model cannot be reached."),
+    "upstream_unavailable": Entry(4466, "later", "The model cannot be reached."),
 }

@@ -154,6 +154,23 @@ class Live(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="live"
     n: int = 0
 
 
+class PastTurn(Struct, frozen=True, omit_defaults=True):
+    """A finished turn, as it is kept."""
+
+    turn: int
+    user: str = ""
+    agent: str = ""  #: what was heard of it
+    interrupted: bool = False
+
+
+class History(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="history"):
+    """Finished turns of earlier relays that the client may not have. Replaces what it has of them."""
+
+    turns: list[PastTurn]
+    e: int = 0
+    n: int = 0
+
+
 class TurnStarted(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="turn.started"):
     """A party begins. The user's turn and the agent's answer to it share one number."""
 
@@ -314,7 +331,7 @@ class Pong(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="pong"
     n: int = 0
 
 
-Answer = Live | Ack | Pong  #: never replayed
+Answer = Live | History | Ack | Pong  #: never replayed
 Event = (
     TurnStarted
     | TurnAudioEnd
@@ -332,6 +349,7 @@ Event = (
 )
 ServerMessage = (
     Live
+    | History
     | TurnStarted
     | TurnAudioEnd
     | TurnEnded

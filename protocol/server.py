@@ -10,6 +10,7 @@ answers only. After the end a client that comes back still gets the last words i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,7 +28,7 @@ from protocol.limits import (
     PENDING_AUDIO_MS,
     VERSIONS,
 )
-from protocol.media import Ack, ClientMessage, Event, Hello, Live, Ping, Pong
+from protocol.media import Ack, ClientMessage, Event, Hello, History, Live, PastTurn, Ping, Pong
 from protocol.pace import TokenBucket
 from protocol.states import SERVER, ServerState, advance
 
@@ -37,8 +38,10 @@ REFUSALS_LIMIT = 100  #: refused messages on one connection before it is closed
 class ServerSession:
     """One call's side of the protocol. It outlives its client connections."""
 
-    def __init__(self, epoch: int, now: float) -> None:
+    def __init__(self, epoch: int, now: float, past: Sequence[PastTurn] = ()) -> None:
+        """`past` are the finished turns of earlier epochs, in order."""
         self.epoch = epoch
+        self._past = past
         self.state = ServerState.WAITING
         self.journal = Journal()
         self.hello: Hello | None = None  #: of the present connection, or of the last one while there is none
@@ -123,6 +126,9 @@ class ServerSession:
         self.state = advance(SERVER, self.state, "live")
         first = self._catch_up()
         self._answer(replace(live, version=self.version, replay_from=first, uplink_seq=self.uplink_seq + 1))
+        lacking = self._lacking_turns()
+        if lacking:
+            self._answer(History(lacking))
 
     def send(self, event: Event) -> None:
         """Number an event, queue it, and keep it for a client that comes back. After the end: nothing."""
@@ -206,6 +212,13 @@ class ServerSession:
         if after_e != self.epoch:  # it knows nothing of this epoch
             return self.journal.rewind(0, 0)
         return self.journal.rewind(after_n, self.hello.next_seq)
+
+    def _lacking_turns(self) -> list[PastTurn]:
+        """Turns that the client may not have to their end: it knows a turn from its beginning on."""
+        assert self.hello is not None
+        if self.hello.after[0] == self.epoch:  # it got them when it came into this epoch
+            return []
+        return [turn for turn in self._past if turn.turn >= self.hello.last_turn]
 
     def _receive_hello(self, hello: Hello) -> Hello | None:
         if self.hello is not None:

@@ -180,11 +180,23 @@ def release(table: Table, relay: str, session: str) -> None:
 
 
 def order(table: Table, relay: str, order: str) -> None:
-    """Leave an order that the relay reads at its next heartbeat, as `end:<session>`."""
+    """Leave an order that the relay reads at its next heartbeat.
+
+    `end:<session>`, `rotate:<session>` (change its model leg at the next turn gap), `drain`.
+    """
     try:
         table.update(key(relay), "ADD #orders :orders", "attribute_exists(PK)", orders=frozenset({order}))
     except ConditionFailed:
         pass  # a relay without a record has nobody to end
+
+
+def drain(table: Table, only: str = "") -> list[str]:
+    """Order every relay that is ready to leave, or `only` that one. Returns those that there were."""
+    ready = [each.id for each in load_all(table, pool(table).slots.values()) if each.state == "READY"]
+    told = sorted(each for each in ready if only in ("", each))
+    for relay in told:
+        order(table, relay, "drain")
+    return told
 
 
 def keep_warm(table: Table, relay: str, until: int) -> None:
@@ -242,6 +254,8 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
 def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[str] | None = None) -> set[str]:
     """The relay lives, with `used` calls. Returns its orders and removes them.
 
+    One that was given up meanwhile, for its silence, has the order `drain`: nobody is led to it any more.
+
     `held` are the sessions of those calls. Given them, or with no call at all, places are dropped that
     nobody uses and whose client had its time to come. Raises ConditionFailed when the record is gone.
     """
@@ -258,7 +272,8 @@ def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[st
     orders: frozenset[str] = item.get("orders", frozenset())
     if orders:
         table.update(key(relay), "DELETE #orders :orders", orders=orders)
-    return set(orders)
+    was_given_up = {"drain"} if item["state"] == "STOPPING" else set()
+    return set(orders) | was_given_up
 
 
 def retire_if_idle(table: Table, relay: str, now: int) -> bool:

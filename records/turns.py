@@ -55,6 +55,18 @@ def list_all(table: Table, session: str) -> list[Turn]:
     return [_turn(item) for item in items]
 
 
+def latest(table: Table, session: str, limit: int) -> list[Turn]:
+    """The last so many of a session's turns, in their order."""
+    newest = table.query(
+        "#PK = :pk AND begins_with(#SK, :turn)",
+        newest_first=True,
+        limit=limit,
+        pk=f"SES#{session}",
+        turn="TURN#",
+    )
+    return [_turn(item) for item in newest][::-1]
+
+
 def _key(session: str, number: int) -> Key:
     return Key(f"SES#{session}", f"TURN#{number:08d}")
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from typing import NoReturn
 
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -49,7 +50,7 @@ async def _run(config: RelayConfig) -> None:
             logger.info("relay ready", extra={"relay": config.relay})
             await functions.announce()
 
-    relay = Relay(config, ledger, task, legs_for, provenance(config))
+    relay = Relay(config, ledger, task, legs_for, provenance(config), functions.make_room)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.leave)
@@ -83,5 +84,15 @@ def _log_json(level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
+def exit_now(status: int) -> NoReturn:
+    """End the process without waiting for its threads: one that waits for a credential waits half a minute.
+
+    All that must be written has been by now, or has had its time.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_now(main())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import traceback
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from websockets.asyncio.server import ServerConnection
 
@@ -20,20 +20,24 @@ from protocol.states import ServerState
 from records.sessions import Session
 from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
+from relay.failure import where
 from relay.memory import Memory
-from relay.model import ModelEvent, UpstreamError
+from relay.model import FlushAudio, ModelCommand, ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded
 from relay.turn import Turn
-from relay.uplink import UplinkQueue
+from relay.uplink import Speech, UplinkQueue
 from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
+from relay.vigil import MicWatch, Patience, Vigil
 
 logger = logging.getLogger("relay.call")
 
 PARK_S = 15.0  #: a call without a client closes its model leg after this
 ANNOUNCE_S = 1.0  #: how long the end of a turn waits for the store before the client hears of it
+HANDLE_S = 1.0  #: how long a move waits for the way back to be written
+MOVE_S = 5.0  #: a client that was told to move and is still here is served again
 TICK_S = 0.2  #: deadlines are looked at this often; none needs better
 FAREWELL_S = 3.0  #: what the client may take for the last word
-WRITE_S = 10.0  #: what the last writes may take; a store that is down longer misses them
+WRITE_S = 10.0  #: what the last writes may take before the call is let go; `write_rest` has the others
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
 FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
 CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
@@ -47,21 +51,42 @@ class Terms:
     session_s: float  #: from now to the session's longest duration
     resume_s: float  #: how long it waits for a client that is gone
     plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
+    patience: Patience = field(default_factory=Patience)
 
 
 class Call:
     """Lives from its first ticket to its last word. `run` is its life; `serve` lends it a connection."""
 
-    def __init__(self, record: Session, terms: Terms, ledger: Ledger, legs: Legs) -> None:
+    def __init__(
+        self,
+        record: Session,
+        terms: Terms,
+        ledger: Ledger,
+        legs: Legs,
+        past: Sequence[media.PastTurn] = (),
+    ) -> None:
+        """`past` are the finished turns that other relays have left."""
         self._now = asyncio.get_running_loop().time
         self.record = record
-        self.session = ServerSession(terms.epoch, self._now())
+        self.session = ServerSession(terms.epoch, self._now(), past)
         self._terms = terms
         self._ends_at = self._now() + terms.session_s
         self._uplink = UplinkQueue()
-        self._memory = Memory(record.handle, self._now())
+        self._memory = Memory(record.handle, self._now(), past)
         self._upstream = Upstream(legs, self._uplink, self._memory, terms.plan)
-        self._client = ClientLeg(self.session, text=self._text, audio=self._audio, written=self._breathe)
+        self.rotate = self._upstream.rotate  #: changes the model leg at the next turn gap
+        self._vigil = Vigil(terms.patience)
+        self._mic = MicWatch(terms.patience.mic_s)
+        self.is_written = False  #: the record has all of it, the end too
+        self.moves = False  #: the client was told to go on elsewhere
+        self.troubles: Counter[str] = Counter()  #: what its watchdogs found, for the log
+        self._client = ClientLeg(
+            self.session,
+            text=self._text,
+            audio=self._audio,
+            written=self._breathe,
+            noticed=self.noticed,
+        )
         self._scribe = Scribe(ledger, record, terms.epoch)
         self._conversation = Conversation(
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
@@ -79,6 +104,7 @@ class Call:
                 await self._leave()
                 writing.cancel()
         except* Superseded:
+            self.is_written = True  # nothing more of it may be
             self.end("superseded")
         except* Exception as failures:
             self._fail(failures)
@@ -100,6 +126,9 @@ class Call:
             return
         self._conversation.close(self._now())
         self._settle()
+        last_turn, owed = self._conversation.take_owed()
+        if owed.total:
+            self._scribe.note_tokens(last_turn, owed)
         if self._unannounced:
             self._announce(self._unannounced[-1])
         self._say_last(reason)
@@ -113,9 +142,41 @@ class Call:
         self._over.set()
         self._client.wake()
 
-    def go_away(self, ends_in_ms: int) -> None:
+    # ---- leaving this relay
+
+    @property
+    def is_deserted(self) -> bool:
+        """Nobody is here; who comes back is led elsewhere when this relay leaves."""
+        return self._client.gone_at is not None
+
+    def is_at_gap(self, *, patient: bool) -> bool:
+        """Nothing would be cut by a move now. `patient`: nor would the model forget anything."""
+        if self.session.state is not ServerState.LIVE or not self._upstream.is_up:
+            return False  # it is being joined, or its model leg is just being changed
+        is_kept = self._memory.is_current and not self._unannounced
+        is_still = self.is_quiet and not self._vigil.hears_speech(self._now())
+        return is_still and (is_kept or not patient)
+
+    async def move(self, ends_in_s: float) -> None:
+        """Have the client go on elsewhere, from here exactly: what it says now, the next relay hears."""
+        self.moves = True
+        self._upstream.park()
+        if self._memory.handle is not None:
+            self._scribe.note_handle(self._memory.news())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANDLE_S):
+                await self._scribe.flush()
+        self.go_away(ends_in_s)
+        try:
+            async with asyncio.timeout(MOVE_S):
+                await self._over.wait()
+        except TimeoutError:
+            self._upstream.want()  # it is still here, and should not talk to nobody
+
+    def go_away(self, ends_in_s: float) -> None:
         """Tell the client that this relay will close, and that it should move."""
-        self.session.send(media.GoingAway(ends_in_ms, move=True))
+        self.moves = True
+        self.session.send(media.GoingAway(round(ends_in_s * 1000), move=True))
         self._client.wake()
 
     # ---- what comes in
@@ -123,6 +184,7 @@ class Call:
     def _audio(self, data: bytes) -> None:
         frame = self.session.receive_audio(data, self._now())
         if frame is not None:
+            self._mic.frame(self._now())
             self._uplink.put_audio(frame)
 
     def _text(self, text: str) -> None:
@@ -136,10 +198,14 @@ class Call:
                 self._greet()
         if isinstance(message, media.EndCall):
             return self.end("client")
+        if self.moves and isinstance(message, media.Text):
+            self._upstream.want()  # it was written before the client heard that it should move
         if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
             return self.session.refuse("rate_limited")
         try:
             self._conversation.client_said(message, now)
+            if isinstance(message, media.Mic):
+                self._mic.said(message.state, now)
         except RemoteProtocolError as error:
             self.session.refuse(error.code, ref=error.ref)
         return self._settle()
@@ -148,6 +214,7 @@ class Call:
         if self._over.is_set():
             return
         self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
+        self._vigil.heard(event, self._now())
         self._conversation.model_said(event, self._now())
         self._memory.answered_at = self._conversation.answered_at
         self._settle()
@@ -163,6 +230,8 @@ class Call:
             self._memory.note(turn, self._now())
             self._unannounced.append(turn)
             self._scribe.note(turn, self._announce)
+        while self._conversation.amended:
+            self._scribe.note_more(self._conversation.amended.popleft())
         self._client.wake()
 
     def _announce(self, turn: Turn) -> None:
@@ -201,7 +270,7 @@ class Call:
             self._say_last("internal")
 
     def _log(self, what: str, failures: BaseExceptionGroup[Exception]) -> None:
-        errors = [_where(failure) for failure in failures.exceptions]
+        errors = [where(failure) for failure in failures.exceptions]
         logger.error(what, extra={"session_id": self.record.id, "errors": errors})
 
     async def _carry_upstream(self) -> None:
@@ -216,6 +285,7 @@ class Call:
 
     def went_up(self, gap_ms: int | None) -> None:
         """The model leg is there, or there again."""
+        self._vigil.leg_changed(self._now())
         if gap_ms is not None:
             self._conversation.changed_leg(gap_ms)
             self._client.wake()
@@ -235,8 +305,15 @@ class Call:
         if self._memory.has_news:
             self._scribe.note_handle(self._memory.news())
 
-    def handed(self, seq: int) -> None:
-        self.session.handed(seq)
+    def handed(self, item: Speech | ModelCommand) -> None:
+        self._vigil.sent(item, self._now())
+        if isinstance(item, Speech):
+            self.session.handed(item.seq)
+
+    def noticed(self, trouble: str) -> None:
+        """A watchdog has found something: counted, and logged at once."""
+        self.troubles[trouble] += 1
+        logger.warning("watchdog", extra={"session_id": self.record.id, "trouble": trouble})
 
     def _greet(self) -> None:
         limits = LiveLimits(
@@ -269,7 +346,9 @@ class Call:
             await asyncio.sleep(TICK_S)
             now = self._now()
             self.session.handle_timeout(now)
-            self._conversation.handle_timeout(now)
+            if self._conversation.handle_timeout(now):
+                self.noticed("tool_unanswered")
+            self._look_after(now)
             self._settle()
             if self._unannounced and now - self._unannounced[0].ended_at >= ANNOUNCE_S:
                 self._announce(self._unannounced[0])
@@ -281,24 +360,40 @@ class Call:
             if now >= self._ends_at:
                 self.end("session_limit")
 
+    def _look_after(self, now: float) -> None:
+        """What the watchdogs say, and what is done about it."""
+        excused = self._conversation.waits_for_tool or not self._upstream.readable.is_set()
+        if self._upstream.is_up and (trouble := self._vigil.look(now, excused=excused)):
+            self.noticed(trouble)
+            self._upstream.replace_leg(forget=self._vigil.is_repeated)
+        if self._mic.is_mute(now, is_here=self._client.gone_at is None):
+            self.noticed("mic_silent")
+            self._conversation.commands.append(FlushAudio())
+            self.session.send(media_error("mic_silent"))
+
     async def _leave(self) -> None:
         """Have the record complete before the call is forgotten."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WRITE_S):
-                await self._scribe.flush()
-                if self._reason not in GOES_ON:
-                    await self._scribe.finish(self._reason)
+                await self._write_all()
+
+    async def write_rest(self) -> None:
+        """What the store did not take in time, however long it takes; nothing when all is written."""
+        with contextlib.suppress(Superseded):
+            await self._write_all()
+
+    async def _write_all(self) -> None:
+        await self._scribe.flush()
+        if self._reason not in GOES_ON:
+            await self._scribe.finish(self._reason)
+        self.is_written = True
+
+    @property
+    def unwritten(self) -> int:
+        """Writes that wait for the store."""
+        return self._scribe.waiting
 
 
 def _code(reason: str) -> str | None:
     """The registry's code whose close code ends the connection; a client's own end closes normally."""
     return None if reason == "client" else reason
-
-
-def _where(failure: BaseException) -> str:
-    """Type and place of a failure. Not its text, which may quote a peer."""
-    if isinstance(failure, BaseExceptionGroup):
-        return _where(failure.exceptions[0])
-    frames = traceback.extract_tb(failure.__traceback__)
-    path = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
-    return f"{type(failure).__name__} at {path}"

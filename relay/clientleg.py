@@ -9,9 +9,11 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from protocol.codec import encode, media_error
 from protocol.errors import REGISTRY
 from protocol.server import ServerSession
 
+SLOW_S = 30.0  #: one message that a client does not take for so long
 CLOSE_S = 1.0  #: a close handshake that takes longer is cut off
 
 
@@ -25,12 +27,14 @@ class ClientLeg:
         text: Callable[[str], None],
         audio: Callable[[bytes], None],
         written: Callable[[], None],
+        noticed: Callable[[str], None] = lambda trouble: None,
     ) -> None:
         self.gone_at: float | None = asyncio.get_running_loop().time()  #: None while a client is there
         self._session = session
         self._text = text
         self._audio = audio
         self._written = written
+        self._noticed = noticed
         self._outgoing = asyncio.Event()
         self._connection: ServerConnection | None = None
         self._free = asyncio.Event()
@@ -53,6 +57,8 @@ class ClientLeg:
                 await self._read(connection)
                 writer.cancel()
         finally:
+            if _went_unanswered(connection):
+                self._noticed("client_pong")
             self._connection, self.gone_at = None, loop.time()
             self._session.client_lost()
             self._free.set()
@@ -84,13 +90,34 @@ class ClientLeg:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 while (data := self._session.data_to_send()) is not None:
-                    await connection.send(data)
+                    if not await self._send(connection, data):
+                        return
                     self._written()
                 if self._session.close_code is not None:
                     await close(connection, self._session.close_code)
                     return
                 self._outgoing.clear()
                 await self._outgoing.wait()
+
+    async def _send(self, connection: ServerConnection, data: str | bytes) -> bool:
+        """False when the client has not read for so long that its connection was given up."""
+        try:
+            async with asyncio.timeout(SLOW_S):
+                await connection.send(data)
+        except TimeoutError:
+            self._noticed("slow_client")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):  # should it read on just now, it learns why
+                    await connection.send(encode(media_error("slow_client", fatal=True)))
+            await close(connection, REGISTRY["slow_client"].close or 1000)
+            return False
+        return True
+
+
+def _went_unanswered(connection: ServerConnection) -> bool:
+    """The library has closed it because a pong was missing."""
+    sent = connection.protocol.close_sent
+    return sent is not None and sent.reason == "keepalive ping timeout"
 
 
 async def close(connection: ServerConnection, code: int) -> None:

@@ -15,22 +15,25 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from protocol.media import PastTurn, Tokens
 from records import relays, sessions, tickets, turns, usage
 from records.sessions import Session
-from records.table import Fenced, StoreError, Table
+from records.table import ConditionFailed, Fenced, StoreError, Table
 from records.tickets import Burn
 from relay.config import RelayConfig
 from relay.metrics import Meter
 from relay.model import Credential
 from relay.place import Nowhere, Targets, interface, public_name
 from relay.provenance import Check, SecretHeader, anywhere
-from relay.scribe import LedgerUnavailable, Superseded
+from relay.scribe import LedgerUnavailable, Superseded, Unregistered
 from relay.turn import Turn
 
 logger = logging.getLogger("relay.cloud")
 
 T = TypeVar("T")
 ANNOUNCEMENTS = 6  #: tries to tell all who wait for this relay that it is ready
+PAST_TURNS = 100  #: finished turns that a client without memory is given
+PAST_CHARS = 100_000  #: of text in them
 STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
 
 #: Apart from the invocations' threads: a mint may take half a minute, a ticket must not wait for it.
@@ -72,9 +75,16 @@ class TableLedger:
     async def load(self, session: str) -> Session | None:
         return await _store(sessions.load, self._table, session)
 
+    async def past(self, session: str) -> list[PastTurn]:
+        """The latest finished turns, as they were heard, within what one message may hold."""
+        kept = await _store(turns.latest, self._table, session, PAST_TURNS)
+        chars, first = 0, len(kept)
+        while first and (chars := chars + _chars(kept[first - 1])) <= PAST_CHARS:
+            first -= 1
+        return [_past(turn) for turn in kept[first:]]
+
     async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
-        late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
-        kept = record_of(turn, self._clock() - late_s)
+        kept = self._record_of(turn)
         await _store(turns.put, self._table, session.id, epoch, kept)
         seconds = (kept.ended_at - kept.started_at) / 1000
         await _store(
@@ -83,12 +93,31 @@ class TableLedger:
         if self._meter is not None:
             self._meter.turn(turn)
 
+    async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
+        await _store(turns.put, self._table, session.id, epoch, self._record_of(turn))
+
+    async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: Tokens) -> None:
+        await _store(usage.add, self._table, session.id, session.user, epoch, seq, tokens, 0.0)
+
+    def _record_of(self, turn: Turn) -> turns.Turn:
+        late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
+        return record_of(turn, self._clock() - late_s)
+
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())
         await _store(sessions.save_handle, self._table, session.id, epoch, handle, now)
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
+
+
+def _chars(turn: turns.Turn) -> int:
+    return len(turn.user_text) + len(turn.agent_text)
+
+
+def _past(turn: turns.Turn) -> PastTurn:
+    said = turn.agent_text if turn.heard is None else turn.heard
+    return PastTurn(turn.number, turn.user_text, said, interrupted=turn.interrupted_at_ms is not None)
 
 
 def record_of(turn: Turn, wall_s: float) -> turns.Turn:
@@ -103,6 +132,7 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
         started_at=ended_ms - round(turn.lasted_s * 1000),
         ended_at=ended_ms,
         audio_ms=round(turn.audio_ms),
+        tools=[turns.ToolUse(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in turn.tools],
     )
 
 
@@ -126,9 +156,16 @@ class TaskRecord:
         await _store(relays.ready, self._table, self._config.relay, address, int(self._clock()))
 
     async def heartbeat(self, held: Collection[str]) -> set[str]:
-        """Returns the orders that were left for this relay."""
+        """Returns the orders that were left for this relay. Raises Unregistered."""
         now = int(self._clock())
-        return await _store(relays.heartbeat, self._table, self._config.relay, len(held), now, held)
+
+        def beat() -> set[str]:
+            try:
+                return relays.heartbeat(self._table, self._config.relay, len(held), now, held)
+            except ConditionFailed:
+                raise Unregistered from None
+
+        return await _store(beat)
 
     async def retire_if_idle(self) -> bool:
         now = int(self._clock())
@@ -176,6 +213,15 @@ class Functions:
                     return
             except (BotoCoreError, ClientError, ValueError) as error:
                 logger.warning("waiting clients not told", extra={"error": type(error).__name__})
+
+    async def make_room(self, calls: int) -> int:
+        """Places for so many calls on other relays that are ready. What is missing is started."""
+        asked = {"relay_leaving": self._config.relay, "calls": calls}
+        try:
+            return int((await self._invoke(self._config.session_function, asked)).get("room", 0))
+        except (BotoCoreError, ClientError, ValueError) as error:
+            logger.warning("no room asked for", extra={"error": type(error).__name__})
+            return 0
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         call = partial(self._invoke_blocking, function, event)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from relay.vigil import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,10 @@ class RelayConfig:
     capacity: int = 40  #: calls
     idle_s: float = 300.0  #: without a call for this long the task ends itself
     resume_s: float = 120.0  #: how long a call waits for its client
-    drain_s: float = 100.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
+    drain_s: float = 95.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
     rotate_s: float = 510.0  #: age at which a model connection is changed, at the next turn gap
     close_first: bool = True  #: close the old model connection before the new one is opened
+    patience: Patience = field(default_factory=Patience)  #: of the watchdogs
     log_level: str = "INFO"
 
     @classmethod
@@ -54,14 +57,27 @@ class RelayConfig:
             capacity=int(read.number("RELAY_CAPACITY", 40)),
             idle_s=read.number("IDLE_SECONDS", 300),
             resume_s=read.number("RESUME_SECONDS", 120),
-            drain_s=read.number("DRAIN_SECONDS", 100),
+            drain_s=read.number("DRAIN_SECONDS", 95),
             rotate_s=read.number("ROTATE_SECONDS", 510),
             close_first=read.text("ROTATION_ORDER", "close-first") != "open-first",
+            patience=_patience(read),
             log_level=read.text("LOG_LEVEL", "INFO"),
         )
         if read.wrong:
             raise ValueError(f"missing or malformed: {', '.join(read.wrong)}")
         return config
+
+
+def _patience(read: _Reader) -> Patience:
+    usual = Patience()
+    return Patience(
+        answer_s=read.number("ANSWER_SECONDS", usual.answer_s),
+        stall_s=read.number("STALL_SECONDS", usual.stall_s),
+        turn_s=read.number("TURN_SECONDS", usual.turn_s),
+        mic_s=read.number("MIC_SILENCE_SECONDS", usual.mic_s),
+        model_pong_s=read.number("MODEL_PONG_SECONDS", usual.model_pong_s),
+        client_pong_s=read.number("CLIENT_PONG_SECONDS", usual.client_pong_s),
+    )
 
 
 class _Reader:

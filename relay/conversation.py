@@ -37,6 +37,7 @@ class Conversation:
     ) -> None:
         self.commands: deque[ModelCommand] = deque()  #: for the model leg, in order
         self.finished: deque[Turn] = deque()  #: for the record, in order
+        self.amended: deque[Turn] = deque()  #: finished before, with words that came late
         self.used = Tokens()  #: by the whole call
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
@@ -87,19 +88,37 @@ class Conversation:
         if self._muted:
             return
         turn = self._agent
-        if turn is None or (self._user is not None and turn.state not in _SPEAKING):
+        if turn is None or (self._answers_user and turn.state not in _SPEAKING):
             turn = self._agent_turn(now)  # words may come before their audio
         turn.agent_text += text
+        if turn.state is TurnState.ENDED:
+            self.amended.append(turn)
         self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", text))
 
     def _hear(self, text: str, now: float) -> None:
         turn = self._agent
-        if self._user is not None or turn is None or turn.user_text or turn.state is TurnState.ENDED:
-            turn = self._user_turn(now)  # else it comes late, when the answer has begun
+        if self._user is not None or turn is None or not self._comes_late(turn):
+            turn = self._user_turn(now)
         turn.user_text += text
         if turn.user_ended_at is None and turn is self._user:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity
         self._session.send(media.Transcript(f"u{turn.number}", turn.number, "user", text, final=True))
+
+    @property
+    def _answers_user(self) -> bool:
+        """The agent's next words are about the turn that the user is forming: he has said something."""
+        return self._user is not None and (
+            self._user.user_ended_at is not None or not self._user.user_started
+        )
+
+    def _comes_late(self, turn: Turn) -> bool:
+        """Words of the user, when the answer has begun, belong to what is answered.
+
+        He has not begun anew: that is told by the model, or it would have interrupted itself.
+        """
+        if turn.state is TurnState.ENDED or turn.is_interrupted:
+            return False
+        return turn.user_started or not turn.user_text
 
     def _end_audio(self) -> None:
         if self._agent is not None and self._agent.state is TurnState.SPEAKING:
@@ -133,6 +152,13 @@ class Conversation:
         number = turn.number if turn else self._agent.number if self._agent else 0
         self._session.send(media.Usage(number, self.used))
 
+    def take_owed(self) -> tuple[int, Tokens]:
+        """The number of the last turn, and what was billed since it was written. For the end of the call."""
+        owed, self._owed = self._owed, Tokens()
+        if self._user is not None:  # it has no words, and so is no turn of the record
+            owed = _add(owed, self._user.tokens)
+        return self._next_number - 1, owed
+
     def go_on_after(self, last_turn: int) -> None:
         """The client knows of turns up to `last_turn`, perhaps of another relay's that were never written."""
         if self._agent is None and self._user is None:
@@ -142,7 +168,7 @@ class Conversation:
     def is_quiet(self) -> bool:
         """Nobody speaks and nothing is awaited."""
         agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
-        return not agent_speaks and self._user is None and self._toolbox.next_timeout() is None
+        return not agent_speaks and self._user is None and not self.waits_for_tool
 
     def leg_lost(self, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.
@@ -187,7 +213,7 @@ class Conversation:
             case media.Playback():
                 self._note_playback(message, now)
             case media.ToolResult():
-                self.commands.append(self._toolbox.result(message))
+                self.commands.append(self._toolbox.result(message, now))
             case media.Hello() | media.EndCall() | media.Ping():
                 pass  # the call's and the session's business
 
@@ -232,13 +258,20 @@ class Conversation:
         waits = (self._toolbox.next_timeout(), self._agent.finish_at if self._agent else None)
         return min((at for at in waits if at is not None), default=None)
 
-    def handle_timeout(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> bool:
+        """True when a tool was given up."""
         cancelled, answers = self._toolbox.expire(now)
         if cancelled is not None:
             self._session.send(cancelled)
         self.commands.extend(answers)
         if self._agent is not None and self._agent.finish_at is not None and now >= self._agent.finish_at:
             self._finish(self._agent, now)
+        return cancelled is not None
+
+    @property
+    def waits_for_tool(self) -> bool:
+        """The model waits for the client, not we for the model."""
+        return self._toolbox.next_timeout() is not None
 
     def close(self, now: float) -> None:
         """The call ends: what is unfinished is cut here, so that the record has it."""
@@ -248,6 +281,7 @@ class Conversation:
             self._finish(self._agent, now)
         if self._user is not None and self._user.user_text:
             self._user.ended_at = now
+            self._user.tokens, self._owed = _add(self._user.tokens, self._owed), Tokens()
             self.finished.append(self._user)
             self._user = None
 
@@ -292,6 +326,8 @@ class Conversation:
     def _finish(self, turn: Turn, now: float) -> None:
         """The turn is over. The client is told so by `announce`, once it is written down."""
         turn.tokens, self._owed = _add(turn.tokens, self._owed), Tokens()
+        turn.tools += self._toolbox.used
+        self._toolbox.used.clear()
         turn.finish_at, turn.ended_at = None, now
         turn.advance("end")
         self.finished.append(turn)

@@ -295,6 +295,12 @@ class GeminiLeg:
             raise _upstream_error(closed) from None
         raise UpstreamError("upstream_unavailable")  # closed with 1000: still not what we asked for
 
+    async def ping(self) -> None:
+        try:
+            await (await self._connection.ping())
+        except ConnectionClosed as closed:
+            raise _upstream_error(closed) from None
+
     async def close(self) -> None:
         """Closed, politely if the peer answers in time."""
         with contextlib.suppress(TimeoutError):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from protocol.media import PastTurn
 from relay.model import Recall
 from relay.turn import Turn
 
 OVERLAP_S = 0.15  #: audio sent so shortly before a handle came may not be in it: the way there and back
 KEPT_TURNS = 60  #: finished turns for a model that has forgotten everything
+BEFORE = float("-inf")  #: the time of what was said before this call
 RECALL_CHARS = 8_000  #: of them, the latest that fit: a prompt, not an archive
 
 
@@ -29,12 +32,13 @@ class Handle:
 class Memory:
     """Follows handles and turns."""
 
-    def __init__(self, handle: str | None, now: float) -> None:
-        """`handle` is one that another relay has left: it holds what was said before this call."""
+    def __init__(self, handle: str | None, now: float, past: Sequence[PastTurn] = ()) -> None:
+        """`handle` is one that another relay has left: it holds what was said before this call, `past`."""
         self.handle: Handle | None = Handle(handle, now) if handle else None
         self._written: Handle | None = self.handle  #: the last one that was written down
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._turns: deque[tuple[float, Turn]] = deque(maxlen=KEPT_TURNS)  #: with the time each was noted
+        self._turns.extend((BEFORE, _turn(each)) for each in past)
 
     @property
     def is_current(self) -> bool:
@@ -67,7 +71,7 @@ class Memory:
 
     def recall(self, handle: Handle | None) -> Recall | None:
         """The turns that a model resumed by `handle` does not know, as they were heard."""
-        since = handle.at if handle else 0.0
+        since = handle.at if handle else BEFORE
         lines: list[tuple[str, str]] = []
         chars = 0
         for noted_at, turn in reversed(self._turns):
@@ -77,3 +81,7 @@ class Memory:
                 break
             lines += [(role, text) for role, text in (("agent", said[1]), ("user", said[0])) if text.strip()]
         return Recall(tuple(reversed(lines))) if lines else None  # type: ignore[arg-type]
+
+
+def _turn(past: PastTurn) -> Turn:
+    return Turn(past.turn, BEFORE, user_text=past.user, agent_text=past.agent)

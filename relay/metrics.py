@@ -1,4 +1,4 @@
-"""What a turn was like, as one line in CloudWatch's embedded metric format.
+"""What a turn was like, and what troubled a call, as one line each in CloudWatch's embedded metric format.
 
 Source: the format's specification; CloudWatch makes metrics of such lines in any log stream.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from relay.turn import Turn
 
@@ -31,7 +31,16 @@ class Meter:
         values: dict[str, float] = {TALK: round(turn.lasted_s, 3)}
         if turn.first_audio_ms:
             units[VOICE_LATENCY], values[VOICE_LATENCY] = "Milliseconds", turn.first_audio_ms
+        self._tell("turn kept", units, values)
+
+    def troubles(self, counts: Mapping[str, int]) -> None:
+        """What the watchdogs of a call have found. Nothing, nothing told: a metric costs by the hour."""
+        found = {f"watchdog_{name}": float(count) for name, count in counts.items() if count}
+        if found:
+            self._tell("call troubled", dict.fromkeys(found, "Count"), found)
+
+    def _tell(self, what: str, units: Mapping[str, str], values: Mapping[str, float]) -> None:
         listed = [{"Name": name, "Unit": unit} for name, unit in units.items()]
         how = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": listed}
         told = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [how]}
-        logger.info("turn kept", extra={"_aws": told, "service": self._service, **values})
+        logger.info(what, extra={"_aws": told, "service": self._service, **values})

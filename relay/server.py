@@ -1,7 +1,7 @@
 """The relay task: its door, its calls, its heartbeat, and the order in which it leaves.
 
-Leaving, in this order: admit nobody, tell the clients, wait for the calls up to the deadline, end the rest,
-exit.
+Leaving, in this order: admit nobody, have room made elsewhere, hand each call on at its turn gap, end the
+rest at the deadline, exit.
 """
 
 from __future__ import annotations
@@ -23,20 +23,25 @@ from websockets.typing import Subprotocol
 from protocol.codec import encode, media_error
 from protocol.errors import REGISTRY
 from protocol.limits import MEDIA_MESSAGE_BYTES, SUBPROTOCOL
+from protocol.media import PastTurn
 from records.sessions import Session
 from relay.call import GOES_ON, Call, Terms
 from relay.clientleg import close
 from relay.config import RelayConfig
+from relay.departure import Departure, Room
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
+from relay.metrics import Meter
 from relay.provenance import Check, anywhere
-from relay.scribe import Ledger, LedgerUnavailable
+from relay.scribe import Ledger, LedgerUnavailable, Unregistered
 from relay.upstream import Legs, Plan
 
 logger = logging.getLogger("relay.server")
 
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
-FAREWELL_S = 5.0  #: what calls get to say their last word and write their last turn
+FAREWELL_S = 14.0  #: what calls get to say their last word, and their last turns to be written
+WORD_S = 3.0  #: what the table gets to hear that this relay goes
+UNWRITTEN_KEPT = 1_000  #: ended calls whose last turns wait for the store
 ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
 PING_S = 20.0  #: keepalive of the client leg; also bounds how long a dead client is believed
 
@@ -45,6 +50,8 @@ class Book(Ledger, TicketBook, Protocol):
     """All the relay asks of the table about sessions."""
 
     async def load(self, session: str) -> Session | None: ...
+
+    async def past(self, session: str) -> list[PastTurn]: ...
 
 
 class Task(Protocol):
@@ -67,7 +74,7 @@ LegsFor = Callable[[str, int], Legs]  #: session, epoch
 
 
 def listen(
-    handler: Handler, host: str, port: int, knock: Knock | None = None
+    handler: Handler, host: str, port: int, knock: Knock | None = None, pong_s: float = PING_S
 ) -> AbstractAsyncContextManager[Server]:
     """The media road's WebSocket server, with the settings that everything here relies on."""
     return serve(
@@ -80,7 +87,7 @@ def listen(
         compression=None,  # PCM does not deflate, and deflating costs more than the whole relay
         max_size=MEDIA_MESSAGE_BYTES,
         ping_interval=PING_S,
-        ping_timeout=PING_S,
+        ping_timeout=pong_s,
         close_timeout=1.0,
         server_header=None,
     )
@@ -92,22 +99,36 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
     return ours if ours in offered else None
 
 
+async def plenty(calls: int) -> int:
+    """The room of a relay that has no fleet."""
+    return calls
+
+
 class Relay:
     """One task, many calls."""
 
     def __init__(
-        self, config: RelayConfig, book: Book, task: Task, legs_for: LegsFor, came_by_edge: Check = anywhere
+        self,
+        config: RelayConfig,
+        book: Book,
+        task: Task,
+        legs_for: LegsFor,
+        came_by_edge: Check = anywhere,
+        room: Room = plenty,
     ) -> None:
         self._config = config
         self._book = book
         self._task = task
         self._legs_for = legs_for
+        self._room = room
+        self._meter = Meter(config.service)
         self._door = Door(book, config.relay, self._health, came_by_edge)
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
         self._ended: dict[str, int] = {}  #: epoch in which a session ended here, whatever the table says
+        self._unwritten: dict[Call, asyncio.Task[None] | None] = {}  #: ended, and not all of it written
         self._leaving = asyncio.Event()
-        self._empty = asyncio.Event()  #: no call is running
+        self._empty = asyncio.Event()  #: no call is running, and all are written
         self._empty.set()
         self._lives = asyncio.TaskGroup()
         self.port = config.port  #: where it listens, once it does
@@ -121,15 +142,21 @@ class Relay:
         """Until idle for long or told to leave. `announce` is called with the port once it listens."""
         async with (
             self._lives,
-            listen(self._serve, self._config.host, self._config.port, self._door.knock) as server,
+            listen(
+                self._serve,
+                self._config.host,
+                self._config.port,
+                self._door.knock,
+                self._config.patience.client_pong_s,
+            ) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
             beating = self._lives.create_task(self._beat(), name="heartbeat")
             announcing = self._lives.create_task(announce(self.port), name="announcement")
             await self._leaving.wait()
             announcing.cancel()
-            beating.cancel()
             await self._drain()
+            beating.cancel()
 
     # ---- clients
 
@@ -162,15 +189,24 @@ class Relay:
                 return "superseded"
             if call is not None:
                 call.end("superseded")
+            past = await self._past(record)
             if self._leaving.is_set():  # since the handshake
                 return "going_away"
-            return self._begin(record)
+            return self._begin(record, past)
 
-    def _begin(self, record: Session) -> Call:
+    async def _past(self, record: Session) -> list[PastTurn]:
+        """What was said on other relays. To go on is worth more than to show it."""
+        if record.next_turn > 1:
+            with contextlib.suppress(LedgerUnavailable):
+                return await self._book.past(record.id)
+        return []
+
+    def _begin(self, record: Session, past: list[PastTurn]) -> Call:
         left_s = record.ends_at - time.time()
-        plan = Plan(self._config.rotate_s, self._config.close_first, time.time)
-        terms = Terms(record.epoch, left_s, self._config.resume_s, plan)
-        call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch))
+        patience = self._config.patience
+        plan = Plan(self._config.rotate_s, self._config.close_first, patience.model_pong_s, time.time)
+        terms = Terms(record.epoch, left_s, self._config.resume_s, plan, patience)
+        call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch), past)
         self.calls[record.id] = call
         self._empty.clear()
         self._lives.create_task(self._live(call), name=f"call {record.id}")
@@ -187,13 +223,41 @@ class Relay:
                 self._remember_end(call)
             if self.calls.get(call.record.id) is call:
                 del self.calls[call.record.id]
-            if not self.calls:
-                self._empty.set()
+            self._note_empty()
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
             logger.info(
                 "call ended",
-                extra={"session_id": call.record.id, "reason": reason, "duration_s": lasted_s},
+                extra={
+                    "session_id": call.record.id,
+                    "reason": reason,
+                    "duration_s": lasted_s,
+                    "troubles": dict(call.troubles),
+                },
             )
+            self._meter.troubles(call.troubles)
+        if not call.is_written:
+            await self._write_rest(call)
+
+    async def _write_rest(self, call: Call) -> None:
+        """A store that was down when the call ended gets its last turns when it is back."""
+        if len(self._unwritten) >= UNWRITTEN_KEPT:
+            return _log_lost(call)
+        self._unwritten[call] = task = asyncio.current_task()
+        self._empty.clear()
+        try:
+            await call.write_rest()
+        except asyncio.CancelledError:
+            if task is None or not self._leaving.is_set():
+                raise
+            _log_lost(call)
+        finally:
+            del self._unwritten[call]
+            self._note_empty()
+        return None
+
+    def _note_empty(self) -> None:
+        if not self.calls and not self._unwritten:
+            self._empty.set()
 
     def _remember_end(self, call: Call) -> None:
         """A client must not come back to an empty call of the same epoch: it would hear nothing of it."""
@@ -209,32 +273,45 @@ class Relay:
             await asyncio.sleep(HEARTBEAT_S)
             now = asyncio.get_running_loop().time()
             with contextlib.suppress(LedgerUnavailable):
-                self._obey(await self._task.heartbeat(set(self.calls)))
-                if self.calls:
+                await self._show_life()
+                if self.calls or self._unwritten or self._leaving.is_set():
                     idle_since = now
                 elif now - idle_since >= self._config.idle_s and await self._task.retire_if_idle():
                     logger.info("idle, leaving")
                     self.leave()
+
+    async def _show_life(self) -> None:
+        try:
+            self._obey(await self._task.heartbeat(set(self.calls)))
+        except Unregistered:
+            if not self._leaving.is_set():
+                logger.error("the record of this relay is gone, leaving")
+                self.leave()
 
     def _obey(self, orders: set[str]) -> None:
         for order in orders:
             verb, _, session = order.partition(":")
             if verb == "end" and session in self.calls:
                 self.calls[session].end("client")
+            elif verb == "rotate" and session in self.calls:
+                self.calls[session].rotate()
             elif verb == "drain":
                 self.leave()
 
     async def _drain(self) -> None:
-        with contextlib.suppress(LedgerUnavailable):
-            await self._task.stopping()
-        for call in self.calls.values():
-            call.go_away(round(self._config.drain_s * 1000))
-        await self._until_empty(self._config.drain_s)
-        for call in list(self.calls.values()):
-            call.end("going_away")
+        await self._tell(self._task.stopping())
+        await Departure(self.calls, self._room, self._config.drain_s).run()
         await self._until_empty(FAREWELL_S)
-        with contextlib.suppress(LedgerUnavailable):
-            await self._task.leave()
+        for writing in list(self._unwritten.values()):
+            if writing is not None:
+                writing.cancel()
+        await self._tell(self._task.leave())
+
+    async def _tell(self, word: Coroutine[None, None, None]) -> None:
+        """A word to the store, which may be down: nobody waits for it for long."""
+        with contextlib.suppress(LedgerUnavailable, TimeoutError):
+            async with asyncio.timeout(WORD_S):
+                await word
 
     async def _until_empty(self, within_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -248,3 +325,8 @@ class Relay:
             "capacity": self._config.capacity,
             "open": self._door.is_open,
         }
+
+
+def _log_lost(call: Call) -> None:
+    """The record will never have it."""
+    logger.error("not written", extra={"session_id": call.record.id, "writes": call.unwritten})

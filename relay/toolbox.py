@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from protocol.control import ClientTool
 from protocol.errors import RemoteProtocolError
 from protocol.media import ToolCall, ToolCancel, ToolResult
 from relay.model import AnswerTool, ToolRequested
+from relay.turn import ToolUse
 
+ARGS_BYTES = 4_096  #: of a call's arguments in the record; longer ones are left out
 GRACE_S = 0.5  #: on top of a tool's own time, for the way there and back
 
 
@@ -17,6 +22,7 @@ GRACE_S = 0.5  #: on top of a tool's own time, for the way there and back
 class _Open:
     request: ToolRequested
     deadline: float
+    use: ToolUse
 
 
 class Toolbox:
@@ -26,24 +32,29 @@ class Toolbox:
         self._tools = {tool.name: tool for tool in tools}
         self._open: dict[str, _Open] = {}
         self._count = 0
+        self.used: deque[ToolUse] = deque()  #: for the record of the turn they belong to
 
     def request(self, request: ToolRequested, now: float) -> ToolCall | AnswerTool | None:
         """What to do about the model's wish: ask the client, answer at once, or nothing when asked twice."""
         if any(call.request.id == request.id for call in self._open.values()):
             return None
         tool = self._tools.get(request.name)
-        if tool is None:
-            return AnswerTool(request.id, request.name, {"error": "unknown_tool"})
         self._count += 1
         call_id = f"call-{self._count}"
-        self._open[call_id] = _Open(request, now + tool.timeout_ms / 1000 + GRACE_S)
+        use = ToolUse(call_id, request.name, _kept(request.args), now)
+        self.used.append(use)
+        if tool is None:
+            use.answer(False, now)
+            return AnswerTool(request.id, request.name, {"error": "unknown_tool"})
+        self._open[call_id] = _Open(request, now + tool.timeout_ms / 1000 + GRACE_S, use)
         return ToolCall(call_id, request.name, tool.timeout_ms, request.args)
 
-    def result(self, result: ToolResult) -> AnswerTool:
+    def result(self, result: ToolResult, now: float) -> AnswerTool:
         """The client's result, for the model. Raises RemoteProtocolError("call_unknown")."""
         call = self._open.pop(result.call_id, None)
         if call is None:
             raise RemoteProtocolError("call_unknown", ref=result.call_id)
+        call.use.answer(result.ok, now)
         answer: dict[str, Any] = {"output": result.data} if result.ok else {"error": result.error or "failed"}
         return AnswerTool(call.request.id, call.request.name, answer)
 
@@ -68,3 +79,8 @@ class Toolbox:
 
     def next_timeout(self) -> float | None:
         return min((call.deadline for call in self._open.values()), default=None)
+
+
+def _kept(args: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as the record holds them: an item of the table has a limit."""
+    return args if len(msgspec.json.encode(args)) <= ARGS_BYTES else {}

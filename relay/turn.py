@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from protocol.audio import downlink_ms
 from protocol.media import Tokens
 from protocol.states import TURN, TurnState, advance
+
+
+@dataclass(slots=True)
+class ToolUse:
+    """A tool call that the model made in a turn."""
+
+    call_id: str
+    name: str
+    args: dict[str, Any]
+    asked_at: float
+    ok: bool | None = None  #: None: nobody has answered
+    took_ms: int = 0
+
+    def answer(self, ok: bool, now: float) -> None:
+        self.ok, self.took_ms = ok, round((now - self.asked_at) * 1000)
 
 
 @dataclass(slots=True)
@@ -28,6 +44,7 @@ class Turn:
     cut_at: float | None = None  #: when an interruption was decided
     finish_at: float | None = None  #: wait until then for the client to say what was played
     tokens: Tokens = field(default_factory=Tokens)
+    tools: list[ToolUse] = field(default_factory=list)
 
     def advance(self, event: str) -> None:
         self.state = advance(TURN, self.state, event)

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Protocol
 
 from relay.memory import Handle, Memory
@@ -22,6 +23,7 @@ from relay.model import (
     Credential,
     HandleChanged,
     LegEnding,
+    ModelCommand,
     ModelEvent,
     ModelLeg,
     ShowImage,
@@ -32,6 +34,7 @@ from relay.uplink import Speech, UplinkQueue
 
 logger = logging.getLogger("relay.upstream")
 
+STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
 FINAL = {"upstream_policy", "upstream_context_full", "upstream_quota", "session_ended", "superseded"}
 YOUNG_S = 5.0  #: a resumed leg that dies sooner has a bad handle
@@ -40,6 +43,7 @@ LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
 UNSAID_S = 10.0  #: the deadline when the model says that it goes but not when
 RETRY_S = 2.0  #: after a rotation that could not be prepared
 SHORTEST_S = 30.0  #: no leg is changed sooner for its credential's sake: a wrong clock must not make a storm
+PULSE_S = 20.0  #: how often an open leg is pinged
 EXPIRY_MARGIN_S = 60.0  #: a running connection is cut when its credential expires
 
 
@@ -73,7 +77,13 @@ class Talk(Protocol):
         """`Memory.handle` has changed."""
         ...
 
-    def handed(self, seq: int) -> None: ...
+    def handed(self, item: Speech | ModelCommand) -> None:
+        """The leg has taken it."""
+        ...
+
+    def noticed(self, trouble: str) -> None:
+        """Something was found by a watchdog here, and is being mended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class Plan:
 
     rotate_after_s: float = 510.0  #: below the ten minutes a connection is given
     close_first: bool = True  #: some report that a handle is refused while its old connection is open
+    pong_s: float = 60.0  #: a leg without pong or any other sign for so long is dead
     wall: Callable[[], float] | None = None  #: epoch s, for the credential's expiry; None: it is not watched
 
 
@@ -114,13 +125,16 @@ class Upstream:
         self.readable.set()
         self._wanted = asyncio.Event()
         self._parking = asyncio.Event()
+        self._distrusted = asyncio.Event()
         self._legs, self._uplink, self._memory, self._plan = legs, uplink, memory, plan
         self._ring = Ring()
         self._now = asyncio.get_running_loop().time
         self._ahead: Ahead | None = None  #: what a rotation has made ready
         self._pinned: Handle | None = None  #: what it starts from: nothing sent since may be forgotten
         self._deadline = 0.0  #: the leg must be changed by then; 0: not known
+        self._is_asked = False  #: to change this leg without need
         self._down_at: float | None = None
+        self._heard_at = 0.0  #: when the present leg last gave any sign
         self._young_deaths = 0  #: legs in a row that died soon
 
     def park(self) -> None:
@@ -131,6 +145,19 @@ class Upstream:
     def want(self) -> None:
         self._parking.clear()
         self._wanted.set()
+
+    def rotate(self) -> None:
+        """Change the leg at the next turn gap. Without one there is nothing to change."""
+        self._is_asked = True
+
+    def replace_leg(self, *, forget: bool = False) -> None:
+        """The leg is open and does not do its work: have another one, as after a drop.
+
+        `forget`: do without its handle, which may lead to the same trouble again.
+        """
+        if forget:
+            self._memory.handle = None
+        self._distrusted.set()
 
     async def run(self, talk: Talk) -> None:
         """Until cancelled. Raises UpstreamError when there is no way to go on."""
@@ -156,9 +183,9 @@ class Upstream:
 
     async def _open(self) -> Ahead:
         """A leg with the newest memory that is to be had. Raises UpstreamError after the last try."""
-        failure = UpstreamError("upstream_unavailable")
-        for wait_s in BACKOFF_S:
-            await asyncio.sleep(wait_s)
+        began_at = self._now()
+        for tries in count():
+            await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
             try:
                 return await self._try_open()
             except UpstreamError as error:
@@ -169,8 +196,10 @@ class Upstream:
                         raise
                     logger.warning("handle refused")
                     self._memory.handle = None
-                failure = error
-        raise failure
+                is_store = error.code == "store_unavailable" and self._now() - began_at < STORE_S
+                if tries >= len(BACKOFF_S) - 1 and not is_store:
+                    raise
+        raise AssertionError("counts for ever")
 
     async def _try_open(self) -> Ahead:
         ahead, self._ahead = self._ahead or await self._mint(), None
@@ -211,12 +240,15 @@ class Upstream:
 
     async def _carry(self, leg: ModelLeg, credential: Credential, talk: Talk) -> None:
         """Both directions, until the leg is parked or due to be changed."""
-        self._deadline = 0.0
+        self._deadline, self._is_asked, self._heard_at = 0.0, False, self._now()
+        self._distrusted.clear()
         try:
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._receive(leg, talk), name="downlink")
                 ways.create_task(self._send(leg, talk), name="uplink")
                 ways.create_task(self._rotate_when_due(credential, talk), name="rotation")
+                ways.create_task(self._feel_pulse(leg, talk), name="pulse")
+                ways.create_task(self._until_distrusted(), name="distrust")
                 await self._parking.wait()
                 raise _Parked
         except* (_Parked, _Due):
@@ -226,6 +258,7 @@ class Upstream:
 
     async def _receive(self, leg: ModelLeg, talk: Talk) -> None:
         async for event in leg.events():
+            self._heard_at = self._now()
             if isinstance(event, HandleChanged):
                 self._remember(event.handle)
                 talk.remembered()
@@ -248,9 +281,26 @@ class Upstream:
                 self._ring.add(item, self._now())  # before it is sent: what a cut loses is said again
             if isinstance(item, Speech):
                 await leg.send_audio(item.pcm)
-                talk.handed(item.seq)
             else:
                 await leg.send(item)
+            talk.handed(item)
+
+    async def _until_distrusted(self) -> None:
+        await self._distrusted.wait()
+        raise UpstreamError("upstream_unavailable")
+
+    async def _feel_pulse(self, leg: ModelLeg, talk: Talk) -> None:
+        """A socket whose other end is gone without a word is found by its missing pongs."""
+        while True:
+            await asyncio.sleep(PULSE_S)
+            asked_at = self._now()
+            try:
+                async with asyncio.timeout(self._plan.pong_s):
+                    await leg.ping()
+            except TimeoutError:
+                if self._heard_at < asked_at:
+                    talk.noticed("model_pong")
+                    raise UpstreamError("upstream_unavailable") from None
 
     # ---- rotation
 
@@ -279,7 +329,7 @@ class Upstream:
 
     def _is_time(self, planned: float, expires: float, talk: Talk) -> bool:
         now = self._now()
-        is_due = now >= planned or self._deadline > 0
+        is_due = now >= planned or self._deadline > 0 or self._is_asked
         return now >= min(self._deadline or expires, expires) or (
             is_due and talk.is_quiet and self._memory.is_current
         )

@@ -1,7 +1,8 @@
 """What to do on a turn: the scenario's rule if one fits, else the default.
 
 By default speech is answered with the user's own words and text with a sentence.
-`call NAME {json}` typed by the user calls a declared function.
+`call NAME {json}` typed by the user calls a declared function. Asked which word it was to remember, it looks
+for that in the context, so that a context that got lost can be told from one that did not.
 """
 
 import json
@@ -15,6 +16,8 @@ from simulator.scenario import Call, Rule, Scenario
 from simulator.setup import Setup
 from simulator.voice import Utterance
 
+_TOLD = re.compile(r"\bremember this word: (\w+)", re.IGNORECASE)
+_ASKED = re.compile(r"\bwhich word\b.*\bremember\b", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(r"\s*call\s+([\w.:-]+)\s*(\{.*\})?\s*$", re.DOTALL)
 
 
@@ -78,7 +81,7 @@ class Brain:
                 if rule.once:
                     memory.used_rules.add(index)
                 return self._scripted(rule, stimulus)
-        return self._unscripted(stimulus, setup)
+        return self._unscripted(stimulus, memory, setup)
 
     def _scripted(self, rule: Rule, stimulus: Stimulus) -> Plan:
         heard = stimulus.utterance if isinstance(stimulus, Heard) else None
@@ -92,14 +95,14 @@ class Brain:
             pace=rule.pace or self._behaviour.pace,
         )
 
-    def _unscripted(self, stimulus: Stimulus, setup: Setup) -> Plan:
+    def _unscripted(self, stimulus: Stimulus, memory: Memory, setup: Setup) -> Plan:
         echo = stimulus.utterance if isinstance(stimulus, Heard) else None
         call = _asked_call(stimulus.text, setup) if isinstance(stimulus, Read) else None
         say = None
         if isinstance(stimulus, Returned):
             say = f"{stimulus.tool} says {stimulus.text}"
         elif isinstance(stimulus, Read) and call is None:
-            say = f"You wrote: {stimulus.text}"
+            say = _recalled(memory) if _ASKED.search(stimulus.text) else f"You wrote: {stimulus.text}"
         return Plan(say, echo, call, self._behaviour.think_s, self._behaviour.pace)
 
 
@@ -121,6 +124,11 @@ def _filled(say: str, stimulus: Stimulus) -> str:
     if isinstance(stimulus, Returned):
         return say.replace("{response}", stimulus.text)
     return say.replace("{heard}", stimulus.text)
+
+
+def _recalled(memory: Memory) -> str:
+    told = [found[1] for entry in memory.entries if (found := _TOLD.search(entry.text))]
+    return f"The word was {told[-1]}." if told else "You told me no word."
 
 
 def _asked_call(text: str, setup: Setup) -> Call | None:

@@ -66,7 +66,8 @@ def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
     leave = session.relay in {relay.id for relay in known}
-    for relay in _candidates(ports, known, avoid, now):
+    candidates = _candidates(ports, known, avoid, now)
+    for relay in candidates:
         until = now + (HOLD_S if relay.state == "READY" else relays.START_S)
         try:
             epoch = sessions.place(
@@ -79,7 +80,8 @@ def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
         placed = dataclasses.replace(session, relay=relay.id, epoch=epoch)
         _launch(ports, placed, relay, fleet.relaunch)
         return Placed(placed, relay)
-    _start(ports, session, pool, known, now)
+    if not candidates:  # else they changed while we looked: one that became ready has room all the same
+        _start(ports, session, pool, known, now)
     return None
 
 

@@ -31,6 +31,7 @@ class Usage:
     start_minutes: float = 0.75  #: a task is billed from the pull of its image
     vcpu: float = 0.25
     memory_gb: float = 0.5
+    warm_relays: int = 0  #: kept up whether or not somebody talks
 
     @property
     def sessions(self) -> float:
@@ -45,20 +46,23 @@ def read_prices(path: Path = PRICES) -> dict[str, Any]:
 def relay_hours(usage: Usage) -> float:
     """Hours of relay tasks. Few sessions: each wakes a task of its own, up to one that never sleeps.
 
-    Many: as many tasks as the calls fill. The larger of both, so that the estimate errs upwards.
+    Many: as many tasks as the calls fill. Warm ones run all the time. The largest of these, so that the
+    estimate errs upwards.
     """
     each = usage.call_minutes + usage.idle_minutes + usage.start_minutes
     alone = min(usage.sessions * each / 60, HOURS)
     together = usage.session_hours / (usage.capacity * usage.fill)
-    return max(alone, together)
+    return max(alone, together, usage.warm_relays * HOURS)
 
 
 def monthly(usage: Usage, ingress: Ingress, prices: Mapping[str, Any]) -> dict[str, float]:
-    """Dollars a month by service. Free tiers that end after a year are left out; those that stay are in."""
+    """Dollars a month by service. Free tiers that end after a year are left out, and Lambda's, which a whole
+    account shares; CloudFront's is in."""
     return {
         "API Gateway": _gateway(usage, prices["api_gateway"]),
         "Lambda": _functions(usage, prices["lambda"]),
         "DynamoDB": _table(usage, prices["dynamodb"]),
+        "Sweep": _sweep(prices),
         "Fargate": _relays(usage, prices["fargate"]),
         "CloudFront": _edge(usage, prices["cloudfront"]),
         "Load balancer": _balancer(usage, prices["alb"]) if ingress == "alb" else 0.0,
@@ -78,6 +82,14 @@ def _gateway(usage: Usage, price: Mapping[str, float]) -> float:
 def _functions(usage: Usage, price: Mapping[str, float]) -> float:
     requests, gb_s = 6.0, 1.2  # connect, disconnect, session twice, mint, and its cold start now and then
     return usage.sessions * (requests * price["million_requests"] / 1e6 + gb_s * price["gb_second"])
+
+
+def _sweep(prices: Mapping[str, Any]) -> float:
+    """One call a minute for ever: Lambda, and what it reads of the table when there is nothing to do."""
+    rounds, gb_s, reads = HOURS * 60, 0.25 * 0.15, 2.0  # 256 MB, of which it mostly waits
+    function: float = prices["lambda"]["million_requests"] / 1e6 + gb_s * prices["lambda"]["gb_second"]
+    read: float = prices["dynamodb"]["million_reads"] / 1e6
+    return rounds * (function + reads * read)
 
 
 def _table(usage: Usage, price: Mapping[str, float]) -> float:

@@ -13,9 +13,11 @@ HOURS = (0, 10, 100, 1_000, 10_000)  #: session-hours a month
 INGRESSES: tuple[Ingress, ...] = ("edge", "alb")
 
 
-def rows(hours: Sequence[float], ingress: Ingress, prices: Mapping[str, Any]) -> list[list[str]]:
+def rows(
+    hours: Sequence[float], ingress: Ingress, prices: Mapping[str, Any], warm: int = 0
+) -> list[list[str]]:
     """A heading, a row for each service, and the totals."""
-    bills = [monthly(Usage(each), ingress, prices) for each in hours]
+    bills = [monthly(Usage(each, warm_relays=warm), ingress, prices) for each in hours]
     own = [sum(bill.values()) - bill["Gemini"] for bill in bills]
     table = [["dollars a month", *(f"{each:,g} h" for each in hours)]]
     table += [[service, *(money(bill[service]) for bill in bills)] for service in bills[0]]
@@ -66,10 +68,14 @@ infra/cost/model.py: calls of five minutes, an exchange every 20 s of which the 
 a quarter vCPU that take 40 calls and wait five minutes before they end. `vivavoce cost` prints it for your
 own numbers.
 
-Nothing runs when nobody talks, so nothing is paid then but the load balancer of `alb`. At few hours a relay
-is mostly waiting; the model is by far the largest part at any scale, and its context is billed again with
-every turn: shorter calls and earlier compression save more than any of the rest. Logs, alarms and data
-transfer of your own pages are not in it."""
+When nobody talks, one thing runs: the sweep, a call a minute (43,800 a month), which finds what died
+silently. It is inside Lambda's free tier of a million calls, if nothing else uses that up; outside it the
+row below is paid ([why it is always on](decisions/0005-the-sweep-is-always-on.md)). `alb` has its load
+balancer besides. `WarmRelays` is 0 here; each one kept warm is the Fargate row of 1,000 hours, 11 dollars
+a month. At few hours a relay is mostly waiting; the model is by far the largest part at any scale, and its
+context is billed again with every turn: shorter calls and earlier compression save more than any of the
+rest. Logs, alarms and data transfer of your own pages are not in it; the stack's alarms are the ten
+metrics that are free in every account."""
 
 if __name__ == "__main__":
     DOC.write_text(document(), "utf-8")

@@ -1,4 +1,4 @@
-"""What the console may break of this machine's stack, to show that a call goes on: its relay, its model."""
+"""What a developer may break of this machine's stack, to see that a call goes on: its relay, its model."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ def kill_relay(table: Callable[[], Table], tasks: Callable[[], list[RelayTask]])
         return True
 
     return kill
+
+
+def drain_relays(table: Callable[[], Table]) -> Break:
+    """Orders every relay to hand its calls on and to end, as `vivavoce drain` does to a deployed stack."""
+
+    async def drain(session: str) -> bool:
+        return bool(await asyncio.to_thread(relays.drain, table()))
+
+    return drain
+
+
+def order_rotation(table: Callable[[], Table]) -> Break:
+    """Has its relay change the model's connection, by the order that an operator leaves in the table."""
+
+    async def rotate(session: str) -> bool:
+        return await asyncio.to_thread(_order_rotation, table(), session)
+
+    return rotate
+
+
+def _order_rotation(table: Table, session: str) -> bool:
+    found = sessions.load(table, session)
+    if found is None or not found.relay:
+        return False
+    relays.order(table, found.relay, f"rotate:{session}")
+    return True
 
 
 def _address_of(table: Table, session: str) -> str:

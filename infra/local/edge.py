@@ -123,7 +123,7 @@ async def _splice(client: Pair, relay: Pair) -> None:
         async with asyncio.TaskGroup() as ways:
             ways.create_task(_copy(client[0], relay[1]))
             ways.create_task(_copy(relay[0], client[1]))
-    except* ConnectionError:
+    except* OSError:  # a half close meets a socket that is gone already
         pass
     finally:
         await _close(relay[1])

@@ -20,8 +20,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from infra.local import schedule
 from infra.local.aws import aws_apis
-from infra.local.breaks import add_breaks, kill_relay, model_goes_away
+from infra.local.background import Background
+from infra.local.breaks import add_breaks, drain_relays, kill_relay, model_goes_away, order_rotation
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Edge
@@ -66,6 +68,7 @@ class Options:
     log_directory: Path | None = None  #: None: log lines stay in memory
     workers: int = 6  #: processes of one function at a time
     task_start_s: float = 0.0  #: an artificial cold start of relay tasks
+    schedule_speed: float = 1.0  #: the template's schedules come round so many times as often
     limits: Limits = field(default_factory=Limits)
     loses_disconnect: bool = False
 
@@ -186,6 +189,11 @@ class LocalStack:
         edge = Edge(read, sockets.media, self.secrets.origin)
         await parts.enter_async_context(edge)
         await parts.enter_async_context(Endpoint(self._page(), sockets.page))
+        clocks = await parts.enter_async_context(Background())
+        rounds = schedule.keep(
+            self.template.schedules, functions.invoke_later, speed=self.options.schedule_speed
+        )
+        clocks.start(rounds, name="schedules")
 
     def _page(self) -> web.Application:
         def table() -> Table:
@@ -196,7 +204,8 @@ class LocalStack:
             breaks["model"] = model_goes_away(self.options.gemini_url)
         page = page_app(self.urls.control, self.user(), media_url=self.urls.media, breaks=tuple(breaks))
         add_evidence(page, lambda: self.invocations, table)
-        add_breaks(page, breaks)
+        orders = {"drain": drain_relays(table), "rotation": order_rotation(table)}  # and no break to show
+        add_breaks(page, {**breaks, **orders})
         return page
 
     def _functions(self, common: Mapping[str, str]) -> Functions:

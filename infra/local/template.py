@@ -4,6 +4,7 @@ The template is transformed by the library that the deployment uses (aws-sam-tra
 and without credentials, and its intrinsics are resolved for one set of parameters.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.local.intrinsics import Scope, UnresolvedIntrinsic
+from infra.local.schedule import Schedule, period_s
 
 #: The one managed policy that SAM adds by itself; it would look it up in IAM otherwise.
 _BASIC_EXECUTION = {
@@ -92,6 +94,7 @@ class Stack:
     functions: Mapping[str, Function]
     table: Table
     task: Task
+    schedules: tuple[Schedule, ...] = ()
 
 
 def transform(path: Path, *, region: str = "us-east-1") -> dict[str, Any]:
@@ -215,6 +218,7 @@ def _read_stack(scope: Scope) -> Stack:
         functions=functions,
         table=_table(scope),
         task=_task(scope),
+        schedules=tuple(_schedules(scope)),
     )
 
 
@@ -302,3 +306,15 @@ def _task(scope: Scope) -> Task:
         environment={pair["Name"]: str(pair["Value"]) for pair in container.get("Environment", ())},
         stop_timeout_s=float(container.get("StopTimeout", 30)),
     )
+
+
+def _schedules(scope: Scope) -> Iterator[Schedule]:
+    for name, properties in _of_type(scope, "AWS::Events::Rule"):
+        rule = scope.resolve(properties)
+        try:
+            every_s = period_s(str(rule["ScheduleExpression"]))
+        except ValueError as error:
+            raise TemplateError(f"{name}: {error}") from None
+        for target in rule["Targets"]:
+            event = json.loads(target["Input"]) if "Input" in target else None
+            yield Schedule(str(target["Arn"]).rpartition(":")[2], every_s, event)

@@ -4,7 +4,7 @@ What it does not evaluate as AWS does, so that a green test here says nothing ab
 
     iam:PassRole              RunTask does not ask for it
     kms:Decrypt, kms:Encrypt  a SecureString is read without them
-    RunTask's resource        it looks at the cluster, AWS at the task definition and the condition's cluster
+    ECS's resources           it looks at the cluster, AWS at task or definition, and the condition's cluster
     GetLayerVersion           it asks for lambda:ListLayers instead, on everything
     logs:*                    the log driver of ECS is not there
     KeyValueStore             its endpoint is a name with the account's number in front, and wants SigV4A
@@ -42,6 +42,8 @@ CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{STACK}-Cluster"
 #: Sid to what MiniStack asks for in its place
 TRANSLATED: dict[str, dict[str, Any]] = {
     "StartRelay": {"Action": "ecs:RunTask", "Resource": CLUSTER, "Condition": {}},
+    "ListTasks": {"Resource": CLUSTER, "Condition": {}},
+    "SeeAndStopTasks": {"Resource": CLUSTER, "Condition": {}},
     "FetchBundle": {"Action": "lambda:ListLayers", "Resource": "*"},
 }
 #: statements whose removal it cannot notice

@@ -20,10 +20,11 @@ import pytest
 
 from functions.core import aws
 from functions.core.keys import Keys, Names
+from functions.core.launcher import STARTED_BY
 from functions.core.replies import Replies
 from infra.relay import bootstrap
 from protocol import control
-from records import connections, keyring, relays, sessions, tickets
+from records import connections, keyring, open_sessions, relays, sessions, tickets
 from records.keyring import Keyring
 from records.table import Table
 from relay import cloud
@@ -168,7 +169,7 @@ class Walker:
         require(found is not None and found.launched, "the task was asked for")
         relays.ready(self.root, relay, "ec2-1.amazonaws.com:8080", int(time.time()))
         require(
-            module.handler({"relay_ready": relay}, CONTEXT) == {"told": 2},
+            module.handler({"relay_ready": relay}, CONTEXT)["told"] == 2,
             "those who wait and are there are told",
         )
         ready = [m for m in told.messages if isinstance(m, control.Ready)]
@@ -180,6 +181,30 @@ class Walker:
         require(isinstance(told.messages[-1], control.ControlEnded), "ended")
         order = self.root.get(relays.key(relay)) or {}
         require(order.get("orders"), "the relay has its order")
+
+    def sweep_function(self) -> None:
+        """What died, what nobody knows, who waits for it, and what should be up: each once."""
+        self._cluster()
+        ecs, now = self.emulator.client("ecs"), int(time.time())
+        for task in ecs.list_tasks(cluster=f"{STACK}-Cluster")["taskArns"]:  # of an earlier walk
+            ecs.stop_task(cluster=f"{STACK}-Cluster", task=task)
+        url = f"{self.emulator.url}/_aws/execute-api/{self.emulator.api}/v1"
+        module, told = self.function("sweep", CONNECTIONS_URL=url, WARM_RELAYS="1"), self._replies()
+        session, relay = self._session(since=now - relays.START_S)  # it was started, and never came
+        self.connect("c", "ann")
+        self._stray()
+        round_ = module.handler({}, CONTEXT)
+        require(round_.get("relays_lost") == 1, f"the lost relay, not {round_}")
+        require(round_.get("tasks_stopped") == 1, f"the task of no relay, not {round_}")
+        require(round_.get("relays_started") == 1, f"a warm relay, not {round_}")
+        errors = [each for each in told.messages if isinstance(each, control.ControlError)]
+        require([each.code for each in errors] == ["capacity"], "who waited is told")
+        found = sessions.load(self.root, session)
+        require(found is not None and found.state == "ENDED", "a session that nobody reached is over")
+        (warm,) = relays.pool(self.root).slots.values()
+        item = self.root.get(relays.key(warm)) or {}
+        require(warm != relay and item.get("launched") and item.get("warm_until"), "it is kept")
+        require(not open_sessions.listed(self.root), "and the user may have another")
 
     def mint_function(self) -> None:
         session, relay = self._session()
@@ -225,7 +250,11 @@ class Walker:
             require(str(nowhere) == "public DNS name", str(nowhere))
         await task.ready("ec2-1.amazonaws.com:8080")
         require(await cloud.provenance(config)("s"), "the edge's secret")
+        untold: list[str] = []
+        self.patch.setattr(cloud, "ANNOUNCEMENTS", 1)  # else it tries for a while, and then says no more
+        self.patch.setattr(cloud.logger, "warning", lambda what, **_: untold.append(what))
         await functions.announce()
+        require(not untold, "those who wait")
         minted = await functions.mint(session, 1, None)
         require(minted.token == "t", "a token")
         ticket = tickets.new()
@@ -236,7 +265,8 @@ class Walker:
         require(record is not None and record.relay == config.relay, "the session")
         assert record is not None
         turn = Turn(1, 0.0, 1.0, user_text="a", agent_text="b")
-        await ledger.save_turn(record, 1, turn, "handle")
+        await ledger.save_turn(record, 1, turn)
+        await ledger.save_handle(record, 1, "handle")
         relays.order(self.root, config.relay, f"end:{session}")
         require(await task.heartbeat({session}) == {f"end:{session}"}, "the order")
         await ledger.finish(record, 1, "client")
@@ -270,9 +300,15 @@ class Walker:
         self.patch.setattr(Replies, "_post", pretending)
         return told
 
-    def _session(self) -> tuple[str, str]:
-        """As root: a session on a relay that is starting."""
-        now = int(time.time())
+    def _stray(self) -> None:
+        """As root: a task whose relay nobody knows."""
+        self.emulator.client("ecs").run_task(
+            cluster=f"{STACK}-Cluster", taskDefinition=f"{STACK}-relay", startedBy=f"{STARTED_BY}nobody"
+        )
+
+    def _session(self, since: int = 0) -> tuple[str, str]:
+        """As root: a session on a relay that is starting, since now or then (epoch s)."""
+        now = since or int(time.time())
         relays.register(self.root, "relay1", slot="0", revision="1", capacity=5, now=now)
         draft = sessions.Draft(
             id="s1", user="ann", request="r", agent="assistant", config=control.Config(), tools=(),
@@ -293,7 +329,7 @@ class Walker:
     def _layer(self) -> str:
         """As root: the layer, and functions that answer as mint and session do."""
         packed = io.BytesIO()
-        credential = {"token": "t", "model": "m", "expires_at": 1, "token_lock": "full"}
+        credential = {"token": "t", "model": "m", "expires_at": 1, "token_lock": "full", "left": 0}
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("f.py", f"def handler(event, context):\n    return {credential!r}\n")
         code, client = packed.getvalue(), self.emulator.client("lambda")
@@ -314,6 +350,7 @@ WALKS: dict[str, tuple[str, Callable[[Walker], None]]] = {
     "connect": ("ConnectFunctionRole", Walker.connect_function),
     "disconnect": ("DisconnectFunctionRole", Walker.disconnect_function),
     "session": ("SessionFunctionRole", Walker.session_function),
+    "sweep": ("SweepFunctionRole", Walker.sweep_function),
     "mint": ("MintFunctionRole", Walker.mint_function),
     "keys": ("KeysFunctionRole", Walker.keys_function),
     "relay": ("RelayRole", Walker.relay_task),

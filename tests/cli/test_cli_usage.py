@@ -43,7 +43,7 @@ USAGE = 2
         (["talk", "--text", "x", "--url", "ftp://example.com"], "is not a URL to connect to"),
         (["talk", "--text", "x", "--url", "ws://host:port/v1"], "is not a URL to connect to"),
         (["talk", "--text", "x", "--url", "wss://example.com/v1"], "there is no token for that server"),
-        (["token"], "one of the arguments --secret-env --secret is required"),
+        (["token"], "one of the arguments --stack --secret-env --secret is required"),
         (["token", "--secret", "short"], "the secret in --secret holds 5 bytes; 32 are needed"),
         (["token", "--secret", ""], "the secret in --secret is empty or not set"),
         (

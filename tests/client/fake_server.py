@@ -162,6 +162,7 @@ class FakeServer:
         self.acknowledges = True
         self.resume_ms = 5_000
         self.refuse_status: int | None = None  #: answers the next handshake
+        self.refuse_media: tuple[int, str] | None = None  #: status and body for every handshake on media
         self._tickets: set[str] = set()
         self._keys: list[str] = []
 
@@ -189,6 +190,8 @@ class FakeServer:
         if self.refuse_status is not None:
             status, self.refuse_status = self.refuse_status, None
             return wire.respond(status, "")  # type: ignore[arg-type]
+        if self.refuse_media is not None and request.path != "/v1":
+            return wire.respond(*self.refuse_media)  # type: ignore[arg-type]
         return None
 
     async def handle(self, wire: ServerConnection) -> None:

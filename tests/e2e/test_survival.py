@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Literal
 
 import pytest
 
@@ -57,6 +58,22 @@ async def test_the_conversation_goes_on_when_the_models_connection_does_not(
     turns = [event.turn for event in visitor.of(media.TurnStarted)]  # type: ignore[attr-defined]
     assert turns == [1, 1, 2, 2]
     assert likeness(QUESTION, visitor.received(2)) > 0.9
+
+
+@pytest.mark.parametrize("mode", ["all", "audio", "hard"])
+async def test_a_model_that_freezes_on_an_open_socket_is_noticed_and_the_question_answered(
+    system: System, mode: Literal["all", "audio", "hard"]
+) -> None:
+    async with user(system) as visitor:
+        await ask(visitor, 1)
+        (connection,) = {line["connection"] for line in system.simulator.ledger.where("answer.begun")[-1:]}
+        system.simulator.inject(faults.Freeze(mode=mode), connection)
+        await ask(visitor, 2)
+        await ask(visitor, 3)
+    assert len(gaps(visitor)) == 1 and visitor.of(media.Error) == []
+    finished = [e.turn for e in visitor.of(media.TurnEnded) if e.role == "agent"]  # type: ignore[attr-defined]
+    assert finished == [1, 2, 3]
+    assert likeness(QUESTION, visitor.received(3)) > 0.9
 
 
 async def test_a_relay_that_is_killed_hands_its_sessions_to_another() -> None:

@@ -31,6 +31,23 @@ def holder(table, reply):
     return sessions.load(table, reply["session"]).relay
 
 
+def test_a_relay_that_becomes_ready_while_it_is_looked_at_is_taken_and_no_other_started(
+    connected, edges, relay, table, clock, monkeypatch
+):
+    relay("r1", ready=False)
+    look = relays.load_all
+
+    def look_just_before(*asked):
+        seen = look(*asked)
+        if seen and seen[0].state == "STARTING":
+            relays.ready(table, "r1", "r1.example:8080", int(clock()))
+        return seen
+
+    monkeypatch.setattr(relays, "load_all", look_just_before)
+    (_, ready) = connected().start()
+    assert (ready["type"], holder(table, ready), edges.run_task_requests) == ("ready", "r1", [])
+
+
 def test_with_no_relay_a_task_is_started_and_the_client_told_how_long(connected, edges, table, clock):
     client = connected()
     admitted, waiting = client.start()

@@ -294,7 +294,7 @@ def test_a_failure_is_answered_by_its_type_alone(answering, cloudformation):
     assert (answer["Status"], answer["Reason"]) == ("FAILED", "ClientError; see the function's log")
 
 
-def test_the_schedule_rotates_and_an_error_of_it_rises(answering):
+def test_the_schedule_rotates_and_an_error_of_it_is_counted_and_rises(answering, capsys):
     answering.keys.ensure()
     before = dict(answering.ssm.kept)
     module.handler({"rotate": True}, None)
@@ -302,3 +302,4 @@ def test_the_schedule_rotates_and_an_error_of_it_rises(answering):
     answering.ssm.denies = "/s/origin"
     with pytest.raises(ClientError):
         module.handler({"rotate": True}, None)
+    assert '"handler_failures":[1.0]' in capsys.readouterr().out

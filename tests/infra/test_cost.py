@@ -13,13 +13,15 @@ from infra.cost.table import DOC, document
 PRICES = read_prices()
 
 
-def test_nothing_is_paid_when_nobody_talks() -> None:
-    assert sum(monthly(Usage(0), "edge", PRICES).values()) == 0
+def test_a_few_cents_are_paid_when_nobody_talks_and_for_the_sweep_alone() -> None:
+    bill = monthly(Usage(0), "edge", PRICES)
+    assert {service for service, dollars in bill.items() if dollars} == {"Sweep"}
+    assert 0.03 < bill["Sweep"] < 0.05
 
 
-def test_the_load_balancer_is_the_only_fixed_cost() -> None:
+def test_the_load_balancer_is_the_only_other_fixed_cost() -> None:
     bill = monthly(Usage(0), "alb", PRICES)
-    assert {service for service, dollars in bill.items() if dollars} == {"Load balancer"}
+    assert {service for service, dollars in bill.items() if dollars} == {"Load balancer", "Sweep"}
     assert bill["Load balancer"] == pytest.approx(16.43, abs=0.01)
 
 
@@ -33,6 +35,11 @@ def test_without_compression_twice_the_call_costs_more_than_three_times() -> Non
     short = gemini_call(Usage(1, call_minutes=10, **endless), PRICES["gemini"])
     long = gemini_call(Usage(1, call_minutes=20, **endless), PRICES["gemini"])
     assert long > 3 * short
+
+
+def test_a_warm_relay_costs_what_the_template_says() -> None:
+    none, two = (monthly(Usage(0, warm_relays=each), "edge", PRICES) for each in (0, 2))
+    assert (two["Fargate"] - none["Fargate"]) / 2 == pytest.approx(11, abs=0.3)
 
 
 def test_compression_makes_a_long_call_cheaper() -> None:
@@ -61,3 +68,9 @@ def test_the_command_prints_a_table_and_json(capsys: pytest.CaptureFixture[str])
 def test_hours_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "--hours", "nan"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+    assert main(["cost", "--warm", "-1"]) == 2
+
+
+def test_warm_relays_may_be_reckoned_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--hours", "0", "--warm", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["dollars"]["0"]["Fargate"] > 10

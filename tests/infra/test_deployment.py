@@ -112,6 +112,7 @@ def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str,
 
     readers = {"connect": config.ConnectConfig, "disconnect": config.DisconnectConfig}
     readers |= {"session": config.SessionConfig, "mint": config.MintConfig, "keys": config.KeysConfig}  # type: ignore[dict-item]
+    readers |= {"sweep": config.SweepConfig}  # type: ignore[dict-item]
     for function in of_type(form, "AWS::Lambda::Function").values():
         name = function["Handler"].split(".")[1]
         given = dict.fromkeys(function["Environment"]["Variables"], "1") | {"TOKEN_LOCK": "full"}
@@ -179,12 +180,16 @@ def test_decryption_is_bound_to_one_parameter_through_ssm(form: dict[str, Any]) 
 def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, Any]) -> None:
     """The statements that tests/aws/emulator.py lists as unnoticed or translated."""
     said = {(role, statement["Sid"]): statement for role, statement in statements(form)}
-    start = said["SessionFunctionRole", "StartRelay"]
-    assert start["Resource"]["Fn::Sub"].endswith(":task-definition/${AWS::StackName}-relay:*")
-    assert start["Condition"] == {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
-    handed = said["SessionFunctionRole", "HandRolesToRelay"]
+    here = {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
     roles = [{"Fn::GetAtt": [role, "Arn"]} for role in ("RelayRole", "RelayExecutionRole")]
-    assert handed["Resource"] == roles
+    for starter in ("SessionFunctionRole", "SweepFunctionRole"):
+        start = said[starter, "StartRelay"]
+        assert start["Resource"]["Fn::Sub"].endswith(":task-definition/${AWS::StackName}-relay:*")
+        assert start["Condition"] == here
+        assert said[starter, "HandRolesToRelay"]["Resource"] == roles
+    for sid in ("ListTasks", "SeeAndStopTasks"):
+        assert said["SweepFunctionRole", sid]["Condition"] == here
+    assert said["SweepFunctionRole", "SeeAndStopTasks"]["Resource"]["Fn::Sub"].endswith(":task/${Cluster}/*")
     (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
     assert [task["TaskRoleArn"], task["ExecutionRoleArn"]] == roles
     assert said["KeysFunctionRole", "TellEdge"]["Resource"] == {"Fn::GetAtt": ["EdgeKeys", "Arn"]}
@@ -296,6 +301,31 @@ def test_alarms_look_at_metrics_that_exist(form: dict[str, Any]) -> None:
         for metric in single + parts:
             known = ours if metric["Namespace"] == "Vivavoce" else {"Errors", "Throttles"}
             assert metric["MetricName"] in known
+
+
+def test_alarms_cost_nothing_while_nobody_talks(form: dict[str, Any]) -> None:
+    """Ten alarm metrics are free, and every metric of an expression is one."""
+    counted = 0
+    for alarm in of_type(form, "AWS::CloudWatch::Alarm").values():
+        counted += sum("MetricStat" in each for each in alarm.get("Metrics", [])) or 1
+    assert counted <= 10
+
+
+def test_the_sweep_is_called_every_minute_and_keeps_as_many_warm_as_is_said(form: dict[str, Any]) -> None:
+    by_target = {
+        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: rule
+        for rule in of_type(form, "AWS::Events::Rule").values()
+    }
+    rule = by_target["SweepFunction"]
+    assert rule["ScheduleExpression"] == "rate(1 minute)" and rule.get("State", "ENABLED") == "ENABLED"
+    given = form["Resources"]["SweepFunction"]["Properties"]["Environment"]["Variables"]
+    assert given["WARM_RELAYS"] == {"Ref": "WarmRelays"}
+    assert form["Parameters"]["WarmRelays"]["Default"] == 0
+    session = form["Resources"]["SessionFunction"]["Properties"]["Environment"]["Variables"]
+    shared = given.keys() & session.keys()
+    assert "RELAY_SLOTS" in shared and {name: given[name] for name in shared} == {
+        name: session[name] for name in shared
+    }
 
 
 def test_the_dashboard_is_json(form: dict[str, Any]) -> None:

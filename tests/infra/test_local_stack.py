@@ -37,7 +37,9 @@ def options(directory: Path, **more: Any) -> Options:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     directory = tmp_path_factory.mktemp("stack")
-    given = options(directory, gemini_url="http://127.0.0.1:9", log_directory=directory / "logs")
+    given = options(
+        directory, gemini_url="http://127.0.0.1:9", log_directory=directory / "logs", schedule_speed=20
+    )
     before = children()
     async with LocalStack(given) as running:
         yield running
@@ -136,6 +138,10 @@ async def test_a_function_starts_a_relay_that_a_client_reaches_through_the_edge(
     stop = stack.client("ecs").stop_task
     await asyncio.to_thread(stop, cluster=stack.template.task.cluster, task=task)
     assert await line(stack, "ended by SIGTERM")
+
+
+async def test_the_templates_schedule_calls_its_function(stack: LocalStack) -> None:
+    assert json.loads(await line(stack, "swept_because_of")) == {"swept_because_of": "Scheduled Event"}
 
 
 async def test_the_templates_table_is_there_and_forgets(stack: LocalStack) -> None:

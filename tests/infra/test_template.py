@@ -110,6 +110,12 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
             " dynamodb:DeleteItem dynamodb:ConditionCheckItem dynamodb:Query"
             " execute-api:ManageConnections ecs:RunTask iam:PassRole ssm:GetParameter kms:Decrypt",
         ),
+        (
+            "SweepFunctionRole",
+            "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
+            " dynamodb:DeleteItem dynamodb:Query execute-api:ManageConnections"
+            " ecs:ListTasks ecs:DescribeTasks ecs:StopTask ecs:RunTask iam:PassRole",
+        ),
         ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
         (
             "RelayRole",
@@ -133,8 +139,11 @@ def test_each_role_may_do_what_it_needs_and_no_more(
     assert actions(deployed, role) == set(allowed.split())
 
 
-def test_passing_roles_and_starting_tasks_is_bound_to_ecs_and_to_this_cluster(made: dict[str, Any]) -> None:
-    policy = made["Resources"]["SessionFunctionRole"]["Properties"]["Policies"][0]
+@pytest.mark.parametrize("role", ["SessionFunctionRole", "SweepFunctionRole"])
+def test_passing_roles_and_starting_tasks_is_bound_to_ecs_and_to_this_cluster(
+    made: dict[str, Any], role: str
+) -> None:
+    policy = made["Resources"][role]["Properties"]["Policies"][0]
     by_id = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
     passed = by_id["HandRolesToRelay"]["Condition"]
     assert passed == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}

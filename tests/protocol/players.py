@@ -14,7 +14,7 @@ from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
 from protocol.credentials import credential, offer, offered
 from protocol.errors import LocalProtocolError, ProtocolError
-from protocol.media import Event, Live
+from protocol.media import Event, Live, PastTurn
 from protocol.server import ServerSession
 from protocol.states import advance
 
@@ -202,7 +202,8 @@ class ServerPlayer:
     CHECKS = ("state", "times")
 
     def __init__(self, case: Case) -> None:
-        self.session = ServerSession(case["epoch"], 0.0)
+        past = msgspec.convert(case.get("past", []), list[PastTurn])
+        self.session = ServerSession(case["epoch"], 0.0, past)
         self.steps = case["steps"]
 
     def play(self) -> None:

@@ -85,6 +85,12 @@ def test_an_order_is_read_once(table):
     assert relays.heartbeat(table, "r1", 2, NOW + 10) == set()
 
 
+def test_a_relay_that_was_given_up_and_comes_back_is_ordered_to_leave(table):
+    start_ready(table)
+    relays.leave(table, "r1")
+    assert relays.heartbeat(table, "r1", 2, NOW + 300) == {"drain"}
+
+
 def test_an_order_to_a_relay_that_is_gone_makes_no_record(table):
     relays.order(table, "r9", "end:s1")
     assert relays.load(table, "r9") is None

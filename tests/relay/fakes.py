@@ -20,7 +20,7 @@ from records.sessions import Session
 from records.tickets import Burn
 from relay.config import RelayConfig
 from relay.model import Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
-from relay.scribe import LedgerUnavailable, Superseded
+from relay.scribe import LedgerUnavailable, Superseded, Unregistered
 from relay.server import Relay
 from relay.turn import Turn
 
@@ -44,6 +44,9 @@ class FakeBook:
         self.tickets: dict[str, Burn] = {}
         self.turns: list[tuple[str, Turn]] = []
         self.handles: list[str] = []
+        self.amended: list[Turn] = []
+        self.owed: list[tuple[int, media.Tokens]] = []
+        self.before: list[media.PastTurn] = []  #: turns that another relay has kept
         self.finished: dict[str, str] = {}
         self.down = False
         self.saved = asyncio.Event()
@@ -64,6 +67,10 @@ class FakeBook:
         self._answer()
         return self.sessions.get(session)
 
+    async def past(self, session: str) -> list[media.PastTurn]:
+        self._answer()
+        return self.before
+
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         self._fence(session, epoch)
         self.handles.append(handle)
@@ -72,6 +79,14 @@ class FakeBook:
         self._fence(session, epoch)
         self.turns.append((session.id, turn))
         self.saved.set()
+
+    async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
+        self._fence(session, epoch)
+        self.amended.append(replace(turn))
+
+    async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: media.Tokens) -> None:
+        self._fence(session, epoch)
+        self.owed.append((seq, tokens))
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         self._fence(session, epoch)
@@ -94,12 +109,15 @@ class FakeTask:
 
     calls: list[str] = field(default_factory=list)
     orders: set[str] = field(default_factory=set)
+    is_gone: bool = False  #: its record is
 
     async def ready(self, address: str) -> None:
         self.calls.append("ready")
 
     async def heartbeat(self, held: set[str]) -> set[str]:
         self.calls.append("heartbeat")
+        if self.is_gone:
+            raise Unregistered
         orders, self.orders = self.orders, set()
         return orders
 
@@ -123,6 +141,7 @@ class ScriptedLeg:
         self.commands: list[ModelCommand] = []
         self.closed = asyncio.Event()
         self.told = asyncio.Event()
+        self.is_deaf = False  #: its pongs do not come
         self._events: asyncio.Queue[ModelEvent | UpstreamError] = asyncio.Queue()
 
     def say(self, *events: ModelEvent | UpstreamError) -> None:
@@ -148,6 +167,10 @@ class ScriptedLeg:
             if isinstance(event, UpstreamError):
                 raise event
             yield event
+
+    async def ping(self) -> None:
+        if self.is_deaf:
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         self.closed.set()

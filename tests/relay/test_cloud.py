@@ -13,7 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from records import turns
-from relay.cloud import Functions, MintRefused, TableLedger
+from records.table import Unavailable
+from relay.cloud import Functions, MintRefused, TableLedger, TaskRecord
+from relay.scribe import LedgerUnavailable, Unregistered
 from relay.turn import Turn
 from tests.relay.fakes import CONFIG, session
 from tests.relay.test_server import until
@@ -103,3 +105,33 @@ async def test_a_turn_written_late_keeps_the_time_at_which_it_ended(monkeypatch:
     await ledger.save_turn(session(), 1, Turn(1, now - 65, now - 60))
     assert kept[0].ended_at == pytest.approx(940_000, abs=900)
     assert kept[0].ended_at - kept[0].started_at == 5_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "room"),
+    [(b'{"room": 7, "coming": 40}', 7), (b'{"statusCode": 500}', 0), (b"no json", 0), (ClientError, 0)],
+)
+async def test_room_that_was_not_confirmed_is_no_room(answer: Any, room: int) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Lambda:
+        def invoke(self, **request: Any) -> dict[str, Any]:
+            asked.append(json.loads(request["Payload"]))
+            if answer is ClientError:
+                raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+            return {"Payload": io.BytesIO(answer)}
+
+    assert await Functions(Lambda(), CONFIG).make_room(12) == room
+    assert asked == [{"relay_leaving": "relay-1", "calls": 12}]
+
+
+async def test_a_record_that_is_gone_is_told_from_a_store_that_is_down() -> None:
+    with pytest.raises(Unregistered):
+        await TaskRecord(EmptyTable(), CONFIG).heartbeat(set())  # type: ignore[arg-type]
+
+    class Down:
+        def update(self, *_: Any, **named: Any) -> dict[str, Any]:
+            raise Unavailable("update_item")
+
+    with pytest.raises(LedgerUnavailable):
+        await TaskRecord(Down(), CONFIG).heartbeat(set())  # type: ignore[arg-type]

@@ -333,3 +333,74 @@ def test_tokens_billed_after_their_turn_was_written_are_on_the_next_ones_record(
     table.model(model.TokensUsed(Tokens(total=5)), model.TurnCompleted(idle=True))
     assert [turn.tokens.total for turn in table.talk.finished] == [0, 12]
     assert table.talk.used.total == 12
+
+
+def test_a_second_piece_of_the_users_words_joins_the_turn_that_answers_it() -> None:
+    table = Table()  # the model does not say when speech begins
+    table.model(model.Heard("tell me "), model.Audio(MS20), model.Said("It "), model.Heard("the time"))
+    table.model(model.Said("is ten"), model.TurnCompleted(idle=True))
+    (turn,) = table.talk.finished
+    assert (turn.number, turn.user_text, turn.agent_text) == (1, "tell me the time", "It is ten")
+    assert [event for event in table.events() if event[0] == "turn.started"] == [
+        ("turn.started", "user", 1),
+        ("turn.started", "agent", 1),
+    ]
+
+
+def test_words_of_the_user_after_an_interruption_are_a_turn_of_their_own() -> None:
+    table = Table()
+    table.model(model.Heard("tell me"), model.Audio(MS20), model.Interrupted(), model.Heard("no, wait"))
+    table.talk.handle_timeout(now=5.0)
+    table.talk.close(now=6.0)
+    assert [(turn.number, turn.user_text) for turn in table.talk.finished] == [
+        (1, "tell me"),
+        (2, "no, wait"),
+    ]
+
+
+def test_words_of_the_agent_after_its_turn_was_written_are_written_too() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), model.Said(" or so"))
+    (turn,) = table.talk.finished
+    assert turn.agent_text == "ten past or so" and list(table.talk.amended) == [turn]
+
+
+def test_late_words_of_the_agent_do_not_begin_an_answer_to_who_is_just_speaking() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.TurnCompleted(idle=True), model.SpeechStarted(), model.Said(" or so"))
+    assert [event for event in table.events() if event[0] == "turn.started"][-1] == (
+        "turn.started",
+        "user",
+        2,
+    )
+    assert table.talk.finished[0].agent_text == "ten past or so"
+    table.model(model.SpeechEnded(), model.Heard("thanks"), model.Said("Welcome."), model.Audio(MS20))
+    table.model(model.TurnCompleted(idle=True))
+    assert (table.talk.finished[1].number, table.talk.finished[1].agent_text) == (2, "Welcome.")
+
+
+def test_what_is_billed_after_the_last_turn_is_owed_at_the_end() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.TurnCompleted(idle=True), model.TokensUsed(Tokens(total=9)))
+    table.talk.close(now=4.0)
+    assert table.talk.take_owed() == (1, Tokens(total=9)) and table.talk.take_owed() == (1, Tokens())
+
+
+def test_the_tools_of_a_turn_are_on_its_record() -> None:
+    table = Table(tools=(ClientTool("weather", timeout_ms=1000), ClientTool("news", timeout_ms=1000)))
+    table.model(model.Heard("what is on?"), now=1.0)
+    table.model(model.ToolRequested("fc-1", "weather", {"city": "Oslo"}), now=2.0)
+    table.model(model.ToolRequested("fc-2", "news", {"all": "x" * 10_000}), now=2.0)
+    table.model(model.ToolRequested("fc-3", "magic", {}), now=2.0)
+    table.says(media.ToolResult("call-1", ok=True, data="rain"), now=2.25)
+    table.talk.handle_timeout(now=10.0)
+    table.model(model.Audio(MS20), model.TurnCompleted(idle=True), now=11.0)
+    told = [(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in table.talk.finished[0].tools]
+    assert told == [
+        ("call-1", "weather", {"city": "Oslo"}, True, 250),
+        ("call-2", "news", {}, None, 0),
+        ("call-3", "magic", {}, False, 0),
+    ]

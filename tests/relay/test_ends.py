@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import subprocess
+import sys
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from protocol import media
 from protocol.codec import encode
+from protocol.errors import REGISTRY
 from relay import model
+from relay.call import GOES_ON
 from relay.scribe import LedgerUnavailable
 from tests.relay.fakes import House, Visitor, house, session
 from tests.relay.test_server import answer, until
@@ -151,3 +155,35 @@ async def test_a_message_that_meets_a_fault_of_ours_costs_its_connection_only(
             await wire.send(encode(media.Text("hello")))
             await visitor.until(media.TurnStarted)
     assert [record.message for record in caplog.records].count("connection failed") == 1
+
+
+def test_no_code_that_ends_a_session_promises_a_way_back() -> None:
+    ends = {code for code in REGISTRY if code.startswith("upstream_")}
+    ends |= {"internal", "mint_failed", "store_unavailable", "session_limit", "abandoned"}
+    assert not {code for code in ends if REGISTRY[code].retry in ("resume", "refresh")}
+    assert {REGISTRY[code].retry for code in GOES_ON} == {"resume", "never"}
+
+
+async def test_what_was_billed_last_is_written_when_the_call_ends() -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
+        await visitor.until(media.Metrics)
+        here.model.leg.say(model.TokensUsed(media.Tokens(total=9)))
+        await visitor.until(media.Usage)
+        await wire.send(encode(media.EndCall()))
+        assert await visitor.read_to_the_end() == 1000
+        await until(lambda: not here.relay.calls)
+    assert here.book.owed == [(2, media.Tokens(total=9))]
+
+
+def test_a_thread_that_waits_for_a_credential_does_not_keep_the_process() -> None:
+    program = """
+import threading, time
+from concurrent.futures import ThreadPoolExecutor
+from relay.__main__ import exit_now
+ThreadPoolExecutor(1).submit(time.sleep, 60)
+exit_now(3)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=30).returncode == 3

@@ -46,3 +46,15 @@ def test_a_turn_without_a_known_latency_does_not_lower_the_mean(line: object) ->
 def test_no_word_of_the_turn_is_written(line: object) -> None:
     found = line(Turn(1, 0.0, 1.0, user_text="spoken words", agent_text="other words"))  # type: ignore[operator]
     assert "words" not in json.dumps(found)
+
+
+def test_what_troubled_a_call_is_counted_and_a_quiet_call_writes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "relay.metrics")
+    meter = Meter("viva", lambda: 1_800_000_000.5)
+    meter.troubles({})
+    meter.troubles({"silent_model": 2, "mic_silent": 0})
+    (record,) = caplog.records
+    found = json.loads(LambdaPowertoolsFormatter().format(record))
+    assert found["watchdog_silent_model"] == 2 and "watchdog_mic_silent" not in found

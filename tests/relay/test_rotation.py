@@ -74,6 +74,24 @@ async def test_a_leg_is_changed_at_a_turn_gap_after_its_time() -> None:
         assert "Error" not in told and "TurnInterrupted" not in told
 
 
+async def test_a_leg_is_changed_when_that_is_asked_for_at_the_turn_gap_and_once() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        here.leg.say(model.SpeechStarted())
+        await asyncio.sleep(0.1)
+        call.rotate()
+        await asyncio.sleep(5)
+        assert len(here.legs) == 1, "somebody speaks"
+        here.leg.say(SECOND, model.TurnCompleted(idle=True))
+        await asyncio.sleep(0.1)
+        here.leg.say(model.HandleChanged("h2"))
+        await asyncio.sleep(60)
+        assert [leg.handle for leg in here.legs] == [None, "h2"]
+        gaps = [told.leg_gap_ms for told in listener.of(media.Metrics) if told.leg_gap_ms is not None]  # type: ignore[attr-defined]
+        assert len(gaps) == 1
+
+
 async def test_a_leg_is_not_changed_while_somebody_speaks() -> None:
     async with lone_call(plan=PLAN) as (call, here):
         Listener(call)

@@ -16,6 +16,7 @@ from protocol.codec import encode
 from relay import model
 from relay.call import Call
 from relay.turn import Turn
+from relay.vigil import Patience
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 
 MS20_UP, MS20_DOWN = bytes(640), bytes(960)
@@ -271,7 +272,8 @@ async def test_an_order_ends_the_call() -> None:
         assert isinstance(ended, media.Ended) and ended.reason == "client"
 
 
-async def test_leaving_tells_the_clients_and_waits_for_them() -> None:
+async def test_leaving_tells_the_clients_and_serves_those_who_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.call.MOVE_S", 0.1)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
@@ -282,6 +284,7 @@ async def test_leaving_tells_the_clients_and_waits_for_them() -> None:
             async with here.connect(here.book.ticket()) as late:
                 assert json.loads(await late.recv())["code"] == "going_away"
                 raise OSError
+        await until(lambda: len(here.model.legs) == 2)
         here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
         await visitor.until(media.Metrics)
         await wire.send(encode(media.EndCall()))
@@ -371,3 +374,36 @@ def test_config_names_what_is_missing() -> None:
     with pytest.raises(ValueError, match=r"TABLE_NAME.*GEMINI_URL.*RELAY_PORT"):
         RelayConfig.from_env({"RELAY_PORT": "x"})
     assert replace(CONFIG, port=1).port == 1
+
+
+async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.clientleg.SLOW_S", 0.2)
+    monkeypatch.setattr("relay.clientleg.CLOSE_S", 5.0)
+    async with house() as here:
+        visitor = Visitor()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            wire.transport.pause_reading()  # type: ignore[attr-defined]
+            here.model.leg.say(*[model.Audio(bytes(960_000))] * 40)
+            call = here.relay.calls["s1"]
+            await until(lambda: call.troubles["slow_client"])
+            wire.transport.resume_reading()  # type: ignore[attr-defined]
+            error = await visitor.until(media.Error)
+            assert isinstance(error, media.Error) and (error.code, error.fatal) == ("slow_client", True)
+            assert await visitor.read_to_the_end() == 4422
+        visitor.session.lost()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+
+
+async def test_a_client_without_pongs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.server.PING_S", 0.05)
+    config = replace(CONFIG, patience=Patience(client_pong_s=0.1))
+    async with house(config=config) as here, here.connect(here.book.ticket()) as wire:
+        await Visitor().join(wire)
+        call = here.relay.calls["s1"]
+        wire.transport.pause_reading()  # type: ignore[attr-defined]
+        await until(lambda: call.troubles["client_pong"])
+        wire.transport.resume_reading()  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import pytest
 from protocol import media
 from protocol.codec import encode
 from relay import model
+from relay.scribe import LedgerUnavailable
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Visitor, house, session
 from tests.relay.test_rotation import Listener, one_turn
@@ -83,3 +84,65 @@ async def test_a_store_that_is_down_holds_the_news_of_a_turns_end_up_for_a_secon
         await asyncio.sleep(10)
         assert [turn.number for _, turn in book.turns] == [1]  # type: ignore[attr-defined]
         assert len(listener.of(media.TurnEnded)) == 2
+
+
+BEFORE = [
+    media.PastTurn(1, "Hello?", "Hi."),
+    media.PastTurn(2, "And now?", "The first", interrupted=True),
+]
+
+
+async def test_a_page_that_was_reloaded_gets_the_turns_of_other_relays_and_then_this_ones() -> None:
+    async with house(session(epoch=2, handle="left behind", next_turn=3)) as here:
+        here.book.before = BEFORE
+        async with here.connect(here.book.ticket()) as wire:
+            visitor = Visitor()
+            await visitor.join(wire)
+            assert await visitor.until(media.History) == media.History(BEFORE, e=2)
+            here.model.leg.say(model.Heard("third"), model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+            await visitor.until(media.Metrics)
+        async with here.connect(here.book.ticket()) as wire:
+            reloaded = Visitor()
+            await reloaded.join(wire)
+            await reloaded.until(media.Metrics)
+            history, *rest = reloaded.got[1:]
+            assert history == media.History(BEFORE, e=2)
+            words = [(each.turn, each.text) for each in rest if isinstance(each, media.Transcript)]
+            assert words[0] == (3, "third") and {turn for turn, _ in words} == {3}
+
+
+async def test_a_client_that_comes_from_another_relay_gets_the_turn_whose_end_it_may_have_missed() -> None:
+    async with house(session(epoch=2, next_turn=3)) as here:
+        here.book.before = BEFORE
+        async with here.connect(here.book.ticket()) as wire:
+            visitor = Visitor()
+            visitor.session.after, visitor.session.last_turn = (1, 40), 2
+            live = await visitor.join(wire)
+            assert live.lost_turns == []
+            assert await visitor.until(media.History) == media.History(BEFORE[1:], e=2)
+
+
+async def test_a_store_that_cannot_say_what_was_said_keeps_nobody_from_going_on() -> None:
+    async with house(session(epoch=2, next_turn=3)) as here:
+
+        async def fail(session: str) -> list[media.PastTurn]:
+            raise LedgerUnavailable
+
+        here.book.past = fail  # type: ignore[method-assign]
+        async with here.connect(here.book.ticket()) as wire:
+            visitor = Visitor()
+            await visitor.join(wire)
+            here.model.leg.say(model.Heard("third"), model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+            started = await visitor.until(media.TurnStarted)
+            assert isinstance(started, media.TurnStarted) and started.turn == 3
+
+
+async def test_a_model_without_a_way_back_is_told_what_was_said_on_other_relays() -> None:
+    async with house(session(epoch=2, handle="of an expired context", next_turn=3)) as here:
+        here.book.before = BEFORE
+        here.model.refuse = ["upstream_invalid"]
+        async with here.connect(here.book.ticket()) as wire:
+            await Visitor().join(wire)
+            assert here.model.minted == ["of an expired context", None]
+            said = ("user", "Hello?"), ("agent", "Hi."), ("user", "And now?"), ("agent", "The first")
+            assert here.model.leg.commands == [model.Recall(said)]

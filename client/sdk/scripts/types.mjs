@@ -23,7 +23,10 @@ function reachable(union) {
   const visit = (name) => {
     if (found.has(name)) return;
     found.add(name);
-    for (const field of Object.values(structs[name].properties)) if (field.$ref) visit(nameOf(field));
+    for (const field of Object.values(structs[name].properties)) {
+      const held = nameOf(field) ?? (field.items && nameOf(field.items));
+      if (held) visit(held);
+    }
   };
   members(union).forEach(visit);
   return found;

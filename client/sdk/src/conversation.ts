@@ -62,6 +62,7 @@ export class Conversation {
         this.#player?.play(turn, pcm);
       },
       live: (item) => this.#catchUp(item),
+      history: (item) => this.messages.history(item),
       'turn.started': (item) => this.#turnStarted(item),
       'turn.audio_end': ({ turn }) => this.#player?.finish(turn),
       'turn.ended': (item) => this.#turnEnded(item),

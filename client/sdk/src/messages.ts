@@ -1,6 +1,6 @@
 import type { Host } from './host.js';
-import type { ToolStatus, Transcript } from './protocol/wire.js';
-import type { Message, ToolMessage } from './state.js';
+import type { History, ToolStatus, Transcript } from './protocol/wire.js';
+import type { Message, TextMessage, ToolMessage } from './state.js';
 
 /** The conversation as messages: appended, then updated piece by piece. */
 export class Messages {
@@ -24,6 +24,16 @@ export class Messages {
       const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
       this.#add({ kind: 'text', id, turn, at: Date.now(), role, text: text || heard || '', final, source, ...cut });
     }
+  }
+
+  /** Finished turns from the record take the place of what is here of them. */
+  history({ turns }: History): void {
+    const { store } = this.#host;
+    for (const { turn, user, agent, interrupted } of turns) {
+      this.#remember(turn, 'user', user, false);
+      this.#remember(turn, 'agent', agent, interrupted);
+    }
+    store.set({ messages: [...store.state.messages].sort((a, b) => placeOf(a) - placeOf(b)) });
   }
 
   /** The agent was stopped in this turn. */
@@ -57,6 +67,15 @@ export class Messages {
     this.toolEnded(id, { status: state === 'failed' ? 'error' : state });
   }
 
+  /** When it was said is not known here. */
+  #remember(turn: number, role: TextMessage['role'], text: string, interrupted: boolean): void {
+    const id = `${role[0]}${turn}`;
+    const old = this.#find(id);
+    const said = { text, final: true, heard: undefined, interrupted };
+    if (text && old) this.#replace(old, said);
+    else if (text) this.#add({ kind: 'text', id, turn, at: Date.now(), role, source: 'speech', ...said });
+  }
+
   #find(id: string): Message | undefined {
     return this.#host.store.state.messages.findLast((message) => message.id === id);
   }
@@ -78,4 +97,9 @@ export class Messages {
     store.set({ messages: store.state.messages.map((message) => (message === old ? changed : message)) });
     emitter.emit('messageupdate', changed);
   }
+}
+
+/** In a turn the user's words come first. */
+function placeOf(message: Message): number {
+  return message.kind === 'text' && message.role === 'user' ? message.turn - 0.5 : message.turn;
 }

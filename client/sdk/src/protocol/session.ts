@@ -143,6 +143,7 @@ export class ClientSession {
       return null;
     }
     if (message.type === 'turn.interrupted') this.interrupt(message.turn);
+    if (message.type === 'history') this.lastTurn = Math.max(this.lastTurn, ...message.turns.map(({ turn }) => turn));
     if (message.type === 'turn.started') this.lastTurn = Math.max(this.lastTurn, message.turn);
     const isOver = message.type === 'error' && message.fatal && !message.retryable;
     if (isOver || message.type === 'ended') this.#advance('end'); // another fatal error ends the connection only

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'going_away'
   | 'hello_timeout'
   | 'internal'
+  | 'mic_silent'
   | 'mint_failed'
   | 'mode_refused'
   | 'origin_refused'
@@ -43,7 +44,7 @@ export type ErrorCode =
   | 'upstream_unavailable';
 
 /** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
-export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout internal slow_client ticket_expired ticket_used upstream_unavailable';
+export const COMES_BACK = 'auth_expired auth_invalid auth_missing going_away hello_timeout slow_client ticket_expired ticket_used';
 
 /** Close code of the media road -> what it says of the session when its error was lost: it is over. */
 export const OVER: Record<number, ErrorCode> = {
@@ -69,6 +70,7 @@ ended i:i=0 session:s`;
 
 /** The same for messages of the media road. */
 export const MEDIA = `live agent:Agent audio:AudioFormats={} capabilities:s[]=[] limits:LiveLimits lost_turns:i[]=[] replay_from:i=0 resumed:b=false session:s uplink_seq:i=0 version:i
+history turns:PastTurn[]
 turn.started role:agent|user turn:i
 turn.audio_end role:agent|user="agent" turn:i
 turn.ended role:agent|user turn:i
@@ -96,6 +98,7 @@ AudioFormats down:AudioDown={} up:AudioUp={}
 AudioDown rate_hz:i=24000
 AudioUp frame_ms:i=20 rate_hz:i=16000
 LiveLimits ends_in_ms:i resume_ms:i
+PastTurn agent:s="" interrupted:b=false turn:i user:s=""
 Tokens input_audio:i=0 input_image:i=0 input_text:i=0 output_audio:i=0 output_text:i=0 total:i=0`;
 
 export const DOWNLINK_HZ = 24000;

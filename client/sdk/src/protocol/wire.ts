@@ -140,6 +140,14 @@ export interface Hello {
   readonly versions: readonly number[];
 }
 
+/** Finished turns of earlier relays that the client may not have. Replaces what it has of them. */
+export interface History {
+  readonly type: "history";
+  readonly e: number;
+  readonly n: number;
+  readonly turns: readonly PastTurn[];
+}
+
 /** Something the agent should see. */
 export interface Image {
   readonly type: "image";
@@ -206,6 +214,14 @@ export interface Metrics {
 export interface Mic {
   readonly type: "mic";
   readonly state: "closed" | "open" | "paused";
+}
+
+/** A finished turn, as it is kept. */
+export interface PastTurn {
+  readonly agent: string;
+  readonly interrupted: boolean;
+  readonly turn: number;
+  readonly user: string;
 }
 
 /** Round-trip probe; `t` comes back as it was. */
@@ -389,4 +405,4 @@ export interface Usage {
 export type ClientMessage = Hello | Mic | Activity | Text | Context | Image | Interrupt | Playback | ToolResult | EndCall | Ping;
 export type ControlReply = Starting | Ready | ControlError | ControlEnded;
 export type ControlRequest = Start | Resume | End;
-export type ServerMessage = Live | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong;
+export type ServerMessage = Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong;

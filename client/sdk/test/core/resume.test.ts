@@ -199,6 +199,57 @@ describe('what waits for the connection', () => {
   });
 });
 
+describe('finished turns from the record', () => {
+  const HISTORY = {
+    type: 'history',
+    turns: [
+      { turn: 1, user: 'Hello?', agent: 'It is sunny.' },
+      { turn: 2, user: 'And now?', agent: 'The first', interrupted: true },
+      { turn: 3, agent: 'Still there?' },
+    ],
+  };
+  const texts = (all: ReturnType<typeof rig>) =>
+    all.client.getSnapshot().messages.map((message) => message.kind === 'text' && [message.id, message.text]);
+
+  test('fill a page that was reloaded', async () => {
+    const all = rig();
+    void all.client.connect();
+    await pass();
+    all.server.answer(HISTORY);
+    all.server.say({ type: 'transcript', message: 'u4', turn: 4, role: 'user', text: 'Yes.', final: true });
+    await pass();
+    expect(texts(all)).toEqual([
+      ['u1', 'Hello?'],
+      ['a1', 'It is sunny.'],
+      ['u2', 'And now?'],
+      ['a2', 'The first'],
+      ['a3', 'Still there?'],
+      ['u4', 'Yes.'],
+    ]);
+    expect(all.client.getSnapshot().messages[3]).toMatchObject({ interrupted: true, final: true });
+    expect(all.seen.message).toHaveLength(6);
+    expect(all.engine.player.played).toEqual([]);
+    all.server.cutMedia();
+    await pass(1000);
+    expect(all.server.heard.filter(({ type }) => type === 'hello').at(-1)).toMatchObject({ last_turn: 3 });
+  });
+
+  test('take the place of what is here, and double nothing', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    all.server.moveRelay();
+    await pass(1000);
+    all.server.answer({ type: 'history', turns: HISTORY.turns.slice(0, 1) });
+    await pass();
+    expect(texts(all)).toEqual([
+      ['u1', 'Hello?'],
+      ['a1', 'It is sunny.'],
+    ]);
+    expect(all.client.getSnapshot().messages.at(-1)).toMatchObject({ interrupted: false });
+    expect(all.seen.message).toHaveLength(2);
+  });
+});
+
 describe('another relay', () => {
   test('takes over: turns go on, what was unfinished is marked', async () => {
     const all = await inMidAnswer();

@@ -1,0 +1,107 @@
+"""`vivavoce doctor` as an operator types it, against the whole local stack: a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import simulator
+from cli.checkup import STEPS
+from infra.local.stack import LocalStack, Options
+from tests.e2e.conftest import GEMINI_KEY, System
+from tests.witness import WITNESS
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(150)]
+
+
+async def doctor(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "doctor", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **(environment or {})},
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    WITNESS.logs([*out.decode().splitlines(), *err.decode().splitlines()])
+    return process.returncode, out.decode(), err.decode()
+
+
+def deploy(stack: LocalStack) -> None:
+    """Have the local region say of this stack what CloudFormation says of a deployed one."""
+    connect = stack.template.functions["vivavoce-local-connect"].environment
+    outputs = {
+        "ControlUrl": stack.urls.control,
+        "TableName": stack.table,
+        "JwtSecretParameterName": connect["JWT_SECRET_PARAMETER"],
+    }
+    template = {
+        "Resources": {"Thing": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    stack.client("cloudformation").create_stack(StackName="viva", TemplateBody=json.dumps(template))
+
+
+def failed(out: str) -> tuple[str, str, str]:
+    report: dict[str, Any] = json.loads(out)
+    (step,) = [step for step in report["steps"] if step["state"] == "failed"]
+    return step["name"], step["code"], step["advice"]
+
+
+async def test_all_is_well_and_every_step_is_told_in_80_columns(system: System) -> None:
+    code, out, err = await doctor("--url", system.stack.urls.page)
+    assert (code, err) == (0, ""), out
+    lines = out.splitlines()
+    assert [line[:10].strip() for line in lines if line[11:15] == "ok  "] == list(STEPS)
+    assert lines[-1] == "all is well" and max(map(len, lines)) <= 80
+
+
+async def test_by_the_stacks_name_alone_the_rotation_is_ordered_in_the_table(system: System) -> None:
+    await asyncio.to_thread(deploy, system.stack)
+    opened = len(system.simulator.ledger.where("session.opened", resumed=True))
+    environment = system.stack.region.environment()
+    code, out, err = await doctor("--stack", "viva", "--json", environment=environment)
+    assert (code, err) == (0, ""), out
+    steps = {step["name"]: step for step in json.loads(out)["steps"]}
+    assert {step["state"] for step in steps.values()} == {"ok"}
+    assert steps["turn"]["ms"] > 0 and steps["rotation"]["ms"] >= 0
+    assert len(system.simulator.ledger.where("session.opened", resumed=True)) == opened + 1
+
+
+async def test_a_forged_token_ends_at_the_door(system: System) -> None:
+    token = system.stack.user().token()
+    forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
+    code, out, _ = await doctor("--url", system.stack.urls.control, "--token", forged, "--json")
+    assert code == 1 and failed(out)[:2] == ("auth", "http_401")
+
+
+async def test_an_agent_that_is_not_there_and_no_session_is_left(system: System) -> None:
+    code, out, _ = await doctor("--url", system.stack.urls.page, "--agent", "nobody", "--json")
+    assert code == 1 and failed(out)[:2] == ("start", "agent_unknown")
+
+
+async def test_a_model_that_ignores_the_handle_in_a_locked_token_is_found_out() -> None:
+    scenario = "settings: {locked_handle: ignore}"
+    WITNESS.keeps(GEMINI_KEY, "the model's key")
+    async with simulator.serve(simulator.Config(tls=False, scenario=simulator.parse(scenario))) as model:
+        async with LocalStack(Options(gemini_url=model.url, gemini_key=GEMINI_KEY)) as stack:
+            code, out, _ = await doctor("--url", stack.urls.page, "--json")
+        WITNESS.logs(line.text for line in stack.logs.lines)
+    step, reason, told = failed(out)
+    assert (code, step, reason) == (1, "rotation", "forgotten") and "TokenLock=masked" in told
+
+
+async def test_a_key_that_is_not_googles_fails_at_the_mint() -> None:
+    async with LocalStack(Options(gemini_url="http://127.0.0.1:1", gemini_key=GEMINI_KEY)) as stack:
+        code, out, _ = await doctor("--url", stack.urls.page, "--json")
+    WITNESS.logs(line.text for line in stack.logs.lines)
+    assert (code, *failed(out)[:2]) == (1, "mint", "mint_failed")

@@ -1,0 +1,65 @@
+"""A relay leaves: room for its calls is counted, and made once however many ask."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from deployment import CONTEXT
+
+from functions import session as session_function
+from records import relays
+
+
+def leaving(relay="r1", calls=3):
+    return session_function.handler({"relay_leaving": relay, "calls": calls}, CONTEXT)
+
+
+def started(table):
+    return sorted(set(relays.pool(table).slots.values()) - {"r1", "r2", "r3"})
+
+
+@pytest.fixture
+def going(table, relay):
+    """A relay that has stopped taking calls."""
+    relay("r1")
+    relays.stopping(table, "r1")
+
+
+def test_room_on_ready_relays_is_enough_and_nothing_is_started(going, table, relay, edges):
+    relay("r2", slot="1")
+    assert leaving(calls=5) == {"room": 5, "coming": 0}
+    assert edges.run_task_requests == []
+
+
+def test_too_little_room_starts_one_relay_and_asking_again_starts_no_other(going, table, edges):
+    assert leaving(calls=4) == {"room": 0, "coming": 5}
+    assert leaving(calls=4) == {"room": 0, "coming": 5}
+    (request,) = edges.run_task_requests
+    assert request["clientToken"] == started(table)[0]
+
+
+def test_more_calls_than_one_relay_holds_start_another_with_every_look(going, table, edges):
+    assert [leaving(calls=12)["coming"] for _ in range(4)] == [5, 10, 15, 15]
+    assert len(edges.run_task_requests) == len(started(table)) == 3
+
+
+def test_a_stampede_of_leaving_relays_starts_no_more_than_are_needed(table, relay, edges):
+    for number, name in enumerate(("r1", "r2", "r3")):
+        relay(name, slot=str(number))
+        relays.stopping(table, name)
+    with ThreadPoolExecutor(12) as relays_leaving:
+        list(relays_leaving.map(lambda n: leaving(f"r{n % 3 + 1}", calls=5), range(12)))
+    assert len(started(table)) == len({r["clientToken"] for r in edges.run_task_requests}) == 1
+
+
+def test_room_of_an_old_revision_of_a_silent_relay_and_its_own_is_no_room(table, relay, clock):
+    relay("r1")
+    relay("r2", slot="1", revision="relay:6")
+    relay("r3", slot="2")
+    clock.now += relays.FRESH_S
+    assert leaving(calls=1)["room"] == 0
+
+
+def test_a_fleet_without_a_slot_says_so_and_the_relay_asks_again(going, table, edges, monkeypatch):
+    monkeypatch.setattr("functions.core.fleet.Pool.free_slot", lambda pool, slots: None)
+    assert leaving(calls=1) == {"room": 0, "coming": 0}
+    assert edges.run_task_requests == []

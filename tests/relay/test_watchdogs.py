@@ -1,0 +1,232 @@
+"""What the relay notices by itself, in virtual time: silence, endless turns, lost pongs, mute microphones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from array import array
+
+import pytest
+
+from protocol import media
+from protocol.audio import encode_audio
+from protocol.codec import encode
+from relay import model
+from relay.call import Call
+from relay.vigil import Patience
+from tests.relay.calls import lone_call
+from tests.relay.fakes import Model
+from tests.relay.test_rotation import SECOND, Listener, one_turn
+
+pytestmark = pytest.mark.looptime
+
+USUAL = Patience()
+SPEECH = array("h", [8_000, -8_000] * 160).tobytes()  # 20 ms, loud
+HUSH = array("h", [200, -200] * 160).tobytes()
+
+
+async def speak(listener: Listener, pcm: bytes, seconds: float, first: int = 0) -> int:
+    """Microphone audio in real time. Returns the next frame's number."""
+    last = first + round(seconds * 50)
+    for number in range(first, last):
+        listener.call._audio(encode_audio(0, number, pcm))
+        await asyncio.sleep(0.02)
+    return last
+
+
+async def test_a_model_that_owes_an_answer_and_is_silent_gets_another_leg_and_the_question_again() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        call._text(encode(media.Text("and now?")))
+        await asyncio.sleep(USUAL.answer_s - 0.5)
+        assert len(here.legs) == 1
+        await asyncio.sleep(1.5)
+        assert [leg.handle for leg in here.legs] == [None, "after why"]
+        assert here.leg.commands == [model.SayText("and now?", respond=True)]
+        here.leg.say(SECOND, model.Said("this"), model.GenerationEnded(), model.TurnCompleted(idle=True))
+        await asyncio.sleep(1)
+        answers = [e.turn for e in listener.of(media.TurnEnded) if e.role == "agent"]  # type: ignore[attr-defined]
+        assert answers == [1, 2] and listener.of(media.Error) == []
+        assert call.troubles == {"silent_model": 1}
+
+
+async def test_speech_that_the_model_takes_without_a_word_is_said_again_to_another_leg() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        heard = await speak(listener, SPEECH, 2.0)
+        await speak(listener, HUSH, USUAL.answer_s + 1, heard)
+        assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
+        assert SPEECH in bytes(here.leg.pcm)
+
+
+async def test_an_open_microphone_in_a_quiet_room_changes_no_leg() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        await speak(listener, HUSH, 120.0)
+        assert len(here.legs) == 1 and not call.troubles
+
+
+async def test_somebody_who_talks_for_long_changes_no_leg() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.SpeechStarted())
+        await speak(listener, SPEECH, 60.0)
+        assert len(here.legs) == 1 and not call.troubles
+
+
+async def test_a_model_that_does_not_want_to_answer_is_left_alone_after_two_legs() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        call._text(encode(media.Text("hm")))
+        await asyncio.sleep(USUAL.answer_s * 8)
+        assert call.troubles == {"silent_model": 2}
+        assert [leg.handle for leg in here.legs] == [None, "after why", None], "the handle may be the cause"
+
+
+async def test_words_without_their_voice_are_a_frozen_leg() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), model.Said("I "))
+        here.leg.say(model.Said("think"), model.TurnCompleted(idle=True))
+        await asyncio.sleep(1)
+        assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
+        await asyncio.sleep(USUAL.answer_s * 3)
+        assert len(here.legs) == 2
+
+
+async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_changed() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("h"))
+        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"))
+        here.leg.say(*[SECOND] * 10, model.Said("because"))
+        await asyncio.sleep(10 + USUAL.stall_s - 1)
+        assert len(here.legs) == 1, "ten seconds of it play, and the end may be late"
+        await asyncio.sleep(3)
+        assert len(here.legs) == 2 and call.troubles == {"endless_turn": 1}
+        kept = call._scribe._ledger.turns  # type: ignore[attr-defined]
+        assert [(turn.user_text, turn.agent_text, turn.audio_ms) for _, turn in kept] == [
+            ("why", "because", 10_000)
+        ]
+        assert [e.role for e in listener.of(media.TurnEnded)] == ["user", "agent"]  # type: ignore[attr-defined]
+        assert here.leg.commands == [model.Recall((("user", "why"), ("agent", "because")))]
+
+
+async def test_a_turn_beyond_the_longest_is_closed_though_it_goes_on() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        for _ in range(round(USUAL.turn_s) + 2):
+            here.legs[0].say(SECOND)
+            await asyncio.sleep(1)
+            listener.read()
+            call._breathe()
+        assert call.troubles == {"endless_turn": 1} and len(here.legs) == 2
+
+
+async def test_a_turn_that_goes_on_by_itself_is_waited_for() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        for _ in range(5):
+            here.leg.say(SECOND, model.GenerationEnded(), model.TurnCompleted(idle=False))
+            await asyncio.sleep(USUAL.stall_s - 2)
+        here.leg.say(SECOND, model.TurnCompleted(idle=True))
+        await asyncio.sleep(USUAL.stall_s * 3)
+        assert not call.troubles and len(here.legs) == 1
+
+
+async def test_a_model_that_waits_for_a_tool_is_not_silent_and_is_told_when_nobody_answers() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.ToolRequested("fc-1", "weather", {}))
+        await asyncio.sleep(19)
+        assert here.leg.commands == [] and len(here.legs) == 1
+        await asyncio.sleep(3)
+        assert here.leg.commands == [model.AnswerTool("fc-1", "weather", {"error": "timed_out"})]
+        assert len(listener.of(media.ToolCancel)) == 1 and len(here.legs) == 1
+        assert call.troubles == {"tool_unanswered": 1}
+        await asyncio.sleep(USUAL.answer_s + 1)
+        assert call.troubles["silent_model"] == 1, "the answer to it is owed"
+
+
+async def test_a_model_socket_without_pongs_and_without_a_word_is_changed() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        here.leg.is_deaf = True
+        await asyncio.sleep(20 + USUAL.model_pong_s - 1)
+        assert len(here.legs) == 1
+        await asyncio.sleep(2)
+        assert len(here.legs) == 2 and call.troubles == {"model_pong": 1}
+
+
+async def test_late_pongs_of_a_model_that_speaks_change_nothing() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        here.leg.is_deaf = True
+        for _ in range(10):
+            await one_turn(here)
+            await asyncio.sleep(20)
+        assert len(here.legs) == 1 and not call.troubles
+
+
+async def test_a_mute_microphone_is_said_once_and_the_model_does_not_wait_for_more() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        call._text(encode(media.Mic("open")))
+        number = await speak(listener, HUSH, 3.0)
+        await asyncio.sleep(USUAL.mic_s * 4)
+        (notice,) = listener.of(media.Error)
+        assert isinstance(notice, media.Error)
+        assert (notice.code, notice.fatal) == ("mic_silent", False)
+        assert here.leg.commands == [model.FlushAudio()]
+        await speak(listener, HUSH, 1.0, number)
+        await asyncio.sleep(USUAL.mic_s + 1)
+        assert len(listener.of(media.Error)) == 2 and call.troubles == {"mic_silent": 2}
+
+
+@pytest.mark.parametrize("state", ["paused", "closed", ""])
+async def test_a_microphone_that_nobody_called_open_may_be_silent(state: str) -> None:
+    async with lone_call() as (call, _):
+        listener = Listener(call)
+        if state:
+            call._text(encode(media.Mic("open")))
+            call._text(encode(media.Mic(state)))  # type: ignore[arg-type]
+        await asyncio.sleep(USUAL.mic_s * 3)
+        assert listener.of(media.Error) == []
+
+
+async def test_a_microphone_is_not_missed_while_its_client_is_gone() -> None:
+    async with lone_call() as (call, _):
+        listener = Listener(call)
+        call._text(encode(media.Mic("open")))
+        call._client.gone_at = asyncio.get_running_loop().time()
+        await asyncio.sleep(USUAL.mic_s * 3)
+        call._client.gone_at = None
+        assert listener.of(media.Error) == []
+
+
+async def test_a_client_that_does_not_read_is_no_silent_model() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        here.leg.say(model.Heard("tell me everything"), *[SECOND] * 70)
+        await asyncio.sleep(1)
+        assert not call._upstream.readable.is_set()
+        await asyncio.sleep(200)
+        assert len(here.legs) == 1 and not call.troubles
+
+
+async def test_a_watchdogs_finding_is_logged_with_the_session(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "relay.call")
+
+    async def freeze(call: Call, here: Model) -> None:
+        call._text(encode(media.Text("secret words")))
+        await asyncio.sleep(USUAL.answer_s + 1)
+
+    async with lone_call() as (call, here):
+        Listener(call)
+        await freeze(call, here)
+    (line,) = [record for record in caplog.records if record.message == "watchdog"]
+    assert (line.session_id, line.trouble) == ("s1", "silent_model")  # type: ignore[attr-defined]
