@@ -6,7 +6,6 @@ import { Messages } from './messages.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
 import type {
   GoingAway,
-  Live,
   Metrics as Measured,
   ToolCall,
   TurnEnded,
@@ -24,15 +23,14 @@ type Reactions = { readonly [T in Heeded]: (item: Extract<Incoming, { type: T }>
 /** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
 export class Conversation {
   readonly messages: Messages;
-  #epoch = 0;
   #speaking = 0; //: the agent's turn that is open, 0 for none
   #playing = 0; //: the agent's turn that sounds, 0 for none
   #settled = 0; //: up to this turn, how it ended in the speaker was told
   #isAwaited = false; //: the user has spoken, the agent has not
   #mustMove = false;
   #moveTimer: ReturnType<typeof setTimeout> | undefined;
-  #frameAt = new Map<number, number>(); //: turn -> when its first frame came
-  #soundAt = new Map<number, number>(); //: turn -> when its first sample sounded
+  #frame = { turn: 0, at: 0 }; //: when the first of the latest turn came
+  #sound = { turn: 0, at: 0 }; //: when the first of the latest turn sounded
   #releasedAt = 0; //: when push-to-talk was let go, until the answer sounds
   readonly #running = new Map<string, AbortController>(); //: the tools' calls
   readonly #host: CallHost;
@@ -58,10 +56,10 @@ export class Conversation {
     const { store, emitter } = this.#host;
     return {
       audio: ({ turn, pcm }) => {
-        if (!this.#frameAt.has(turn)) this.#frameAt.set(turn, performance.now());
+        if (turn !== this.#frame.turn) this.#frame = { turn, at: performance.now() };
         this.#player?.play(turn, pcm);
       },
-      live: (item) => this.#catchUp(item),
+      live: () => this.#catchUp(),
       history: (item) => this.messages.history(item),
       'turn.started': (item) => this.#turnStarted(item),
       'turn.audio_end': ({ turn }) => this.#player?.finish(turn),
@@ -131,8 +129,8 @@ export class Conversation {
     this.#cancel(this.#running.keys());
   }
 
-  #catchUp(live: Live): void {
-    if (this.#epoch && live.e !== this.#epoch) {
+  #catchUp(): void {
+    if (this.#session.isMoved) {
       // Another relay: what the last one had begun ends here.
       this.#player?.finish(this.#session.lastTurn);
       this.#cancel(this.#running.keys());
@@ -140,7 +138,6 @@ export class Conversation {
       this.#speaking = 0;
       this.#isAwaited = false;
     }
-    this.#epoch = live.e;
     this.#mustMove = false;
     clearTimeout(this.#moveTimer);
     this.#showAgent();
@@ -203,7 +200,7 @@ export class Conversation {
   #sounds(turn: number): void {
     this.#playing = turn;
     this.#isAwaited = false;
-    this.#soundAt.set(turn, performance.now());
+    this.#sound = { turn, at: performance.now() };
     if (this.#releasedAt) this.#host.store.setMetrics({ responseMs: since(this.#releasedAt) });
     this.#releasedAt = 0;
     this.#host.emitter.emit('agentspeechstart', turn);
@@ -222,14 +219,12 @@ export class Conversation {
   #measured({ turn, first_audio_ms: firstAudioMs, generation_ms, audio_ms }: Measured): void {
     const server = { firstAudioMs, generationMs: generation_ms, audioMs: audio_ms };
     const { store, options } = this.#host;
-    const [frameAt, soundAt] = [this.#frameAt.get(turn), this.#soundAt.get(turn)];
-    const isKnown = firstAudioMs && frameAt && soundAt && options.config?.turns !== 'manual';
+    const [frame, sound] = [this.#frame, this.#sound];
+    const isKnown = firstAudioMs && frame.turn === turn && sound.turn === turn && options.config?.turns !== 'manual';
     const transitMs = (store.state.metrics.rttMs ?? 0) / 2;
     store.setMetrics(
-      isKnown ? { server, responseMs: Math.round(firstAudioMs + transitMs + soundAt - frameAt) } : { server },
+      isKnown ? { server, responseMs: Math.round(firstAudioMs + transitMs + sound.at - frame.at) } : { server },
     );
-    this.#frameAt.clear();
-    this.#soundAt.clear();
   }
 
   #runTool({ call_id: callId, name, args, deadline_ms }: ToolCall): void {

@@ -24,14 +24,8 @@ export type LocalCode =
 /** Stable. A newer server may send codes that are not listed. */
 export type VoiceErrorCode = RegistryCode | LocalCode | (string & {});
 
-/** Local codes after which the same attempt may succeed. */
-const RETRYABLE = new Set<string>([
-  'connect_failed',
-  'connect_timeout',
-  'connection_lost',
-  'mic_in_use',
-  'token_failed',
-]);
+/** Local codes after which the same attempt may succeed: `connection_lost` too. */
+const RETRYABLE = /^(connect|mic_in_use|token_failed)/;
 
 export interface VoiceErrorInit {
   readonly retryable?: boolean;
@@ -56,7 +50,7 @@ export class VoiceError extends Error {
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
     super(message ? `${code}: ${message}` : code, init);
-    const { retryable = RETRYABLE.has(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
+    const { retryable = RETRYABLE.test(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
     Object.assign(this, { code, retryable, fatal, retryAfterMs, ref });
   }
 

@@ -2,7 +2,7 @@ import type { Host } from './host.js';
 import type { History, ToolStatus, Transcript } from './protocol/wire.js';
 import type { Message, TextMessage, ToolMessage } from './state.js';
 
-/** The conversation as messages: appended, then updated piece by piece. */
+/** The conversation as messages: added by turn, then updated piece by piece. */
 export class Messages {
   readonly #host: Readonly<Host>;
   readonly #typed: string[] = []; //: sent in writing, not yet come back
@@ -28,12 +28,10 @@ export class Messages {
 
   /** Finished turns from the record take the place of what is here of them. */
   history({ turns }: History): void {
-    const { store } = this.#host;
     for (const { turn, user, agent, interrupted } of turns) {
       this.#remember(turn, 'user', user, false);
       this.#remember(turn, 'agent', agent, interrupted);
     }
-    store.set({ messages: [...store.state.messages].sort((a, b) => placeOf(a) - placeOf(b)) });
   }
 
   /** The agent was stopped in this turn. */
@@ -87,7 +85,8 @@ export class Messages {
 
   #add(message: Message): void {
     const { store, emitter, options } = this.#host;
-    store.set({ messages: [...store.state.messages, message].slice(-(options.messageLimit ?? 200)) });
+    const messages = [...store.state.messages, message].sort((a, b) => placeOf(a) - placeOf(b));
+    store.set({ messages: messages.slice(-(options.messageLimit ?? 200)) });
     emitter.emit('message', message);
   }
 

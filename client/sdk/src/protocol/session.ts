@@ -39,6 +39,8 @@ export class ClientSession {
   lastTurn = 0;
   /** Audio of this turn and earlier is dropped. */
   interrupted = 0;
+  /** The last `live` came from another relay than the one before. */
+  isMoved = false;
   readonly counters: Counters = {
     unknown_types: 0,
     bad: 0,
@@ -143,8 +145,8 @@ export class ClientSession {
       return null;
     }
     if (message.type === 'turn.interrupted') this.interrupt(message.turn);
-    if (message.type === 'history') this.lastTurn = Math.max(this.lastTurn, ...message.turns.map(({ turn }) => turn));
-    if (message.type === 'turn.started') this.lastTurn = Math.max(this.lastTurn, message.turn);
+    const begun = message.type === 'history' ? message.turns : message.type === 'turn.started' ? [message] : [];
+    this.lastTurn = Math.max(this.lastTurn, ...begun.map(({ turn }) => turn));
     const isOver = message.type === 'error' && message.fatal && !message.retryable;
     if (isOver || message.type === 'ended') this.#advance('end'); // another fatal error ends the connection only
     return message;
@@ -159,8 +161,10 @@ export class ClientSession {
 
   #goLive(live: Live): void {
     this.#advance('live');
-    if (live.e !== this.after[0]) {
-      // Another relay: its events and frames count from their start.
+    const [epoch] = this.after;
+    this.isMoved = epoch > 0 && live.e !== epoch;
+    if (live.e !== epoch) {
+      // Its events and frames count from their start.
       this.after = [live.e, 0];
       this.#expectedSeq = 0;
     }

@@ -81,7 +81,7 @@ export class MediaRoad {
     if (item.type === 'live') {
       this.#isJoined = true;
       this.#line.within(0);
-      outbox.open(this.#line, item, session.resend(this.#heardAt));
+      outbox.open(this.#line, session.isMoved, session.resend(this.#heardAt));
       this.#tickedAt = this.#heardAt;
       this.#ticker = setInterval(() => this.#tick(performance.now()), TICK_MS);
     } else if (item.type === 'error' && item.fatal) {

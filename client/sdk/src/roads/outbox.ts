@@ -1,6 +1,6 @@
 import { uplinkMs } from '../protocol/audio.js';
 import type { Numbered } from '../protocol/session.js';
-import type { Activity, ClientMessage, Live } from '../protocol/wire.js';
+import type { Activity, ClientMessage } from '../protocol/wire.js';
 import type { Line } from './line.js';
 
 const WAITING = 256; //: messages kept during a break
@@ -18,7 +18,6 @@ export class Outbox {
   /** Microphone audio given up because the socket was too slow. */
   droppedMs = 0;
   #line: Line | null = null;
-  #epoch = 0;
   #waiting: Waiting[] = [];
   #results: Waiting[] = []; //: those sent
   #activity: Activity | null = null; //: the last one sent
@@ -28,11 +27,9 @@ export class Outbox {
     return this.#line !== null;
   }
 
-  /** A connection is live: how things stand, then what waited and the kept frames, in the order they were made. */
-  open(line: Line, live: Live, resend: readonly Numbered[]): void {
+  /** A connection is live: how things stand, then what waited and the kept frames, in the order they were made. `isMoved`: to another relay. */
+  open(line: Line, isMoved: boolean, resend: readonly Numbered[]): void {
     this.#line = line;
-    const isMoved = this.#epoch && live.e !== this.#epoch;
-    this.#epoch = live.e;
     for (const message of this.#latest.values()) line.send(message);
     if (isMoved && this.#activity?.state === 'start') line.send(this.#activity);
     const results = this.#results.filter(({ at }) => !isMoved && at > performance.now() - RESULTS_MS);
