@@ -78,7 +78,7 @@ ${unions.join('\n')}
 
 /** How a field is checked: see codec.ts. */
 function ruleOf(schema) {
-  if (schema.$ref) return nameOf(schema);
+  if (schema.$ref) return nested.indexOf(nameOf(schema));
   if (schema.enum) return schema.enum.join('|');
   if (schema.anyOf) return `${ruleOf(schema.anyOf[0])}?`;
   if (schema.type === 'array') return `${ruleOf(schema.items)}[]`;
@@ -96,11 +96,11 @@ function fieldsOf(name) {
   });
 }
 
-/** A struct a line: its type or name, and its fields but those that all have. */
+/** A struct a line: its type or number, and its fields but those that all have. */
 function table(name, doc, titles, common = []) {
   const line = (title) => {
     const fields = fieldsOf(title).filter((field) => !common.includes(field));
-    return [structs[title].properties.type?.enum[0] ?? title, ...fields].join(' ');
+    return [structs[title].properties.type?.enum[0] ?? nested.indexOf(title), ...fields].join(' ');
   };
   return `/** ${doc} */\nexport const ${name} = \`${titles.map(line).join('\n')}\`;`;
 }
@@ -134,7 +134,7 @@ ${table('MEDIA', 'The same for messages of the media road.', media, common)}
 /** What each of them has besides. */
 export const MEDIA_COMMON = '${common.map((field) => ` ${field}`).join('')}';
 
-${table('STRUCTS', 'What is inside of them, by name.', nested)}
+${table('STRUCTS', 'What is inside of them, by number.', nested)}
 
 ${CONSTANTS.map((name) => `export const ${name} = ${JSON.stringify(limits[name])};`).join('\n')}
 `;

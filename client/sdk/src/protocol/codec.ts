@@ -76,7 +76,7 @@ function read(value: unknown, fields: Fields): Record<string, unknown> {
   );
 }
 
-/** Rules: s(tring) i(nteger) n(umber) b(oolean) o(bject); `x?` or null; `x[]` list; a struct's name; a|b: one of. */
+/** Rules: s(tring) i(nteger) n(umber) b(oolean) o(bject); `x?` or null; `x[]` list; a number: that struct; a|b: one of. */
 function check(value: unknown, rule: string): unknown {
   if (rule.endsWith('?')) return value === null ? null : check(value, rule.slice(0, -1));
   if (rule.endsWith('[]')) {
