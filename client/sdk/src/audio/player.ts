@@ -99,11 +99,11 @@ export class BrowserPlayer implements Player {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    const context = this.#context as (AudioContext & { setSinkId?: (id: string) => Promise<void> }) | null;
-    if (!context?.setSinkId) throw new VoiceError('speaker_unsupported');
+    const context = this.#context as AudioContext & { setSinkId(id: string): Promise<void> };
     try {
       await context.setSinkId(deviceId ?? '');
     } catch (cause) {
+      // Also where there is no such method.
       throw new VoiceError('speaker_unsupported', '', { cause });
     }
   }

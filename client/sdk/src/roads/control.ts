@@ -89,7 +89,11 @@ export class Control {
           else return;
           line.close(1000);
         },
-        closed: (code) => reject(code ? lost(isOpen) : new VoiceError('connect_timeout')),
+        closed: (code) => {
+          // A browser does not say why a handshake failed.
+          const lost = isOpen ? 'connection_lost' : 'connect_failed';
+          reject(new VoiceError(code ? lost : 'connect_timeout'));
+        },
       });
       signal.addEventListener('abort', () => {
         reject(aborted());
@@ -126,11 +130,4 @@ export class Control {
       throw toVoiceError(error, 'token_failed');
     }
   }
-}
-
-/** A browser does not say why a handshake failed. */
-function lost(isOpen: boolean): VoiceError {
-  return isOpen
-    ? new VoiceError('connection_lost')
-    : new VoiceError('connect_failed', 'server down, or token or origin refused');
 }
