@@ -237,9 +237,7 @@ export class Call implements LifelineParts {
     sound.listener = null;
     // On the control road, when the media road could not do it. The server would notice by itself, later.
     if (!this.#lifeline.ended) this.control.end(new AbortController().signal).catch(() => {});
-    const micState = store.state.mic;
-    await mic.disable();
-    if (micState.status === 'error') store.set({ mic: micState });
+    if (store.state.mic.status !== 'error') await mic.disable(); // else it is closed, and the reason stays to be seen
     await sound.close();
     this.#host.released();
     store.set({ ...CLEARED, status: reason.error ? 'failed' : 'closed', agent: 'offline' });

@@ -255,7 +255,7 @@ export class Conversation {
     this.#host.emitter.emit('goaway', { endsAt: Date.now() + ends_in_ms, move });
     if (!move) return;
     this.#mustMove = true;
-    this.#moveTimer = setTimeout(this.#move, Math.max(0, ends_in_ms - MOVE_EARLY_MS));
+    this.#moveTimer = setTimeout(this.#move, ends_in_ms - MOVE_EARLY_MS);
     this.#moveIfDue();
   }
 

@@ -25,7 +25,7 @@ export class Mic implements MicControls {
   };
   #uplink: Uplink | null = null;
   #told = ''; //: how it stands, as the server knows
-  #deviceId: string | undefined;
+  #chosen: Pick<MicOptions, 'deviceId'> = {}; //: by the user, in place of the app's wish
   #opening = 0; //: counts attempts; a later one makes an earlier one's result void
   readonly #sound: Sound;
   readonly #host: Host;
@@ -71,7 +71,7 @@ export class Mic implements MicControls {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    this.#deviceId = deviceId ?? '';
+    this.#chosen = { deviceId: deviceId ?? undefined };
     const { status } = this.#host.store.state.mic;
     if (['live', 'muted', 'error'].includes(status)) await this.enable();
   }
@@ -84,9 +84,7 @@ export class Mic implements MicControls {
   }
 
   #wishes(): MicOptions {
-    const audio = this.#host.options.audio || {};
-    const wishes = audio.mic ?? {};
-    return this.#deviceId === undefined ? wishes : { ...wishes, deviceId: this.#deviceId || undefined };
+    return { ...(this.#host.options.audio || {}).mic, ...this.#chosen };
   }
 
   get #isManual(): boolean {

@@ -182,5 +182,5 @@ export class Store {
 
 function merge<T extends object>(old: T, patch: Partial<T>): T {
   const keys = Object.keys(patch) as (keyof T)[];
-  return keys.every((key) => Object.is(old[key], patch[key])) ? old : { ...old, ...patch };
+  return keys.every((key) => old[key] === patch[key]) ? old : { ...old, ...patch };
 }
