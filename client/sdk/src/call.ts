@@ -205,15 +205,14 @@ export class Call implements LifelineParts {
       emitter.emit('reconnected', { resumed, gapMs, lostTurns: live.lost_turns });
       return;
     }
-    this.#audio.then(() => this.#connected({ sessionId, resumed })).catch(() => {});
-  }
-
-  #connected(info: Connected): void {
-    if (this.#isOver || this.#isJoined || !this.outbox.isOpen) return; // a later `live` comes here again
-    this.#isJoined = true;
-    clearTimeout(this.#patience);
-    this.#host.store.set({ status: 'connected' });
-    this.#host.emitter.emit('connected', info);
+    const connect = () => {
+      if (this.#isOver || this.#isJoined || !this.outbox.isOpen) return; // a later `live` comes here again
+      this.#isJoined = true;
+      clearTimeout(this.#patience);
+      store.set({ status: 'connected' });
+      emitter.emit('connected', { sessionId, resumed });
+    };
+    this.#audio.then(connect, () => {});
   }
 
   #fail(thrown: unknown, code?: LocalCode): void {
