@@ -7,8 +7,6 @@ moves each call at a pause. Nobody's conversation ends.
 from __future__ import annotations
 
 import argparse
-import json
-from typing import Any
 
 from cli.dev import PAGE_PORT
 from cli.failure import USAGE, Failure
@@ -57,25 +55,16 @@ def _by_page(page: str) -> None:
 
 def _in_table(stack: str, region: str | None, only: str) -> list[str]:
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
 
+    from cli.deployed import find_deployment
     from records import relays
     from records.table import StoreError, Table
 
+    deployment = find_deployment(stack, region)
     try:
-        cloud = boto3.client("cloudformation", region_name=region)
-        name = _table_of(cloud.describe_stacks(StackName=stack)["Stacks"][0])
-        told = relays.drain(Table(boto3.client("dynamodb", region_name=region), name), only)
-    except (StoreError, BotoCoreError, ClientError) as error:
-        reason = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise Failure(f"the order could not be left ({reason}).", "Check --stack and credentials.") from None
+        told = relays.drain(Table(boto3.client("dynamodb", region_name=region), deployment.table), only)
+    except StoreError as error:
+        raise Failure(f"the order could not be left ({type(error).__name__}).", "Try again.") from None
     if not told:
         raise Failure("no relay is running." if not only else f"no relay {only} is running.")
     return told
-
-
-def _table_of(stack: dict[str, Any]) -> str:
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-    if "TableName" not in outputs:
-        raise Failure(f"{json.dumps(stack['StackName'])} is no stack of Vivavoce.", code=USAGE)
-    return str(outputs["TableName"])

@@ -186,8 +186,9 @@ def main() -> None:
     )
     parser.add_argument("name", choices=BUNDLES)
     parser.add_argument("directory", type=Path)
+    parser.add_argument("--platform", default=TARGET, help="whose wheels, in uv's words; %(default)s")
     given = parser.parse_args()
-    build(given.name, given.directory)
+    build(given.name, given.directory, platform=given.platform)
 
 
 if __name__ == "__main__":

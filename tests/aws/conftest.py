@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".local/sam/bin/sam"
+MACHINE = f"{'aarch64' if platform.machine() in ('arm64', 'aarch64') else 'x86_64'}-manylinux2014"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -46,7 +48,16 @@ def sam() -> Run:
 @pytest.fixture(scope="session")
 def built(sam: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a real `sam build` makes of this checkout."""
-    directory = tmp_path_factory.mktemp("sam") / "build"
-    ran = sam("build", "--build-dir", directory)
+    return _build(sam, tmp_path_factory.mktemp("sam") / "build")
+
+
+@pytest.fixture(scope="session")
+def native(sam: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the same `sam build` makes for this machine."""
+    return _build(sam, tmp_path_factory.mktemp("native") / "build", BUNDLE_PLATFORM=MACHINE)
+
+
+def _build(sam: Run, directory: Path, **environment: str) -> Path:
+    ran = sam("build", "--build-dir", directory, **environment)
     assert ran.returncode == 0, ran.stderr
     return directory

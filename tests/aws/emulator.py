@@ -35,7 +35,7 @@ from infra.local.intrinsics import ACCOUNT, Scope
 from infra.local.template import decide, read_template, transform
 
 ROOT = Path(__file__).resolve().parents[2]
-MINISTACK = ROOT / ".local/ministack/bin/ministack"
+MINISTACK = ROOT / ".local/ministack-py313/bin/ministack"
 REGION, STACK = "us-east-1", "viva"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{STACK}-Cluster"
 
@@ -61,14 +61,19 @@ UNNOTICED = {
 Statement = dict[str, Any]
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """The emulator's URL."""
+def free_port() -> int:
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(port: int = 0, **more: str) -> Iterator[str]:
+    """The emulator's URL. `more` is set in its environment, and so in that of the functions that it runs."""
+    port = port or free_port()
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AUTH": "true"}
-    environment |= {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
+    environment |= {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), **more}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen([MINISTACK], env=environment, stdout=quiet, stderr=quiet)
     url = f"http://127.0.0.1:{port}"

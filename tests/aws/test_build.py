@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from infra import bundle, sizes
 from infra.bundle import BUNDLES
 from tests.aws.conftest import ROOT, Run
 
-MACHINE = f"{'aarch64' if platform.machine() in ('arm64', 'aarch64') else 'x86_64'}-manylinux2014"
 OURS = set(bundle.ROOMS) | {"page"}
 
 #: Imports every module named, from one folder alone, and tells where everything came from.
@@ -113,15 +111,6 @@ def test_a_bundle_fits_what_lambda_takes(built: Path) -> None:
         place = place_of(name, built)
         assert sum(path.stat().st_size for path in place.rglob("*") if path.is_file()) < 250 * 1024 * 1024
         assert sizes.zipped(place) < 50 * 1000 * 1000
-
-
-@pytest.fixture(scope="session")
-def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same recipe for this machine."""
-    directory = tmp_path_factory.mktemp("native")
-    for name in BUNDLES:
-        bundle.build(name, directory / BUNDLES[name].functions[0], platform=MACHINE)
-    return directory
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -40,8 +41,10 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
 
 @pytest.fixture
 def stack(table: Table) -> str:
-    body = '{"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"TableName":{"Value":"record"}}}'
-    boto3.client("cloudformation", REGION).create_stack(StackName="viva", TemplateBody=body)
+    outputs = {"TableName": {"Value": "record"}, "ControlUrl": {"Value": "wss://control.example/v1"}}
+    body = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
+    cloud = boto3.client("cloudformation", REGION)
+    cloud.create_stack(StackName="viva", TemplateBody=json.dumps(body))
     return "viva"
 
 
@@ -74,7 +77,7 @@ def test_one_relay_may_be_named(vivavoce: Vivavoce, table: Table, stack: str) ->
     [
         (["--stack", "viva", "--region", REGION], "no relay is running"),
         (["--stack", "viva", "--region", REGION, "--relay", "r9"], "no relay r9 is running"),
-        (["--stack", "other", "--region", REGION], "the order could not be left (ValidationError)"),
+        (["--stack", "other", "--region", REGION], "there is no stack of that name"),
         (["--relay", "r1"], "--relay needs --stack"),
         (["--url", "http://127.0.0.1:9"], "nothing answers at http://127.0.0.1:9"),
         (["--url", "nonsense"], "nothing answers at nonsense"),

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from infra.bundle import PYTHON, TARGET
 from infra.embed import TEMPLATE, embed
 from infra.local.template import decide, transform
 from protocol import control
@@ -175,6 +176,16 @@ def test_decryption_is_bound_to_one_parameter_through_ssm(form: dict[str, Any]) 
         if any(action.startswith("kms:") for action in listed(statement["Action"])):
             narrowed = statement["Condition"]["StringEquals"]
             assert narrowed.keys() == {"kms:ViaService", "kms:EncryptionContext:PARAMETER_ARN"}, role
+            assert narrowed["kms:ViaService"] == {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"}
+            bound = listed(narrowed["kms:EncryptionContext:PARAMETER_ARN"])
+            touched = [
+                resource
+                for other, each in statements(form)
+                if other == role and listed(each["Action"])[0].startswith("ssm:")
+                for resource in listed(each["Resource"])
+            ]
+            assert all(each in bound for each in touched), "what it reads or writes it can decrypt"
+            assert all(each in touched or "/jwt-secret" in str(each) for each in bound), "and nothing else"
 
 
 def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, Any]) -> None:
@@ -183,10 +194,11 @@ def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, An
     here = {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
     roles = [{"Fn::GetAtt": [role, "Arn"]} for role in ("RelayRole", "RelayExecutionRole")]
     for starter in ("SessionFunctionRole", "SweepFunctionRole"):
-        start = said[starter, "StartRelay"]
+        start, handed = said[starter, "StartRelay"], said[starter, "HandRolesToRelay"]
         assert start["Resource"]["Fn::Sub"].endswith(":task-definition/${AWS::StackName}-relay:*")
         assert start["Condition"] == here
-        assert said[starter, "HandRolesToRelay"]["Resource"] == roles
+        assert handed["Resource"] == roles
+        assert handed["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     for sid in ("ListTasks", "SeeAndStopTasks"):
         assert said["SweepFunctionRole", sid]["Condition"] == here
     assert said["SweepFunctionRole", "SeeAndStopTasks"]["Resource"]["Fn::Sub"].endswith(":task/${Cluster}/*")
@@ -214,6 +226,26 @@ def test_every_log_group_forgets_and_every_function_and_the_relay_has_one(form: 
     (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
     used.add(task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]["awslogs-group"]["Ref"])
     assert used == groups.keys()
+
+
+def test_tasks_and_functions_are_for_the_processor_that_bundles_are_built_for(form: dict[str, Any]) -> None:
+    assert TARGET.startswith("aarch64")
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    assert task["RuntimePlatform"] == {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}
+    code = [*of_type(form, "AWS::Lambda::Function").values()]
+    assert [each["Architectures"] for each in code] == [["arm64"]] * len(code)
+    assert {each["Runtime"] for each in code} == {f"python{PYTHON}"}
+    for layer in of_type(form, "AWS::Lambda::LayerVersion").values():
+        assert layer["CompatibleArchitectures"] == ["arm64"]
+
+
+def test_a_task_writes_nowhere_but_into_the_volume_for_its_bundle(form: dict[str, Any]) -> None:
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    (container,) = task["ContainerDefinitions"]
+    assert container["ReadonlyRootFilesystem"] is True
+    (volume,) = task["Volumes"]
+    (mounted,) = container["MountPoints"]
+    assert mounted == {"SourceVolume": volume["Name"], "ContainerPath": "/bundle", "ReadOnly": False}
 
 
 def test_nothing_can_be_invoked_by_strangers(form: dict[str, Any]) -> None:
