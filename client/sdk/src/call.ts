@@ -23,8 +23,6 @@ const CLEARED = { starting: undefined, reconnect: undefined } as const; //: once
 
 /** One session, from the click to its end. */
 export class Call implements LifelineParts {
-  /** Resolves at the first `live`, with audio ready. */
-  readonly joined: Promise<Connected>;
   readonly link: Link;
   readonly control: Control;
   readonly policy: ReconnectPolicy | false;
@@ -38,7 +36,8 @@ export class Call implements LifelineParts {
   #brokeAt = 0; //: when the present break began, 0 for none
   #audio: Promise<unknown> = Promise.resolve();
   #patience: ReturnType<typeof setTimeout> | undefined;
-  readonly #over: Promise<void>;
+  readonly #joined = deferred<Connected>();
+  readonly #over = deferred<void>();
   readonly #stop = new AbortController();
   readonly #host: CallHost;
   readonly #lifeline: Lifeline;
@@ -52,13 +51,12 @@ export class Call implements LifelineParts {
     this.control = new Control(this.link, session, (stage) => this.#starting(stage));
     this.#lifeline = new Lifeline(this);
     this.conversation = new Conversation(this.#host, this.session, this.outbox, () => this.#lifeline.move());
-    const { emitter } = host;
-    this.#over = new Promise((resolve) => emitter.on('close', () => resolve(), { once: true }));
-    this.joined = new Promise((resolve, reject) => {
-      emitter.on('connected', resolve, { once: true, signal: this.signal });
-      emitter.on('close', ({ error }) => reject(error ?? aborted()), { once: true });
-    });
     this.joined.catch(() => {}); // whoever does not wait for it reads the snapshot or the event
+  }
+
+  /** Resolves at the first `live`, with audio ready. */
+  get joined(): Promise<Connected> {
+    return this.#joined.promise;
   }
 
   get resumeToken(): string | undefined {
@@ -107,7 +105,7 @@ export class Call implements LifelineParts {
         this.#patience = setTimeout(() => this.#finish(CLIENT), END_PATIENCE_MS);
       } else void this.#finish(CLIENT);
     }
-    await this.#over;
+    await this.#over.promise;
   }
 
   /** Say it now, or after the break. */
@@ -210,6 +208,7 @@ export class Call implements LifelineParts {
       this.#isJoined = true;
       clearTimeout(this.#patience);
       store.set({ status: 'connected' });
+      this.#joined.resolve({ sessionId, resumed });
       emitter.emit('connected', { sessionId, resumed });
     };
     this.#audio.then(connect, () => {});
@@ -240,8 +239,23 @@ export class Call implements LifelineParts {
     await sound.close();
     this.#host.released();
     store.set({ ...CLEARED, status: reason.error ? 'failed' : 'closed', agent: 'offline' });
+    this.#joined.reject(reason.error ?? aborted());
     emitter.emit('close', reason);
+    this.#over.resolve();
   }
+}
+
+/** A promise, and what settles it. */
+interface Deferred<T> {
+  promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: VoiceError): void;
+}
+
+function deferred<T>(): Deferred<T> {
+  const made = {} as Deferred<T>;
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
 }
 
 /** Tells two starts of one user apart; no secret. `crypto.randomUUID` is missing on insecure pages. */

@@ -231,6 +231,19 @@ test('a call may be tried again from within what its failure sets off', async ()
   await expect(again).resolves.toEqual({ sessionId: 's1', resumed: false });
 });
 
+test('the end of one call is not the end of the next, which began within what that set off', async () => {
+  const all = rig();
+  all.server.controlErrors.push({ code: 'capacity' });
+  let again: Promise<unknown> | undefined;
+  all.client.on('statechange', ({ status }) => {
+    if (status === 'failed') again ??= all.client.connect();
+  });
+  const first = all.client.connect();
+  await expect(Promise.all([first, pass(100)])).rejects.toMatchObject({ code: 'capacity' });
+  await expect(again).resolves.toEqual({ sessionId: 's1', resumed: false });
+  expect(all.client.getSnapshot().status).toBe('connected');
+});
+
 test('hostile messages harm nothing, and are counted', async () => {
   const all = rig();
   void all.client.connect();
