@@ -47,13 +47,11 @@ export class Resampler {
 
 /** Taps at `shift` of a sample, with a gain of one at zero hertz. Hann's window, squared: 80 dB down at 9 kHz. */
 function taps(shift: number, half: number, scale: number): Float32Array {
-  const row = new Float32Array(2 * half).map((_, tap) => {
+  return new Float32Array(2 * half).map((_, tap) => {
     const distance = tap - half + 1 - shift;
     const hann = 1 + Math.cos((Math.PI * distance) / half);
-    return sinc(distance * scale) * hann * hann;
+    return (sinc(distance * scale) * scale * hann * hann) / 4;
   });
-  const sum = row.reduce((all, value) => all + value);
-  return row.map((value) => value / sum);
 }
 
 function sinc(x: number): number {
