@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test check client-check browser hostile scale survival lock lint types schema clean
+.PHONY: help setup run test check client-check browser hostile faults reliability scale survival lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,13 @@ test: setup ## every test
 
 hostile: setup ## 10,000 hostile messages on each road
 	@HOSTILE_MESSAGES=10000 $(BIN)/pytest -s --timeout 900 -k hostile tests
+
+faults: setup ## every fault on every link by script, then the soak of a thousand conversations (half an hour)
+	@$(BIN)/pytest -s -m faults tests/faults
+	@$(BIN)/python -m bench.record soak weight
+
+reliability: .venv/ready ## make the other figures of docs/reliability.md anew (ten minutes)
+	@$(BIN)/python -m bench.record rotations day breaks bargeins
 
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import cost, dev, doctor, drain, simulate, talk, token
+from cli import cost, dev, doctor, drain, simulate, soak, talk, token
 from cli.failure import INTERRUPTED, USAGE, Failure
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "talk": talk,
     "doctor": doctor,
     "simulate": simulate,
+    "soak": soak,
     "token": token,
     "cost": cost,
     "drain": drain,

@@ -161,8 +161,10 @@ class Conversation:
         await self.send(Interrupt(turn, self._reactions.silence(turn)))
 
     async def end(self, reason: str = "") -> None:
-        """Ask the server to end the session; `events` ends after its answer."""
-        await self.send(EndCall(reason))
+        """Ask the server to end the session; `events` ends after its answer. A break loses no goodbye."""
+        goodbye = EndCall(reason)
+        await self.send(goodbye)
+        self._reactions.goodbye(goodbye)
 
     async def _run(self) -> VoiceError | None:
         """The whole conversation. Returns why it failed, None when it ended as it should."""

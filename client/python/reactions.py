@@ -14,6 +14,7 @@ from protocol.client import ClientSession
 from protocol.codec import encode
 from protocol.media import (
     Ack,
+    EndCall,
     GoingAway,
     Live,
     Mic,
@@ -75,6 +76,7 @@ class Reactions:
         self._must_move = False  #: the relay asked us to leave at the next turn gap
         self._mic: Mic | None = None  #: the latest word on the microphone
         self._playback: Playback | None = None  #: the latest report
+        self._goodbye: EndCall | None = None  #: said by us, and perhaps lost with a connection
 
     async def receive(self, item: ConversationEvent) -> bool:
         """Act on `item` and hand it on. True: now is the time to leave this relay."""
@@ -112,13 +114,17 @@ class Reactions:
         self._playback = playback
         self._outbox.report(encode(playback))
 
+    def goodbye(self, message: EndCall) -> None:
+        """We have asked for the end; after a break it is asked for again."""
+        self._goodbye = message
+
     def _catch_up(self, live: Live) -> None:
         """A connection is live: tell the server what it may have missed."""
         if live.e != self._epoch:  # another relay: what the last one had begun ends here
             self._speaker.finish(self._session.last_turn)
             self._epoch, self._speaking = live.e, 0
         self._must_move = False
-        for latest in (self._mic, self._playback):
+        for latest in (self._mic, self._playback, self._goodbye):
             if latest is not None:
                 self._outbox.report(encode(latest))
 

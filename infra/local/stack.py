@@ -13,7 +13,7 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -62,6 +62,8 @@ class Options:
         default_factory=lambda: os.environ.get("GEMINI_API_KEY", "simulator-key"), repr=False
     )
     parameters: Mapping[str, str] = field(default_factory=dict)  #: more template parameters
+    function_environment: Mapping[str, str] = field(default_factory=dict)  #: over the template's, for all
+    relay_environment: Mapping[str, str] = field(default_factory=dict)  #: over the template's
     control_port: int = 0
     media_port: int = 0
     page_port: int = 0
@@ -170,9 +172,11 @@ class LocalStack:
         common = machine_environment(self.options.root) | self.region.environment()
         functions = await parts.enter_async_context(self._functions(common))
         await parts.enter_async_context(Endpoint(lambda_app(functions, guard), sockets.lambda_api))
+        task = self.template.task
+        relay_environment = {**task.environment, **self.options.relay_environment}
         self.tasks = await parts.enter_async_context(
             Tasks(
-                self.template.task,
+                replace(task, environment=relay_environment),
                 common,
                 self.options.root,
                 self.logs.sink,
@@ -211,7 +215,7 @@ class LocalStack:
     def _functions(self, common: Mapping[str, str]) -> Functions:
         pools = {}
         for name, function in self.template.functions.items():
-            environment = {**common, **function.environment}
+            environment = {**common, **function.environment, **self.options.function_environment}
             sink = self.logs.sink(name)
             site = Site(function, environment, self.options.root, REGION, ACCOUNT, sink)
             pools[name] = Pool(site, self.options.workers)

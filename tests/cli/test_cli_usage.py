@@ -54,6 +54,15 @@ USAGE = 2
         (["token", "--secret", SECRET, "--user", ""], "--user is empty"),
         (["dev", "--port", "many"], "argument --port: invalid int value: 'many'"),
         (["dev", "--port", "70000"], "--port is not a port"),
+        (["soak", "--minutes", "0"], "--minutes is not a length of time"),
+        (["soak", "--minutes", "nan"], "--minutes is not a length of time"),
+        (["soak", "--sessions", "0"], "--sessions is not between 1 and 50"),
+        (["soak", "--sessions", "51"], "--sessions is not between 1 and 50"),
+        (["soak", "--seed", "-1"], "--seed is below 0"),
+        (["soak", "--seed", "luck"], "argument --seed: invalid int value: 'luck'"),
+        (["soak", "--each", "-2"], "--each is below 0"),
+        (["soak", "--evidence", "/nowhere"], "/nowhere is no folder"),
+        (["soak", "--minute", "1"], "'--minute' means nothing here; did you mean --minutes?"),
     ],
 )
 def test_one_line_says_what_is_wrong(vivavoce: Vivavoce, arguments: list[str], complaint: str) -> None:
@@ -67,7 +76,7 @@ def test_no_command_shows_the_help(vivavoce: Vivavoce) -> None:
     assert run.code == USAGE and "talk" in run.err and "token" in run.err
 
 
-@pytest.mark.parametrize("command", ["dev", "talk", "token"])
+@pytest.mark.parametrize("command", ["dev", "talk", "token", "soak"])
 def test_every_command_has_help(vivavoce: Vivavoce, command: str) -> None:
     run = vivavoce(command, "--help")
     assert run.code == 0 and run.out.startswith(f"usage: vivavoce {command}") and run.err == ""

@@ -14,6 +14,7 @@ from protocol.codec import control_error, encode, media_error
 from protocol.control import End
 from protocol.limits import UPLINK_FRAME_BYTES
 from protocol.media import (
+    EndCall,
     Ended,
     GoingAway,
     Hello,
@@ -91,6 +92,20 @@ async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: Fak
     assert [event for event in events if isinstance(event, Reconnecting)] == [Reconnecting("connection_lost")]
     assert hellos == [Hello([1], after=(1, 2), last_turn=1, next_seq=1)]
     assert call.reconnects == 1 and server.resumes[0].media_failed is False
+
+
+async def test_a_goodbye_that_was_lost_with_its_connection_is_said_again(server: FakeServer) -> None:
+    async def cut(peer: Peer) -> None:
+        await peer.live()
+        await peer.heard(EndCall)  # as far as the network's buffers: the relay never saw it
+        peer.cut()
+
+    server.peers = [cut]
+    async with Conversation(server.url, "a.jwt") as call:
+        await call.end("enough")
+        async with asyncio.timeout(5):
+            events = await read_all(call)
+    assert isinstance(events[-1], Ended) and call.reconnects == 1
 
 
 async def test_what_the_server_sends_twice_is_delivered_once(server: FakeServer) -> None:

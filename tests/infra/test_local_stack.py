@@ -115,6 +115,15 @@ async def test_a_function_has_the_templates_settings_the_regions_and_no_others(s
     assert environment["MEDIA_URL"] == stack.urls.media
 
 
+async def test_what_is_laid_over_the_template_reaches_functions_and_relays_apart(tmp_path: Path) -> None:
+    sides = {"function_environment": {"SIDE": "function"}, "relay_environment": {"SIDE": "relay"}}
+    async with LocalStack(options(tmp_path, gemini_url="http://127.0.0.1:9", **sides)) as apart:
+        async with connect(apart.urls.control) as client:
+            assert (await ask(client, "environment"))["SIDE"] == "function"
+        assert apart.tasks.definition.environment["SIDE"] == "relay"
+        assert "SIDE" not in apart.template.task.environment
+
+
 async def test_a_function_reads_its_parameter_and_invokes_another(stack: LocalStack) -> None:
     async with connect(stack.urls.control) as client:
         assert (await ask(client, "parameter"))["value"] == stack.secrets.route

@@ -7,7 +7,7 @@ let loading: Promise<typeof chunk> | undefined;
 export function onDemand(): Promise<typeof chunk> {
   loading ??= import('./ondemand/index.js').catch((cause) => {
     loading = undefined;
-    throw new VoiceError('connect_failed', 'ondemand.js', { cause });
+    throw new VoiceError('connect_failed', '', { cause });
   });
   return loading;
 }

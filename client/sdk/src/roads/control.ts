@@ -62,7 +62,7 @@ export class Control {
       const { code } = toVoiceError(thrown);
       if (!isAboutToken(code)) throw thrown;
       if (typeof this.#source.token === 'string')
-        throw new VoiceError(code, 'fixed token', { retryable: false });
+        throw new VoiceError(code, '', { retryable: false });
     }
     return (await this.#exchange(request, 'refresh', signal)) as Ready;
   }

@@ -1,0 +1,1 @@
+"""Where the figures in docs/ are made. Each file is one figure and one command."""

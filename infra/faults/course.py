@@ -1,0 +1,178 @@
+"""The whole system with a bad line wherever two parts meet: the obstacle course.
+
+client ─client-gateway─▶ gateway ─▶ functions ─function-dynamodb─▶ moto
+   │                                    └───────function-google──▶ model (POST auth_tokens)
+   └───client-relay─▶ edge ─▶ relay ─relay-dynamodb─▶ moto
+                                └────relay-gemini──▶ model
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import simulator
+from client.python import Conversation
+from client.python import Options as ClientOptions
+from client.python.reactions import Speaker
+from infra.faults.clock import JumpingClock
+from infra.faults.link import Firings, Link
+from infra.local.stack import ROOT, LocalStack, Options
+from infra.local.tasks import RelayTask
+from records import turns
+from records.table import Table
+from simulator.scenario import Behaviour, Scenario
+
+LINKS = (
+    "client-gateway",
+    "client-relay",
+    "relay-gemini",
+    "relay-dynamodb",
+    "function-dynamodb",
+    "function-google",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terrain:
+    """How the course is built."""
+
+    time_scale: float = 8.0  #: of the model
+    behaviour: Behaviour = field(default_factory=lambda: Behaviour(voice="synthetic"))
+    parameters: tuple[tuple[str, str], ...] = ()  #: of the template
+
+
+class Course:
+    """`async with Course(Terrain()) as course:` and everything runs."""
+
+    def __init__(self, terrain: Terrain) -> None:
+        self.links = {name: Link(name) for name in LINKS}
+        self._terrain = terrain
+        self._parts = AsyncExitStack()
+        self._model_port = 0
+        self._model_parts = AsyncExitStack()
+        self._count = 0
+        self._answers: list[str] = []
+        self._read_to = 0  #: of the model's ledger
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as parts:
+            folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="course-")))
+            for link in self.links.values():
+                await parts.enter_async_context(link)
+            self.relay_clock = JumpingClock(folder / "relay", ROOT)
+            self.function_clock = JumpingClock(folder / "function", ROOT)
+            await self._start_model()
+            parts.push_async_callback(self._stop_model)
+            self.stack = await parts.enter_async_context(LocalStack(self._options()))
+            self.table = Table(self.stack.client("dynamodb"), self.stack.table)
+            self._aim()
+            self._parts = parts.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._parts.aclose()
+
+    # ---- who is there
+
+    def conversation(self, speaker: Speaker | None = None) -> Conversation:
+        """A client of a new user, that nobody has connected yet."""
+        self._count += 1
+        token = self.stack.user(f"visitor-{self._count}").token()
+        control = urlsplit(self.stack.urls.control)
+        url = control._replace(netloc=self.links["client-gateway"].address).geturl()
+        return Conversation(url, token, agent="assistant", speaker=speaker, options=ClientOptions())
+
+    async def turns(self, session: str) -> list[turns.Turn]:
+        """What the table holds of a session."""
+        return await asyncio.to_thread(turns.list_all, self.table, session)
+
+    def answers(self) -> list[str]:
+        """The text of every answer that the model has begun, whenever that was."""
+        for line in self.model.ledger.after(self._read_to, 1_000_000):
+            self._read_to = line["n"]
+            if line["kind"] == "answer.begun":
+                self._answers.append(line["text"])
+        return self._answers
+
+    @property
+    def relays(self) -> list[RelayTask]:
+        """The tasks that run."""
+        return [task for task in self.stack.tasks.all if task.status == "RUNNING"]
+
+    @property
+    def firings(self) -> Firings:
+        """How many faults have acted, by kind and link."""
+        return sum((link.firings for link in self.links.values()), Firings())
+
+    # ---- what may happen to them
+
+    def kill_relay(self, number: int) -> bool:
+        """SIGKILL to one of the relays. False when there is none."""
+        alive = [task.process_id for task in self.relays if task.process_id]
+        if not alive:
+            return False
+        os.kill(alive[number % len(alive)] or 0, signal.SIGKILL)
+        return True
+
+    async def restart_model(self) -> None:
+        """The model goes and comes back without a memory: no handle of before is known."""
+        await self._stop_model()
+        await self._start_model()
+
+    # ---- building
+
+    async def _start_model(self) -> None:
+        scenario = Scenario(settings=self._terrain.behaviour)
+        config = simulator.Config(
+            port=self._model_port, time_scale=self._terrain.time_scale, scenario=scenario
+        )
+        self.model = await self._model_parts.enter_async_context(simulator.serve(config))
+        self._model_port = urlsplit(self.model.url).port or 0
+        self._read_to = 0
+
+    async def _stop_model(self) -> None:
+        self.answers()
+        await self._model_parts.aclose()
+
+    def _options(self) -> Options:
+        address = {name: link.address for name, link in self.links.items()}
+        relay = {
+            "GEMINI_URL": f"http://{address['relay-gemini']}",
+            "AWS_ENDPOINT_URL_DYNAMODB": f"http://{address['relay-dynamodb']}",
+            **self.relay_clock.environment,
+        }
+        function = {
+            "GEMINI_URL": f"http://{address['function-google']}",
+            "AWS_ENDPOINT_URL_DYNAMODB": f"http://{address['function-dynamodb']}",
+            **self.function_clock.environment,
+        }
+        return Options(
+            gemini_url=self.model.url,
+            gemini_key="course-key",
+            parameters={"MediaUrl": f"ws://{address['client-relay']}", **dict(self._terrain.parameters)},
+            relay_environment=relay,
+            function_environment=function,
+        )
+
+    def _aim(self) -> None:
+        """Tell every link where it leads."""
+        stack, model = self.stack, urlsplit(self.model.url).netloc
+        store = urlsplit(stack.region.default_url).netloc
+        targets = {
+            "client-gateway": urlsplit(stack.urls.control).netloc,
+            "client-relay": urlsplit(stack.urls.media).netloc,
+            "relay-gemini": model,
+            "relay-dynamodb": store,
+            "function-dynamodb": store,
+            "function-google": model,
+        }
+        for name, target in targets.items():
+            self.links[name].target = target

@@ -1,0 +1,162 @@
+"""Was anything lost, doubled or reordered? A pure comparison of what three parties say about one session.
+
+The client says what it was told, the table what is kept, the model's stand-in what it answered. Questions
+carry a marker (`ask12x3`: run 12, question 3) that the answer repeats: a turn is known wherever it is found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from protocol import media
+from protocol.audio import AudioFrame
+
+MARKER = re.compile(r"ask\d+x\d+")
+STUCK = "stuck"
+WENT_ON = "went on"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event at the client. `text`: of the agent's transcripts only."""
+
+    e: int
+    n: int
+    kind: str
+    turn: int = 0
+    role: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A session as its client saw it."""
+
+    asked: Sequence[str]  #: markers, in order
+    told: Sequence[Told]
+    outcome: str = WENT_ON  #: or STUCK, or the code with which it ended
+    lost_turns: frozenset[int] = frozenset()  #: named by a relay that took over
+    missing_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One turn in the table."""
+
+    number: int
+    user_text: str
+    agent_text: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was wrong, one line each. All empty: nothing was."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    reordered: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    finished: int = 0  #: turns the client was told are over
+    unanswered: int = 0  #: questions that went down with a connection: nobody promised to keep them
+
+    @property
+    def findings(self) -> list[str]:
+        return [*self.lost, *self.doubled, *self.reordered, *self.stuck]
+
+
+def judge(seen: Seen, kept: Sequence[Kept], answered: Iterable[str]) -> Verdict:
+    """`kept` as the table lists it; `answered`: every answer that the model began, as text."""
+    verdict = Verdict()
+    if seen.outcome == STUCK:
+        verdict.stuck.append("neither went on nor ended")
+    _judge_events(seen.told, verdict)
+    finished = _finished(seen.told, verdict)
+    _judge_turns(finished, seen, kept, verdict)
+    _judge_markers(seen, finished, kept, verdict)
+    spoken = set(MARKER.findall(" ".join(answered)))
+    told = {marker for text in finished.values() for marker in MARKER.findall(text)}
+    verdict.doubled += [f"{marker}: answered, and not by the model" for marker in sorted(told - spoken)]
+    verdict.finished = len(finished)
+    if seen.outcome == WENT_ON:
+        found = {marker for turn in kept for marker in MARKER.findall(turn.user_text)}
+        verdict.unanswered = sum(marker not in found for marker in seen.asked)
+    if seen.missing_frames:
+        verdict.lost.append(f"{seen.missing_frames} frames of the agent's voice")
+    return verdict
+
+
+def _judge_events(told: Sequence[Told], verdict: Verdict) -> None:
+    """Within an epoch every number comes once, in order, from 1; epochs only rise."""
+    e = n = 0
+    before: set[tuple[int, int]] = set()
+    for event in told:
+        if (event.e, event.n) <= (e, n):
+            where = verdict.doubled if (event.e, event.n) in before else verdict.reordered
+            where.append(f"event {event.e}.{event.n} after {e}.{n}")
+        elif event.n != (n + 1 if event.e == e else 1):
+            verdict.lost.append(f"event before {event.e}.{event.n}, after {e}.{n}")
+        e, n = max((e, n), (event.e, event.n))
+        before.add((event.e, event.n))
+
+
+def _finished(told: Sequence[Told], verdict: Verdict) -> dict[int, str]:
+    """The turns whose end the client was told, with the agent's words in them."""
+    words: dict[int, str] = {}
+    finished: dict[int, str] = {}
+    for event in told:
+        if event.kind == "transcript" and event.role == "agent":
+            words[event.turn] = words.get(event.turn, "") + event.text
+        elif event.kind == "turn.started" and event.role == "agent":
+            words[event.turn] = ""
+        elif event.kind == "turn.ended" and event.role == "agent":
+            if event.turn in finished:
+                verdict.doubled.append(f"turn {event.turn} ended twice")
+            elif finished and event.turn < max(finished):
+                verdict.reordered.append(f"turn {event.turn} ended after {max(finished)}")
+            finished[event.turn] = words.get(event.turn, "")
+    return finished
+
+
+def _judge_turns(finished: dict[int, str], seen: Seen, kept: Sequence[Kept], verdict: Verdict) -> None:
+    """What the client was told is finished must be kept, word for word; what is kept comes in order."""
+    by_number = {turn.number: turn for turn in kept}
+    for number, words in finished.items():
+        if number not in by_number:
+            verdict.lost.append(f"turn {number}: told as finished, not kept")
+        elif by_number[number].agent_text != words:
+            verdict.lost.append(f"turn {number}: kept otherwise than it was told")
+    for number in sorted(seen.lost_turns & finished.keys()):
+        verdict.lost.append(f"turn {number}: told as finished, named as lost")
+    numbers = [turn.number for turn in kept]
+    verdict.doubled += [
+        f"turn {number} kept twice" for number, count in Counter(numbers).items() if count > 1
+    ]
+    if numbers != sorted(numbers):
+        verdict.reordered.append(f"kept in the order {numbers}")
+
+
+def _judge_markers(seen: Seen, finished: dict[int, str], kept: Sequence[Kept], verdict: Verdict) -> None:
+    """Each question is in one turn and is answered in one, in the order in which they were asked."""
+    for what, texts in (
+        ("asked", [turn.user_text for turn in kept]),
+        ("kept answer", [turn.agent_text for turn in kept]),
+        ("told answer", [finished[number] for number in sorted(finished)]),
+    ):
+        found = [marker for text in texts for marker in dict.fromkeys(MARKER.findall(text))]
+        verdict.doubled += [f"{marker}: {what} twice" for marker, n in Counter(found).items() if n > 1]
+        places = [seen.asked.index(marker) for marker in dict.fromkeys(found) if marker in seen.asked]
+        if places != sorted(places):
+            verdict.reordered.append(f"{what} in the order {found}")
+
+
+def told(event: object) -> Told | None:
+    """What a client's event says to the judge; None for what has no number."""
+    n, e = getattr(event, "n", 0), getattr(event, "e", 0)
+    if not n or isinstance(event, AudioFrame):
+        return None
+    text = event.text if isinstance(event, media.Transcript) and event.role == "agent" else ""
+    kind = str(type(event).__struct_config__.tag)  # type: ignore[attr-defined]
+    return Told(e, n, kind, getattr(event, "turn", 0), getattr(event, "role", ""), text)

@@ -1,0 +1,75 @@
+"""One run of a soak on the real stack: what is good is counted as good, what the table loses fails it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.faults import soak
+from infra.faults.course import Course
+from infra.faults.judge import WENT_ON
+from infra.faults.kinds import Latency
+from infra.faults.plan import Incident, Plan, PlannedStrike, Prompt
+from infra.faults.soak import Soak, Terms
+from records.turns import Turn
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+LATE = PlannedStrike("client-relay", Latency(0.1, 0.0), 0.0, 0.5, ("up", "down"), 3)
+
+
+def plan(number: int, *incidents: Incident) -> Plan:
+    prompts = tuple(Prompt(f"ask{number}x{index}") for index in (1, 2))
+    return Plan(number, prompts, (LATE,), incidents, has_speaker=False)
+
+
+async def test_a_good_run_is_counted(course: Course) -> None:
+    one = Soak(Terms(1, 1, 1), lambda tally: None)
+    await one._run(course, plan(300_001))
+    assert one.tally.failures(each=0) == []
+    assert (one.tally.runs, one.tally.finished, one.tally.outcomes) == (1, 3, {WENT_ON: 1})
+    assert course.firings["latency", "client-relay"] >= 1
+
+
+async def test_a_killed_relay_loses_no_finished_turn(course: Course) -> None:
+    one = Soak(Terms(1, 1, 1), lambda tally: None)
+    await one._run(course, plan(300_002, Incident("relay killed", 0.8)))
+    assert one.tally.failures(each=0) == []
+    assert one.tally.incidents == {"relay killed": 1}
+
+
+async def test_a_table_that_loses_a_turn_fails_the_soak(
+    course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = course.turns
+
+    async def losing(session: str) -> list[Turn]:
+        return [turn for turn in await kept(session) if turn.number != 2]
+
+    monkeypatch.setattr(course, "turns", losing)
+    monkeypatch.setattr(soak, "LATE_S", 0.0)
+    one = Soak(Terms(1, 1, 1, evidence=tmp_path), lambda tally: None)
+    await one._run(course, plan(300_003))
+    assert one.tally.failures(each=0) == ["1 lost"]
+    assert one.tally.findings == ["run 300003: turn 2: told as finished, not kept"]
+    assert "ask300003x2" in (tmp_path / "run-300003.txt").read_text()
+
+
+@pytest.mark.faults
+def test_the_command_prints_one_json_object_and_nothing_else() -> None:
+    flags = ["--minutes", "3", "--runs", "4", "--sessions", "2", "--seed", "11", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "soak", *flags],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env=dict(os.environ),
+        check=False,
+    )
+    printed = json.loads(done.stdout)
+    assert (done.returncode, printed["runs"], printed["seed"], printed["failures"]) == (0, 4, 11, [])

@@ -1,0 +1,75 @@
+"""The sum of a soak fails on every must-be-zero, and leaks are counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from infra.faults.census import Census, slope
+from infra.faults.judge import STUCK, WENT_ON, Verdict
+from infra.faults.plan import PAIRS, plans
+from infra.faults.tally import MEMORY_KB, Tally
+
+
+def tally(verdict: Verdict | None = None, outcome: str = WENT_ON) -> Tally:
+    built = Tally(seed=1)
+    built.add(1, outcome, 0, verdict or Verdict(finished=2))
+    return built
+
+
+def test_a_good_soak_has_no_failures() -> None:
+    good = tally(outcome="upstream_overload")
+    assert good.failures(each=0) == [] and (good.runs, good.finished) == (1, 2)
+
+
+@pytest.mark.parametrize("what", ["lost", "doubled", "reordered", "stuck"])
+def test_every_must_be_zero_fails_the_soak(what: str) -> None:
+    verdict = Verdict()
+    getattr(verdict, what).append("here")
+    bad = tally(verdict)
+    assert bad.failures(each=0) == [f"1 {what}"]
+    assert bad.findings == ["run 1: here"]
+    assert f"{what:<40}1" in bad.table()
+
+
+def test_an_end_without_a_typed_reason_fails_the_soak() -> None:
+    assert tally(outcome="OSError").failures(each=0) == ["ended with OSError, which is no reason"]
+    assert tally(outcome=STUCK).failures(each=0) == []  # it is counted as stuck
+
+
+def test_leaks_fail_the_soak() -> None:
+    leaky = tally()
+    leaky.leaks = Census(tasks=1, sockets=0, leases=2, handles=0).leaks
+    leaky.memory_kb = MEMORY_KB + 1
+    assert leaky.failures(each=0) == [
+        "leaked: 1 tasks",
+        "leaked: 2 leases",
+        "leaked: 13.0 KB of memory for each session",
+    ]
+    assert Census(0, 0, 0, 0).leaks == []
+
+
+def test_a_pair_that_fired_too_rarely_fails_the_soak() -> None:
+    fired = tally()
+    fired.firings = Counter(dict.fromkeys(PAIRS, 20))
+    assert fired.failures(each=20) == []
+    fired.firings["reset", "client-relay"] = 19
+    assert fired.failures(each=20) == ["reset on client-relay fired 19 times only"]
+
+
+def test_the_same_seed_gives_the_same_plans() -> None:
+    one, again, other = plans(7), plans(7), plans(8)
+    first = [next(one) for _ in range(50)]
+    assert first == [next(again) for _ in range(50)] != [next(other) for _ in range(50)]
+
+
+def test_every_pair_comes_up_in_every_round() -> None:
+    drawn = plans(3)
+    strikes = [strike for _ in range(len(PAIRS)) for strike in next(drawn).strikes]
+    assert Counter((strike.fault.kind, strike.link) for strike in strikes) == dict.fromkeys(PAIRS, 3)
+
+
+def test_the_slope_is_that_of_a_line() -> None:
+    assert slope([(0, 5.0), (1, 7.0), (2, 9.0)]) == 2.0
+    assert slope([(0, 5.0)]) == 0.0
