@@ -26,7 +26,6 @@ Look = Callable[[Deployed], bool]
 #: resources that MiniStack's CloudFormation refuses, to why; left out of the template that is deployed
 REFUSED = {
     "ErrorsAlarm": "an alarm on metric math",
-    "ThrottlesAlarm": "an alarm on metric math",
     "BudgetAlarm": "an alarm on metric math",
 }
 

@@ -80,8 +80,11 @@ async def without_worklets() -> AsyncIterator[str]:
 async def plain_http() -> AsyncIterator[str]:
     """The page under another machine's name, by http: browsers give no microphone to it."""
 
+    async def config(_: web.Request) -> web.Response:
+        return web.json_response({"url": "ws://127.0.0.1:9/v1", "session": "dev/session.json"})
+
     async def session(_: web.Request) -> web.Response:
-        return web.json_response({"url": "ws://127.0.0.1:9/v1", "token": "none"})
+        return web.json_response({"token": "none"})
 
     async def file(request: web.Request) -> web.Response:
         path = CONSOLE / (request.match_info["name"] or "index.html")
@@ -91,6 +94,7 @@ async def plain_http() -> AsyncIterator[str]:
         return web.Response(body=await asyncio.to_thread(path.read_bytes), content_type=kind)
 
     app = web.Application()
+    app.router.add_get("/config.json", config)
     app.router.add_get("/dev/session.json", session)
     app.router.add_get("/{name:.*}", file)
     async with _page(app) as url:

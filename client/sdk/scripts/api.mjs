@@ -1,5 +1,5 @@
 // Writes api.md: every public declaration of every entry, from dist/types. `--check`: only says whether it fits.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
@@ -13,6 +13,7 @@ const ENTRIES = {
 };
 
 const files = Object.values(ENTRIES).map((entry) => fileURLToPath(new URL(`dist/types/${entry}.d.ts`, ROOT)));
+if (!files.every(existsSync)) throw new Error('no declarations in dist/types: run npm run build');
 const program = ts.createProgram(files, {
   module: ts.ModuleKind.NodeNext,
   target: ts.ScriptTarget.ES2022,

@@ -32,13 +32,8 @@ function reachable(union) {
   return found;
 }
 const inbound = new Set([...reachable('ControlReply'), ...reachable('ServerMessage')]);
-
-/** What a decoder looks for: the road and the type. */
-const titles = new Map(
-  Object.entries({ control: 'ControlReply', media: 'ServerMessage' }).flatMap(([road, union]) =>
-    members(union).map((name) => [name, `${road}/${structs[name].properties.type.enum[0]}`]),
-  ),
-);
+const media = members('ServerMessage');
+const nested = [...inbound].filter((name) => !structs[name].properties.type);
 
 function typeOf(schema) {
   if (schema.$ref) return nameOf(schema);
@@ -56,8 +51,8 @@ function declaration(name) {
   const { description, properties, required } = structs[name];
   const fields = Object.entries(properties).sort(([a], [b]) => (b === 'type') - (a === 'type'));
   const lines = fields.map(([field, schema]) => {
-    const mark = inbound.has(name) || required.includes(field) ? '' : '?';
-    return `  readonly ${field}${mark}: ${typeOf(schema)};`;
+    const isThere = inbound.has(name) || required.includes(field);
+    return `  readonly ${field}${isThere ? '' : '?'}: ${typeOf(schema)}${isThere ? '' : ' | undefined'};`;
   });
   const doc = description ? `/** ${description} */\n` : '';
   return `${doc}export interface ${name} {\n${lines.join('\n')}\n}`;
@@ -83,7 +78,7 @@ ${unions.join('\n')}
 
 /** How a field is checked: see codec.ts. */
 function ruleOf(schema) {
-  if (schema.$ref) return nameOf(schema);
+  if (schema.$ref) return nested.indexOf(nameOf(schema));
   if (schema.enum) return schema.enum.join('|');
   if (schema.anyOf) return `${ruleOf(schema.anyOf[0])}?`;
   if (schema.type === 'array') return `${ruleOf(schema.items)}[]`;
@@ -91,21 +86,31 @@ function ruleOf(schema) {
 }
 
 /** `field:rule`, or `field:rule=default` with the default as JSON. */
-function rulesOf(name) {
+function fieldsOf(name) {
   const { properties, required } = structs[name];
   const rules = Object.entries(properties).filter(([field]) => field !== 'type');
-  const fields = rules.map(([field, schema]) => {
+  return rules.map(([field, schema]) => {
     const isNested = schema.$ref || schema.type === 'object';
     const fallback = required.includes(field) ? '' : `=${JSON.stringify(isNested ? {} : schema.default)}`;
     return `${field}:${ruleOf(schema)}${fallback}`;
   });
-  return [titles.get(name) ?? name, ...fields].join(' ');
+}
+
+/** A struct a line: its type or number, and its fields but those that all have. */
+function table(name, doc, titles, common = []) {
+  const line = (title) => {
+    const fields = fieldsOf(title).filter((field) => !common.includes(field));
+    return [structs[title].properties.type?.enum[0] ?? nested.indexOf(title), ...fields].join(' ');
+  };
+  return `/** ${doc} */\nexport const ${name} = \`${titles.map(line).join('\n')}\`;`;
 }
 
 function tables() {
   const comesBack = ([, { retry }]) => retry === 'resume' || retry === 'refresh';
   const over = Object.entries(errors).filter(([, { close, retry }]) => close && retry === 'never');
   const codes = Object.fromEntries(over.map(([code, { close }]) => [close, code]));
+  const isCommon = (field) => media.every((name) => fieldsOf(name).includes(field));
+  const common = fieldsOf(media[0]).filter(isCommon);
   const row = ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`;
   const show = (table) => `{\n${Object.entries(table).map(row).join('')}}`;
   return `${MADE}
@@ -122,9 +127,14 @@ export const COMES_BACK = '${Object.entries(errors)
 /** Close code of the media road -> what it says of the session when its error was lost: it is over. */
 export const OVER: Record<number, ErrorCode> = ${show(codes)};
 
-/** A struct a line: its name, or the road and type of a message, then its fields, each with its rule. See codec.ts. */
-export const RULES = \`
-${[...inbound].map(rulesOf).join('\n')}\`;
+${table('CONTROL', 'A reply a line: its type, then its fields, each with its rule. See codec.ts.', members('ControlReply'))}
+
+${table('MEDIA', 'The same for messages of the media road.', media, common)}
+
+/** What each of them has besides. */
+export const MEDIA_COMMON = '${common.map((field) => ` ${field}`).join('')}';
+
+${table('STRUCTS', 'What is inside of them, by number.', nested)}
 
 ${CONSTANTS.map((name) => `export const ${name} = ${JSON.stringify(limits[name])};`).join('\n')}
 `;

@@ -2,18 +2,18 @@ import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import { VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
-import { encodeImage, type ImageSource } from './image.js';
+import type { CallHost, Host } from './host.js';
 import { Mic } from './mic.js';
+import { onDemand } from './ondemand.js';
 import type { DeviceControls, MicControls, SpeakerControls, TalkControls, VoiceClientOptions } from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
 import { aborted } from './roads/wait.js';
 import { Sound } from './sound.js';
-import { Speaker } from './speaker.js';
 import { Store, type VoiceState } from './state.js';
 import { Toolbox } from './toolbox.js';
 import type { ToolDefinition, ToolHandler } from './tools.js';
 
-export type { ImageSource } from './image.js';
+export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
 
 export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
@@ -33,29 +33,30 @@ export class VoiceClient {
   readonly talk: TalkControls;
   readonly speaker: SpeakerControls;
   readonly devices: DeviceControls;
-  #options: VoiceClientOptions;
   #call: Call | null = null;
-  readonly #emitter = new Emitter();
-  readonly #store = new Store((state, previous) => this.#emitter.emit('statechange', state, previous));
-  readonly #sound = new Sound(() => this.#options, this.#store, this.#emitter);
-  readonly #mic = new Mic(this.#sound, this.#store, this.#emitter, () => this.#options);
-  readonly #toolbox: Toolbox;
+  readonly #host: Host & CallHost;
 
   constructor(options: VoiceClientOptions) {
-    this.#options = options;
-    const audio = options.audio || {};
-    this.#store.setSpeaker({ volume: audio.speaker?.volume ?? 1 });
-    this.#toolbox = new Toolbox(() => this.#options.tools ?? {});
-    this.mic = this.#mic;
-    this.talk = { start: () => this.#mic.startTalking(), stop: () => this.#mic.stopTalking() };
-    this.speaker = new Speaker(this.#sound, this.#store);
-    this.devices = { list: (wish) => this.#listDevices(wish?.requestPermission ?? false) };
+    const emitter = new Emitter();
+    const store = new Store((state, previous) => emitter.emit('statechange', state, previous));
+    const host: Host = { options, store, emitter };
+    const sound = new Sound(host);
+    const mic = new Mic(host, sound);
+    const released = () => {
+      this.#call = null;
+    };
+    this.#host = Object.assign(host, { sound, mic, toolbox: new Toolbox(host), released });
+    store.setSpeaker({ volume: (options.audio || {}).speaker?.volume ?? 1 });
+    this.mic = mic;
+    this.talk = mic.talk;
+    this.speaker = sound;
+    this.devices = { list: (wish) => listDevices(this.#host, wish?.requestPermission) };
   }
 
   /** The present state; the same object until something changes. */
-  readonly getSnapshot = (): VoiceState => this.#store.state;
+  readonly getSnapshot = (): VoiceState => this.#host.store.state;
 
-  readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
+  readonly subscribe = (listener: () => void): (() => void) => this.#host.store.subscribe(listener);
 
   /** Returns its un-listen. */
   on<E extends keyof VoiceEvents>(
@@ -63,12 +64,12 @@ export class VoiceClient {
     handler: (...args: VoiceEvents[E]) => void,
     options?: { signal?: AbortSignal; once?: boolean },
   ): () => void {
-    return this.#emitter.on(event, handler, options);
+    return this.#host.emitter.on(event, handler, options);
   }
 
   /** Numbers to poll, in an animation frame. */
   get levels(): AudioLevels {
-    return this.#sound.levels;
+    return this.#host.sound.levels;
   }
 
   /** What `connect({ resume })` needs after a page reload; a secret of this user. It changes at every reconnect. */
@@ -83,17 +84,7 @@ export class VoiceClient {
   connect(options: ConnectOptions = {}): Promise<Connected> {
     if (this.#call) return this.#call.joined;
     if (options.signal?.aborted) return Promise.reject(aborted());
-    const call = new Call({
-      options: this.#options,
-      store: this.#store,
-      emitter: this.#emitter,
-      sound: this.#sound,
-      mic: this.#mic,
-      toolbox: this.#toolbox,
-      released: () => {
-        this.#call = null;
-      },
-    });
+    const call = new Call({ ...this.#host });
     this.#call = call;
     call.begin(options.resume);
     options.signal?.addEventListener('abort', () => call.abort(), { once: true });
@@ -102,45 +93,46 @@ export class VoiceClient {
 
   /** End the session. Resolves when everything is given back; never rejects. */
   async disconnect(reason?: string): Promise<void> {
-    await (this.#call ? this.#call.end(reason) : this.#mic.disable().then(() => this.#sound.close()));
+    await (this.#call ? this.#call.end(reason) : this.#host.mic.disable().then(() => this.#host.sound.close()));
   }
 
   /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */
   async sendText(text: string, options: { respond?: boolean } = {}): Promise<void> {
     checkText(text);
     const { respond = true } = options;
-    this.#live('text').sendText(text, respond);
+    this.#live().sendText(text, respond);
   }
 
   /** Something the agent should know. Makes no turn. */
   async sendContext(text: string): Promise<void> {
     checkText(text);
-    this.#live('context').send({ type: 'context', text });
+    this.#live().send({ type: 'context', text });
   }
 
   /** Something the agent should see: JPEG, PNG or WebP up to 700 KiB. */
   async sendImage(image: ImageSource): Promise<void> {
-    const call = this.#live('image');
+    const call = this.#live();
+    const { encodeImage } = await onDemand();
     call.send(await encodeImage(image));
   }
 
   /** Stop the agent: silence here at once, then the server drops the rest. Null: it was not speaking. */
   async interrupt(): Promise<PlayedUntil | null> {
-    return (await this.#call?.interrupt()) ?? null;
+    return (await this.#call?.conversation.interrupt()) ?? null;
   }
 
   clearMessages(): void {
-    this.#store.set({ messages: [] });
+    this.#host.store.set({ messages: [] });
   }
 
   /** Returns its un-register. Tools are declared when a session starts; later ones are known to the next. */
   registerTool<A = unknown, R = unknown>(name: string, tool: ToolHandler<A, R> | ToolDefinition<A, R>): () => void {
-    return this.#toolbox.register(name, tool);
+    return this.#host.toolbox.register(name, tool);
   }
 
   /** Options are read at their next use; session, agent, config and tools at the next connect. */
   update(options: Partial<VoiceClientOptions>): void {
-    this.#options = { ...this.#options, ...options };
+    this.#host.options = { ...this.#host.options, ...options };
   }
 
   /** End everything. The client may be used again. */
@@ -152,25 +144,25 @@ export class VoiceClient {
     await this.dispose();
   }
 
-  #live(what: string): Call {
-    if (!this.#call) throw new VoiceError('not_connected', `There is no session to send ${what} to.`);
+  #live(): Call {
+    if (!this.#call) throw new VoiceError('not_connected', 'no session');
     return this.#call;
   }
+}
 
-  async #listDevices(requestPermission: boolean): Promise<AudioDevices> {
-    const engine = this.#sound.make();
-    if (!engine) return { inputs: [], outputs: [], labelled: false };
-    const devices = await engine.devices();
-    if (devices.labelled || !requestPermission || this.#store.state.mic.status !== 'off') return devices;
-    await this.#mic.enable();
-    const labelled = (await this.#sound.engine?.devices()) ?? devices;
-    await this.#mic.disable();
-    return labelled;
-  }
+async function listDevices({ sound, store, mic }: CallHost, isAsking = false): Promise<AudioDevices> {
+  const engine = sound.make();
+  if (!engine) return { inputs: [], outputs: [], labelled: false };
+  const devices = await engine.devices();
+  if (devices.labelled || !isAsking || store.state.mic.status !== 'off') return devices;
+  await mic.enable();
+  const labelled = await sound.engine?.devices();
+  await mic.disable();
+  return labelled ?? devices;
 }
 
 function checkText(text: string): void {
   const length = [...text].length;
-  if (length === 0) throw new VoiceError('bad_message', 'The text is empty.');
-  if (length > TEXT_CHARS) throw new VoiceError('too_large', `The text has more than ${TEXT_CHARS} characters.`);
+  if (length === 0) throw new VoiceError('bad_message', 'empty text');
+  if (length > TEXT_CHARS) throw new VoiceError('too_large', `more than ${TEXT_CHARS} characters`);
 }

@@ -1,81 +1,90 @@
-import type { PlaybackReport, PlayedUntil } from './audio/engine.js';
-import type { Host } from './call.js';
+import type { PlaybackReport, PlayedUntil, Player } from './audio/engine.js';
+import { since } from './clock.js';
+import { received } from './errors.js';
+import type { CallHost } from './host.js';
 import { Messages } from './messages.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
-import type { GoingAway, Live, Metrics as Measured, ToolCall, TurnInterrupted } from './protocol/wire.js';
-import { received } from './roads/link.js';
+import type {
+  GoingAway,
+  Metrics as Measured,
+  ToolCall,
+  TurnEnded,
+  TurnInterrupted,
+  TurnStarted,
+} from './protocol/wire.js';
 import type { Outbox } from './roads/outbox.js';
-import { ToolRunner } from './toolbox.js';
 
 const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
 
-type Reactions = { readonly [T in Incoming['type']]: (item: Extract<Incoming, { type: T }>) => void };
+/** `ack` is the session's business, `ended` the lifeline's. */
+type Heeded = Exclude<Incoming['type'], 'ack' | 'ended'>;
+type Reactions = { readonly [T in Heeded]: (item: Extract<Incoming, { type: T }>) => void };
 
 /** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
 export class Conversation {
   readonly messages: Messages;
-  readonly tools: ToolRunner;
-  #epoch = 0;
   #speaking = 0; //: the agent's turn that is open, 0 for none
   #playing = 0; //: the agent's turn that sounds, 0 for none
   #settled = 0; //: up to this turn, how it ended in the speaker was told
   #isAwaited = false; //: the user has spoken, the agent has not
   #mustMove = false;
   #moveTimer: ReturnType<typeof setTimeout> | undefined;
-  #frameAt = new Map<number, number>(); //: turn -> when its first frame came
-  #soundAt = new Map<number, number>(); //: turn -> when its first sample sounded
+  #frame = { turn: 0, at: 0 }; //: when the first of the latest turn came
+  #sound = { turn: 0, at: 0 }; //: when the first of the latest turn sounded
   #releasedAt = 0; //: when push-to-talk was let go, until the answer sounds
-  readonly #host: Host;
+  readonly #running = new Map<string, AbortController>(); //: the tools' calls
+  readonly #host: CallHost;
   readonly #session: ClientSession;
   readonly #outbox: Outbox;
   readonly #move: () => void;
   readonly #reactions: Reactions;
 
-  constructor(host: Host, session: ClientSession, outbox: Outbox, move: () => void) {
+  constructor(host: CallHost, session: ClientSession, outbox: Outbox, move: () => void) {
     this.#host = host;
     this.#session = session;
     this.#outbox = outbox;
     this.#move = move;
-    this.messages = new Messages(host.store, host.emitter, host.options.messageLimit ?? 200);
-    this.tools = new ToolRunner(host.toolbox);
+    this.messages = new Messages(this.#host);
     this.#reactions = this.#react();
   }
 
+  get #player(): Player | undefined {
+    return this.#host.sound.engine?.player;
+  }
+
   #react(): Reactions {
-    const { store, emitter, sound } = this.#host;
+    const { store, emitter } = this.#host;
     return {
       audio: ({ turn, pcm }) => {
-        if (!this.#frameAt.has(turn)) this.#frameAt.set(turn, performance.now());
-        sound.engine?.player.play(turn, pcm);
+        if (turn !== this.#frame.turn) this.#frame = { turn, at: performance.now() };
+        this.#player?.play(turn, pcm);
       },
-      live: (item) => this.#catchUp(item),
+      live: () => this.#catchUp(),
       history: (item) => this.messages.history(item),
-      'turn.started': ({ turn, role }) => this.#turnStarted(turn, role),
-      'turn.audio_end': ({ turn }) => sound.engine?.player.finish(turn),
-      'turn.ended': ({ turn, role }) => this.#turnEnded(turn, role),
+      'turn.started': (item) => this.#turnStarted(item),
+      'turn.audio_end': ({ turn }) => this.#player?.finish(turn),
+      'turn.ended': (item) => this.#turnEnded(item),
       'turn.interrupted': (item) => void this.#interrupted(item),
       transcript: (item) => this.messages.transcript(item),
       'tool.call': (item) => this.#runTool(item),
       'tool.cancel': ({ call_ids }) => {
-        for (const callId of this.tools.cancel(call_ids)) this.messages.toolCancelled(callId);
+        this.#cancel(call_ids);
         emitter.emit('toolcancel', call_ids);
       },
       'tool.status': (item) => this.messages.toolStatus(item, this.#session.lastTurn),
       usage: ({ tokens, cost_usd }) => store.set({ usage: { tokens, costUsd: cost_usd } }),
       metrics: (item) => this.#measured(item),
       going_away: (item) => this.#goingAway(item),
-      pong: ({ t }) => store.setMetrics({ rttMs: Math.round(performance.now() - t) }),
+      pong: ({ t }) => store.setMetrics({ rttMs: since(t) }),
       error: (item) => {
         // `call_unknown` answers a result that crossed the call's cancelling.
         if (!item.fatal && item.code !== 'call_unknown') emitter.emit('error', received(item));
       },
-      ack: () => {}, // the session's business
-      ended: () => {}, // the lifeline's
     };
   }
 
   receive(item: Incoming): void {
-    (this.#reactions[item.type] as (item: Incoming) => void)(item);
+    (this.#reactions[item.type as Heeded] as ((item: Incoming) => void) | undefined)?.(item);
   }
 
   /** Silence here at once, then the server drops the rest. Null: nothing speaks. */
@@ -83,10 +92,8 @@ export class Conversation {
     const turn = this.#playing || this.#speaking;
     if (!turn) return null;
     const played = await this.#silence(turn);
-    const message = { type: 'interrupt', turn, played_ms: played.playedMs } as const;
-    this.#outbox.send(message, performance.now());
-    this.#flushed(played);
-    this.#host.emitter.emit('interrupted', { ...played, cause: 'client' });
+    this.#outbox.send({ type: 'interrupt', turn, played_ms: played.playedMs });
+    this.#flushed(played, 'client');
     return played;
   }
 
@@ -119,37 +126,36 @@ export class Conversation {
 
   close(): void {
     clearTimeout(this.#moveTimer);
-    for (const callId of this.tools.cancel()) this.messages.toolCancelled(callId);
+    this.#cancel(this.#running.keys());
   }
 
-  #catchUp(live: Live): void {
-    if (this.#epoch && live.e !== this.#epoch) {
+  #catchUp(): void {
+    if (this.#session.isMoved) {
       // Another relay: what the last one had begun ends here.
-      this.#host.sound.engine?.player.finish(this.#session.lastTurn);
-      for (const callId of this.tools.cancel()) this.messages.toolCancelled(callId);
+      this.#player?.finish(this.#session.lastTurn);
+      this.#cancel(this.#running.keys());
       this.messages.broken();
       this.#speaking = 0;
       this.#isAwaited = false;
     }
-    this.#epoch = live.e;
     this.#mustMove = false;
     clearTimeout(this.#moveTimer);
     this.#showAgent();
   }
 
-  #turnStarted(turn: number, role: 'user' | 'agent'): void {
+  #turnStarted({ turn, role }: TurnStarted): void {
     if (role === 'user') this.#host.emitter.emit('userspeechstart', turn);
     else this.#speaking = turn;
     this.#showAgent();
   }
 
-  #turnEnded(turn: number, role: 'user' | 'agent'): void {
+  #turnEnded({ turn, role }: TurnEnded): void {
     if (role === 'user') {
       this.expectAnswer();
       this.#host.emitter.emit('userspeechend', turn);
       return;
     }
-    this.#host.sound.engine?.player.finish(turn);
+    this.#player?.finish(turn);
     if (this.#speaking === turn) this.#speaking = 0;
     this.#isAwaited = false;
     this.#showAgent();
@@ -164,9 +170,8 @@ export class Conversation {
     const wasOurs = turn <= this.#settled;
     const played = await this.#silence(turn);
     if (!wasOurs) {
-      this.#host.store.setMetrics({ flushMs: Math.round(performance.now() - at) });
-      this.#flushed(played);
-      this.#host.emitter.emit('interrupted', { ...played, cause });
+      this.#host.store.setMetrics({ flushMs: since(at) });
+      this.#flushed(played, cause);
     }
     this.#showAgent();
     this.#moveIfDue();
@@ -176,24 +181,27 @@ export class Conversation {
   async #silence(turn: number): Promise<PlayedUntil> {
     this.#session.interrupt(turn);
     const silent = { turn, playedMs: 0, droppedMs: 0 };
-    const { playedMs, droppedMs } = (await this.#host.sound.engine?.player.flush(turn)) ?? silent;
+    const { playedMs, droppedMs } = (await this.#player?.flush(turn)) ?? silent;
     return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
   }
 
-  #flushed(played: PlayedUntil): void {
+  #flushed(played: PlayedUntil, cause: TurnInterrupted['cause']): void {
     const { turn, playedMs } = played;
-    if (turn <= this.#settled) return;
-    this.#settled = turn;
-    if (this.#host.sound.engine) this.#outbox.report({ type: 'playback', turn, state: 'flushed', played_ms: playedMs });
-    this.messages.interrupted(turn);
-    this.#fallsSilent(played, true);
+    if (turn > this.#settled) {
+      this.#settled = turn;
+      if (this.#host.sound.engine)
+        this.#outbox.report({ type: 'playback', turn, state: 'flushed', played_ms: playedMs });
+      this.messages.interrupted(turn);
+      this.#fallsSilent(played, true);
+    }
+    this.#host.emitter.emit('interrupted', { ...played, cause });
   }
 
   #sounds(turn: number): void {
     this.#playing = turn;
     this.#isAwaited = false;
-    this.#soundAt.set(turn, performance.now());
-    if (this.#releasedAt) this.#host.store.setMetrics({ responseMs: Math.round(performance.now() - this.#releasedAt) });
+    this.#sound = { turn, at: performance.now() };
+    if (this.#releasedAt) this.#host.store.setMetrics({ responseMs: since(this.#releasedAt) });
     this.#releasedAt = 0;
     this.#host.emitter.emit('agentspeechstart', turn);
     this.#showAgent();
@@ -211,33 +219,43 @@ export class Conversation {
   #measured({ turn, first_audio_ms: firstAudioMs, generation_ms, audio_ms }: Measured): void {
     const server = { firstAudioMs, generationMs: generation_ms, audioMs: audio_ms };
     const { store, options } = this.#host;
-    const [frameAt, soundAt] = [this.#frameAt.get(turn), this.#soundAt.get(turn)];
-    const isKnown = firstAudioMs && frameAt && soundAt && options.config?.turns !== 'manual';
+    const [frame, sound] = [this.#frame, this.#sound];
+    const isKnown = firstAudioMs && frame.turn === turn && sound.turn === turn && options.config?.turns !== 'manual';
     const transitMs = (store.state.metrics.rttMs ?? 0) / 2;
     store.setMetrics(
-      isKnown ? { server, responseMs: Math.round(firstAudioMs + transitMs + soundAt - frameAt) } : { server },
+      isKnown ? { server, responseMs: Math.round(firstAudioMs + transitMs + sound.at - frame.at) } : { server },
     );
-    this.#frameAt.clear();
-    this.#soundAt.clear();
   }
 
-  #runTool(message: ToolCall): void {
-    const running = this.tools.run(message);
-    if (!running) return;
-    this.messages.toolCalled(message, this.#session.lastTurn);
-    this.#host.emitter.emit('toolcall', running.call);
-    void running.outcome.then((outcome) => {
+  #runTool({ call_id: callId, name, args, deadline_ms }: ToolCall): void {
+    if (this.#running.has(callId)) return;
+    const stop = new AbortController();
+    this.#running.set(callId, stop);
+    const { toolbox, emitter } = this.#host;
+    const call = { callId, name, args, signal: stop.signal, deadline: Date.now() + deadline_ms };
+    this.messages.toolCalled(callId, { name, args, turn: this.#session.lastTurn, where: 'client' });
+    emitter.emit('toolcall', call);
+    void toolbox.run(call, stop).then((outcome) => {
+      this.#running.delete(callId);
       if (!outcome) return;
-      this.messages.toolAnswered(message.call_id, outcome);
-      this.#outbox.send({ type: 'tool.result', call_id: message.call_id, ...outcome }, performance.now());
+      const [status, result] = outcome.ok ? (['done', outcome.data] as const) : (['error', outcome.error] as const);
+      this.messages.toolEnded(callId, { status, result });
+      this.#outbox.send({ type: 'tool.result', call_id: callId, ...outcome });
     });
+  }
+
+  #cancel(callIds: Iterable<string>): void {
+    for (const callId of callIds) {
+      this.#running.get(callId)?.abort();
+      this.messages.toolEnded(callId, { status: 'cancelled' });
+    }
   }
 
   #goingAway({ ends_in_ms, move }: GoingAway): void {
     this.#host.emitter.emit('goaway', { endsAt: Date.now() + ends_in_ms, move });
     if (!move) return;
     this.#mustMove = true;
-    this.#moveTimer = setTimeout(this.#move, Math.max(0, ends_in_ms - MOVE_EARLY_MS));
+    this.#moveTimer = setTimeout(this.#move, ends_in_ms - MOVE_EARLY_MS);
     this.#moveIfDue();
   }
 

@@ -1,4 +1,5 @@
 import { COMES_BACK, type ErrorCode as RegistryCode } from './protocol/tables.js';
+import type { ControlError, Error as MediaError } from './protocol/wire.js';
 
 /** Codes of this client only; all others are the protocol's. */
 export type LocalCode =
@@ -23,14 +24,8 @@ export type LocalCode =
 /** Stable. A newer server may send codes that are not listed. */
 export type VoiceErrorCode = RegistryCode | LocalCode | (string & {});
 
-/** Local codes after which the same attempt may succeed. */
-const RETRYABLE = new Set<string>([
-  'connect_failed',
-  'connect_timeout',
-  'connection_lost',
-  'mic_in_use',
-  'token_failed',
-]);
+/** Local codes after which the same attempt may succeed: `connection_lost` too. */
+const RETRYABLE = /^(connect|mic_in_use|token_failed)/;
 
 export interface VoiceErrorInit {
   readonly retryable?: boolean;
@@ -43,23 +38,20 @@ export interface VoiceErrorInit {
 /** What went wrong. `code` is stable; `message` is for developers, `advice` for users. */
 export class VoiceError extends Error {
   override readonly name = 'VoiceError';
-  readonly code: VoiceErrorCode;
+  declare readonly code: VoiceErrorCode;
   /** The same attempt may succeed, not before `retryAfterMs`. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** The session is over, or never began. */
-  readonly fatal: boolean;
+  declare readonly fatal: boolean;
   /** 0: no such wish. */
-  readonly retryAfterMs: number;
+  declare readonly retryAfterMs: number;
   /** What it is about: a field, a message type, a tool call; or empty. */
-  readonly ref: string;
+  declare readonly ref: string;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
-    super(message ? `${code}: ${message}` : code, init.cause === undefined ? undefined : { cause: init.cause });
-    this.code = code;
-    this.retryable = init.retryable ?? RETRYABLE.has(code);
-    this.fatal = init.fatal ?? false;
-    this.retryAfterMs = init.retryAfterMs ?? 0;
-    this.ref = init.ref ?? '';
+    super(message ? `${code}: ${message}` : code, init);
+    const { retryable = RETRYABLE.test(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
+    Object.assign(this, { code, retryable, fatal, retryAfterMs, ref });
   }
 
   /**
@@ -89,6 +81,18 @@ export function isAboutToken(code: string): boolean {
 }
 
 /** An error of this client, whatever was thrown. */
-export function toVoiceError(thrown: unknown, code: LocalCode): VoiceError {
+export function toVoiceError(thrown: unknown, code: LocalCode = 'connect_failed'): VoiceError {
   return thrown instanceof VoiceError ? thrown : new VoiceError(code, '', { cause: thrown });
+}
+
+/** The same, and the session is over. */
+export function asFatal(error: VoiceError): VoiceError {
+  const { code, message, cause } = error;
+  return new VoiceError(code, message.slice(code.length + 2), { ...error, cause, fatal: true });
+}
+
+/** What the server said, as an error of this client. */
+export function received(error: ControlError | MediaError): VoiceError {
+  const { code, message, retryable, retry_after_ms: retryAfterMs, ref } = error;
+  return new VoiceError(code, message, { retryable, fatal: error.fatal && !retryable, retryAfterMs, ref });
 }

@@ -41,41 +41,39 @@ export interface VoiceEvents {
 }
 
 type Handler<E extends keyof VoiceEvents> = (...args: VoiceEvents[E]) => void;
-type Handlers = { [E in keyof VoiceEvents]?: Set<Handler<E>> };
+
+interface Entry {
+  readonly event: keyof VoiceEvents;
+  readonly handle: Handler<never>;
+}
 
 /** Handlers by event. One that throws harms neither the others nor the call. */
 export class Emitter {
-  readonly #handlers: Handlers = {};
+  readonly #entries = new Set<Entry>();
 
   on<E extends keyof VoiceEvents>(
     event: E,
     handler: Handler<E>,
-    options: { signal?: AbortSignal; once?: boolean } = {},
+    { signal, once }: { signal?: AbortSignal; once?: boolean } = {},
   ): () => void {
-    if (options.signal?.aborted) return () => {};
-    const handlers: Set<Handler<E>> = this.#of(event) ?? new Set();
-    (this.#handlers as Record<E, Set<Handler<E>>>)[event] = handlers;
-    const entry = (...args: VoiceEvents[E]) => {
-      if (options.once) off();
-      handler(...args);
+    const handle = (...args: VoiceEvents[E]) => {
+      if (once || signal?.aborted) off();
+      if (!signal?.aborted) handler(...args);
     };
-    const off = () => {
-      handlers.delete(entry);
-      options.signal?.removeEventListener('abort', off);
-    };
-    handlers.add(entry);
-    options.signal?.addEventListener('abort', off, { once: true });
+    const entry = { event, handle: handle as Handler<never> };
+    const off = () => void this.#entries.delete(entry);
+    this.#entries.add(entry);
     return off;
   }
 
   has(event: keyof VoiceEvents): boolean {
-    return !!this.#of(event)?.size;
+    return this.#of(event).length > 0;
   }
 
   emit<E extends keyof VoiceEvents>(event: E, ...args: VoiceEvents[E]): void {
-    for (const handler of [...(this.#of(event) ?? [])]) {
+    for (const { handle } of this.#of(event)) {
       try {
-        handler(...args);
+        (handle as Handler<E>)(...args);
       } catch (thrown) {
         queueMicrotask(() => {
           throw thrown;
@@ -84,7 +82,7 @@ export class Emitter {
     }
   }
 
-  #of<E extends keyof VoiceEvents>(event: E): Set<Handler<E>> | undefined {
-    return this.#handlers[event] as Set<Handler<E>> | undefined;
+  #of(event: keyof VoiceEvents): Entry[] {
+    return [...this.#entries].filter((entry) => entry.event === event);
   }
 }

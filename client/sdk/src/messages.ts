@@ -1,19 +1,14 @@
-import type { Emitter } from './events.js';
-import type { History, PastTurn, ToolCall, ToolStatus, Transcript } from './protocol/wire.js';
-import type { Message, Store, TextMessage, ToolMessage } from './state.js';
-import type { ToolOutcome } from './tools.js';
+import type { Host } from './host.js';
+import type { History, ToolStatus, Transcript } from './protocol/wire.js';
+import type { Message, TextMessage, ToolMessage } from './state.js';
 
-/** The conversation as messages: appended, then updated piece by piece. */
+/** The conversation as messages: added by turn, then updated piece by piece. */
 export class Messages {
-  readonly #store: Store;
-  readonly #emitter: Emitter;
-  readonly #limit: number;
-  #typed: string[] = []; //: sent in writing, not yet come back
+  readonly #host: Readonly<Host>;
+  readonly #typed: string[] = []; //: sent in writing, not yet come back
 
-  constructor(store: Store, emitter: Emitter, limit: number) {
-    this.#store = store;
-    this.#emitter = emitter;
-    this.#limit = limit;
+  constructor(host: Readonly<Host>) {
+    this.#host = host;
   }
 
   /** The user wrote this; its transcript will come. */
@@ -22,124 +17,88 @@ export class Messages {
   }
 
   transcript({ message: id, turn, role, text, final, heard }: Transcript): void {
+    const cut = heard === null ? {} : { heard, interrupted: true };
     const old = this.#find(id);
-    if (old?.kind === 'text') {
-      const isCut = heard !== null;
-      this.#replace(old, {
-        text: old.text + text,
-        final: old.final || final,
-        ...(isCut ? { heard, interrupted: true } : {}),
-      });
-      return;
+    if (old?.kind === 'text') this.#replace(old, { text: old.text + text, final: old.final || final, ...cut });
+    else if (text || heard) {
+      const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
+      this.#add({ kind: 'text', id, turn, at: Date.now(), role, text: text || heard || '', final, source, ...cut });
     }
-    if (!text && !heard) return;
-    const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
-    const message: TextMessage = {
-      kind: 'text',
-      id,
-      turn,
-      at: Date.now(),
-      role,
-      text: text || (heard ?? ''),
-      final,
-      source,
-    };
-    this.#add(heard === null ? message : { ...message, heard, interrupted: true });
   }
 
   /** Finished turns from the record take the place of what is here of them. */
   history({ turns }: History): void {
-    const { messages } = this.#store.state;
-    const past = turns.flatMap(remembered).map((message) => {
-      const old = this.#find(message.id);
-      return old?.kind === 'text' ? { ...message, at: old.at, source: old.source } : message;
-    });
-    const known = new Set(messages.map(({ id }) => id));
-    const others = messages.filter(({ id }) => !past.some((message) => message.id === id));
-    const all = [...past, ...others].sort((a, b) => a.turn - b.turn);
-    this.#store.set({ messages: all.slice(-this.#limit) });
-    for (const message of past) this.#emitter.emit(known.has(message.id) ? 'messageupdate' : 'message', message);
+    for (const { turn, user, agent, interrupted } of turns) {
+      this.#remember(turn, 'user', user, false);
+      this.#remember(turn, 'agent', agent, interrupted);
+    }
   }
 
   /** The agent was stopped in this turn. */
   interrupted(turn: number): void {
-    for (const message of this.#store.state.messages)
+    for (const message of this.#host.store.state.messages)
       if (message.kind === 'text' && message.role === 'agent' && message.turn === turn && !message.interrupted)
         this.#replace(message, { interrupted: true });
   }
 
   /** Another relay has the session: what the agent had not finished saying stays unfinished. */
   broken(): void {
-    for (const message of this.#store.state.messages)
+    for (const message of this.#host.store.state.messages)
       if (message.kind === 'text' && !message.final)
-        this.#replace(message, message.role === 'agent' ? { final: true, interrupted: true } : { final: true });
+        this.#replace(message, { final: true, interrupted: message.role === 'agent' });
   }
 
-  toolCalled({ call_id, name, args }: ToolCall, turn: number): void {
-    this.#add(toolMessage(call_id, name, turn, 'client', 'running', args));
+  /** A tool runs, here or on the server. */
+  toolCalled(id: string, call: Pick<ToolMessage, 'name' | 'turn' | 'where' | 'args'>): void {
+    this.#add({ kind: 'tool', id, callId: id, at: Date.now(), status: 'running', ...call });
   }
 
-  toolAnswered(callId: string, outcome: ToolOutcome): void {
-    const message = this.#find(callId);
-    if (message?.kind !== 'tool' || message.status !== 'running') return;
-    this.#replace(
-      message,
-      outcome.ok ? { status: 'done', result: outcome.data } : { status: 'error', result: outcome.error },
-    );
-  }
-
-  toolCancelled(callId: string): void {
-    const message = this.#find(callId);
-    if (message?.kind === 'tool' && message.status === 'running') this.#replace(message, { status: 'cancelled' });
+  /** What became of it. */
+  toolEnded(id: string, patch: Pick<ToolMessage, 'status' | 'result'>): void {
+    const message = this.#find(id);
+    if (message?.kind === 'tool' && message.status === 'running') this.#replace(message, patch);
   }
 
   /** A tool that runs on the server. */
-  toolStatus({ call_id, name, state }: ToolStatus, turn: number): void {
-    const status = state === 'failed' ? 'error' : state;
-    const old = this.#find(call_id);
-    if (old?.kind === 'tool') this.#replace(old, { status });
-    else this.#add(toolMessage(call_id, name, turn, 'server', status, {}));
+  toolStatus({ call_id: id, name, state }: ToolStatus, turn: number): void {
+    if (!this.#find(id)) this.toolCalled(id, { name, turn, where: 'server', args: {} });
+    this.toolEnded(id, { status: state === 'failed' ? 'error' : state });
+  }
+
+  /** When it was said is not known here. */
+  #remember(turn: number, role: TextMessage['role'], text: string, interrupted: boolean): void {
+    const id = `${role[0]}${turn}`;
+    const old = this.#find(id);
+    const said = { text, final: true, heard: undefined, interrupted };
+    if (text && old) this.#replace(old, said);
+    else if (text) this.#add({ kind: 'text', id, turn, at: Date.now(), role, source: 'speech', ...said });
   }
 
   #find(id: string): Message | undefined {
-    return this.#store.state.messages.findLast((message) => message.id === id);
+    return this.#host.store.state.messages.findLast((message) => message.id === id);
   }
 
+  /** Also forgets what was written before it. */
   #wasTyped(text: string): boolean {
-    const at = this.#typed.indexOf(text);
-    if (at >= 0) this.#typed = this.#typed.slice(at + 1);
-    return at >= 0;
+    return this.#typed.splice(0, this.#typed.indexOf(text) + 1).length > 0;
   }
 
   #add(message: Message): void {
-    this.#store.set({ messages: [...this.#store.state.messages, message].slice(-this.#limit) });
-    this.#emitter.emit('message', message);
+    const { store, emitter, options } = this.#host;
+    const messages = [...store.state.messages, message].sort((a, b) => placeOf(a) - placeOf(b));
+    store.set({ messages: messages.slice(-(options.messageLimit ?? 200)) });
+    emitter.emit('message', message);
   }
 
   #replace<T extends Message>(old: T, patch: Partial<T>): void {
+    const { store, emitter } = this.#host;
     const changed = { ...old, ...patch };
-    this.#store.set({ messages: this.#store.state.messages.map((message) => (message === old ? changed : message)) });
-    this.#emitter.emit('messageupdate', changed);
+    store.set({ messages: store.state.messages.map((message) => (message === old ? changed : message)) });
+    emitter.emit('messageupdate', changed);
   }
 }
 
-/** What was said in a turn, by either. When it was said is not known here. */
-function remembered({ turn, user, agent, interrupted }: PastTurn): TextMessage[] {
-  const said = { kind: 'text', turn, at: Date.now(), final: true, source: 'speech' } as const;
-  const messages: TextMessage[] = [
-    { ...said, id: `u${turn}`, role: 'user', text: user },
-    { ...said, id: `a${turn}`, role: 'agent', text: agent, ...(interrupted && { interrupted }) },
-  ];
-  return messages.filter(({ text }) => text);
-}
-
-function toolMessage(
-  callId: string,
-  name: string,
-  turn: number,
-  where: ToolMessage['where'],
-  status: ToolMessage['status'],
-  args: ToolMessage['args'],
-): ToolMessage {
-  return { kind: 'tool', id: callId, callId, name, turn, at: Date.now(), where, status, args };
+/** In a turn the user's words come first. */
+function placeOf(message: Message): number {
+  return message.kind === 'text' && message.role === 'user' ? message.turn - 0.5 : message.turn;
 }

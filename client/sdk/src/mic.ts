@@ -1,9 +1,9 @@
 import type { MicOptions } from './audio/engine.js';
 import { toVoiceError, VoiceError } from './errors.js';
-import type { Emitter } from './events.js';
-import type { MicControls, VoiceClientOptions } from './options.js';
+import type { Host } from './host.js';
+import type { MicControls, TalkControls } from './options.js';
 import type { Sound } from './sound.js';
-import type { Store } from './state.js';
+import type { MicState, MicStatus } from './state.js';
 
 /** Where the microphone's sound and state go while there is a call. */
 export interface Uplink {
@@ -14,21 +14,25 @@ export interface Uplink {
 
 /** The microphone as the app sees it. Outside a call it may be opened for a test of its level. */
 export class Mic implements MicControls {
+  readonly talk: TalkControls = {
+    start: () => {
+      const { talking, status } = this.#host.store.state.mic;
+      if (talking) return;
+      this.#become({ talking: true });
+      if (status === 'off') this.#try();
+    },
+    stop: () => this.#become({ talking: false }),
+  };
   #uplink: Uplink | null = null;
-  #told: 'open' | 'paused' | 'closed' = 'closed';
-  #isActive = false; //: push-to-talk under manual turns: the server was told `start`
-  #deviceId: string | undefined;
+  #told = ''; //: how it stands, as the server knows
+  #chosen: Pick<MicOptions, 'deviceId'> = {}; //: by the user, in place of the app's wish
   #opening = 0; //: counts attempts; a later one makes an earlier one's result void
   readonly #sound: Sound;
-  readonly #store: Store;
-  readonly #emitter: Emitter;
-  readonly #options: () => VoiceClientOptions;
+  readonly #host: Host;
 
-  constructor(sound: Sound, store: Store, emitter: Emitter, options: () => VoiceClientOptions) {
+  constructor(host: Host, sound: Sound) {
+    this.#host = host;
     this.#sound = sound;
-    this.#store = store;
-    this.#emitter = emitter;
-    this.#options = options;
   }
 
   get stream(): MediaStream | null {
@@ -37,83 +41,58 @@ export class Mic implements MicControls {
 
   async enable(): Promise<void> {
     const engine = this.#sound.prepare();
-    if (!engine) throw new VoiceError('mic_unsupported', 'The client was made with audio: false.');
+    if (!engine) throw new VoiceError('mic_unsupported', 'audio is off');
     const attempt = ++this.#opening;
-    this.#store.setMic({ status: 'requesting', error: undefined });
+    this.#host.store.setMic({ status: 'requesting', error: undefined });
     try {
       const info = await engine.microphone.open(this.#wishes(), this.#events());
       if (attempt !== this.#opening) return;
-      this.#store.setMic({ ...info, status: this.#store.state.mic.muted ? 'muted' : 'live' });
-      this.#tell();
+      this.#become({ ...info, status: this.#opened });
     } catch (thrown) {
       const error = toVoiceError(thrown, 'mic_unsupported');
-      if (attempt === this.#opening) this.#store.setMic({ status: 'error', error });
+      if (attempt === this.#opening) this.#host.store.setMic({ status: 'error', error });
       throw error;
     }
   }
 
   async disable(): Promise<void> {
-    this.#opening += 1;
-    this.#store.setMic({ status: 'off', error: undefined });
-    this.#tell();
-    await this.#sound.engine?.microphone.close();
+    await this.#close('off');
   }
 
   setMuted(muted: boolean): void {
-    const { status } = this.#store.state.mic;
-    this.#store.setMic({ muted });
+    const { status } = this.#host.store.state.mic;
+    this.#host.store.setMic({ muted });
     if (this.#wishes().mute === 'release') {
-      if (muted && status === 'live') void this.#release();
-      else if (!muted && status === 'muted') this.enable().catch((error) => this.#emitter.emit('error', error));
+      if (muted && status === 'live') void this.#close('muted');
+      else if (!muted && status === 'muted') this.#try();
       return;
     }
-    if (status === 'live' || status === 'muted') this.#store.setMic({ status: muted ? 'muted' : 'live' });
-    this.#tell();
+    if (['live', 'muted'].includes(status)) this.#become({ status: this.#opened });
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    this.#deviceId = deviceId ?? '';
-    const { status } = this.#store.state.mic;
-    if (status === 'live' || status === 'muted' || status === 'error') await this.enable();
+    this.#chosen = { deviceId: deviceId ?? undefined };
+    const { status } = this.#host.store.state.mic;
+    if (['live', 'muted', 'error'].includes(status)) await this.enable();
   }
 
-  /** Push-to-talk: the user speaks from now on. Opens the microphone when it is off. */
-  startTalking(): void {
-    if (this.#store.state.mic.talking) return;
-    this.#store.setMic({ talking: true });
-    if (this.#store.state.mic.status === 'off') this.enable().catch((error) => this.#emitter.emit('error', error));
-    this.#tell();
-  }
-
-  stopTalking(): void {
-    this.#store.setMic({ talking: false });
-    this.#tell();
-  }
-
-  /** A call begins: it is told how things stand, and every change. */
-  attach(uplink: Uplink): void {
+  /** A call begins: it is told how things stand, unless as at first, and every change. Null: it is over. */
+  attach(uplink: Uplink | null): void {
     this.#uplink = uplink;
-    this.#told = 'closed';
-    this.#isActive = false;
+    this.#told = this.#isManual ? 'end' : 'closed';
     this.#tell();
-  }
-
-  detach(): void {
-    this.#uplink = null;
   }
 
   #wishes(): MicOptions {
-    const audio = this.#options().audio || {};
-    const wishes = audio.mic ?? {};
-    return this.#deviceId === undefined ? wishes : { ...wishes, deviceId: this.#deviceId || undefined };
+    return { ...(this.#host.options.audio || {}).mic, ...this.#chosen };
   }
 
   get #isManual(): boolean {
-    return this.#options().config?.turns === 'manual';
+    return this.#host.options.config?.turns === 'manual';
   }
 
   get #isHeard(): boolean {
-    const { status, talking } = this.#store.state.mic;
+    const { status, talking } = this.#host.store.state.mic;
     const isOpenMode = (this.#wishes().mode ?? (this.#isManual ? 'push-to-talk' : 'open')) === 'open';
     return status === 'live' && (isOpenMode || talking);
   }
@@ -123,42 +102,48 @@ export class Mic implements MicControls {
       frame: (pcm: ArrayBuffer) => {
         if (this.#isHeard) this.#uplink?.frame(pcm);
       },
-      changed: (info: { deviceId?: string | undefined; label?: string | undefined }) => this.#store.setMic(info),
+      changed: (info: { deviceId?: string | undefined; label?: string | undefined }) => this.#host.store.setMic(info),
       paused: (isPaused: boolean) => {
-        const { status, muted } = this.#store.state.mic;
-        if (status !== 'live' && status !== 'muted' && status !== 'paused') return;
-        this.#store.setMic({ status: isPaused ? 'paused' : muted ? 'muted' : 'live' });
-        this.#tell();
+        if (['live', 'muted', 'paused'].includes(this.#host.store.state.mic.status))
+          this.#become({ status: isPaused ? 'paused' : this.#opened });
       },
       failed: (error: VoiceError) => {
-        if (error.code === 'mic_lost') this.#store.setMic({ status: 'error', error });
-        this.#emitter.emit('error', error);
-        this.#tell();
+        if (error.code === 'mic_lost') this.#become({ status: 'error', error });
+        this.#host.emitter.emit('error', error);
       },
     };
   }
 
-  async #release(): Promise<void> {
-    this.#opening += 1;
-    this.#store.setMic({ status: 'muted' });
+  #become(patch: Partial<MicState>): void {
+    this.#host.store.setMic(patch);
     this.#tell();
+  }
+
+  /** Once the device is open. */
+  get #opened(): MicStatus {
+    return this.#host.store.state.mic.muted ? 'muted' : 'live';
+  }
+
+  async #close(status: MicStatus): Promise<void> {
+    this.#opening += 1;
+    this.#become({ status, error: undefined });
     await this.#sound.engine?.microphone.close();
+  }
+
+  /** When nobody waits for it. */
+  #try(): void {
+    this.enable().catch((error) => this.#host.emitter.emit('error', error));
   }
 
   /** Tell the server what changed. */
   #tell(): void {
-    if (!this.#uplink) return;
-    const { status } = this.#store.state.mic;
-    if (this.#isManual) {
-      if (this.#isHeard === this.#isActive) return;
-      this.#isActive = this.#isHeard;
-      this.#uplink.activity(this.#isActive ? 'start' : 'end');
-      return;
-    }
-    const isOff = status === 'off' || status === 'requesting' || status === 'error';
+    const isOff = ['off', 'requesting', 'error'].includes(this.#host.store.state.mic.status);
     const state = this.#isHeard ? 'open' : isOff ? 'closed' : 'paused';
-    if (state === this.#told) return;
-    this.#told = state;
-    this.#uplink.mic(state);
+    const activity = this.#isHeard ? 'start' : 'end';
+    const news = this.#isManual ? activity : state;
+    if (!this.#uplink || news === this.#told) return;
+    this.#told = news;
+    if (this.#isManual) this.#uplink.activity(activity);
+    else this.#uplink.mic(state);
   }
 }

@@ -1,9 +1,10 @@
 import { BrowserEngine } from './audio/browser.js';
 import type { AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
-import type { VoiceError } from './errors.js';
-import type { Emitter } from './events.js';
-import type { VoiceClientOptions } from './options.js';
-import type { Store } from './state.js';
+import { VoiceError } from './errors.js';
+import type { Host } from './host.js';
+import type { SpeakerControls } from './options.js';
+
+const LOUDEST = 4; //: twelve decibels: enough for a phone that plays quietly while its microphone is open
 
 const SILENCE: AudioLevels = {
   input: 0,
@@ -12,74 +13,98 @@ const SILENCE: AudioLevels = {
   outputSpectrum: (into) => into.fill(0),
 };
 
-/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. */
-export class Sound {
-  /** Where playback reports go while there is a call. */
-  onPlayback: ((report: PlaybackReport) => void) | null = null;
+export interface SoundListener {
+  played(report: PlaybackReport): void;
   /** Audio cannot work at all. */
-  onFailure: ((error: VoiceError) => void) | null = null;
-  #engine: AudioEngine | null = null;
-  readonly #options: () => VoiceClientOptions;
-  readonly #store: Store;
-  readonly #emitter: Emitter;
-  #underruns = 0;
+  failed(error: VoiceError): void;
+}
 
-  constructor(options: () => VoiceClientOptions, store: Store, emitter: Emitter) {
-    this.#options = options;
-    this.#store = store;
-    this.#emitter = emitter;
-  }
-
+/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. The app's speaker. */
+export class Sound implements SpeakerControls {
+  /** While there is a call. */
+  listener: SoundListener | null = null;
   /** Null before the first gesture, after `close`, and without audio. */
-  get engine(): AudioEngine | null {
-    return this.#engine;
+  engine: AudioEngine | null = null;
+  readonly #host: Host;
+
+  constructor(host: Host) {
+    this.#host = host;
   }
 
   get levels(): AudioLevels {
-    return this.#engine?.levels ?? SILENCE;
+    return this.engine?.levels ?? SILENCE;
   }
 
   /** Inside the user's gesture. Null: the app wants no audio. */
   prepare(): AudioEngine | null {
-    if (this.#engine) return this.#engine;
-    this.#engine = this.make();
-    this.#engine?.prepare(this.#events());
-    const { volume, muted } = this.#store.state.speaker;
-    this.#engine?.player.setVolume(muted ? 0 : volume);
-    return this.#engine;
+    if (this.engine) return this.engine;
+    this.engine = this.make();
+    this.engine?.prepare(this.#events());
+    this.#apply();
+    return this.engine;
   }
 
   /** An engine that is not prepared, when there is none: good for looking at devices. Null: no audio wanted. */
   make(): AudioEngine | null {
-    const { audio = {} } = this.#options();
-    return this.#engine ?? (audio ? (audio.engine ?? new BrowserEngine(audio)) : null);
+    const { audio = {} } = this.#host.options;
+    return this.engine ?? (audio ? (audio.engine ?? new BrowserEngine(audio)) : null);
+  }
+
+  get stream(): MediaStream | null {
+    return this.engine?.player.stream ?? null;
+  }
+
+  async unlock(): Promise<void> {
+    await this.prepare()?.player.unlock();
+  }
+
+  setMuted(muted: boolean): void {
+    this.#host.store.setSpeaker({ muted });
+    this.#apply();
+  }
+
+  setVolume(volume: number): void {
+    if (!Number.isFinite(volume)) return;
+    this.#host.store.setSpeaker({ volume: Math.min(LOUDEST, Math.max(0, volume)) });
+    this.#apply();
+  }
+
+  async setDevice(deviceId: string | null): Promise<void> {
+    const player = this.engine?.player;
+    if (!player) throw new VoiceError('not_connected', 'audio is off');
+    await player.setDevice(deviceId);
+    this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
   }
 
   async close(): Promise<void> {
-    const engine = this.#engine;
-    this.#engine = null;
-    this.#store.setSpeaker({ playing: false, interrupted: false, unlocked: true });
+    const { engine } = this;
+    this.engine = null;
+    this.#host.store.setSpeaker({ playing: false, interrupted: false, unlocked: true });
     await engine?.close();
   }
 
+  #apply(): void {
+    const { volume, muted } = this.#host.store.state.speaker;
+    this.engine?.player.setVolume(muted ? 0 : volume);
+  }
+
   #events(): AudioEvents {
-    const store = this.#store;
+    const { store, emitter } = this.#host;
     return {
       playback: (report) => {
         store.setSpeaker({ playing: report.state !== 'drained' });
-        this.onPlayback?.(report);
+        this.listener?.played(report);
       },
       underrun: (turn, prebufferMs) => {
-        this.#underruns += 1;
-        store.setMetrics({ underruns: this.#underruns });
-        this.#emitter.emit('underrun', { turn, prebufferMs });
+        store.setMetrics({ underruns: store.state.metrics.underruns + 1 });
+        emitter.emit('underrun', { turn, prebufferMs });
       },
       unlocked: (unlocked) => store.setSpeaker({ unlocked }),
       interrupted: (interrupted) => store.setSpeaker({ interrupted }),
-      devices: (devices) => this.#emitter.emit('devicechange', devices),
+      devices: (devices) => emitter.emit('devicechange', devices),
       failed: (error) => {
-        this.#emitter.emit('error', error);
-        this.onFailure?.(error);
+        emitter.emit('error', error);
+        this.listener?.failed(error);
       },
     };
   }

@@ -154,14 +154,17 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
+  replace(state: VoiceState): void {
+    const previous = this.#state;
+    if (state === previous) return;
+    this.#state = state;
+    this.#onChange(state, previous);
+    for (const listener of [...this.#listeners]) listener();
+  }
+
   /** Replace the snapshot when one of these fields differs from what it has. */
   set(patch: Partial<VoiceState>): void {
-    const merged = merge(this.#state, patch);
-    if (merged === this.#state) return;
-    const previous = this.#state;
-    this.#state = merged;
-    this.#onChange(merged, previous);
-    for (const listener of [...this.#listeners]) listener();
+    this.replace(merge(this.#state, patch));
   }
 
   setMic(patch: Partial<MicState>): void {
@@ -179,5 +182,5 @@ export class Store {
 
 function merge<T extends object>(old: T, patch: Partial<T>): T {
   const keys = Object.keys(patch) as (keyof T)[];
-  return keys.every((key) => Object.is(old[key], patch[key])) ? old : { ...old, ...patch };
+  return keys.every((key) => old[key] === patch[key]) ? old : { ...old, ...patch };
 }

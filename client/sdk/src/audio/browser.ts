@@ -2,7 +2,7 @@ import type { AudioOptions } from '../options.js';
 import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels } from './engine.js';
 import { BrowserMicrophone } from './microphone.js';
 import { loadWorklets } from './modules.js';
-import { BrowserPlayer } from './player.js';
+import { BrowserPlayer, wake } from './player.js';
 
 const SETTLE_MS = 500; //: until a context must run, and its clock must move
 
@@ -16,15 +16,12 @@ export class BrowserEngine implements AudioEngine {
   #events: AudioEvents | null = null;
   #output: GainNode | null = null;
   #listening = new AbortController();
+  readonly #analysers = new WeakMap<AudioNode, AnalyserNode>();
   readonly #options: AudioOptions;
 
   constructor(options: AudioOptions) {
     this.#options = options;
     const { microphone, player } = this;
-    const spectrum = (node: () => AudioNode | null) => {
-      const analysers = new WeakMap<AudioNode, AnalyserNode>();
-      return (into: Uint8Array<ArrayBuffer>) => analyse(node(), analysers, into);
-    };
     this.levels = {
       get input() {
         return microphone.level;
@@ -32,8 +29,8 @@ export class BrowserEngine implements AudioEngine {
       get output() {
         return player.level;
       },
-      inputSpectrum: spectrum(() => microphone.source),
-      outputSpectrum: spectrum(() => this.#output),
+      inputSpectrum: (into) => this.#analyse(microphone.source, into),
+      outputSpectrum: (into) => this.#analyse(this.#output, into),
     };
   }
 
@@ -76,7 +73,7 @@ export class BrowserEngine implements AudioEngine {
     silence.buffer = context.createBuffer(1, 1, context.sampleRate);
     silence.connect(context.destination);
     silence.start();
-    if (context.state === 'suspended') context.resume().catch(() => {});
+    void wake(context);
     context.onstatechange = () => this.#changed(context);
     setTimeout(() => this.#settled(context), SETTLE_MS);
     this.#loading = loadWorklets(context, this.#options.workletUrls).then(() => {
@@ -90,8 +87,7 @@ export class BrowserEngine implements AudioEngine {
     const isInterrupted = (context.state as string) === 'interrupted'; // by a call, an assistant, the lock screen
     this.#events?.interrupted(isInterrupted);
     this.microphone.pause(isInterrupted);
-    // Never while interrupted: it would throw, and leave a context that seems to run.
-    if (context.state === 'suspended') context.resume().catch(() => {});
+    void wake(context);
     const clock = context.currentTime;
     setTimeout(() => this.#settled(context, clock), SETTLE_MS);
   }
@@ -113,7 +109,7 @@ export class BrowserEngine implements AudioEngine {
   #seen(): void {
     if (document.hidden) return;
     this.microphone.revive();
-    if (this.#context?.state === 'suspended') this.#context.resume().catch(() => {});
+    void wake(this.#context);
   }
 
   async #loaded(): Promise<AudioContext> {
@@ -126,25 +122,18 @@ export class BrowserEngine implements AudioEngine {
     this.#context = null;
     this.player.stop();
     if (!context || this.#options.audioContext) return;
-    context.onstatechange = null;
     context.close().catch(() => {});
   }
-}
 
-function analyse(
-  node: AudioNode | null,
-  analysers: WeakMap<AudioNode, AnalyserNode>,
-  into: Uint8Array<ArrayBuffer>,
-): void {
-  if (!node) {
+  #analyse(node: AudioNode | null, into: Uint8Array<ArrayBuffer>): void {
     into.fill(0);
-    return;
+    if (!node) return;
+    let analyser = this.#analysers.get(node);
+    if (!analyser) {
+      analyser = new AnalyserNode(node.context, { fftSize: 2 * into.length });
+      node.connect(analyser);
+      this.#analysers.set(node, analyser);
+    }
+    analyser.getByteFrequencyData(into);
   }
-  let analyser = analysers.get(node);
-  if (!analyser) {
-    analyser = new AnalyserNode(node.context, { fftSize: 2 * into.length });
-    node.connect(analyser);
-    analysers.set(node, analyser);
-  }
-  analyser.getByteFrequencyData(into);
 }

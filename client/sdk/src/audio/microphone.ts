@@ -87,8 +87,6 @@ export class BrowserMicrophone implements Microphone {
   async #acquire({ stream, deviceId, ...wishes }: MicOptions): Promise<MediaStream> {
     this.#isOurs = !stream;
     if (stream) return typeof stream === 'function' ? await stream() : stream;
-    if (!navigator.mediaDevices?.getUserMedia)
-      throw new VoiceError(globalThis.isSecureContext ? 'mic_unsupported' : 'insecure_context', '', { fatal: true });
     const { echoCancellation = true, noiseSuppression = true, autoGainControl = true } = wishes;
     const audio = {
       channelCount: 1,
@@ -100,7 +98,9 @@ export class BrowserMicrophone implements Microphone {
     try {
       return await navigator.mediaDevices.getUserMedia({ audio });
     } catch (cause) {
-      throw new VoiceError(CODES[(cause as Error).name] ?? 'mic_unsupported', (cause as Error).message, { cause });
+      const { name, message } = cause as Error; // a TypeError where there are no devices
+      const other = globalThis.isSecureContext ? 'mic_unsupported' : 'insecure_context';
+      throw new VoiceError(CODES[name] ?? other, message, { cause });
     }
   }
 

@@ -6,13 +6,11 @@ declare const __WORKLETS__: string;
 
 /** Load both worklets: your URLs, else the text inside. Rejects with `insecure_context` or `worklet_blocked`. */
 export async function loadWorklets(context: AudioContext, urls: AudioOptions['workletUrls']): Promise<void> {
-  if (!context.audioWorklet) throw new VoiceError('insecure_context', '', { fatal: true });
   const inside = urls ? '' : URL.createObjectURL(new Blob([__WORKLETS__], { type: 'text/javascript' }));
   try {
     for (const url of urls ? [urls.capture, urls.playback] : [inside]) await context.audioWorklet.addModule(url);
   } catch (cause) {
-    const hint = 'A strict script-src needs audio.workletUrls: same-origin copies of vivavoce/worklets/*.js.';
-    throw new VoiceError('worklet_blocked', hint, { fatal: true, cause });
+    throw new VoiceError(context.audioWorklet ? 'worklet_blocked' : 'insecure_context', '', { cause });
   } finally {
     URL.revokeObjectURL(inside);
   }

@@ -15,7 +15,7 @@ export class BrowserPlayer implements Player {
   #volume = 1;
   #waiting: ToPlayback[] = []; //: until the worklet is up
   #last = { turn: 0, playedMs: 0, bufferedMs: 0 };
-  #flushes: ((message: FromPlayback & { type: 'flushed' }) => void)[] = [];
+  readonly #flushes = new Set<(played: PlayedUntil) => void>(); //: those not answered
   readonly #events: () => AudioEvents | null;
 
   constructor(events: () => AudioEvents | null) {
@@ -23,12 +23,11 @@ export class BrowserPlayer implements Player {
   }
 
   get stream(): MediaStream | null {
-    if (!this.#context || !this.#gain) return null;
-    if (!this.#tap) {
+    if (!this.#tap && this.#context) {
       this.#tap = this.#context.createMediaStreamDestination();
-      this.#gain.connect(this.#tap);
+      this.#gain?.connect(this.#tap);
     }
-    return this.#tap.stream;
+    return this.#tap && this.#tap.stream;
   }
 
   /** In the click: what sounds later goes through here. */
@@ -77,19 +76,18 @@ export class BrowserPlayer implements Player {
     this.#send({ type: 'flush', turn });
     if (!this.#node) return guess;
     return await new Promise((resolve) => {
-      const timer = setTimeout(() => answer(guess), FLUSH_PATIENCE_MS);
-      const answer = (played: PlayedUntil) => {
-        if (played.turn !== turn) return;
-        clearTimeout(timer);
-        this.#flushes = this.#flushes.filter((other) => other !== answer);
-        resolve({ turn, playedMs: played.playedMs, droppedMs: played.droppedMs });
+      const answer = ({ playedMs, droppedMs, ...flushed }: PlayedUntil) => {
+        if (flushed.turn !== turn) return;
+        this.#flushes.delete(answer);
+        resolve({ turn, playedMs, droppedMs });
       };
-      this.#flushes.push(answer);
+      this.#flushes.add(answer);
+      setTimeout(answer, FLUSH_PATIENCE_MS, guess);
     });
   }
 
   async unlock(): Promise<void> {
-    if (this.#context?.state === 'suspended') await this.#context.resume().catch(() => {});
+    await wake(this.#context);
     const isUnlocked = this.#context?.state === 'running';
     this.#events()?.unlocked(isUnlocked);
     if (!isUnlocked) throw new VoiceError('audio_blocked');
@@ -101,11 +99,11 @@ export class BrowserPlayer implements Player {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    const context = this.#context as (AudioContext & { setSinkId?: (id: string) => Promise<void> }) | null;
-    if (!context?.setSinkId) throw new VoiceError('speaker_unsupported');
+    const context = this.#context as AudioContext & { setSinkId(id: string): Promise<void> };
     try {
       await context.setSinkId(deviceId ?? '');
     } catch (cause) {
+      // Also where there is no such method.
       throw new VoiceError('speaker_unsupported', '', { cause });
     }
   }
@@ -117,30 +115,21 @@ export class BrowserPlayer implements Player {
 
   #hear(message: FromPlayback): void {
     const events = this.#events();
-    switch (message.type) {
-      case 'level':
-        this.level = message.level;
-        return;
-      case 'underrun':
-        events?.underrun(message.turn, message.prebufferMs);
-        return;
-      case 'flushed':
-        for (const answer of [...this.#flushes]) answer(message);
-        return;
-      default:
-        this.#last = message;
-        events?.playback({
-          turn: message.turn,
-          state: message.type,
-          playedMs: message.type === 'progress' ? Math.max(0, message.playedMs - this.#latencyMs) : message.playedMs,
-          bufferedMs: message.bufferedMs,
-        });
+    if (message.type === 'level') this.level = message.level;
+    else if (message.type === 'underrun') events?.underrun(message.turn, message.prebufferMs);
+    else if (message.type === 'flushed') for (const answer of this.#flushes) answer(message);
+    else {
+      this.#last = message;
+      const { type: state, turn, playedMs, bufferedMs } = message;
+      // On the way from the worklet to the ear. What is there when a turn is flushed is still heard.
+      const { baseLatency = 0, outputLatency = 0 } = this.#context ?? {};
+      const aheadMs = state === 'progress' ? (baseLatency + outputLatency) * 1000 : 0;
+      events?.playback({ turn, state, playedMs: Math.max(0, playedMs - aheadMs), bufferedMs });
     }
   }
+}
 
-  /** From the worklet to the ear. What is on this way when a turn is flushed is still heard. */
-  get #latencyMs(): number {
-    const { baseLatency = 0, outputLatency = 0 } = this.#context ?? {};
-    return (baseLatency + outputLatency) * 1000;
-  }
+/** Let it run. Never while interrupted: that would throw, and leave a context that seems to run. */
+export async function wake(context: AudioContext | null): Promise<void> {
+  if (context?.state === 'suspended') await context.resume().catch(() => {});
 }

@@ -33,5 +33,5 @@ export function decodeAudio(data: ArrayBuffer): AudioFrame {
 
 /** Milliseconds that so many bytes of microphone audio last. */
 export function uplinkMs(pcmBytes: number): number {
-  return (pcmBytes * 1000) / (UPLINK_HZ * SAMPLE_BYTES);
+  return pcmBytes / ((UPLINK_HZ * SAMPLE_BYTES) / 1000);
 }

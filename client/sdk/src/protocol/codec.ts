@@ -1,101 +1,98 @@
-import { RULES } from './tables.js';
+import { CONTROL, MEDIA, MEDIA_COMMON, STRUCTS } from './tables.js';
 import type { ControlReply, ServerMessage } from './wire.js';
 
-export type Unreadable = 'bad_message' | 'unknown_type';
+export type Unreadable = 'bad_message' | 'unknown_type' | 'bad_frame';
 
 /** A text that is no message, or one of a newer server. */
 export class RemoteProtocolError extends Error {
-  readonly code: Unreadable | 'bad_frame';
+  readonly code: Unreadable;
 
-  constructor(code: Unreadable | 'bad_frame') {
+  constructor(code: Unreadable) {
     super(code);
     this.code = code;
   }
 }
 
-type Fields = [name: string, rule: string, fallback: string | undefined][];
+type Fields = [name: string, rule: string, fallback?: string][];
 
-/** struct -> its fields. */
-const STRUCTS = new Map<string, Fields>(
-  RULES.trim()
-    .split('\n')
-    .map((line) => {
-      const [struct = '', ...fields] = line.split(' ');
-      return [struct, fields.map((field) => (/^(.*?):(.*?)(?:=(.*))?$/.exec(field)?.slice(1) ?? []) as Fields[number])];
-    }),
-);
+const structs = table(STRUCTS);
+const replies = table(CONTROL);
+const messages = table(MEDIA, MEDIA_COMMON);
+const kinds: Record<string, (value: unknown) => boolean> = {
+  s: (value) => typeof value === 'string',
+  i: Number.isInteger,
+  n: Number.isFinite,
+  b: (value) => typeof value === 'boolean',
+  o: isObject,
+};
 
 /** The reply in `text`, defaults filled in, unknown fields left out. Throws RemoteProtocolError. */
 export function decodeReply(text: string): ControlReply {
-  return decode(text, 'control') as ControlReply;
+  return decode(text, replies) as ControlReply;
 }
 
 /** The same for the media road. */
 export function decodeMessage(text: string): ServerMessage {
-  return decode(text, 'media') as ServerMessage;
+  return decode(text, messages) as ServerMessage;
 }
 
-function decode(text: string, road: string): unknown {
-  const { type, ...fields } = parse(text);
-  if (typeof type !== 'string') throw new RemoteProtocolError('bad_message');
-  const struct = STRUCTS.get(`${road}/${type}`);
-  if (!struct) throw new RemoteProtocolError('unknown_type');
-  return { type, ...read(fields, struct) };
+/** Name -> fields, of lines `name field:rule field:rule=default`. */
+function table(lines: string, common = ''): Map<unknown, Fields> {
+  return new Map(
+    lines.split('\n').map((line) => {
+      const [name, ...fields] = (line + common).split(' ');
+      return [name, fields.map((field) => field.split(/[:=]/) as Fields[number])];
+    }),
+  );
 }
 
-function parse(text: string): Record<string, unknown> {
-  let value: unknown;
+function decode(text: string, types: Map<unknown, Fields>): unknown {
+  const message = parse(text);
+  insist(isObject(message));
+  const { type } = message;
+  insist(typeof type === 'string');
+  const fields = types.get(type);
+  if (!fields) throw new RemoteProtocolError('unknown_type');
+  return { type, ...read(message, fields) };
+}
+
+/** No text is no JSON. */
+function parse(text: string | undefined): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text as string);
   } catch {
     throw new RemoteProtocolError('bad_message');
   }
-  if (!isObject(value)) throw new RemoteProtocolError('bad_message');
-  return value;
 }
 
 /** The fields of a struct, each by its rule. */
-function read(value: unknown, struct: Fields): Record<string, unknown> {
-  if (!isObject(value)) throw new RemoteProtocolError('bad_message');
-  const fields: Record<string, unknown> = {};
-  for (const [name, rule, fallback] of struct) {
-    if (Object.hasOwn(value, name)) fields[name] = check(value[name], rule);
-    else if (fallback === undefined) throw new RemoteProtocolError('bad_message');
-    else fields[name] = check(JSON.parse(fallback), rule);
-  }
-  return fields;
+function read(value: unknown, fields: Fields): Record<string, unknown> {
+  insist(isObject(value));
+  return Object.fromEntries(
+    fields.map(([name, rule, fallback]) => [
+      name,
+      check(Object.hasOwn(value, name) ? value[name] : parse(fallback), rule),
+    ]),
+  );
 }
 
-/** Rules: s(tring) i(nteger) n(umber) b(oolean) o(bject); `x?` or null; `x[]` list; a struct's name; a|b: one of. */
+/** Rules: s(tring) i(nteger) n(umber) b(oolean) o(bject); `x?` or null; `x[]` list; a number: that struct; a|b: one of. */
 function check(value: unknown, rule: string): unknown {
   if (rule.endsWith('?')) return value === null ? null : check(value, rule.slice(0, -1));
   if (rule.endsWith('[]')) {
-    if (!Array.isArray(value)) throw new RemoteProtocolError('bad_message');
+    insist(Array.isArray(value));
     return value.map((element) => check(element, rule.slice(0, -2)));
   }
-  const struct = STRUCTS.get(rule);
-  if (struct) return read(value, struct);
-  if (!fits(value, rule)) throw new RemoteProtocolError('bad_message');
+  const fields = structs.get(rule);
+  if (fields) return read(value, fields);
+  insist(kinds[rule] ? kinds[rule](value) : rule.split('|').includes(value as string));
   return value;
-}
-
-function fits(value: unknown, rule: string): boolean {
-  switch (rule) {
-    case 's':
-      return typeof value === 'string';
-    case 'i':
-      return Number.isInteger(value);
-    case 'n':
-      return Number.isFinite(value);
-    case 'b':
-      return typeof value === 'boolean';
-    case 'o':
-      return isObject(value);
-    default:
-      return rule.split('|').includes(value as string);
-  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function insist(isValid: boolean): asserts isValid {
+  if (!isValid) throw new RemoteProtocolError('bad_message');
 }

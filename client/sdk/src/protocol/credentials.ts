@@ -3,8 +3,7 @@ import { JWT_ENTRY_BYTES, SUBPROTOCOL } from './tables.js';
 
 /** The subprotocols a client offers; a secret never gets into a URL. Throws VoiceError: `auth_invalid`, `too_large`. */
 export function offer(kind: 'jwt' | 'ticket', secret: string): string[] {
-  if (!/^[A-Za-z0-9._~-]+$/.test(secret))
-    throw new VoiceError('auth_invalid', 'The credential has characters that no handshake can carry.');
-  if (secret.length > JWT_ENTRY_BYTES) throw new VoiceError('too_large', 'The credential is longer than 6 KiB.');
+  if (!/^[A-Za-z0-9._~-]+$/.test(secret)) throw new VoiceError('auth_invalid');
+  if (secret.length > JWT_ENTRY_BYTES) throw new VoiceError('too_large');
   return [SUBPROTOCOL, `${SUBPROTOCOL}.${kind}.${secret}`];
 }

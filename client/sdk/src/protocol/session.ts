@@ -19,6 +19,18 @@ interface Unacked {
   readonly pcm: ArrayBuffer;
 }
 
+/** What this end dropped, and why. */
+interface Counters {
+  unknown_types: number;
+  bad: number;
+  duplicate_events: number;
+  duplicate_frames: number;
+  interrupted_frames: number;
+  missing_frames: number;
+  resent_frames: number;
+  stale_uplink_ms: number;
+}
+
 /** One session's media road over any number of connections: messages and time in, messages out. No I/O, no clock. */
 export class ClientSession {
   state: ClientState = 'new';
@@ -27,8 +39,9 @@ export class ClientSession {
   lastTurn = 0;
   /** Audio of this turn and earlier is dropped. */
   interrupted = 0;
-  /** What this end dropped, and why. */
-  readonly counters = {
+  /** The last `live` came from another relay than the one before. */
+  isMoved = false;
+  readonly counters: Counters = {
     unknown_types: 0,
     bad: 0,
     duplicate_events: 0,
@@ -56,9 +69,9 @@ export class ClientSession {
     };
   }
 
-  /** The media connection is gone. */
+  /** The media connection is gone, wherever it was. */
   lost(): void {
-    this.#advance('lost');
+    if (this.state !== 'new') this.#advance('lost');
   }
 
   /** `ended` was the end of a relay's part only: there is a way back. */
@@ -126,15 +139,14 @@ export class ClientSession {
       if (this.state !== 'joining' || message.e < this.after[0]) throw new RemoteProtocolError('bad_message');
       this.#goLive(message);
     } else if (message.type === 'ack') {
-      const first = this.#unacked.findIndex((kept) => kept.seq > message.seq);
-      this.#unacked.splice(0, first < 0 ? this.#unacked.length : first);
+      this.#unacked = this.#unacked.filter((kept) => kept.seq > message.seq);
     } else if (message.n && !this.#isNew(message)) {
       this.counters.duplicate_events += 1;
       return null;
     }
     if (message.type === 'turn.interrupted') this.interrupt(message.turn);
-    if (message.type === 'history') this.lastTurn = Math.max(this.lastTurn, ...message.turns.map(({ turn }) => turn));
-    if (message.type === 'turn.started') this.lastTurn = Math.max(this.lastTurn, message.turn);
+    const begun = message.type === 'history' ? message.turns : message.type === 'turn.started' ? [message] : [];
+    this.lastTurn = Math.max(this.lastTurn, ...begun.map(({ turn }) => turn));
     const isOver = message.type === 'error' && message.fatal && !message.retryable;
     if (isOver || message.type === 'ended') this.#advance('end'); // another fatal error ends the connection only
     return message;
@@ -149,8 +161,10 @@ export class ClientSession {
 
   #goLive(live: Live): void {
     this.#advance('live');
-    if (live.e !== this.after[0]) {
-      // Another relay: its events and frames count from their start.
+    const [epoch] = this.after;
+    this.isMoved = epoch > 0 && live.e !== epoch;
+    if (live.e !== epoch) {
+      // Its events and frames count from their start.
       this.after = [live.e, 0];
       this.#expectedSeq = 0;
     }

@@ -62,38 +62,44 @@ export const OVER: Record<number, ErrorCode> = {
   "4465": "upstream_invalid",
 };
 
-/** A struct a line: its name, or the road and type of a message, then its fields, each with its rule. See codec.ts. */
-export const RULES = `
-control/starting eta_ms:i=0 i:i resume_key:s session:s stage:admitted|model|relay
-control/ready i:i limits:Limits media:Media resume_key:s session:s
-Limits resume_ms:i session_ms:i
-Media expires_at:i ticket:s url:s
-control/error code:s fatal:b=false i:i=0 message:s ref:s="" retry_after_ms:i=0 retryable:b=false
-control/ended i:i=0 session:s
-media/live agent:Agent audio:AudioFormats={} capabilities:s[]=[] e:i=0 limits:LiveLimits lost_turns:i[]=[] n:i=0 replay_from:i=0 resumed:b=false session:s uplink_seq:i=0 version:i
-Agent name:s tools:s[]=[]
-AudioFormats down:AudioDown={} up:AudioUp={}
-AudioDown rate_hz:i=24000
-AudioUp frame_ms:i=20 rate_hz:i=16000
-LiveLimits ends_in_ms:i resume_ms:i
-media/history e:i=0 n:i=0 turns:PastTurn[]
-PastTurn agent:s="" interrupted:b=false turn:i user:s=""
-media/turn.started e:i=0 n:i=0 role:agent|user turn:i
-media/turn.audio_end e:i=0 n:i=0 role:agent|user="agent" turn:i
-media/turn.ended e:i=0 n:i=0 role:agent|user turn:i
-media/turn.interrupted cause:client|server|user e:i=0 n:i=0 turn:i
-media/transcript e:i=0 final:b=false heard:s?=null message:s n:i=0 role:agent|user text:s="" turn:i
-media/tool.call args:o={} call_id:s deadline_ms:i e:i=0 n:i=0 name:s
-media/tool.cancel call_ids:s[] e:i=0 n:i=0
-media/tool.status call_id:s e:i=0 n:i=0 name:s state:cancelled|done|failed|running
-media/usage cost_usd:n=0 e:i=0 n:i=0 tokens:Tokens turn:i
-Tokens input_audio:i=0 input_image:i=0 input_text:i=0 output_audio:i=0 output_text:i=0 total:i=0
-media/metrics audio_ms:i=0 e:i=0 first_audio_ms:i=0 generation_ms:i=0 leg_gap_ms:i?=null n:i=0 turn:i uplink_dropped_ms:i=0
-media/ack e:i=0 n:i=0 seq:i
-media/going_away e:i=0 ends_in_ms:i move:b=false n:i=0
-media/error code:s e:i=0 fatal:b=false message:s n:i=0 ref:s="" retry_after_ms:i=0 retryable:b=false
-media/ended e:i=0 n:i=0 reason:s usage:Tokens={}
-media/pong e:i=0 n:i=0 server_ms:i t:n`;
+/** A reply a line: its type, then its fields, each with its rule. See codec.ts. */
+export const CONTROL = `starting eta_ms:i=0 i:i resume_key:s session:s stage:admitted|model|relay
+ready i:i limits:0 media:1 resume_key:s session:s
+error code:s fatal:b=false i:i=0 message:s ref:s="" retry_after_ms:i=0 retryable:b=false
+ended i:i=0 session:s`;
+
+/** The same for messages of the media road. */
+export const MEDIA = `live agent:2 audio:3={} capabilities:s[]=[] limits:6 lost_turns:i[]=[] replay_from:i=0 resumed:b=false session:s uplink_seq:i=0 version:i
+history turns:7[]
+turn.started role:agent|user turn:i
+turn.audio_end role:agent|user="agent" turn:i
+turn.ended role:agent|user turn:i
+turn.interrupted cause:client|server|user turn:i
+transcript final:b=false heard:s?=null message:s role:agent|user text:s="" turn:i
+tool.call args:o={} call_id:s deadline_ms:i name:s
+tool.cancel call_ids:s[]
+tool.status call_id:s name:s state:cancelled|done|failed|running
+usage cost_usd:n=0 tokens:8 turn:i
+metrics audio_ms:i=0 first_audio_ms:i=0 generation_ms:i=0 leg_gap_ms:i?=null turn:i uplink_dropped_ms:i=0
+ack seq:i
+going_away ends_in_ms:i move:b=false
+error code:s fatal:b=false message:s ref:s="" retry_after_ms:i=0 retryable:b=false
+ended reason:s usage:8={}
+pong server_ms:i t:n`;
+
+/** What each of them has besides. */
+export const MEDIA_COMMON = ' e:i=0 n:i=0';
+
+/** What is inside of them, by number. */
+export const STRUCTS = `0 resume_ms:i session_ms:i
+1 expires_at:i ticket:s url:s
+2 name:s tools:s[]=[]
+3 down:4={} up:5={}
+4 rate_hz:i=24000
+5 frame_ms:i=20 rate_hz:i=16000
+6 ends_in_ms:i resume_ms:i
+7 agent:s="" interrupted:b=false turn:i user:s=""
+8 input_audio:i=0 input_image:i=0 input_text:i=0 output_audio:i=0 output_text:i=0 total:i=0`;
 
 export const DOWNLINK_HZ = 24000;
 export const IMAGE_BYTES = 716800;

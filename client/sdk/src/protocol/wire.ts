@@ -43,24 +43,24 @@ export interface AudioUp {
 
 /** Who speaks, for logs and metrics. */
 export interface ClientInfo {
-  readonly name?: string;
-  readonly platform?: string;
-  readonly version?: string;
+  readonly name?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly version?: string | undefined;
 }
 
 /** A tool that runs in the client. */
 export interface ClientTool {
-  readonly description?: string;
+  readonly description?: string | undefined;
   readonly name: string;
-  readonly parameters?: JsonObject;
-  readonly timeout_ms?: number;
+  readonly parameters?: JsonObject | undefined;
+  readonly timeout_ms?: number | undefined;
 }
 
 /** What a client asks for; the agent's YAML says which of these it may. */
 export interface Config {
-  readonly language?: string | null;
-  readonly turns?: "auto" | "manual";
-  readonly voice?: string | null;
+  readonly language?: string | null | undefined;
+  readonly turns?: "auto" | "manual" | undefined;
+  readonly voice?: string | null | undefined;
 }
 
 /** Something the agent should know. Makes no turn. */
@@ -97,7 +97,7 @@ export interface End {
 /** The user is done. Answered by `ended`. */
 export interface EndCall {
   readonly type: "end";
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 /** The session is over. */
@@ -134,9 +134,9 @@ export interface GoingAway {
 /** First message on every media connection. */
 export interface Hello {
   readonly type: "hello";
-  readonly after?: [number, number];
-  readonly last_turn?: number;
-  readonly next_seq?: number;
+  readonly after?: [number, number] | undefined;
+  readonly last_turn?: number | undefined;
+  readonly next_seq?: number | undefined;
   readonly versions: readonly number[];
 }
 
@@ -233,8 +233,8 @@ export interface Ping {
 /** The truth about what was heard: at every change, and at least once a second while playing. */
 export interface Playback {
   readonly type: "playback";
-  readonly buffered_ms?: number;
-  readonly played_ms?: number;
+  readonly buffered_ms?: number | undefined;
+  readonly played_ms?: number | undefined;
   readonly state: "drained" | "flushed" | "progress" | "started";
   readonly turn: number;
 }
@@ -261,7 +261,7 @@ export interface Ready {
 /** Ask for a way back into a session, after any kind of break. */
 export interface Resume {
   readonly type: "resume";
-  readonly media_failed?: boolean;
+  readonly media_failed?: boolean | undefined;
   readonly resume_key: string;
   readonly session: string;
 }
@@ -269,12 +269,12 @@ export interface Resume {
 /** Open a session. The same `request` of the same user opens one session, however often it is sent. */
 export interface Start {
   readonly type: "start";
-  readonly agent?: string;
-  readonly client?: ClientInfo;
-  readonly config?: Config;
-  readonly metadata?: Record<string, string>;
+  readonly agent?: string | undefined;
+  readonly client?: ClientInfo | undefined;
+  readonly config?: Config | undefined;
+  readonly metadata?: Record<string, string> | undefined;
   readonly request: string;
-  readonly tools?: readonly ClientTool[];
+  readonly tools?: readonly ClientTool[] | undefined;
   readonly versions: readonly number[];
 }
 
@@ -291,7 +291,7 @@ export interface Starting {
 /** Typed by the user. */
 export interface Text {
   readonly type: "text";
-  readonly respond?: boolean;
+  readonly respond?: boolean | undefined;
   readonly text: string;
 }
 
@@ -328,8 +328,8 @@ export interface ToolCancel {
 export interface ToolResult {
   readonly type: "tool.result";
   readonly call_id: string;
-  readonly data?: Json;
-  readonly error?: string;
+  readonly data?: Json | undefined;
+  readonly error?: string | undefined;
   readonly ok: boolean;
 }
 

@@ -1,21 +1,20 @@
-import { isAboutToken, toVoiceError, VoiceError } from '../errors.js';
+import { isAboutToken, received, toVoiceError, VoiceError } from '../errors.js';
 import type { SessionSource, TokenContext } from '../options.js';
 import { decodeReply, RemoteProtocolError } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
 import type { ControlReply, ControlRequest, Ready, Start, Starting } from '../protocol/wire.js';
-import { type Link, received } from './link.js';
+import { Line, type Link } from './line.js';
 import { aborted, Backoff, throwIfAborted } from './wait.js';
 
-const OPEN_TIMEOUT_MS = 10_000; //: for the handshake
 const REPLY_TIMEOUT_MS = 30_000; //: longest silence on a request; then it is made again: replies can get lost
 const START_PATIENCE_MS = 150_000; //: for a session that was admitted; a relay may take a minute to start
-const CUT_OFF_LIMIT = 3; //: a start is sent again so often while nothing at all is answered
+const CUT_OFFS = 2; //: a start is sent again so often while nothing at all is answered
 
 type Reason = TokenContext['reason'];
 
 /**
  * The control road of one session: one WebSocket per request. After `ready` nothing more is said there, and a reply to
- * an earlier request can never be taken for one to this. Not for concurrent use.
+ * an earlier request can never be taken for one to this. Not for concurrent use. All of it rejects with VoiceError.
  */
 export class Control {
   /** Empty until the server has admitted us. */
@@ -24,122 +23,97 @@ export class Control {
   #newest = 0; //: highest `i` of the session's replies
   readonly #link: Link;
   readonly #source: SessionSource;
+  readonly #onStarting: (stage: Starting) => void;
 
-  constructor(link: Link, source: SessionSource) {
+  constructor(link: Link, source: SessionSource, onStarting: (stage: Starting) => void) {
     this.#link = link;
     this.#source = source;
+    this.#onStarting = onStarting;
   }
 
   /** Open a session. Made again when the connection is lost: `request.request` makes sure it stays one session. */
-  async start(request: Start, onStarting: (stage: Starting) => void, signal: AbortSignal): Promise<Ready> {
-    const retry = new Backoff(START_PATIENCE_MS, {});
-    for (let attempts = 1; ; attempts += 1) {
-      try {
-        return await this.#ready(request, 'connect', onStarting, signal);
-      } catch (thrown) {
-        const error = toVoiceError(thrown, 'connect_failed');
-        const isCutOff = error.code === 'connection_lost' && attempts < CUT_OFF_LIMIT;
-        const isWaitedFor = this.session !== '' && error.retryable && !error.fatal && !isAboutToken(error.code);
+  start(request: Start, signal: AbortSignal): Promise<Ready> {
+    return new Backoff(START_PATIENCE_MS, {}, signal, () => {}).retry(
+      () => this.#ready(request, 'connect', signal),
+      (error, attempt) => {
+        const isCutOff = error.code === 'connection_lost' && attempt < CUT_OFFS;
+        const isWaitedFor = this.session && error.retryable && !isAboutToken(error.code);
         if (!isCutOff && !isWaitedFor) throw error;
-        await retry.wait(error, signal, () => {});
-      }
-    }
+      },
+    );
   }
 
   /** A new way to the same session, by one attempt. */
   resume(mediaFailed: boolean, signal: AbortSignal): Promise<Ready> {
-    const request = { type: 'resume', session: this.session, resume_key: this.resumeKey } as const;
-    const full = mediaFailed ? { ...request, media_failed: true } : request;
-    return this.#ready(full, 'reconnect', () => {}, signal);
+    const { session, resumeKey } = this;
+    const request = { type: 'resume', session, resume_key: resumeKey, media_failed: mediaFailed } as const;
+    return this.#ready(request, 'reconnect', signal);
   }
 
   /** End the session, however far it came. */
   async end(signal: AbortSignal): Promise<void> {
-    if (!this.session) return;
-    const request = { type: 'end', session: this.session } as const;
-    await this.#exchange(request, 'end', signal, (reply) => reply.type === 'ended');
+    if (this.session) await this.#exchange({ type: 'end', session: this.session }, 'end', signal);
   }
 
-  async #ready(
-    request: Start | ControlRequest,
-    reason: Reason,
-    onStarting: (stage: Starting) => void,
-    signal: AbortSignal,
-  ) {
+  async #ready(request: Start | ControlRequest, reason: Reason, signal: AbortSignal): Promise<Ready> {
     try {
-      return await this.#ask(request, reason, onStarting, signal);
-    } catch (error) {
-      if (!(error instanceof VoiceError) || !isAboutToken(error.code)) throw error;
+      return (await this.#exchange(request, reason, signal)) as Ready;
+    } catch (thrown) {
+      const { code } = toVoiceError(thrown);
+      if (!isAboutToken(code)) throw thrown;
       if (typeof this.#source.token === 'string')
-        throw new VoiceError(error.code, 'A fixed token will be refused again.', { retryable: false, fatal: true });
+        throw new VoiceError(code, '', { retryable: false });
     }
-    return await this.#ask(request, 'refresh', onStarting, signal);
+    return (await this.#exchange(request, 'refresh', signal)) as Ready;
   }
 
-  async #ask(request: ControlRequest, reason: Reason, onStarting: (stage: Starting) => void, signal: AbortSignal) {
-    let ready: Ready | undefined;
-    await this.#exchange(request, reason, signal, (reply) => {
-      if (reply.type !== 'starting' && reply.type !== 'ready') return false;
-      this.session = reply.session;
-      this.resumeKey = reply.resume_key;
-      if (reply.type === 'starting') onStarting(reply);
-      else ready = reply;
-      return reply.type === 'ready';
-    });
-    return ready as Ready;
-  }
-
-  /** Send `request`, hear replies until `isAnswer`. Rejects with VoiceError. */
-  async #exchange(
-    request: ControlRequest,
-    reason: Reason,
-    signal: AbortSignal,
-    isAnswer: (reply: ControlReply) => boolean,
-  ): Promise<void> {
+  /** Send `request`, and hear replies until the one that answers it. */
+  async #exchange(request: ControlRequest, reason: Reason, signal: AbortSignal): Promise<ControlReply> {
     const protocols = offer('jwt', await this.#token(reason, signal));
     throwIfAborted(signal);
-    await new Promise<void>((resolve, reject) => {
-      let timer = setTimeout(() => settle(new VoiceError('connect_timeout')), OPEN_TIMEOUT_MS);
+    const wanted = request.type === 'end' ? 'ended' : 'ready';
+    return await new Promise((resolve, reject) => {
       let isOpen = false;
-      const settle = (error?: VoiceError) => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', abort);
-        socket.close(1000);
-        if (error) reject(error);
-        else resolve();
-      };
-      const abort = () => settle(aborted());
-      const listen = () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => settle(new VoiceError('connect_timeout')), REPLY_TIMEOUT_MS);
-      };
-      const socket = this.#link.transport.open(this.#source.url, protocols, {
+      const line = new Line(this.#link, 'control', this.#source.url, protocols, {
         opened: () => {
           isOpen = true;
-          socket.send(JSON.stringify(request));
-          this.#link.show('out', 'control', request);
-          listen();
+          line.within(REPLY_TIMEOUT_MS);
+          line.send(request);
         },
         received: (data) => {
-          const reply = this.#read(data);
+          const reply = this.#read(data, line);
           if (!reply) return;
-          listen();
-          if (reply.type === 'error') settle(received(reply));
-          else if (isAnswer(reply)) settle();
+          line.within(REPLY_TIMEOUT_MS);
+          if (reply.type === 'error') reject(received(reply));
+          else if (reply.type === wanted) resolve(reply);
+          else return;
+          line.close(1000);
         },
-        closed: () => settle(isOpen ? new VoiceError('connection_lost') : refused()),
+        closed: (code) => {
+          // A browser does not say why a handshake failed.
+          const lost = isOpen ? 'connection_lost' : 'connect_failed';
+          reject(new VoiceError(code ? lost : 'connect_timeout'));
+        },
       });
-      signal.addEventListener('abort', abort);
+      signal.addEventListener('abort', () => {
+        reject(aborted());
+        line.close(1000);
+      });
     });
   }
 
   /** Null for what is old, of a newer server, or no message. */
-  #read(data: string | ArrayBuffer): ControlReply | null {
+  #read(data: string | ArrayBuffer, line: Line): ControlReply | null {
     try {
       const reply = decodeReply(typeof data === 'string' ? data : '');
-      this.#link.show('in', 'control', reply);
+      line.show('in', reply);
       if (reply.i && reply.i < this.#newest) return null;
       this.#newest = Math.max(this.#newest, reply.i);
+      if ('resume_key' in reply) {
+        this.session = reply.session;
+        this.resumeKey = reply.resume_key;
+      }
+      if (reply.type === 'starting') this.#onStarting(reply);
       return reply;
     } catch (error) {
       if (error instanceof RemoteProtocolError) return null;
@@ -156,9 +130,4 @@ export class Control {
       throw toVoiceError(error, 'token_failed');
     }
   }
-}
-
-/** A browser does not say why a handshake failed. */
-function refused(): VoiceError {
-  return new VoiceError('connect_failed', 'No connection: server down, token forged, or this origin not allowed.');
 }

@@ -1,8 +1,7 @@
 import { uplinkMs } from '../protocol/audio.js';
 import type { Numbered } from '../protocol/session.js';
-import type { ClientMessage, Live } from '../protocol/wire.js';
-import type { Link } from './link.js';
-import type { Socket } from './transport.js';
+import type { Activity, ClientMessage } from '../protocol/wire.js';
+import type { Line } from './line.js';
 
 const WAITING = 256; //: messages kept during a break
 const BACKLOG_BYTES = 64_000; //: two seconds of speech in the socket: what comes on top would be too old
@@ -11,66 +10,51 @@ const RESULTS_MS = 10_000; //: a tool's result may have been under way when the 
 
 interface Waiting {
   readonly at: number;
-  readonly message: ClientMessage;
+  readonly data: ClientMessage | Uint8Array<ArrayBuffer>;
 }
 
 /** What goes up the media road: now, or after the break. Audio is kept by the session, not here. */
 export class Outbox {
   /** Microphone audio given up because the socket was too slow. */
   droppedMs = 0;
-  /** Since the beginning. */
-  bytes = 0;
-  #socket: Socket | null = null;
+  #line: Line | null = null;
   #waiting: Waiting[] = [];
-  #results: Waiting[] = [];
-  #epoch = 0;
-  #activity: ClientMessage | null = null; //: the last one written
+  #results: Waiting[] = []; //: those sent
+  #activity: Activity | null = null; //: the last one sent
   readonly #latest = new Map<string, ClientMessage>();
-  readonly #link: Link;
-
-  constructor(link: Link) {
-    this.#link = link;
-  }
 
   get isOpen(): boolean {
-    return this.#socket !== null;
+    return this.#line !== null;
   }
 
-  /** A connection is live: how things stand, then what waited and the kept frames, in the order they were made. */
-  open(socket: Socket, live: Live, resend: readonly Numbered[], now: number): void {
-    this.#socket = socket;
-    const isMoved = live.e !== this.#epoch && this.#epoch !== 0;
-    this.#epoch = live.e;
-    for (const message of this.#latest.values()) this.#write(message);
-    if (isMoved && this.#activity?.type === 'activity' && this.#activity.state === 'start') this.#write(this.#activity);
-    const results = isMoved ? [] : this.#results.filter(({ at }) => at > now - RESULTS_MS);
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  /** A connection is live: how things stand, then what waited and the kept frames, in the order they were made. `isMoved`: to another relay. */
+  open(line: Line, isMoved: boolean, resend: readonly Numbered[]): void {
+    this.#line = line;
+    for (const message of this.#latest.values()) line.send(message);
+    if (isMoved && this.#activity?.state === 'start') line.send(this.#activity);
+    const results = this.#results.filter(({ at }) => !isMoved && at > performance.now() - RESULTS_MS);
+    const items = [...results, ...this.#waiting, ...resend].sort((a, b) => a.at - b.at);
     this.#results = [];
-    const items: (Waiting | Numbered)[] = [...results, ...waiting, ...resend];
-    items.sort((a, b) => a.at - b.at);
-    for (const item of items) {
-      if ('data' in item) this.#writeFrame(item.data);
-      else this.send(item.message, item.at);
-    }
+    this.#waiting = [];
+    for (const item of items) this.#write(item);
   }
 
   close(): void {
-    this.#socket = null;
+    this.#line = null;
   }
 
   /** Microphone audio: now or by the session's resend. */
-  frame(frame: Numbered): void {
-    if (!this.#socket) return;
-    if (this.#socket.bufferedAmount > BACKLOG_BYTES) this.droppedMs += uplinkMs(frame.data.length - HEADER_BYTES);
-    else this.#writeFrame(frame.data);
+  frame({ data }: Numbered): void {
+    if (!this.#line) return;
+    if (this.#line.backlog > BACKLOG_BYTES) this.droppedMs += uplinkMs(data.length - HEADER_BYTES);
+    else this.#line.send(data);
   }
 
   /** A message that must arrive; kept during a break. False: too many wait. */
-  send(message: ClientMessage, now: number): boolean {
-    if (message.type === 'tool.result') this.#results.push({ at: now, message });
-    if (this.#socket) this.#write(message);
-    else if (this.#waiting.length < WAITING) this.#waiting.push({ at: now, message });
+  send(data: ClientMessage): boolean {
+    const item = { at: performance.now(), data };
+    if (this.#line) this.#write(item);
+    else if (this.#waiting.length < WAITING) this.#waiting.push(item);
     else return false;
     return true;
   }
@@ -78,20 +62,13 @@ export class Outbox {
   /** How something stands: worth something now; after a break the latest is told. */
   report(message: ClientMessage): void {
     this.#latest.set(message.type, message);
-    if (this.#socket) this.#write(message);
+    this.#line?.send(message);
   }
 
-  #write(message: ClientMessage): void {
+  #write(item: Waiting): void {
+    const message = item.data as ClientMessage; // or a frame, which has no type
+    if (message.type === 'tool.result') this.#results.push(item);
     if (message.type === 'activity') this.#activity = message;
-    const text = JSON.stringify(message);
-    this.bytes += text.length;
-    this.#socket?.send(text);
-    this.#link.show('out', 'media', message);
-  }
-
-  #writeFrame(data: Uint8Array<ArrayBuffer>): void {
-    this.bytes += data.length;
-    this.#socket?.send(data);
-    this.#link.show('out', 'media', { binary: data.length });
+    this.#line?.send(item.data);
   }
 }

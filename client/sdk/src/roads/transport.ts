@@ -21,7 +21,7 @@ export interface Transport {
 /** The platform's own WebSocket. */
 export const webSockets: Transport = {
   open(url, protocols, events) {
-    const socket = new WebSocket(url, [...protocols]);
+    const socket = new WebSocket(url, protocols as string[]);
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => events.opened();
     socket.onmessage = (event) => events.received(event.data as string | ArrayBuffer);

@@ -1,24 +1,18 @@
-import { VoiceError } from '../errors.js';
+import { toVoiceError, VoiceError } from '../errors.js';
 import type { ReconnectPolicy } from '../options.js';
 
-const BASE_MS = 250;
-const LONGEST_MS = 8000;
-
-/** Resolves after `ms`, or early when the network is back. Rejects with `aborted`. */
+/** Resolves after `ms`, or early: the network is back, or `signal` is aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(aborted());
-    const done = (act: () => void) => {
+  return new Promise((resolve) => {
+    const wake = () => {
       clearTimeout(timer);
       globalThis.removeEventListener?.('online', wake);
-      signal.removeEventListener('abort', stop);
-      act();
+      signal.removeEventListener('abort', wake);
+      resolve();
     };
-    const wake = () => done(resolve);
-    const stop = () => done(() => reject(aborted()));
     const timer = setTimeout(wake, ms);
     globalThis.addEventListener?.('online', wake);
-    signal.addEventListener('abort', stop);
+    signal.addEventListener('abort', wake);
   });
 }
 
@@ -33,29 +27,42 @@ export class Backoff {
   #attempt = 0;
   readonly #endsAt: number;
   readonly #policy: ReconnectPolicy;
+  readonly #signal: AbortSignal;
+  readonly #tell: (attempt: Attempt) => void;
 
-  constructor(patienceMs: number, policy: ReconnectPolicy) {
-    this.#endsAt = performance.now() + Math.min(patienceMs, policy.maxElapsedMs ?? patienceMs);
+  constructor(patienceMs: number, policy: ReconnectPolicy, signal: AbortSignal, tell: (attempt: Attempt) => void) {
     this.#policy = policy;
+    this.#endsAt = performance.now() + Math.min(patienceMs, this.#policy.maxElapsedMs ?? patienceMs);
+    this.#signal = signal;
+    this.#tell = tell;
+  }
+
+  /** Do it until it succeeds. `insist` throws what no further attempt can mend. */
+  async retry<T>(act: () => Promise<T>, insist: (error: VoiceError, attempt: number) => void): Promise<T> {
+    for (;;) {
+      try {
+        return await act();
+      } catch (thrown) {
+        const error = toVoiceError(thrown);
+        insist(error, this.#attempt);
+        await this.wait(error);
+      }
+    }
   }
 
   /** Wait before the next attempt, as long as the server asked at least. Throws `last` when time is up. */
-  async wait(last: VoiceError, signal: AbortSignal, tell: (attempt: Attempt) => void): Promise<void> {
-    const { baseDelayMs = BASE_MS, maxDelayMs = LONGEST_MS, shouldRetry } = this.#policy;
+  async wait(last: VoiceError): Promise<void> {
+    throwIfAborted(this.#signal);
+    const { baseDelayMs = 250, maxDelayMs = 8000, shouldRetry } = this.#policy;
     const limit = Math.min(maxDelayMs, baseDelayMs * 2 ** this.#attempt);
     const delayMs = Math.max(Math.random() * limit, last.retryAfterMs);
-    const isLate = performance.now() + delayMs >= this.#endsAt;
     this.#attempt += 1;
-    if (isLate || shouldRetry?.({ attempt: this.#attempt, error: last }) === false) throw asFatal(last);
-    tell({ attempt: this.#attempt, delayMs, error: last });
-    await sleep(delayMs, signal);
+    const info = { attempt: this.#attempt, delayMs, error: last };
+    if (performance.now() + delayMs >= this.#endsAt || shouldRetry?.(info) === false) throw last;
+    this.#tell(info);
+    await sleep(delayMs, this.#signal);
+    throwIfAborted(this.#signal);
   }
-}
-
-export function asFatal(error: VoiceError): VoiceError {
-  if (error.fatal) return error;
-  const { code, message, retryable, retryAfterMs, ref, cause } = error;
-  return new VoiceError(code, message.slice(code.length + 2), { retryable, retryAfterMs, ref, cause, fatal: true });
 }
 
 export function aborted(): VoiceError {

@@ -1,40 +1,36 @@
 import type { Captured, CaptureOptions } from './messages.js';
+import { register } from './processor.js';
 import { Resampler } from './resampler.js';
 
 const RATE_HZ = 16_000;
 
 /** Microphone samples at the device's rate in, frames of 16 kHz s16le out. */
-class Capture extends AudioWorkletProcessor {
-  readonly #resampler = new Resampler(sampleRate, RATE_HZ);
+class Capture {
+  #samples: number[] = []; //: of the next frame
   readonly #frameSamples: number;
-  #frame: Int16Array<ArrayBuffer>;
-  #filled = 0;
-  #energy = 0;
+  readonly #port: MessagePort;
+  readonly #resampler = new Resampler(sampleRate, RATE_HZ);
 
-  constructor({ processorOptions }: { processorOptions: CaptureOptions }) {
-    super();
-    this.#frameSamples = (RATE_HZ / 1000) * processorOptions.frameMs;
-    this.#frame = new Int16Array(this.#frameSamples);
+  constructor({ frameMs }: CaptureOptions, port: MessagePort) {
+    this.#port = port;
+    this.#frameSamples = (RATE_HZ / 1000) * frameMs;
   }
 
-  process([input]: Float32Array[][]): boolean {
-    const samples = input?.[0];
-    if (samples) for (const sample of this.#resampler.process(samples)) this.#take(Math.max(-1, Math.min(1, sample)));
-    return true; // without a source too: the device may be changing
+  render(input: Float32Array | undefined): void {
+    if (!input) return;
+    for (const sample of this.#resampler.process(input)) {
+      this.#samples.push(Math.max(-1, Math.min(1, sample)));
+      if (this.#samples.length === this.#frameSamples) this.#post();
+    }
   }
 
-  #take(sample: number): void {
-    this.#energy += sample * sample;
-    this.#frame[this.#filled] = Math.round(sample * 32767);
-    this.#filled += 1;
-    if (this.#filled < this.#frameSamples) return;
-    const pcm = this.#frame.buffer;
-    const captured: Captured = { pcm, level: Math.sqrt(this.#energy / this.#frameSamples) };
-    this.port.postMessage(captured, [pcm]);
-    this.#frame = new Int16Array(this.#frameSamples);
-    this.#filled = 0;
-    this.#energy = 0;
+  #post(): void {
+    const pcm = Int16Array.from(this.#samples, (sample) => Math.round(sample * 32767)).buffer;
+    const energy = this.#samples.reduce((sum, sample) => sum + sample * sample, 0);
+    const captured: Captured = { pcm, level: Math.sqrt(energy / this.#frameSamples) };
+    this.#port.postMessage(captured, [pcm]);
+    this.#samples = [];
   }
 }
 
-registerProcessor('vivavoce-capture', Capture);
+register('vivavoce-capture', (options: CaptureOptions, port) => new Capture(options, port));

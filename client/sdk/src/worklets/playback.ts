@@ -1,39 +1,39 @@
 import type { FromPlayback, PlaybackOptions, ToPlayback } from './messages.js';
+import { register } from './processor.js';
 import { Turn } from './turn.js';
 
 const LEVELS_PER_S = 20;
 const LONGEST_MS = 600_000; //: audio waiting; no answer is that long, so more of it is dropped
 
 /** Plays turns one after the other from a jitter buffer; falls silent at once; knows what was heard. */
-class Playback extends AudioWorkletProcessor {
+class Playback {
   #turns: Turn[] = [];
   #fading: Turn | null = null;
   #fadeLeft = 0;
   #finished = 0; //: no more audio of this turn and earlier follows
   #flushed = 0; //: audio of this turn and earlier is dropped
-  #prebufferMs: number;
   #reportedMs = 0; //: position of the last report
   #energy = 0;
   #measured = 0; //: samples since the last level
   #isLoud = false;
+  #prebufferMs: number;
   readonly #options: PlaybackOptions;
+  readonly #port: MessagePort;
   readonly #fadeSamples: number;
 
-  constructor({ processorOptions }: { processorOptions: PlaybackOptions }) {
-    super();
-    this.#options = processorOptions;
-    this.#prebufferMs = processorOptions.prebufferMs;
-    this.#fadeSamples = Math.round((sampleRate * processorOptions.fadeMs) / 1000);
-    this.port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
+  constructor(options: PlaybackOptions, port: MessagePort) {
+    this.#options = options;
+    this.#port = port;
+    this.#prebufferMs = this.#options.prebufferMs;
+    this.#fadeSamples = Math.round((sampleRate * this.#options.fadeMs) / 1000);
+    this.#port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
   }
 
-  process(_: Float32Array[][], outputs: Float32Array[][]): boolean {
-    const output = outputs[0]?.[0];
-    if (!output) return true;
+  render(_: unknown, output: Float32Array | undefined): void {
+    if (!output) return;
     if (this.#fading) this.#fade(this.#fading, output);
     else this.#play(output);
     this.#measure(output);
-    return true;
   }
 
   #obey(message: ToPlayback): void {
@@ -61,21 +61,20 @@ class Playback extends AudioWorkletProcessor {
   #flush(number: number): void {
     this.#flushed = Math.max(this.#flushed, number);
     const playing = this.#turns[0];
-    const flushed = this.#turns.find((turn) => turn.number === number);
-    this.#turns = this.#turns.filter((turn) => turn.number > number);
-    const fadeMs = Math.min(this.#options.fadeMs, flushed?.bufferedMs ?? 0);
-    // Half of the fade counts as heard.
-    const playedMs = flushed?.isPlaying ? flushed.playedMs + fadeMs / 2 : (flushed?.playedMs ?? 0);
-    const droppedMs = (flushed?.playedMs ?? 0) + (flushed?.bufferedMs ?? 0) - playedMs;
     if (playing?.isPlaying && playing.number <= number) {
       this.#fading = playing;
       this.#fadeLeft = this.#fadeSamples;
     }
-    this.#post({ type: 'flushed', turn: number, playedMs, droppedMs });
+    const flushed = this.#turns.find((turn) => turn.number === number);
+    const { playedMs = 0, bufferedMs = 0 } = flushed ?? {};
+    // Half of the fade counts as heard.
+    const fadedMs = flushed?.isPlaying ? Math.min(this.#options.fadeMs, bufferedMs) / 2 : 0;
+    this.#turns = this.#turns.filter((turn) => turn.number > number);
+    this.#post({ type: 'flushed', turn: number, playedMs: playedMs + fadedMs, droppedMs: bufferedMs - fadedMs });
   }
 
   #fade(turn: Turn, output: Float32Array): void {
-    const count = turn.render(output, 0);
+    const count = turn.render(output);
     for (let at = 0; at < count; at += 1) {
       output[at] = ((output[at] as number) * this.#fadeLeft) / this.#fadeSamples || 0;
       this.#fadeLeft = Math.max(0, this.#fadeLeft - 1);
@@ -88,16 +87,14 @@ class Playback extends AudioWorkletProcessor {
     if (!turn) return;
     if (!turn.isPlaying && (turn.isFinished || turn.bufferedMs >= this.#prebufferMs)) this.#start(turn);
     if (!turn.isPlaying) return;
-    const count = turn.render(output, 0);
+    const count = turn.render(output);
     if (turn.playedMs - this.#reportedMs >= 1000) this.#report('progress', turn);
     if (count < output.length) this.#runDry(turn);
   }
 
   #start(turn: Turn): void {
     turn.isPlaying = true;
-    if (turn.hasStarted) return;
-    turn.hasStarted = true;
-    this.#report('started', turn);
+    if (!turn.playedMs) this.#report('started', turn); // else it goes on after an underrun
   }
 
   #runDry(turn: Turn): void {
@@ -130,8 +127,8 @@ class Playback extends AudioWorkletProcessor {
   }
 
   #post(message: FromPlayback): void {
-    this.port.postMessage(message);
+    this.#port.postMessage(message);
   }
 }
 
-registerProcessor('vivavoce-playback', Playback);
+register('vivavoce-playback', (options: PlaybackOptions, port) => new Playback(options, port));

@@ -9,17 +9,15 @@ export class Turn {
   /** No more audio of it follows. */
   isFinished: boolean;
   isPlaying = false;
-  hasStarted = false;
-  #queue: Int16Array[] = [];
   #head = 0; //: samples taken from the first of the queue
-  #queued = 0; //: source samples not yet resampled
+  #pushed = 0; //: source samples
   #taken = 0; //: source samples resampled
   #rendered = 0; //: output samples
-  #ready: Float32Array = new Float32Array(0); //: resampled, not yet rendered
-  #at = 0;
+  #at = 0; //: in #ready
   #isTailed = false;
+  #ready: Float32Array = new Float32Array(0); //: resampled, not yet rendered
+  readonly #queue: Int16Array[] = [];
   readonly #resampler = new Resampler(RATE_HZ, sampleRate);
-  readonly #block = new Float32Array(BLOCK);
 
   constructor(number: number, isFinished: boolean) {
     this.number = number;
@@ -28,56 +26,48 @@ export class Turn {
 
   push(pcm: Int16Array): void {
     this.#queue.push(pcm);
-    this.#queued += pcm.length;
+    this.#pushed += pcm.length;
   }
 
   /** How much came out of the speaker, counted in source samples: a suspended context plays nothing. */
   get playedMs(): number {
-    return (Math.min(this.#taken, (this.#rendered * RATE_HZ) / sampleRate) / RATE_HZ) * 1000;
+    return (Math.min(this.#taken, (this.#rendered * RATE_HZ) / sampleRate) * 1000) / RATE_HZ;
   }
 
   get bufferedMs(): number {
-    return ((this.#queued + this.#taken) / RATE_HZ) * 1000 - this.playedMs;
+    return (this.#pushed * 1000) / RATE_HZ - this.playedMs;
   }
 
-  /** Fill `output` from `from` on; returns how many samples there were. */
-  render(output: Float32Array, from: number): number {
-    let at = from;
-    for (; at < output.length; at += 1) {
-      if (this.#at === this.#ready.length && !this.#refill()) break;
-      output[at] = this.#ready[this.#at] as number;
-      this.#at += 1;
-    }
-    this.#rendered += at - from;
-    return at - from;
-  }
-
-  #refill(): boolean {
-    this.#at = 0;
-    do {
-      const block = this.#next();
-      if (!block) {
-        this.#ready = this.#block.subarray(0, 0);
-        return false;
+  /** Fill `output`; returns how many samples there were. */
+  render(output: Float32Array): number {
+    let count = 0;
+    for (; count < output.length; count += 1) {
+      while (this.#at === this.#ready.length) {
+        const block = this.#next();
+        if (!block) return count;
+        this.#ready = this.#resampler.process(block);
+        this.#at = 0;
       }
-      this.#ready = this.#resampler.process(block);
-    } while (this.#ready.length === 0);
-    return true;
+      output[count] = this.#ready[this.#at] as number;
+      this.#at += 1;
+      this.#rendered += 1;
+    }
+    return count;
   }
 
   /** The next source samples; at the end the zeros that bring out the last of the sound. */
   #next(): Float32Array | null {
-    let count = 0;
-    for (let first = this.#queue[0]; first && count < BLOCK; first = this.#queue[0]) {
-      const end = Math.min(first.length, this.#head + BLOCK - count);
-      for (; this.#head < end; this.#head += 1, count += 1) this.#block[count] = (first[this.#head] as number) / 32768;
-      if (this.#head < first.length) break;
-      this.#queue.shift();
-      this.#head = 0;
+    const [first] = this.#queue;
+    if (first) {
+      const block = Float32Array.from(first.subarray(this.#head, this.#head + BLOCK), (sample) => sample / 32768);
+      this.#head += BLOCK;
+      this.#taken += block.length;
+      if (this.#head >= first.length) {
+        this.#queue.shift();
+        this.#head = 0;
+      }
+      return block;
     }
-    this.#queued -= count;
-    this.#taken += count;
-    if (count) return this.#block.subarray(0, count);
     if (!this.isFinished || this.#isTailed) return null;
     this.#isTailed = true;
     return new Float32Array(this.#resampler.tail);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import '../../src/advice/index.js';
 import { VoiceError } from '../../src/index.js';
+import { COMES_BACK } from '../../src/protocol/tables.js';
 import { pass, rig } from './rig.js';
 
 beforeEach(() => {
@@ -150,13 +151,23 @@ describe('a session that cannot go on', () => {
     });
   });
 
+  test.each(COMES_BACK.split(' '))('%s with `ended` ended that relay’s part: control has the session', async (code) => {
+    const all = await live();
+    all.server.say({ type: 'error', code, message: '!', fatal: true, retryable: true });
+    all.server.say({ type: 'ended', reason: code });
+    await pass(1000);
+    expect(all.server.requests.at(-1)).toMatchObject({ type: 'resume' });
+    expect(all.client.getSnapshot().status).toBe('connected');
+  });
+
   test('says why it ended when control knows it no more', async () => {
     const all = await live();
     all.server.controlErrors.push({ code: 'session_ended', retryable: false });
-    all.server.say({ type: 'error', code: 'internal', message: '!', fatal: true, retryable: true });
-    all.server.say({ type: 'ended', reason: 'internal' });
+    all.server.say({ type: 'error', code: 'slow_client', message: '!', fatal: true, retryable: true });
+    all.server.say({ type: 'ended', reason: 'slow_client' });
     await pass(1000);
-    expect(all.client.getSnapshot().error?.code).toBe('internal');
+    expect(all.server.controlErrors).toEqual([]);
+    expect(all.client.getSnapshot().error?.code).toBe('slow_client');
   });
 
   test('is given up when the server has stopped waiting', async () => {
@@ -218,6 +229,19 @@ test('a call may be tried again from within what its failure sets off', async ()
   await pass(100);
   expect(error.code).toBe('capacity');
   await expect(again).resolves.toEqual({ sessionId: 's1', resumed: false });
+});
+
+test('the end of one call is not the end of the next, which began within what that set off', async () => {
+  const all = rig();
+  all.server.controlErrors.push({ code: 'capacity' });
+  let again: Promise<unknown> | undefined;
+  all.client.on('statechange', ({ status }) => {
+    if (status === 'failed') again ??= all.client.connect();
+  });
+  const first = all.client.connect();
+  await expect(Promise.all([first, pass(100)])).rejects.toMatchObject({ code: 'capacity' });
+  await expect(again).resolves.toEqual({ sessionId: 's1', resumed: false });
+  expect(all.client.getSnapshot().status).toBe('connected');
 });
 
 test('hostile messages harm nothing, and are counted', async () => {

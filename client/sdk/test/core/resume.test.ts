@@ -245,7 +245,7 @@ describe('finished turns from the record', () => {
       ['u1', 'Hello?'],
       ['a1', 'It is sunny.'],
     ]);
-    expect(all.client.getSnapshot().messages.at(-1)).not.toHaveProperty('interrupted');
+    expect(all.client.getSnapshot().messages.at(-1)).toMatchObject({ interrupted: false });
     expect(all.seen.message).toHaveLength(2);
   });
 });

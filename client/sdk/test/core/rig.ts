@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import { VoiceClient, type VoiceClientOptions, type VoiceEvents } from '../../src/index.js';
+import '../../src/ondemand/index.js'; // so that its first use takes no real time
 import { FakeEngine, FakeServer } from '../../src/testing/index.js';
 
 type Watched =

@@ -3,6 +3,7 @@ import { act, cleanup, fireEvent, render, renderHook, screen } from '@testing-li
 import { type ReactNode, StrictMode, useState } from 'react';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { VoiceClient, type VoiceClientOptions } from '../../src/index.js';
+import '../../src/ondemand/index.js'; // so that its first use takes no time
 import {
   useAgentState,
   useConnection,

@@ -1,8 +1,6 @@
-import { VoiceError } from './errors.js';
-import { IMAGE_BYTES } from './protocol/tables.js';
-import type { Image } from './protocol/wire.js';
-
-export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
+import { type ImageSource, VoiceError } from '../index.js';
+import { IMAGE_BYTES } from '../protocol/tables.js';
+import type { Image } from '../protocol/wire.js';
 
 const MIMES: readonly string[] = ['image/jpeg', 'image/png', 'image/webp'];
 const STEP = 0x8000; //: arguments a call may have everywhere

@@ -1,0 +1,82 @@
+import type { Emitter } from '../events.js';
+import type { Message, Shown } from '../ondemand/wire.js';
+import { onDemand } from '../ondemand.js';
+import type { Socket, SocketEvents, Transport } from './transport.js';
+
+const OPEN_TIMEOUT_MS = 10_000; //: for the handshake
+
+/** What all sockets of a call share: how they are made, who looks on, how much passed. */
+export interface Link {
+  readonly transport: Transport;
+  readonly emitter: Emitter;
+  /** Since the last tick. */
+  readonly bytes: { up: number; down: number };
+}
+
+/** One socket of a road. It is closed when what must come next does not come in time: by the code 0. */
+export class Line {
+  #socket: Socket | null = null;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  readonly #link: Link;
+  readonly #road: 'control' | 'media';
+  readonly #events: SocketEvents;
+
+  constructor(
+    link: Link,
+    road: 'control' | 'media',
+    url: string,
+    protocols: readonly string[],
+    events: SocketEvents,
+  ) {
+    this.#link = link;
+    this.#road = road;
+    this.#events = events;
+    this.within(OPEN_TIMEOUT_MS);
+    this.#socket = this.#link.transport.open(url, protocols, {
+      opened: () => this.#events.opened(),
+      received: (data) => this.#receive(data),
+      closed: (code) => this.close(code),
+    });
+  }
+
+  get backlog(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  send(item: Message | Uint8Array<ArrayBuffer>): void {
+    const data = item instanceof Uint8Array ? item : JSON.stringify(item);
+    this.#link.bytes.up += data.length;
+    this.#socket?.send(data);
+    this.show('out', item);
+  }
+
+  /** Show what passes to whoever listens; nothing is made for nobody. */
+  show(direction: 'in' | 'out', frame: Shown): void {
+    const { emitter } = this.#link;
+    if (!emitter.has('wire')) return;
+    onDemand().then(
+      ({ blank }) => emitter.emit('wire', direction, this.#road, blank(frame)),
+      () => {}, // nothing is shown rather than a secret
+    );
+  }
+
+  /** The next thing must come within `ms`; 0: it came. */
+  within(ms: number): void {
+    clearTimeout(this.#deadline);
+    if (ms) this.#deadline = setTimeout(() => this.close(0), ms);
+  }
+
+  close(code: number): void {
+    if (!this.#socket) return;
+    this.#socket.close(1000);
+    this.#socket = null;
+    this.within(0);
+    this.#events.closed(code);
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    if (!this.#socket) return;
+    this.#link.bytes.down += typeof data === 'string' ? data.length : data.byteLength;
+    this.#events.received(data);
+  }
+}
