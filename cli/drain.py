@@ -55,6 +55,7 @@ def _by_page(page: str) -> None:
 
 def _in_table(stack: str, region: str | None, only: str) -> list[str]:
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from cli.deployed import find_deployment
     from records import relays
@@ -63,8 +64,9 @@ def _in_table(stack: str, region: str | None, only: str) -> list[str]:
     deployment = find_deployment(stack, region)
     try:
         told = relays.drain(Table(boto3.client("dynamodb", region_name=region), deployment.table), only)
-    except StoreError as error:
-        raise Failure(f"the order could not be left ({type(error).__name__}).", "Try again.") from None
+    except (StoreError, ClientError, BotoCoreError) as error:
+        what = f"the order could not be left ({type(error).__name__})."
+        raise Failure(what, "Check the credentials, then try again.") from None
     if not told:
         raise Failure("no relay is running." if not only else f"no relay {only} is running.")
     return told
