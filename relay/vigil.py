@@ -45,6 +45,7 @@ class Vigil:
         self._turn_at: float | None = None  #: the agent's turn began then
         self._plays_until = 0.0  #: what came of it lasts so long, and its last sign is not older
         self._is_voiceless = False  #: of it only words have come
+        self._ended_unheard = False  #: a turn is over of which only words came: proof, not suspicion
         self._changed = 0  #: legs in a row, without a sign of the model's between them
 
     def sent(self, item: Speech | ModelCommand, now: float) -> None:
@@ -83,7 +84,7 @@ class Vigil:
     def leg_changed(self, now: float) -> None:
         """Another leg is up. It was told again what is unanswered; of a turn it knows nothing."""
         was_voiceless, self._is_voiceless = self._is_voiceless, False
-        self._turn_at, self._plays_until, self._loud_ms = None, now, 0.0
+        self._turn_at, self._plays_until, self._loud_ms, self._ended_unheard = None, now, 0.0, False
         if self._owed_since is not None:
             self._owed_since = None if was_voiceless else now  # what was answered in words is not asked again
 
@@ -96,8 +97,12 @@ class Vigil:
             self._plays_until = max(self._plays_until, now)
             self._owed_since = None if self._owed_since is None else now
             return None
+        if self._ended_unheard:
+            self._ended_unheard = False
+            return self._note_silence()
         if self._owed_since is not None and now - self._owed_since >= self._patience.answer_s:
-            return self._note_silence(now)
+            self._owed_since = now
+            return self._note_silence()
         if self._turn_at is not None and self._is_endless(self._turn_at, now):
             self._turn_at = None
             return "endless_turn"
@@ -123,21 +128,20 @@ class Vigil:
     def _end_turn(self, idle: bool, now: float) -> None:
         self._plays_until = max(self._plays_until, now)
         self._owed_since = None
-        if idle and self._turn_at is not None and self._is_voiceless:
-            self._owed_since = float("-inf")  # nothing was heard, and nothing will be
-        self._turn_at = None if idle else self._turn_at
+        if idle and self._turn_at is not None:
+            self._turn_at, self._ended_unheard, self._is_voiceless = None, self._is_voiceless, False
+            self._loud_ms = 0.0  # loudspeakers that the microphone hears are no speech that nobody answers
 
     def _goes_on(self, now: float, sounds_s: float = 0.0) -> None:
-        self._owed_since, self._loud_ms, self._is_voiceless = None, 0.0, False
+        self._owed_since, self._loud_ms, self._is_voiceless, self._ended_unheard = None, 0.0, False, False
         self._turn_at = now if self._turn_at is None else self._turn_at
         self._plays_until = max(self._plays_until, now) + sounds_s
 
-    def _note_silence(self, now: float) -> Trouble | None:
+    def _note_silence(self) -> Trouble | None:
         self._changed += 1
         if self._changed > REPEATS:
             self._owed_since = None  # it may not want to answer: the user's next words are another try
             return None
-        self._owed_since = now
         return "silent_model"
 
     def _is_endless(self, turn_at: float, now: float) -> bool:

@@ -107,6 +107,30 @@ async def test_words_without_their_voice_are_a_frozen_leg() -> None:
         assert len(here.legs) == 2
 
 
+async def test_who_speaks_at_once_after_an_unheard_answer_is_answered_by_another_leg() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), model.Said("I think"))
+        here.leg.say(model.TurnCompleted(idle=True), model.SpeechStarted())
+        await asyncio.sleep(1)
+        assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
+        here.leg.say(model.SpeechEnded(), SECOND, model.Said("well"), model.TurnCompleted(idle=True))
+        await asyncio.sleep(USUAL.answer_s * 3)
+        assert len(here.legs) == 2
+
+
+async def test_an_answer_that_the_microphone_hears_from_the_loudspeaker_is_nobodys_question() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(SECOND, SECOND, model.Said("so"))
+        number = await speak(listener, SPEECH, 2.0)
+        here.leg.say(model.TurnCompleted(idle=True))
+        number = await speak(listener, SPEECH, 0.2, number)
+        await speak(listener, HUSH, USUAL.answer_s * 2, number)
+        assert len(here.legs) == 1 and not call.troubles
+
+
 async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_changed() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
