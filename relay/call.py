@@ -99,7 +99,7 @@ class Call:
         """The whole call. Returns why it ended: `client`, or a code of the registry."""
         try:
             async with asyncio.TaskGroup() as pen:
-                writing = pen.create_task(self._scribe.run(), name="scribe")
+                writing = pen.create_task(self._write(), name="scribe")
                 await self._carry()
                 await within(LAST_WORD_S, self._scribe.flush())
                 self._say_last()
@@ -328,17 +328,10 @@ class Call:
             max(0, round((self._ends_at - self._now()) * 1000)), round(self._terms.resume_s * 1000)
         )
         agent = Agent(self.record.agent, [tool.name for tool in self.record.tools])
-        self.session.go_live(
-            Live(
-                self.record.id,
-                0,
-                agent,
-                limits,
-                capabilities=CAPABILITIES,
-                resumed=self.session.journal.last_n > 0 or self.session.epoch > 1,
-                lost_turns=self._lost_turns(),
-            )
-        )
+        resumed, lost = self.session.journal.last_n > 0 or self.session.epoch > 1, self._lost_turns()
+        can = CAPABILITIES
+        live = Live(self.record.id, 0, agent, limits, capabilities=can, resumed=resumed, lost_turns=lost)
+        self.session.go_live(live)
         self._client.wake()
 
     def _lost_turns(self) -> list[int]:
@@ -376,6 +369,14 @@ class Call:
             self.noticed("mic_silent")
             self._conversation.commands.append(FlushAudio())
             self.session.send(media_error("mic_silent"))
+
+    async def _write(self) -> None:
+        """Write what is noted, until cancelled. Who may not write any more is to carry nothing, either."""
+        try:
+            await self._scribe.run()
+        except Superseded:
+            self.end("superseded")
+            raise
 
     async def write_rest(self) -> None:
         """What the store did not take in time, however long it takes; nothing when all is written."""

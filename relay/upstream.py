@@ -63,6 +63,11 @@ class Talk(Protocol):
         """Nobody speaks and nothing is awaited: nothing would be cut by a change of legs."""
         ...
 
+    @property
+    def is_over(self) -> bool:
+        """It has ended: no other leg is wanted."""
+        ...
+
     def went_up(self, gap_ms: int | None) -> None:
         """The leg is there (again), after so long without one; None the first time."""
         ...
@@ -161,11 +166,7 @@ class Upstream:
 
     async def run(self, talk: Talk) -> None:
         """Until cancelled. Raises UpstreamError when there is no way to go on."""
-        task = asyncio.current_task()
-        assert task is not None
-        while True:
-            if task.cancelling():  # in the instant in which a leg ended: its task group has swallowed it
-                raise asyncio.CancelledError
+        while not talk.is_over:  # the leg's task group may swallow the cancelling of that instant
             await self._wanted.wait()
             await asyncio.sleep(BACKOFF_S[self._young_deaths])
             made = await self._open()
