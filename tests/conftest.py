@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 from weakref import WeakSet
@@ -12,6 +13,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from tests.witness import WITNESS, LogEar
+
+# Read when the handlers are imported, as in Lambda: before any test's module is.
+os.environ |= {"POWERTOOLS_SERVICE_NAME": "vivavoce", "POWERTOOLS_METRICS_NAMESPACE": "Vivavoce"}
 
 # pytest-asyncio asks the policy for "the loop before" and thereby makes one that nobody closes; warnings are
 # errors here, so we make that loop, and close it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -58,8 +59,6 @@ def sweeping(course: Course) -> Callable[[], dict[str, int]]:
         config=config,
     )
 
-    logger.setLevel("CRITICAL")  # it prints to stdout, which is ours
-
     def once() -> dict[str, int]:
         with suppress(StoreError):
             return sweep(ports)
@@ -70,14 +69,18 @@ def sweeping(course: Course) -> Callable[[], dict[str, int]]:
 
 async def settle(course: Course, within_s: float) -> Census:
     """What is left, once nothing is or the time is over. Sweeps meanwhile, as the deployment does."""
-    clear = sweeping(course)
+    clear, level = sweeping(course), logging.getLevelName(logger.log_level)
     deadline = time.monotonic() + within_s
-    while True:
-        await asyncio.to_thread(clear)
-        census = await take(course)
-        if not census.leaks or time.monotonic() > deadline:
-            return census
-        await asyncio.sleep(5)
+    logger.setLevel("CRITICAL")  # it prints to stdout, which is ours
+    try:
+        while True:
+            await asyncio.to_thread(clear)
+            census = await take(course)
+            if not census.leaks or time.monotonic() > deadline:
+                return census
+            await asyncio.sleep(5)
+    finally:
+        logger.setLevel(level)
 
 
 async def take(course: Course) -> Census:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.aws.emulator import MINISTACK, UNNOTICED, Emulator, Statement, serving
-
-os.environ |= {"POWERTOOLS_SERVICE_NAME": "viva", "POWERTOOLS_METRICS_NAMESPACE": "Vivavoce"}
-
 from tests.aws.walks import WALKS, Outside, Walker
 
 

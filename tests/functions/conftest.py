@@ -14,7 +14,6 @@ from moto import mock_aws
 from shapes import connect_event, message_event
 
 # Read when the handlers are imported, as in Lambda.
-os.environ |= {"POWERTOOLS_SERVICE_NAME": "vivavoce", "POWERTOOLS_METRICS_NAMESPACE": "Vivavoce"}
 os.environ |= {"LOG_LEVEL": "DEBUG"}
 
 sys.path.append(str(Path(__file__).parent.parent / "records"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +16,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from moto import mock_aws
-
-os.environ |= {"POWERTOOLS_SERVICE_NAME": "vivavoce", "POWERTOOLS_METRICS_NAMESPACE": "Vivavoce"}
 
 from functions import connect
 from functions.core import aws
