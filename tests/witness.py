@@ -88,7 +88,7 @@ class Witness:
 
 
 def _traces(given: str) -> tuple[str, ...]:
-    """What a log would show of it: a single short word is looked for as a whole value only.
+    """What a log would show of it: a single word is looked for as a whole value only; modules have names too.
 
     The shortest typed ones are not looked for: "open" or "1" is a log's own word as often as somebody's.
     A piece of speech is told apart by the space before it.
@@ -96,7 +96,7 @@ def _traces(given: str) -> tuple[str, ...]:
     words = given.strip()
     if len(given) <= SHORTEST_WORD and given == words:
         return ()
-    return (words,) if len(words) > 8 else (f'"{given}"', f"'{given}'")
+    return (words,) if " " in words or len(words) > 16 else (f'"{given}"', f"'{given}'")
 
 
 def prompts() -> dict[str, str]:
