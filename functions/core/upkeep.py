@@ -22,7 +22,7 @@ def keep_up(ports: SweepPorts, seen: Fleet, counts: Counter[str]) -> None:
     for relay in usable[: ports.config.warm_relays]:
         relays.keep_warm(ports.table, relay.id, now + WARM_LEASE_S)
     missing = max(0, ports.config.warm_relays - len(usable))
-    old = [relay for relay in seen.relays if relay.revision != config.revision and relay.is_fresh(now)]
+    old = [relay for relay in seen.relays if _is_older(relay, config.revision) and relay.is_fresh(now)]
     needs_room = _send_away(ports, old, usable, counts)
     if needs_room and not missing and not any(relay.state == "STARTING" for relay in usable):
         missing = 1
@@ -59,6 +59,12 @@ def _start(ports: SweepPorts, seen: Pool, missing: int, counts: Counter[str]) ->
         relays.keep_warm(ports.table, relay.id, ports.now() + WARM_LEASE_S)
         # The pool's first start makes its generation 1, each later one adds 1.
         pool = Pool(pool.generation + 1, {**pool.slots, relay.slot: relay.id})
+
+
+def _is_older(relay: Relay, revision: str) -> bool:
+    """Task definitions end in `:number`. In an update this function may be the last to know the new one."""
+    ours, theirs = (name.rpartition(":")[2] for name in (revision, relay.revision))
+    return int(theirs) < int(ours) if theirs.isdecimal() and ours.isdecimal() else theirs != ours
 
 
 def _rank(relay: Relay) -> tuple[bool, int, int]:

@@ -306,6 +306,14 @@ def test_relays_of_an_old_revision_leave_when_there_is_room_for_their_calls(
     assert relays.heartbeat(table, holder, 1, int(clock()), [ready["session"]]) == {"drain"}
 
 
+def test_relays_of_a_newer_revision_stay_while_the_sweep_does_not_know_it(relay, edges, table, clock, change):
+    relay("new", "0", revision="relay:10")
+    have_task(edges, "new")
+    change(revision="relay:9")
+    assert sweep() == {}
+    assert relays.heartbeat(table, "new", 0, int(clock())) == set()
+
+
 def test_one_session_that_cannot_be_ended_does_not_keep_the_others(talking, relay, table, clock, monkeypatch):
     relay("r1")
     both = [talking(user)[1] for user in ("ada", "grace")]
