@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from statistics import fmean
+
 from simulator import pcm
 from simulator.likeness import centred, correlation
 from tests.browser.drive import Sound
 
-_RATE = 4_000  #: of the comparison: a quarter of a millisecond is fine enough
+_RATE = 4_000  #: of the comparison
+_OFFSETS = pcm.IN_HZ // _RATE  #: at which a sound is read: half a sample beside itself it is not the same
 _NEEDLE_S = 0.2
 _LOUD = 60
 _SEGMENT_S = 0.3
 _BACK_S, _ON_S = 0.05, 0.25  #: how much earlier or later than the one before it a segment may come
 _SAME = 0.9  #: correlation of what is the same sound
+_ALIKE = 0.97  #: better is not looked for
 _SPOKEN = 400.0  #: loudness of a segment that is worth looking for
+
+Phases = list[list[float]]
 
 
 def played_ms(sound: Sound, arrived: bytes) -> tuple[float, float]:
@@ -20,17 +27,13 @@ def played_ms(sound: Sound, arrived: bytes) -> tuple[float, float]:
 
     They differ where the answer itself was silent just then: nobody can hear when in a pause it ended.
     """
-    heard = pcm.samples(_low(sound.pcm, sound.rate))
-    whole = pcm.samples(_low(arrived, pcm.OUT_HZ))
+    heard, whole = _phases(sound.pcm, sound.rate)[0], _phases(arrived, pcm.OUT_HZ)
     last = next(i for i in range(len(heard) - 1, -1, -1) if abs(heard[i]) > _LOUD)
     length = round(_NEEDLE_S * _RATE)
-    needle = centred([float(each) for each in heard[last + 1 - length : last + 1]])
-    hay = [float(each) for each in whole]
-    fits = [correlation(needle, hay[at : at + length]) for at in range(len(hay) - length + 1)]
-    best = max(range(len(fits)), key=fits.__getitem__)
-    assert fits[best] > _SAME, f"what was heard at the end is not in the answer (best fit {fits[best]:.2f})"
-    ended = best + length
-    again = next((i for i in range(ended, len(whole)) if abs(whole[i]) > _LOUD), len(whole))
+    fit, at_s = _find(centred(heard[last + 1 - length : last + 1]), whole, 0.0, len(whole[0]) / _RATE)
+    assert fit > _SAME, f"what was heard at the end is not in the answer (best fit {fit:.2f})"
+    ended, end = round(at_s * _RATE) + length, len(whole[0])
+    again = next((i for i in range(ended, end) if abs(whole[0][i]) > _LOUD), end)
     return 1000 * ended / _RATE, 1000 * again / _RATE
 
 
@@ -39,29 +42,38 @@ def share_heard(sound: Sound, arrived: bytes, starts_s: float) -> float:
 
     Each is looked for near where the last one was: a busy machine stretches a pause, and is forgiven.
     """
-    heard = [float(each) for each in pcm.samples(_low(sound.pcm, sound.rate))]
-    whole = _low(arrived, pcm.OUT_HZ)
+    heard, whole = _phases(sound.pcm, sound.rate), _phases(arrived, pcm.OUT_HZ)[0]
     length = round(_SEGMENT_S * _RATE)
-    segments = [whole[at : at + 2 * length] for at in range(0, len(whole) - 2 * length, 2 * length)]
     lag, missed, fits = starts_s, 0, []
-    for index, segment in enumerate(segments):
-        if pcm.rms(segment) < _SPOKEN:
+    for at in range(0, len(whole) - length, length):
+        segment = whole[at : at + length]
+        if math.sqrt(fmean(sample * sample for sample in segment)) < _SPOKEN:
             continue
-        needle = centred([float(each) for each in pcm.samples(segment)])
-        first = round((lag + index * _SEGMENT_S - _BACK_S) * _RATE)
-        places = range(max(0, first), first + round((_BACK_S + _ON_S * (1 + missed)) * _RATE))
-        found = [
-            (correlation(needle, heard[at : at + length]), at) for at in places if at + length <= len(heard)
-        ]
-        fit, at = max(found, default=(0.0, first))
+        due = lag + at / _RATE
+        fit, at_s = _find(centred(segment), heard, due - _BACK_S, due + _ON_S * (1 + missed))
         if fit > _SAME:
-            lag, missed = at / _RATE - index * _SEGMENT_S, 0
+            lag, missed = at_s - at / _RATE, 0
         else:
             missed += 1
         fits.append(fit)
     return sum(fit > _SAME for fit in fits) / len(fits)
 
 
-def _low(sound: bytes, rate: int) -> bytes:
-    """`sound` at _RATE, by way of 16 kHz, so that both sides pass the same filter."""
-    return pcm.resample(pcm.resample(sound, rate, pcm.IN_HZ), pcm.IN_HZ, _RATE)
+def _find(needle: list[float], phases: Phases, first_s: float, last_s: float) -> tuple[float, float]:
+    """How well it fits where it fits best, and where that is. It is enough to be well alike."""
+    best = (0.0, first_s)
+    for number, hay in enumerate(phases):
+        places = range(max(0, round(first_s * _RATE)), min(round(last_s * _RATE), len(hay) - len(needle)) + 1)
+        fits = ((correlation(needle, hay[at : at + len(needle)]), at) for at in places)
+        fit, at = max(fits, default=(0.0, 0))
+        best = max(best, (fit, at / _RATE + number / pcm.IN_HZ))
+        if fit > _ALIKE:
+            break
+    return best
+
+
+def _phases(sound: bytes, rate: int) -> Phases:
+    """`sound` at _RATE, read at several offsets, by way of 16 kHz, so that all pass the same filter."""
+    fine = pcm.resample(sound, rate, pcm.IN_HZ)
+    shifted = (pcm.resample(fine[pcm.SAMPLE_BYTES * by :], pcm.IN_HZ, _RATE) for by in range(_OFFSETS))
+    return [[float(sample) for sample in pcm.samples(phase)] for phase in shifted]
