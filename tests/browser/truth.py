@@ -13,6 +13,7 @@ _RATE = 4_000  #: of the comparison
 _OFFSETS = pcm.IN_HZ // _RATE  #: at which a sound is read: half a sample beside itself it is not the same
 _NEEDLE_S = 0.2
 _LOUD = 60
+_AGAIN = 2 * _LOUD  #: the end of a word dies away around _LOUD, and is no beginning
 _SEGMENT_S = 0.3
 _BACK_S, _ON_S = 0.05, 0.25  #: how much earlier or later than the one before it a segment may come
 _SAME = 0.9  #: correlation of what is the same sound
@@ -33,7 +34,7 @@ def played_ms(sound: Sound, arrived: bytes) -> tuple[float, float]:
     fit, at_s = _find(centred(heard[last + 1 - length : last + 1]), whole, 0.0, len(whole[0]) / _RATE)
     assert fit > _SAME, f"what was heard at the end is not in the answer (best fit {fit:.2f})"
     ended, end = round(at_s * _RATE) + length, len(whole[0])
-    again = next((i for i in range(ended, end) if abs(whole[0][i]) > _LOUD), end)
+    again = next((i for i in range(ended, end) if abs(whole[0][i]) > _AGAIN), end)
     return 1000 * ended / _RATE, 1000 * again / _RATE
 
 
