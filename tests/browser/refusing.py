@@ -60,6 +60,15 @@ async def nobody() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def silence() -> AsyncIterator[str]:
+    """A page whose server never says a word: what else is wrong is told first."""
+    with listen() as taken:
+        port = taken.getsockname()[1]
+        async with _page(page_app(f"ws://127.0.0.1:{port}/v1", USER)) as url:
+            yield url
+
+
+@asynccontextmanager
 async def without_worklets() -> AsyncIterator[str]:
     """A page whose policy admits its scripts but not the two worklets."""
 
@@ -69,7 +78,7 @@ async def without_worklets() -> AsyncIterator[str]:
         scripts = " ".join(f"http://{request.host}/assets/{name}" for name in names)
         response.headers["Content-Security-Policy"] = f"script-src {scripts}"
 
-    async with nobody() as other:
+    async with silence() as other:
         app = page_app(other.replace("http", "ws"), USER)
         app.on_response_prepare.append(narrow)
         async with _page(app) as url:

@@ -15,7 +15,14 @@ import pytest_asyncio
 from simulator import tones
 from tests.browser.conftest import System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
-from tests.browser.refusing import late_ticket, nobody, plain_http, refusing, without_worklets
+from tests.browser.refusing import (
+    late_ticket,
+    nobody,
+    plain_http,
+    refusing,
+    silence,
+    without_worklets,
+)
 from tests.browser.truth import played_ms, share_heard
 from tests.witness import WITNESS
 
@@ -138,8 +145,8 @@ async def test_no_scene_of_the_page_breaks_a_rule_of_accessibility(system: Syste
 @pytest.mark.parametrize(
     ("code", "launch", "make"),
     [
-        ("mic_denied", {"wav": "yes", "answer": "deny"}, nobody),
-        ("mic_not_found", {}, nobody),
+        ("mic_denied", {"wav": "yes", "answer": "deny"}, silence),
+        ("mic_not_found", {}, silence),
         ("worklet_blocked", {"wav": "yes"}, without_worklets),
         (
             "insecure_context",

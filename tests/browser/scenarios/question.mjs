@@ -14,6 +14,7 @@ export default async function question(browser, { url }) {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => window.axe.run());
   await visit.becomes(page, 'Listening');
+  await page.locator('.figure[data-empty="false"]').waitFor(); // the answer's figures come when it was written down
   const instruments = {
     latency: await page.locator('.figure').innerText(),
     parts: await page.locator('.legend dt').allInnerTexts(),
