@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,7 @@ class Table:
     """A boto3 DynamoDB client and the name of the table. Thread safe, as the client is."""
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+        client.meta.events.register("before-parse.dynamodb", _distrust, unique_id="vivavoce-distrust")
         self._client = client
         self._name = name
         self._pause = pause
@@ -220,6 +222,18 @@ class Table:
                 _raise_for(error)
             self._pause(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5))
         raise Unavailable(operation)
+
+
+def _distrust(response_dict: dict[str, Any], **_: Any) -> None:
+    """Raise Unavailable for a torn answer: without its length, what broke off in the headers looks empty.
+
+    botocore calls this before it reads an answer (its event `before-parse`).
+    """
+    headers, body = response_dict["headers"], response_dict["body"]
+    checksum = headers.get("x-amz-crc32")
+    is_long_enough = "content-length" in headers or "transfer-encoding" in headers
+    if checksum != str(zlib.crc32(body)) if checksum else not is_long_enough:
+        raise Unavailable("torn answer")
 
 
 def _raise_for(error: ClientError) -> None:

@@ -1,6 +1,12 @@
 """The table: what its errors mean, and what it repeats by itself."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, ParamValidationError
 from dynamo import NOW
 
@@ -11,6 +17,8 @@ from records.table import ConditionFailed, Key, Table, Throttled, Unavailable, c
 
 class Failing:
     """A client whose writes fail with the given errors, then succeed."""
+
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
 
     def __init__(self, *errors):
         self.errors = list(errors)
@@ -48,6 +56,38 @@ def update(*errors):
 def test_each_failure_has_its_type(error, expected):
     with pytest.raises(expected):
         update(error)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+SUMMED = b"x-amz-crc32: 2745614147\r\nContent-Length: 2\r\n\r\n{}"
+LONG = b"Content-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize("torn", [SUMMED[:18], SUMMED[:33], LONG[:4], LONG[:2]])
+def test_an_answer_that_broke_off_in_its_headers_is_none(torn, monkeypatch):
+    """It has no length, so that it looks whole; an item that is there must not pass for one that is not."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+
+        def answer():
+            for text in (SUMMED, LONG, torn):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(HEAD + text)
+
+        answering = pool.submit(answer)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        config = Config(retries={"total_max_attempts": 1})
+        client = boto3.client("dynamodb", region_name="eu-west-1", endpoint_url=url, config=config)
+        table = Table(client, "t", pause=lambda _: None)
+        assert table.get(Key("A")) is None
+        assert table.get(Key("A")) is None
+        with pytest.raises(Unavailable):
+            table.get(Key("A"))
+        answering.result()
+        client.close()
 
 
 def test_a_collision_with_a_transaction_is_repeated():
