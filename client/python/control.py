@@ -30,6 +30,7 @@ from protocol.control import (
 from protocol.errors import REGISTRY, RemoteProtocolError
 
 REPLY_TIMEOUT_S = 30.0  #: longest silence on a request; then it is made again: replies can get lost
+RESUME_TIMEOUT_S = 8.0  #: for the first reply to a resume: somebody is in mid-conversation
 START_PATIENCE_S = 150.0  #: for a session that was admitted; a relay may take a minute to start
 CUT_OFF_LIMIT = 3  #: a start is sent again so often while nothing at all is answered
 
@@ -106,9 +107,11 @@ class Control:
         async with open_wire(self._url, "jwt", token) as wire:
             try:
                 await wire.send(encode(request))
+                patience_s = RESUME_TIMEOUT_S if isinstance(request, Resume) else REPLY_TIMEOUT_S
                 while True:
-                    async with asyncio.timeout(REPLY_TIMEOUT_S):
+                    async with asyncio.timeout(patience_s):
                         data = await wire.recv()
+                    patience_s = REPLY_TIMEOUT_S
                     reply = _decode(data)
                     if isinstance(reply, ControlError) and reply.fatal:
                         raise VoiceError.received(reply)

@@ -7,6 +7,7 @@ import { Line, type Link } from './line.js';
 import { aborted, Backoff, throwIfAborted } from './wait.js';
 
 const REPLY_TIMEOUT_MS = 30_000; //: longest silence on a request; then it is made again: replies can get lost
+const RESUME_TIMEOUT_MS = 8_000; //: for the first reply to a resume: somebody is in mid-conversation
 const START_PATIENCE_MS = 150_000; //: for a session that was admitted; a relay may take a minute to start
 const CUT_OFFS = 2; //: a start is sent again so often while nothing at all is answered
 
@@ -77,7 +78,7 @@ export class Control {
       const line = new Line(this.#link, 'control', this.#source.url, protocols, {
         opened: () => {
           isOpen = true;
-          line.within(REPLY_TIMEOUT_MS);
+          line.within(request.type === 'resume' ? RESUME_TIMEOUT_MS : REPLY_TIMEOUT_MS);
           line.send(request);
         },
         received: (data) => {
