@@ -22,7 +22,7 @@ from statistics import stdev
 from bench import virtual
 from client.python import Conversation
 from client.python.wavefile import read_wav
-from infra.faults.census import memory_kb, slope
+from infra.faults.scales import resident_kb, slope
 from protocol import media
 from simulator import faults
 from simulator.samples import SHIPPED
@@ -155,7 +155,7 @@ async def _break(house: virtual.House, figures: Figures, chance: random.Random) 
 def _look() -> Hour:
     gc.collect()
     handles = len(os.listdir("/proc/self/fd"))
-    return Hour(sys.getallocatedblocks(), memory_kb(os.getpid()), len(asyncio.all_tasks()), handles)
+    return Hour(sys.getallocatedblocks(), resident_kb(os.getpid()), len(asyncio.all_tasks()), handles)
 
 
 def _settle_up(house: virtual.House, figures: Figures) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 COMMANDS = {
     "soak": "vivavoce soak --minutes 60 --sessions 12 --seed 2026 --runs 1000 --each 20",
-    "weight": "vivavoce soak --minutes 30 --sessions 8 --seed 7 --runs 400 --no-kills",
+    "weight": "vivavoce soak --minutes 40 --sessions 12 --seed 7 --runs 1000 --no-kills",
     "rotations": "python -m bench.rotations --rotations 200",
     "day": "python -m bench.day --hours 24 --seed 1",
     "breaks": "python -m bench.day --hours 16 --seed 1 --breaks",

@@ -6,10 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from functions.core.config import SweepConfig
 from functions.core.entry import logger
@@ -26,7 +25,6 @@ from records.table import StoreError
 CLIENT_TASKS = ("conversation", "speaker", "media writer", "visitor listens")
 WIRES = ("client-gateway", "client-relay", "relay-gemini")  #: links whose connections belong to sessions
 POOLED = 48  #: sockets that a relay may keep for the store and for invocations, after its first call
-PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +101,3 @@ def handles_of(process: int | None) -> int:
     with suppress(OSError):
         return len(os.listdir(f"/proc/{process}/fd"))
     return 0
-
-
-def memory_kb(process: int | None) -> int:
-    """Resident memory of a process; 0 when it is gone."""
-    with suppress(OSError):
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE_KB
-    return 0
-
-
-def slope(samples: Sequence[tuple[float, float]]) -> float:
-    """Least squares: by how much the second number grows for each one of the first."""
-    count = len(samples)
-    if count < 2:
-        return 0.0
-    mean_x = sum(x for x, _ in samples) / count
-    mean_y = sum(y for _, y in samples) / count
-    spread = sum((x - mean_x) ** 2 for x, _ in samples)
-    return sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SKEW = Path(__file__).with_name("skew")
+_INSIDE = Path(__file__).with_name("inside")
 
 
 class JumpingClock:
@@ -20,7 +20,7 @@ class JumpingClock:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"CLOCK_FILE": str(self._file), "PYTHONPATH": f"{_SKEW}:{self._root}"}
+        return {"CLOCK_FILE": str(self._file), "PYTHONPATH": f"{_INSIDE}:{self._root}"}
 
     @contextmanager
     def ahead(self, seconds: float) -> Iterator[None]:

@@ -24,6 +24,7 @@ from client.python import Options as ClientOptions
 from client.python.reactions import Speaker
 from infra.faults.clock import JumpingClock
 from infra.faults.link import Firings, Link
+from infra.faults.scales import Scales
 from infra.local.stack import ROOT, LocalStack, Options
 from infra.local.tasks import RelayTask
 from records import turns
@@ -69,6 +70,7 @@ class Course:
                 await parts.enter_async_context(link)
             self.relay_clock = JumpingClock(folder / "relay", ROOT)
             self.function_clock = JumpingClock(folder / "function", ROOT)
+            self.scales = Scales(folder)
             await self._start_model()
             parts.push_async_callback(self._stop_model)
             self.stack = await parts.enter_async_context(LocalStack(self._options()))
@@ -148,6 +150,7 @@ class Course:
             "GEMINI_URL": f"http://{address['relay-gemini']}",
             "AWS_ENDPOINT_URL_DYNAMODB": f"http://{address['relay-dynamodb']}",
             **self.relay_clock.environment,
+            **self.scales.environment,
         }
         function = {
             "GEMINI_URL": f"http://{address['function-google']}",

@@ -15,6 +15,7 @@ from infra.faults import census
 from infra.faults.course import Course, Terrain
 from infra.faults.judge import Kept, Seen, Verdict, judge
 from infra.faults.plan import Incident, Plan, PlannedStrike, plans
+from infra.faults.scales import Scales, growth
 from infra.faults.tally import Tally
 from infra.faults.visitor import Visitor
 
@@ -22,7 +23,8 @@ SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
 STARTS = 3  #: tries of a user to get in
 LATE_S = 20.0  #: for a turn to be written after its session
 SETTLE_S = 300.0  #: a place on a relay that starts is held for 180 s, and then a client is waited for
-MEMORY_RUNS = 300  #: a relay warms up for about so many
+WEIGH_S = 10.0  #: between weighings of the relays
+OUR_FAULT = ("internal",)  #: a typed reason, and yet one to look into
 KILLS = ("relay killed", "model restarted")
 CLOCK_S = 3.0  #: how long a clock is off
 PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))
@@ -47,7 +49,6 @@ class Soak:
     terms: Terms
     say: Callable[[Tally], None]
     tally: Tally = field(init=False)
-    _memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.terms.seed)
@@ -57,7 +58,8 @@ class Soak:
         deadline = began_at + self.terms.minutes * 60
         async with Course(Terrain(parameters=PARAMETERS)) as course:
             async with asyncio.TaskGroup() as tasks:
-                watching = [tasks.create_task(self._report(course)), tasks.create_task(self._sweep(course))]
+                watches = (self._report(course), self._sweep(course), self._weigh(course))
+                watching = [tasks.create_task(watch) for watch in watches]
                 await self._work(course, deadline)
                 for task in watching:
                     task.cancel()
@@ -68,9 +70,7 @@ class Soak:
             if left.leaks and self.terms.evidence:
                 lines = [f"{line.source}: {line.text}" for line in course.stack.logs.lines]
                 (self.terms.evidence / "left.txt").write_text("\n".join([*left.places, *lines]))
-        long_lived = [s for s in self._memory.values() if len(s) > 2 * MEMORY_RUNS]
-        self.tally.memory_kb = max((census.slope(s[len(s) // 2 :]) for s in long_lived), default=None)
-        self.tally.memory = [[round(s[at * (len(s) - 1) // 8][1]) for at in range(9)] for s in long_lived]
+        self._judge_memory(course.scales)
         return self.tally
 
     async def _work(self, course: Course, deadline: float) -> None:
@@ -103,10 +103,9 @@ class Soak:
         session = visitor.call.session
         verdict = await verdict_on(course, session, seen)
         self.tally.add(plan.number, seen.outcome, visitor.call.reconnects, verdict)
-        if verdict.findings and self.terms.evidence:
+        if (verdict.findings or seen.outcome in OUR_FAULT) and self.terms.evidence:
             path = self.terms.evidence / f"run-{plan.number}.txt"
             path.write_text(_evidence(course, session, plan, seen, verdict))
-        self._weigh(course)
 
     async def _talk(self, course: Course, plan: Plan, over: asyncio.Event) -> tuple[Visitor, Seen]:
         """A user who cannot get in at first tries again, as users do."""
@@ -119,10 +118,13 @@ class Soak:
             await asyncio.sleep(1)
         return visitor, seen
 
-    def _weigh(self, course: Course) -> None:
-        for task in course.relays:
-            samples = self._memory.setdefault(task.process_id or 0, [])
-            samples.append((self.tally.runs, census.memory_kb(task.process_id)))
+    def _judge_memory(self, scales: Scales) -> None:
+        """Of the relays that lived long enough."""
+        for samples in scales.samples.values():
+            if grown := growth(samples):
+                eighths = [samples[at * (len(samples) - 1) // 8] for at in range(9)]
+                self.tally.growths.append(grown)
+                self.tally.resident.append([weight.resident_kb for weight in eighths])
 
     async def _befall(self, course: Course, incident: Incident, over: asyncio.Event) -> None:
         if await _within(over, incident.at_s):
@@ -155,6 +157,12 @@ class Soak:
         while True:
             await asyncio.sleep(SWEEP_S)
             await asyncio.to_thread(once)
+
+    async def _weigh(self, course: Course) -> None:
+        while True:
+            await asyncio.sleep(WEIGH_S)
+            processes = [task.process_id for task in course.relays if task.process_id]
+            course.scales.weigh(processes, self.tally.runs)
 
 
 def _evidence(course: Course, session: str, plan: Plan, seen: Seen, verdict: Verdict) -> str:

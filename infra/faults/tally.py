@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infra.faults.course import LINKS
@@ -12,9 +12,10 @@ from infra.faults.judge import STUCK, WENT_ON, Verdict
 from infra.faults.kinds import KINDS
 from infra.faults.link import Firings
 from infra.faults.plan import PAIRS
+from infra.faults.scales import Growth
 from protocol.errors import REGISTRY
 
-MEMORY_KB = 12.0  #: a session may leave so much in a relay: less than a leaked call, more than the noise
+APART = ("firings", "growths")
 LOCAL_CODES = ("connect_failed", "connect_timeout", "connection_lost", "token_failed", "closed")
 
 
@@ -38,8 +39,8 @@ class Tally:
     restarted: int = 0  #: users who could not get in and tried again
     findings: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
-    memory_kb: float | None = None  #: growth of a relay for each session; None: none lived long enough
-    memory: list[list[int]] = field(default_factory=list)  #: of those, KB at each eighth of their lives
+    growths: list[Growth] = field(default_factory=list)  #: of relays that lived long enough to be judged
+    resident: list[list[int]] = field(default_factory=list)  #: of those, KB at each eighth of their lives
     lasted_s: float = 0.0
 
     def add(self, number: int, outcome: str, reconnects: int, verdict: Verdict) -> None:
@@ -64,15 +65,15 @@ class Tally:
         failures = [f"{count} {name}" for name, count in counts.items() if count]
         failures += [f"ended with {code}, which is no reason" for code in self.untyped]
         failures += [f"leaked: {leak}" for leak in self.leaks]
-        if self.memory_kb is not None and self.memory_kb > MEMORY_KB:
-            failures.append(f"leaked: {self.memory_kb:.1f} KB of memory for each session")
+        failures += [f"leaked: {each} for each session" for each in self.growths if each.is_leak]
         rare = [pair for pair in PAIRS if self.firings[pair] < each]
         failures += [f"{kind} on {link} fired {self.firings[kind, link]} times only" for kind, link in rare]
         return failures
 
     def as_json(self, each: int) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "firings"}
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in APART}
         fired = {f"{kind} on {link}": self.firings[kind, link] for kind, link in PAIRS}
+        plain["growths"] = [asdict(each) for each in self.growths]
         return plain | {"firings": fired, "failures": self.failures(each)}
 
     def progress(self) -> str:
@@ -84,7 +85,6 @@ class Tally:
     def table(self) -> str:
         """For people, and for docs/reliability.md."""
         ended = [f"{count} {code}" for code, count in self.outcomes.most_common() if code != WENT_ON]
-        memory = "no relay lived long enough" if self.memory_kb is None else f"{self.memory_kb:+.1f} KB"
         rows = [
             ("seed", str(self.seed)),
             ("runs", f"{self.runs} in {self.lasted_s / 60:.1f} min"),
@@ -103,8 +103,8 @@ class Tally:
             ("reordered", str(self.reordered)),
             ("stuck", str(self.stuck)),
             ("leaks", ", ".join(self.leaks) or "0"),
-            ("relay memory for each session", memory),
-            *(("  a relay's KB, by eighths of its life", " ".join(map(str, kb))) for kb in self.memory),
+            *(("left in a relay by each session", str(each)) for each in self.growths),
+            *(("a relay's resident KB, in its life", " ".join(map(str, kb))) for kb in self.resident),
         ]
         head = [f"{name:<40}{value}" for name, value in rows]
         return "\n".join([*head, "", *self._grid()])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from infra.faults.census import Census, slope
+from infra.faults.census import Census
+from infra.faults.clock import JumpingClock
 from infra.faults.judge import STUCK, WENT_ON, Verdict
 from infra.faults.plan import PAIRS, plans
-from infra.faults.tally import MEMORY_KB, Tally
+from infra.faults.scales import FEWEST, HEAP_KB, OBJECTS, Growth, Scales, Weight, growth, slope
+from infra.faults.tally import Tally
 
 
 def tally(verdict: Verdict | None = None, outcome: str = WENT_ON) -> Tally:
@@ -41,11 +47,12 @@ def test_an_end_without_a_typed_reason_fails_the_soak() -> None:
 def test_leaks_fail_the_soak() -> None:
     leaky = tally()
     leaky.leaks = Census(tasks=1, sockets=0, leases=2, handles=0).leaks
-    leaky.memory_kb = MEMORY_KB + 1
+    leaky.growths = [Growth(OBJECTS, HEAP_KB), Growth(OBJECTS + 1, 0.0), Growth(0.0, HEAP_KB + 1)]
     assert leaky.failures(each=0) == [
         "leaked: 1 tasks",
         "leaked: 2 leases",
-        "leaked: 13.0 KB of memory for each session",
+        "leaked: +61.0 objects and +0.0 KB for each session",
+        "leaked: +0.0 objects and +13.0 KB for each session",
     ]
     assert Census(0, 0, 0, 0).leaks == []
 
@@ -73,3 +80,34 @@ def test_every_pair_comes_up_in_every_round() -> None:
 def test_the_slope_is_that_of_a_line() -> None:
     assert slope([(0, 5.0), (1, 7.0), (2, 9.0)]) == 2.0
     assert slope([(0, 5.0)]) == 0.0
+
+
+def test_growth_is_that_of_a_relay_that_is_warm() -> None:
+    early = [Weight(n, 1_000 * n, 100.0 * n, 0) for n in range(FEWEST)]
+    late = [Weight(FEWEST + n, 500_000 + 5 * n, 2_000.0, 0) for n in range(FEWEST)]
+    assert growth(early + late) == Growth(5.0, 0.0)
+    assert growth(late[:-1]) is None, "too few to tell"
+
+
+def test_a_process_tells_what_lives_in_it(tmp_path: Path) -> None:
+    """Memory that it has let go counts no more, memory that it keeps does."""
+    scales, (root, inside) = Scales(tmp_path), (Path(__file__).parents[2], "infra/faults/inside")
+    clock = JumpingClock(tmp_path / "clock", root)
+    program = "kept = []\nfor line in open(0): kept.append(bytearray(int(line))); print(flush=True)\n"
+    environment = {**clock.environment, **scales.environment}
+    assert str(root / inside) in environment["PYTHONPATH"]
+    command, pipe = [sys.executable, "-c", program], subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin and process.stdout
+        for size in (0, 3_000_000):
+            process.stdin.write(f"{size}\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            scales.weigh([process.pid], runs=1)  # what it told before, and the question
+            while not (tmp_path / str(process.pid)).exists():
+                time.sleep(0.01)
+        scales.weigh([process.pid], runs=1)
+        process.stdin.close()
+    first, second, third = scales.samples[process.pid]
+    assert abs(second.heap_kb - first.heap_kb) < 100
+    assert 2_900 < third.heap_kb - second.heap_kb < 3_100

@@ -1,0 +1,91 @@
+"""Weighs relays while they work: what lives in them, not what they have once needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+OBJECTS, HEAP_KB = 60.0, 12.0  #: a session may leave so much, which is noise: a call holds 370 and more
+WARM = 1 / 2  #: of a relay's samples are not judged: caches fill, connections are made
+FEWEST = 20  #: samples that can be judged
+PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Of one relay, when it had served about so many sessions."""
+
+    sessions: float
+    objects: int  #: small ones, of Python's own allocator
+    heap_kb: float  #: of everything else that is in use
+    resident_kb: int  #: pages, in use or kept by an allocator
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """For each session that a relay has served."""
+
+    objects: float
+    heap_kb: float
+
+    @property
+    def is_leak(self) -> bool:
+        return self.objects > OBJECTS or self.heap_kb > HEAP_KB
+
+    def __str__(self) -> str:
+        return f"{self.objects:+.1f} objects and {self.heap_kb:+.1f} KB"
+
+
+@dataclass
+class Scales:
+    """Processes that run with `environment` answer when they are asked."""
+
+    folder: Path
+    samples: dict[int, list[Weight]] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SCALES_FOLDER": str(self.folder)}
+
+    def weigh(self, processes: Sequence[int], runs: int) -> None:
+        """Take down what they have answered to the last call, and ask again. `runs`: of all together."""
+        for process in processes:
+            answer = self.folder / str(process)
+            with suppress(FileNotFoundError, ProcessLookupError):
+                objects, heap = answer.read_text().split()
+                answer.unlink()
+                sessions = runs / len(processes)
+                weight = Weight(sessions, int(objects), int(heap) / 1024, resident_kb(process))
+                self.samples.setdefault(process, []).append(weight)
+                os.kill(process, signal.SIGUSR1)
+
+
+def growth(samples: Sequence[Weight]) -> Growth | None:
+    """Of a relay since it is warm; None: it was weighed too rarely."""
+    if len(samples) < FEWEST:
+        return None
+    warm = samples[int(len(samples) * WARM) :]
+    objects = slope([(weight.sessions, weight.objects) for weight in warm])
+    return Growth(objects, slope([(weight.sessions, weight.heap_kb) for weight in warm]))
+
+
+def resident_kb(process: int | None) -> int:
+    """Resident memory of a process; 0 when it is gone."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE_KB
+    return 0
+
+
+def slope(samples: Sequence[tuple[float, float]]) -> float:
+    """Least squares: by how much the second number grows for each one of the first."""
+    count = len(samples)
+    if count < 2:
+        return 0.0
+    mean_x = sum(x for x, _ in samples) / count
+    mean_y = sum(y for _, y in samples) / count
+    spread = sum((x - mean_x) ** 2 for x, _ in samples)
+    return sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0
