@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from functions.core.config import SweepConfig
@@ -65,20 +65,27 @@ def sweeping(course: Course) -> Callable[[], dict[str, int]]:
     return once
 
 
-async def settle(course: Course, within_s: float) -> Census:
-    """What is left, once nothing is or the time is over. Sweeps meanwhile, as the deployment does."""
-    clear, level = sweeping(course), logging.getLevelName(logger.log_level)
-    deadline = time.monotonic() + within_s
-    logger.setLevel("CRITICAL")  # it prints to stdout, which is ours
+@contextmanager
+def hushed() -> Iterator[None]:
+    """The handlers' code that runs here says nothing: it would print to stdout, which is ours."""
+    level = logging.getLevelName(logger.log_level)
+    logger.setLevel("CRITICAL")
     try:
-        while True:
-            await asyncio.to_thread(clear)
-            census = await take(course)
-            if not census.leaks or time.monotonic() > deadline:
-                return census
-            await asyncio.sleep(5)
+        yield
     finally:
         logger.setLevel(level)
+
+
+async def settle(course: Course, within_s: float) -> Census:
+    """What is left, once nothing is or the time is over. Sweeps meanwhile, as the deployment does."""
+    clear = sweeping(course)
+    deadline = time.monotonic() + within_s
+    while True:
+        await asyncio.to_thread(clear)
+        census = await take(course)
+        if not census.leaks or time.monotonic() > deadline:
+            return census
+        await asyncio.sleep(5)
 
 
 async def take(course: Course) -> Census:

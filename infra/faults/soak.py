@@ -54,6 +54,10 @@ class Soak:
         self.tally = Tally(self.terms.seed)
 
     async def run(self) -> Tally:
+        with census.hushed():
+            return await self._run_all()
+
+    async def _run_all(self) -> Tally:
         began_at = time.monotonic()
         deadline = began_at + self.terms.minutes * 60
         async with Course(Terrain(parameters=PARAMETERS)) as course:
