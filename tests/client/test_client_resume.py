@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from client.python import Conversation, ConversationEvent, Reconnecting, VoiceError
+from client.python import Conversation, ConversationEvent, Reconnecting, VoiceError, control
 from client.python.playback import VirtualSpeaker
 from protocol.audio import AudioFrame
 from protocol.codec import control_error, encode, media_error
@@ -60,6 +60,25 @@ async def read_all(call: Conversation) -> list[ConversationEvent]:
 async def end_at_once(peer: Peer) -> None:
     await peer.live()
     await peer.send(Ended("client"))
+
+
+async def test_a_way_back_without_a_word_is_asked_for_again_soon(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "RESUME_TIMEOUT_S", 0.2)
+
+    async def cut(peer: Peer) -> None:
+        await peer.live()
+        peer.cut()
+
+    async def mute(door: Door) -> None:
+        """The reply is lost."""
+
+    server.doors, server.peers = [admit, mute], [cut, end_at_once]
+    async with asyncio.timeout(10), Conversation(server.url, "jwt") as call:
+        events = await read_all(call)
+    assert isinstance(events[-1], Ended)
+    assert len(server.resumes) == 2
 
 
 async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: FakeServer) -> None:

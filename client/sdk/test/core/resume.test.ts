@@ -97,6 +97,23 @@ describe('a cut in mid-answer', () => {
     wholeAnswer(all, 8);
   });
 
+  test('and the reply to a resume is lost: it is asked again within nine seconds, not thirty', async () => {
+    const all = await inMidAnswer();
+    let lost = 0;
+    all.server.transport.onOpen = ((serve) => (socket) => {
+      all.server.transport.onOpen = serve;
+      socket.onSend = () => (lost += 1);
+      socket.accept();
+    })(all.server.transport.onOpen);
+    all.server.cutMedia();
+    goOn(all.server);
+    await pass(7000);
+    expect(lost).toBe(1);
+    expect(all.client.getSnapshot().status).toBe('reconnecting');
+    await pass(2000);
+    wholeAnswer(all, 8);
+  });
+
   test('again and again: each time the position is told', async () => {
     const all = await inMidAnswer();
     for (let cut = 0; cut < 3; cut += 1) {
