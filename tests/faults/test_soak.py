@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -61,15 +60,13 @@ async def test_a_table_that_loses_a_turn_fails_the_soak(
 
 
 @pytest.mark.faults
-def test_the_command_prints_one_json_object_and_nothing_else() -> None:
+async def test_the_command_prints_one_json_object_and_nothing_else() -> None:
     flags = ["--minutes", "3", "--runs", "4", "--sessions", "2", "--seed", "11", "--json"]
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "soak", *flags],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env=dict(os.environ),
-        check=False,
+    command = [sys.executable, "-m", "cli.main", "soak", *flags]
+    quiet = asyncio.subprocess.DEVNULL
+    done = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=quiet, cwd=Path(__file__).parents[2]
     )
-    printed = json.loads(done.stdout)
+    out, _ = await done.communicate()
+    printed = json.loads(out)
     assert (done.returncode, printed["runs"], printed["seed"], printed["failures"]) == (0, 4, 11, [])
