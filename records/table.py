@@ -23,6 +23,8 @@ ATTEMPTS = 6  #: tries of a write that met another transaction on the same item
 BACKOFF_S = 0.02  #: first pause between them; doubles, with jitter
 BATCH = 100  #: most items of one BatchGetItem
 INDEX = "GSI1"
+LENGTHS = {"content-length", "transfer-encoding"}  #: headers; an answer without either may be torn
+READS = ("get_item", "batch_get_item", "query")  #: may be sent again whatever became of them
 
 _NAMES = re.compile(r"#(\w+)")
 _THROTTLED = {
@@ -44,6 +46,10 @@ class Throttled(StoreError):
 
 class Unavailable(StoreError):
     """The table does not answer, or two writers kept colliding."""
+
+
+class Torn(Unavailable):
+    """The table's answer broke off. A write may be done."""
 
 
 class ConditionFailed(StoreError):
@@ -211,11 +217,17 @@ class Table:
         return self._request(operation, TableName=self._name, **request)
 
     def _request(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Send, and again while another transaction is in the way: boto3 does not retry that by itself."""
+        """Send, and again while another transaction is in the way, or the answer to a read was torn.
+
+        boto3 does not retry either by itself.
+        """
         for attempt in range(ATTEMPTS):
             try:
                 answer: dict[str, Any] = getattr(self._client, operation)(**request)
                 return answer
+            except Torn:
+                if operation not in READS:
+                    raise
             except (HTTPClientError, NoConnection) as error:
                 raise Unavailable(operation) from error
             except ClientError as error:
@@ -225,15 +237,15 @@ class Table:
 
 
 def _distrust(response_dict: dict[str, Any], **_: Any) -> None:
-    """Raise Unavailable for a torn answer: without its length, what broke off in the headers looks empty.
+    """Raise Torn for an answer that is not whole: one that broke off in its headers would look empty.
 
     botocore calls this before it reads an answer (its event `before-parse`).
     """
     headers, body = response_dict["headers"], response_dict["body"]
     checksum = headers.get("x-amz-crc32")
-    is_long_enough = "content-length" in headers or "transfer-encoding" in headers
-    if checksum != str(zlib.crc32(body)) if checksum else not is_long_enough:
-        raise Unavailable("torn answer")
+    is_whole = checksum == str(zlib.crc32(body)) if checksum else bool(headers.keys() & LENGTHS)
+    if not is_whole:
+        raise Torn
 
 
 def _raise_for(error: ClientError) -> None:

@@ -1,5 +1,6 @@
 """The table: what its errors mean, and what it repeats by itself."""
 
+import http.client
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from dynamo import NOW
 
 from records import connections, limits
 from records.attributes import pack, pack_item, unpack_item
-from records.table import ConditionFailed, Key, Table, Throttled, Unavailable, check_step, put_step
+from records.table import ConditionFailed, Key, Table, Throttled, Torn, Unavailable, check_step, put_step
 
 
 class Failing:
@@ -68,25 +69,29 @@ def test_an_answer_that_broke_off_in_its_headers_is_none(torn, monkeypatch):
     """It has no length, so that it looks whole; an item that is there must not pass for one that is not."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
+    served = []
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
 
         def answer():
-            for text in (SUMMED, LONG, torn):
+            for text in (SUMMED, LONG, torn, SUMMED, torn):
                 connection, _ = server.accept()
-                with connection:
-                    connection.recv(65_536)
+                with connection, connection.makefile("rb") as request:
+                    request.readline()
+                    head = http.client.parse_headers(request)
+                    request.read(int(head["Content-Length"]))  # to close with some of it unread is a reset
                     connection.sendall(HEAD + text)
+                served.append(text)
 
         answering = pool.submit(answer)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         config = Config(retries={"total_max_attempts": 1})
         client = boto3.client("dynamodb", region_name="eu-west-1", endpoint_url=url, config=config)
         table = Table(client, "t", pause=lambda _: None)
-        assert table.get(Key("A")) is None
-        assert table.get(Key("A")) is None
-        with pytest.raises(Unavailable):
-            table.get(Key("A"))
-        answering.result()
+        assert [table.get(Key("A")) for _ in range(3)] == [None] * 3
+        with pytest.raises(Torn):  # a read is sent again, a write is not: one torn answer is left for it
+            table.put(Key("A"), {})
+        answering.result(5)
+        assert len(served) == 5
         client.close()
 
 
