@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection
 
 from protocol import media
@@ -324,14 +325,12 @@ class Call:
         logger.warning("watchdog", extra={"session_id": self.record.id, "trouble": trouble})
 
     def _greet(self) -> None:
-        limits = LiveLimits(
-            max(0, round((self._ends_at - self._now()) * 1000)), round(self._terms.resume_s * 1000)
-        )
+        ends_in_ms = max(0, round((self._ends_at - self._now()) * 1000))
+        limits = LiveLimits(ends_in_ms, round(self._terms.resume_s * 1000))
         agent = Agent(self.record.agent, [tool.name for tool in self.record.tools])
         resumed, lost = self.session.journal.last_n > 0 or self.session.epoch > 1, self._lost_turns()
-        can = CAPABILITIES
-        live = Live(self.record.id, 0, agent, limits, capabilities=can, resumed=resumed, lost_turns=lost)
-        self.session.go_live(live)
+        known = Live(self.record.id, 0, agent, limits, resumed=resumed, lost_turns=lost)
+        self.session.go_live(replace(known, capabilities=CAPABILITIES))
         self._client.wake()
 
     def _lost_turns(self) -> list[int]:
