@@ -46,20 +46,26 @@ class Scales:
 
     folder: Path
     samples: dict[int, list[Weight]] = field(default_factory=dict)
+    _served: dict[int, float] = field(default_factory=dict)  #: sessions, by the process that had them
+    _runs: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
         return {"SCALES_FOLDER": str(self.folder)}
 
     def weigh(self, processes: Sequence[int], runs: int) -> None:
-        """Take down what they have answered to the last call, and ask again. `runs`: of all together."""
+        """Take down what they have answered to the last call, and ask again.
+
+        `runs`: of all together so far; those since the last call are shared among who is here.
+        """
+        share, self._runs = (runs - self._runs) / max(1, len(processes)), runs
         for process in processes:
+            self._served[process] = served = self._served.get(process, 0.0) + share
             answer = self.folder / str(process)
             with suppress(FileNotFoundError, ProcessLookupError):
                 objects, heap = answer.read_text().split()
                 answer.unlink()
-                sessions = runs / len(processes)
-                weight = Weight(sessions, int(objects), int(heap) / 1024, resident_kb(process))
+                weight = Weight(served, int(objects), int(heap) / 1024, resident_kb(process))
                 self.samples.setdefault(process, []).append(weight)
                 os.kill(process, signal.SIGUSR1)
 
