@@ -25,7 +25,9 @@ MOST_SESSIONS = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit code 1: something was lost, doubled, reordered, stuck or leaked."
+    parser.epilog = (
+        "Exit code 1: something was lost, doubled, reordered, stuck or leaked, or a client was refused."
+    )
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"how long (default: {MINUTES:g})")
     parser.add_argument(
         "--sessions", type=int, default=SESSIONS, help=f"conversations at a time (default: {SESSIONS})"

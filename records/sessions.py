@@ -20,6 +20,7 @@ from records import open_sessions, relays
 from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
+KEYS_KEPT = 16  #: resume keys that are valid at a time, however often a client asks without using a new one
 
 _config = msgspec.json.Decoder(Config)
 _tools = msgspec.json.Decoder(list[ClientTool])
@@ -58,26 +59,29 @@ class Session:
     epoch: int  #: 0 until a relay is found; each change of relay adds 1
     relay: str  #: that owns it, empty while there is none
     claimed: int  #: the epoch in which a client last reached the relay
-    told: int  #: the epoch in which its client was last told where to go
     connection: str  #: control connection that last asked for it
     asks: int  #: how often it was asked for; only the newest asker is answered
+    answered: int  #: the newest of these that was told where to go
     origin: str
     created_at: int  #: epoch s
     ends_at: int  #: epoch s of its longest duration
     next_turn: int  #: 1 + the highest turn in the table
     handle: str | None  #: newest resumption handle of the model
-    key_hash: str = field(repr=False)
-    previous_key_hash: str = field(repr=False)
+    keys: Mapping[str, int] = field(repr=False)  #: hashes of the valid resume keys, and the ask of each
 
     @property
     def is_claimed(self) -> bool:
         """A client has reached the relay that owns it."""
         return self.epoch > 0 and self.claimed == self.epoch
 
+    @property
+    def is_answered(self) -> bool:
+        """Whoever asked for it last was told where to go."""
+        return self.answered == self.asks
+
     def knows_key(self, key_hash: str) -> bool:
-        """Compares in constant time, with the current key and the one before it."""
-        current = hmac.compare_digest(self.key_hash, key_hash)
-        return hmac.compare_digest(self.previous_key_hash, key_hash) or current
+        """Whether it is a valid resume key. Compares with each in constant time."""
+        return sum(hmac.compare_digest(known, key_hash) for known in self.keys) > 0
 
 
 def hash_key(resume_key: str) -> str:
@@ -183,37 +187,50 @@ def stay(table: Table, session: Session, *, until: int, now: int) -> bool:
     return True
 
 
-def ask(table: Table, session: Session, connection: str, until: int) -> Session:
+def ask(table: Table, session: Session, connection: str, until: int, used_hash: str = "") -> Session:
     """Note that a client asks for its session again, on which connection, and waits until `until` (epoch s).
 
-    Raises ConditionFailed when it has ended.
+    A resume key that it has used voids those before it. Raises ConditionFailed when the session has ended.
     """
-    update = "SET #connection = :connection, #held_until = :until ADD #asks :one"
-    item = table.update(
-        key(session.id), update, "#state = :open", connection=connection, until=until, one=1, open="OPEN"
-    )
-    return dataclasses.replace(session, connection=connection, asks=item["asks"])
-
-
-def rotate_key(
-    table: Table, session: Session, *, used_hash: str, new_hash: str, until: int, told: int = 0
-) -> int:
-    """Make a new resume key the current one, beside the one that was used. Returns the reply's `i`.
-
-    `told` is the epoch in which the client is told with it where to go; 0: it is told to wait.
-
-    The client has until `until` (epoch s) to reach its relay. Raises ConditionFailed when the session has
-    ended, or was asked for again: a slow answer to a lost connection must not void the key of a newer one.
-    """
+    void = _void_keys(session.keys, used_hash)
+    names = {f"void{number}": key_hash for number, key_hash in enumerate(void)}
+    remove = "REMOVE " + ", ".join(f"#keys.#{name}" for name in names) if names else ""
     item = table.update(
         key(session.id),
-        "SET #key_hash = :new, #previous_key_hash = :used, #held_until = :until, #told = :told"
-        " ADD #posts :one",
-        "#state = :open AND #asks = :ask",
-        new=new_hash,
-        used=used_hash,
+        f"SET #connection = :connection, #held_until = :until ADD #asks :one {remove}",
+        "#state = :open",
+        names,
+        connection=connection,
         until=until,
-        told=told,
+        one=1,
+        open="OPEN",
+    )
+    return dataclasses.replace(session, connection=connection, asks=item["asks"], keys=item["keys"])
+
+
+def _void_keys(keys: Mapping[str, int], used_hash: str) -> list[str]:
+    """Those issued before the used one; and, of too many, the oldest but the last used."""
+    oldest_first = sorted(keys, key=lambda known: (keys[known], known != used_hash))
+    since = oldest_first.index(used_hash) if used_hash in keys else 0
+    last_used, *others = oldest_first[since:]
+    kept = {last_used, *others[-(KEYS_KEPT - 2) :]}  # the answer brings one more
+    return [known for known in keys if known not in kept]
+
+
+def issue_key(table: Table, session: Session, new_hash: str, *, until: int, final: bool) -> int:
+    """Make one more resume key valid. Returns the `i` of the reply that brings it.
+
+    `final`: the reply says where to go; an ask gets one such reply, whoever is fastest, and none after it.
+    The client has until `until` (epoch s) to reach its relay. Raises ConditionFailed when the session has
+    ended, was asked for again, or when this ask was answered: then its client has a key.
+    """
+    answered = ", #answered = :ask" if final else ""
+    item = table.update(
+        key(session.id),
+        f"SET #keys.#new = :ask, #held_until = :until{answered} ADD #posts :one",
+        "#state = :open AND #asks = :ask AND #answered < :ask",
+        {"new": new_hash},
+        until=until,
         one=1,
         open="OPEN",
         ask=session.asks,
@@ -319,13 +336,12 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
         "state": "OPEN",
         "epoch": 0,
         "claimed": 0,
-        "told": 0,
         "posts": 0,
         "asks": 1,
+        "answered": 0,
         "held_until": now + relays.START_S,
         "connection": draft.connection,
-        "key_hash": draft.key_hash,
-        "previous_key_hash": draft.key_hash,
+        "keys": {draft.key_hash: 1},
         "created_at": now,
         "ends_at": draft.ends_at,
         "ttl": draft.ends_at + KEEP_S,
@@ -356,14 +372,13 @@ def _session(item: Mapping[str, Any], next_turn: int) -> Session:
         epoch=item["epoch"],
         relay=item.get("relay", ""),
         claimed=item["claimed"],
-        told=item["told"],
         connection=item["connection"],
         asks=item["asks"],
+        answered=item["answered"],
         origin=item["origin"],
         created_at=item["created_at"],
         ends_at=item["ends_at"],
         next_turn=next_turn,
         handle=item.get("handle"),
-        key_hash=item["key_hash"],
-        previous_key_hash=item["previous_key_hash"],
+        keys=item["keys"],
     )

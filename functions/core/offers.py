@@ -24,42 +24,45 @@ def admitted(ports: Ports, session: Session, key: str) -> None:
     ports.replies.send(session.connection, Starting(session.id, key, "admitted", i))
 
 
-def asked(ports: Ports, session: Session, connection: str) -> Session:
-    """Note that this connection asks for a session that there is already. Raises Refusal(`session_ended`)."""
+def asked(ports: Ports, session: Session, connection: str, used_hash: str = "") -> Session:
+    """Note that this connection asks for a session that there is already, perhaps by a resume key.
+
+    Raises Refusal(`session_ended`).
+    """
     try:
-        return sessions.ask(ports.table, session, connection, ports.now() + relays.START_S)
+        return sessions.ask(ports.table, session, connection, ports.now() + relays.START_S, used_hash)
     except ConditionFailed:
         raise Refusal("session_ended", session=session.id) from None
 
 
-def answer(ports: Ports, placed: Placed, *, used_hash: str, origin: str, key: str = "") -> None:
+def answer(ports: Ports, placed: Placed, *, origin: str, key: str = "") -> None:
     """Tell a client where its relay is, or how long it will take.
 
-    `used_hash` is of the resume key that it has: that one stays valid until it uses the new one. `key` is
-    that key itself, where it is known: `starting` repeats it. Raises Overtaken, Refusal(`session_ended`).
+    `key` is the resume key that it has, where that is known: `starting` repeats it. Raises Overtaken, also
+    when this ask was answered by somebody else, and Refusal(`session_ended`).
     """
     if placed.relay.state == "READY":
-        _ready(ports, placed, used_hash, origin)
+        _ready(ports, placed, origin)
     else:
-        _starting(ports, placed, used_hash, key)
+        _starting(ports, placed, key)
 
 
-def _starting(ports: Ports, placed: Placed, used_hash: str, key: str) -> None:
+def _starting(ports: Ports, placed: Placed, key: str) -> None:
     session, now = placed.session, ports.now()
     if key:
         i = sessions.count_post(ports.table, session.id)
     else:
         key = new_key()
-        i = _rotate(ports, session, key, used_hash, now + relays.START_S)
+        i = _issue(ports, session, key, now + relays.START_S, final=False)
     eta_ms = relays.eta_ms(ports.table, placed.relay, now)
     ports.replies.send(session.connection, Starting(session.id, key, "relay", i, eta_ms))
 
 
-def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
+def _ready(ports: Ports, placed: Placed, origin: str) -> None:
     session, relay, key, ticket = placed.session, placed.relay, new_key(), tickets.new()
     bound = tickets.Ticket(session.id, session.epoch, relay.id, origin)
     expires_at = tickets.put(ports.table, ticket, bound, ports.now())
-    i = _rotate(ports, session, key, used_hash, expires_at, told=session.epoch)
+    i = _issue(ports, session, key, expires_at, final=True)
     key_of_route = keyring.read(ports.route_key()).current.encode()
     path = routes.sign_route(key_of_route, relay.slot, relay.address, expires_at)
     media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
@@ -68,13 +71,10 @@ def _ready(ports: Ports, placed: Placed, used_hash: str, origin: str) -> None:
     ports.replies.send(session.connection, Ready(session.id, key, media, limits, i))
 
 
-def _rotate(ports: Ports, session: Session, key: str, used_hash: str, until: int, told: int = 0) -> int:
+def _issue(ports: Ports, session: Session, key: str, until: int, *, final: bool) -> int:
     """The reply's `i`."""
-    new_hash = sessions.hash_key(key)
     try:
-        return sessions.rotate_key(
-            ports.table, session, used_hash=used_hash, new_hash=new_hash, until=until, told=told
-        )
+        return sessions.issue_key(ports.table, session, sessions.hash_key(key), until=until, final=final)
     except ConditionFailed as failed:
         if failed.item.get("state") == "OPEN":
             raise Overtaken from None

@@ -18,4 +18,4 @@ class Refusal(Exception):
 
 
 class Overtaken(Exception):
-    """The client has asked again since, maybe on another connection: only that request is answered."""
+    """Another answers: the client has asked again since, maybe on another connection, or was told already."""

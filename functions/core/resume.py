@@ -21,12 +21,12 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
         raise Refusal("session_ended", session=session.id)
     avoid = session.relay if message.media_failed else ""
     try:
-        placed = capacity.place(ports, offers.asked(ports, session, connection.id), avoid)
+        asked = offers.asked(ports, session, connection.id, used_hash)
+        placed = capacity.place(ports, asked, avoid)
     except Refusal as refusal:
         refusal.fatal = refusal.code != "capacity"  # the conversation waits for the next try
         raise
-    key = message.resume_key
-    offers.answer(ports, placed, used_hash=used_hash, origin=connection.origin, key=key)
+    offers.answer(ports, placed, origin=connection.origin, key=message.resume_key)
 
 
 def _own(ports: Ports, connection: Connection, session: str) -> Session:

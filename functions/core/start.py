@@ -37,7 +37,7 @@ def start(ports: Ports, connection: Connection, message: Start) -> None:
         raise
     offers.admitted(ports, session, key)
     placed = _place_new(ports, session)
-    offers.answer(ports, placed, used_hash=session.key_hash, origin=connection.origin, key=key)
+    offers.answer(ports, placed, origin=connection.origin, key=key)
 
 
 def _repeat(ports: Ports, connection: Connection, message: Start) -> bool:
@@ -46,7 +46,7 @@ def _repeat(ports: Ports, connection: Connection, message: Start) -> bool:
     if session is None:
         return False
     placed = capacity.place(ports, offers.asked(ports, session, connection.id))
-    offers.answer(ports, placed, used_hash=session.key_hash, origin=connection.origin)
+    offers.answer(ports, placed, origin=connection.origin)
     return True
 
 

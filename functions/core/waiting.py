@@ -48,7 +48,9 @@ def relay_ready(ports: Ports, relay: str, has_time: Callable[[], bool]) -> Told:
 def _tell(ports: Ports, relay: Relay, session: str) -> Result:
     try:
         return _offer(ports, relay, session)
-    except (Overtaken, Refusal, StoreError) as error:
+    except Overtaken:
+        return "none"  # its own request has told it meanwhile, or a newer one will
+    except (Refusal, StoreError) as error:
         # One that cannot be told must not keep the others waiting; its client will ask again.
         logger.warning("waiting session not told", extra={"session": session, **place_of(error)})
         return "none"
@@ -57,15 +59,12 @@ def _tell(ports: Ports, relay: Relay, session: str) -> Result:
 def _offer(ports: Ports, relay: Relay, session: str) -> Result:
     now = ports.now()
     found = sessions.load(ports.table, session)
-    if found is None or found.state == "ENDED" or found.relay != relay.id or found.epoch in _reached(found):
+    if found is None or found.state == "ENDED" or found.relay != relay.id:
+        return "none"
+    if found.is_claimed or found.is_answered:
         return "none"
     connection = connections.load(ports.table, found.connection, now)
     if connection is None or not sessions.stay(ports.table, found, until=now + HOLD_S, now=now):
         return "none"
-    offers.answer(ports, Placed(found, relay), used_hash=found.key_hash, origin=connection.origin)
+    offers.answer(ports, Placed(found, relay), origin=connection.origin)
     return "told"
-
-
-def _reached(session: sessions.Session) -> tuple[int, int]:
-    """The epochs in which its client came, or was last told where to go."""
-    return session.claimed, session.told

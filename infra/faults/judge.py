@@ -17,6 +17,8 @@ from protocol.audio import AudioFrame
 MARKER = re.compile(r"ask\d+x\d+")
 STUCK = "stuck"
 WENT_ON = "went on"
+#: Codes that say that the client broke the protocol. The soak's clients do not.
+NEVER_TOLD = ("resume_refused", "auth_invalid", "bad_message", "superseded")
 
 
 @dataclass(frozen=True, slots=True)

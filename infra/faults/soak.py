@@ -13,7 +13,7 @@ from pathlib import Path
 from client.python.playback import VirtualSpeaker
 from infra.faults import census
 from infra.faults.course import Course, Terrain
-from infra.faults.judge import Kept, Seen, Verdict, judge
+from infra.faults.judge import NEVER_TOLD, Kept, Seen, Verdict, judge
 from infra.faults.plan import Incident, Plan, PlannedStrike, plans
 from infra.faults.scales import Scales, growth
 from infra.faults.tally import Tally
@@ -24,7 +24,7 @@ STARTS = 3  #: tries of a user to get in
 LATE_S = 20.0  #: for a turn to be written after its session
 SETTLE_S = 300.0  #: a place on a relay that starts is held for 180 s, and then a client is waited for
 WEIGH_S = 10.0  #: between weighings of the relays
-OUR_FAULT = ("internal",)  #: a typed reason, and yet one to look into
+OUR_FAULT = ("internal", *NEVER_TOLD)  #: a typed reason, and yet one to look into
 KILLS = ("relay killed", "model restarted")
 CLOCK_S = 3.0  #: how long a clock is off
 PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infra.faults.course import LINKS
-from infra.faults.judge import STUCK, WENT_ON, Verdict
+from infra.faults.judge import NEVER_TOLD, STUCK, WENT_ON, Verdict
 from infra.faults.kinds import KINDS
 from infra.faults.link import Firings
 from infra.faults.plan import PAIRS
@@ -64,6 +64,8 @@ class Tally:
         counts = {name: getattr(self, name) for name in ("lost", "doubled", "reordered", "stuck")}
         failures = [f"{count} {name}" for name, count in counts.items() if count]
         failures += [f"ended with {code}, which is no reason" for code in self.untyped]
+        refused = [(code, self.outcomes[code]) for code in NEVER_TOLD if self.outcomes[code]]
+        failures += [f"{n} ended with {code}, which an honest client is never told" for code, n in refused]
         failures += [f"leaked: {leak}" for leak in self.leaks]
         failures += [f"leaked: {each} for each session" for each in self.growths if each.is_leak]
         rare = [pair for pair in PAIRS if self.firings[pair] < each]

@@ -44,6 +44,14 @@ def test_an_end_without_a_typed_reason_fails_the_soak() -> None:
     assert tally(outcome=STUCK).failures(each=0) == []  # it is counted as stuck
 
 
+@pytest.mark.parametrize("code", ["resume_refused", "auth_invalid", "bad_message", "superseded"])
+def test_what_an_honest_client_is_never_told_fails_the_soak(code: str) -> None:
+    """The soak's clients keep the protocol: who tells one that it does not is wrong."""
+    assert tally(outcome=code).failures(each=0) == [
+        f"1 ended with {code}, which an honest client is never told"
+    ]
+
+
 def test_leaks_fail_the_soak() -> None:
     leaky = tally()
     leaky.leaks = Census(tasks=1, sockets=0, leases=2, handles=0).leaks

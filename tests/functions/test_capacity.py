@@ -1,6 +1,7 @@
 """Capacity: as many tasks as are needed, told to those who wait, and nobody waits in vain."""
 
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 from deployment import CONTEXT
 
 from functions import session as session_function
-from records import relays, sessions
+from records import relays, sessions, tickets
 from records.table import Key
 
 
@@ -238,6 +239,38 @@ def test_a_relay_that_calls_twice_tells_nobody_twice(connected, table, clock):
     (relay,) = started(table)
     assert [become_ready(table, clock, relay) for _ in range(2)] == [1, 0]
     assert only(client.resume(only(client.replies())))["type"] == "ready"
+
+
+@pytest.mark.parametrize("faster", ["announcement", "start"])
+def test_a_start_that_meets_the_announcement_of_its_relay_gets_one_ready_with_a_good_key(
+    faster, connected, relay, table, monkeypatch
+):
+    """Both have looked at the session before either has answered it."""
+    relay("r1", "0")
+    client, put, looked, answered = connected(), tickets.put, threading.Event(), threading.Event()
+
+    def announce():
+        session_function.handler({"relay_ready": "r1"}, CONTEXT)
+
+    def put_of_announcement(*args):
+        looked.set()
+        assert answered.wait(10)
+        return put(*args)
+
+    def put_of_start(*args):
+        monkeypatch.setattr(tickets, "put", put if faster == "announcement" else put_of_announcement)
+        announcing.start()
+        (announcing.join if faster == "announcement" else looked.wait)(10)
+        return put(*args)
+
+    announcing = threading.Thread(target=announce)
+    monkeypatch.setattr(tickets, "put", put_of_start)
+    replies = client.start()
+    answered.set()
+    announcing.join(10)
+    replies += client.replies()
+    assert [reply["type"] for reply in replies] == ["starting", "ready"]
+    assert only(connected().resume(replies[-1]))["type"] == "ready"
 
 
 def test_those_for_whom_there_is_no_time_are_told_when_the_relay_calls_again(connected, table, clock):

@@ -50,6 +50,25 @@ def test_a_key_stays_valid_until_the_one_after_it_is_used(talking):
     assert fourth["type"] == "ready"
 
 
+def test_every_key_issued_since_the_last_used_one_stays_valid(talking):
+    """The client asked again, for the first answer was late; then it kept that one, and lost the second."""
+    client, first = talking
+    late = only(client.resume(first))
+    only(client.resume(first))
+    again = only(client.resume(late))
+    assert again["type"] == "ready"
+    assert only(client.resume(first))["code"] == "resume_refused"
+
+
+def test_a_client_that_asks_for_ever_leaves_a_bounded_record(talking, table):
+    client, first = talking
+    for _ in range(3 * sessions.KEYS_KEPT):
+        newest = only(client.resume(first))
+    found = sessions.load(table, first["session"])
+    assert len(found.keys) == sessions.KEYS_KEPT
+    assert [found.knows_key(sessions.hash_key(each["resume_key"])) for each in (first, newest)] == [True] * 2
+
+
 def test_a_client_that_cannot_reach_the_relay_gets_another_at_once(talking, relay, table, clock):
     client, ready = talking
     relay("r2", "1")

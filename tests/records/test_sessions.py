@@ -112,30 +112,55 @@ def test_finish_gives_back_the_place_and_may_be_repeated(table, owned, client):
     assert (kept["state"], kept["reason"], kept["ended_at"]) == ("ENDED", "user", NOW)
 
 
-def test_the_key_that_was_used_stays_valid_beside_the_new_one(table, owned):
-    first, second, third = (sessions.hash_key(word) for word in ("first-key", "second", "third"))
+def key_of(word):
+    return sessions.hash_key(word)
 
-    asked = sessions.ask(table, owned, "c2", NOW + 60)
 
-    def rotate(used, new):
-        return sessions.rotate_key(table, asked, used_hash=used, new_hash=new, until=NOW + 60)
+def issue(table, asked, word, final=True):
+    return sessions.issue_key(table, asked, key_of(word), until=NOW + 60, final=final)
 
-    assert (rotate(first, second), rotate(first, third)) == (1, 2)
+
+def valid(table, *words):
     found = sessions.load(table, "s1")
-    assert [found.knows_key(each) for each in (first, second, third)] == [True, False, True]
-    assert found.connection == "c2"
+    return [word for word in words if found.knows_key(key_of(word))]
+
+
+def test_a_used_key_voids_those_before_it_and_none_that_was_issued_since(table, owned):
+    words = ("first-key", "second", "third", "fourth")
+    one = sessions.ask(table, owned, "c2", NOW + 60, key_of("first-key"))
+    assert issue(table, one, "second") == 1
+    two = sessions.ask(table, one, "c3", NOW + 60, key_of("first-key"))
+    assert issue(table, two, "third") == 2
+    assert valid(table, *words) == ["first-key", "second", "third"]
+    three = sessions.ask(table, sessions.load(table, "s1"), "c4", NOW + 60, key_of("second"))
+    assert valid(table, *words) == ["second", "third"]
+    issue(table, three, "fourth")
+    sessions.ask(table, sessions.load(table, "s1"), "c4", NOW + 60, key_of("fourth"))
+    assert valid(table, *words) == ["fourth"]
+    assert sessions.load(table, "s1").connection == "c4"
+
+
+def test_an_ask_is_told_once_where_to_go_and_nothing_after_that(table, owned, race):
+    asked = sessions.ask(table, owned, "c2", NOW + 60)
+    assert issue(table, asked, "wait", final=False) == 1
+    said = race(lambda number: issue(table, asked, f"go-{number}"))
+    (i,) = [each for each in said if not isinstance(each, ConditionFailed)]
+    with pytest.raises(ConditionFailed):
+        issue(table, asked, "wait again", final=False)
+    found = sessions.load(table, "s1")
+    assert (i, found.is_answered, len(found.keys)) == (2, True, 3)
+    assert not sessions.ask(table, found, "c3", NOW + 60).is_answered
     sessions.finish(table, "s1", 1, "user", NOW)
     with pytest.raises(ConditionFailed):
-        rotate(third, first)
+        issue(table, found, "late")
 
 
-def test_a_slow_answer_does_not_void_the_key_of_a_newer_one(table, owned):
+def test_a_slow_answer_voids_no_key_of_a_newer_one(table, owned):
     slow, newer = sessions.ask(table, owned, "c2", NOW + 60), sessions.ask(table, owned, "c3", NOW + 60)
-    key_hash = sessions.hash_key("newer")
-    sessions.rotate_key(table, newer, used_hash=owned.key_hash, new_hash=key_hash, until=NOW + 60)
+    issue(table, newer, "newer")
     with pytest.raises(ConditionFailed):
-        sessions.rotate_key(table, slow, used_hash=owned.key_hash, new_hash="x", until=NOW + 60)
-    assert sessions.load(table, "s1").knows_key(key_hash)
+        issue(table, slow, "x")
+    assert valid(table, "first-key", "newer", "x") == ["first-key", "newer"]
 
 
 def test_a_cancelled_session_says_who_had_it(table, owned, open_session):
@@ -174,4 +199,4 @@ def test_a_users_sessions_are_listed_newest_first(table, open_session):
 
 
 def test_a_session_does_not_show_its_keys(owned):
-    assert owned.key_hash not in repr(owned)
+    assert key_of("first-key") in owned.keys and key_of("first-key") not in repr(owned)

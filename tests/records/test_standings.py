@@ -51,9 +51,7 @@ CHANGES = {
     "another relay": lambda table, found: sessions.place(
         table, found, "r2", state="READY", until=NOW + 60, now=NOW
     ),
-    "new key": lambda table, found: sessions.rotate_key(
-        table, found, used_hash="a", new_hash="b", until=NOW + 60
-    ),
+    "new key": lambda table, found: sessions.issue_key(table, found, "b", until=NOW + 60, final=True),
 }
 
 

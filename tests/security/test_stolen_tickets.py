@@ -69,7 +69,7 @@ def open_session(table: Table, id: str) -> Session:
     now = int(time.time())
     draft = sessions.Draft(
         id=id, user=f"user-of-{id}", request="r", agent="assistant", config=Config(), tools=[], metadata={},
-        connection="c1", origin=PAGE, ends_at=now + 600, key_hash="",
+        connection="c1", origin=PAGE, ends_at=now + 600, key_hash="h",
     )  # fmt: skip
     made = sessions.create(table, draft, limit=3, now=now)
     sessions.place(table, made, CONFIG.relay, state="READY", until=now + 75, now=now)
