@@ -6,7 +6,7 @@ What it does not evaluate as AWS does, so that a green test here says nothing ab
     kms:Decrypt, kms:Encrypt  a SecureString is read without them
     ECS's resources           it looks at the cluster, AWS at task or definition, and the condition's cluster
     GetLayerVersion           it asks for lambda:ListLayers instead, on everything
-    logs:*                    the log driver of ECS is not there
+    logs:*                    the log driver of ECS is not there, nor does a function's run make a group
     KeyValueStore             its endpoint is a name with the account's number in front, and wants SigV4A
     MediaIngress alb          only the form with edge is walked
 
@@ -56,6 +56,7 @@ UNNOTICED = {
     "OriginSecretPlain",
     "TellEdge",
     "Logs",
+    "NoLogGroups",
 }
 
 Statement = dict[str, Any]

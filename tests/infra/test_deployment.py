@@ -19,6 +19,8 @@ from protocol import control
 
 ROOT = Path(__file__).resolve().parents[2]
 WILDCARDS = ROOT / "infra" / "wildcards.yaml"
+#: The managed policy that SAM gives to every function would let it make log groups.
+NO_LOG_GROUPS = {"Sid": "NoLogGroups", "Effect": "Deny", "Action": "logs:CreateLogGroup", "Resource": "*"}
 FORMS: dict[str, dict[str, str]] = {
     "edge": {},
     "no page": {"ServePage": "false"},
@@ -131,6 +133,8 @@ def test_wildcards_are_those_with_a_written_reason(made: dict[str, Any]) -> None
     found = set()
     for given in FORMS.values():
         for role, statement in statements(decide(made, given)):
+            if statement == NO_LOG_GROUPS:
+                continue
             actions, resources = listed(statement["Action"]), json.dumps(statement["Resource"])
             assert not any("*" in action for action in actions), f"{role}/{statement['Sid']}"
             if "*" in resources:
@@ -141,7 +145,7 @@ def test_wildcards_are_those_with_a_written_reason(made: dict[str, Any]) -> None
 
 def test_statements_allow_and_are_named(form: dict[str, Any]) -> None:
     for role, statement in statements(form):
-        assert statement["Effect"] == "Allow"
+        assert statement["Effect"] == "Allow" or statement == NO_LOG_GROUPS
         assert "NotAction" not in statement and "NotResource" not in statement
         assert statement["Sid"], role
 
@@ -152,6 +156,24 @@ def test_no_role_has_a_policy_from_elsewhere_but_the_one_for_logs(form: dict[str
             assert arn == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iam::aws:policy/"]]} or str(
                 arn
             ).endswith("service-role/AWSLambdaBasicExecutionRole")
+
+
+def test_no_role_can_make_a_log_group_that_outlives_the_stack(form: dict[str, Any]) -> None:
+    """A function that is deleted writes its last lines late: Lambda would make the group again, by its role,
+    and the next deployment of that name would find it there."""
+    makers = set()
+    for name, role in of_type(form, "AWS::IAM::Role").items():
+        said = [statement for holder, statement in statements(form) if holder == name]
+        allowed = any("logs:CreateLogGroup" in listed(s["Action"]) for s in said if s["Effect"] == "Allow")
+        if (allowed or role.get("ManagedPolicyArns")) and NO_LOG_GROUPS not in said:
+            makers.add(name)
+    assert makers == set()
+
+
+def test_the_cluster_asks_for_nothing_that_a_fresh_account_has_not(form: dict[str, Any]) -> None:
+    """Capacity providers need ECS's service-linked role at once, which a first cluster only makes; and tasks
+    are started by launch type."""
+    assert of_type(form, "AWS::ECS::Cluster") == {"Cluster": {}}
 
 
 def test_only_mint_can_read_the_gemini_key(form: dict[str, Any]) -> None:

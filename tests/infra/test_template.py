@@ -41,6 +41,7 @@ def actions(made: dict[str, Any], role: str) -> set[str]:
         statement
         for policy in made["Resources"][role]["Properties"].get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
     ]
     listed = (s["Action"] if isinstance(s["Action"], list) else [s["Action"]] for s in statements)
     return {action for some in listed for action in some}
