@@ -24,6 +24,7 @@ from protocol.codec import encode, media_error
 from protocol.errors import REGISTRY
 from protocol.limits import MEDIA_MESSAGE_BYTES, SUBPROTOCOL
 from protocol.media import PastTurn
+from records.relays import LOST_S
 from records.sessions import Session
 from relay.call import GOES_ON, Call, Terms
 from relay.clientleg import close
@@ -41,6 +42,7 @@ logger = logging.getLogger("relay.server")
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
 FAREWELL_S = 14.0  #: what calls get to say their last word, and their last turns to be written
 WORD_S = 3.0  #: what the table gets to hear that this relay goes
+UNWRITTEN_S = 3600.0  #: how long the last turns of ended calls keep an idle relay that cannot reach the table
 UNWRITTEN_KEPT = 1_000  #: ended calls whose last turns wait for the store
 ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
 PING_S = 20.0  #: keepalive of the client leg; also bounds how long a dead client is believed
@@ -269,17 +271,34 @@ class Relay:
     # ---- the task
 
     async def _beat(self) -> None:
-        idle_since = now = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time
+        idle_since = heard_at = now()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            now = asyncio.get_running_loop().time()
             with contextlib.suppress(LedgerUnavailable):
                 await self._show_life()
-                if self.calls or self._unwritten or self._leaving.is_set():
-                    idle_since = now
-                elif now - idle_since >= self._config.idle_s and await self._task.retire_if_idle():
-                    logger.info("idle, leaving")
-                    self.leave()
+                heard_at = now()
+            unheard_s = now() - heard_at
+            has_unwritten = bool(self._unwritten) and unheard_s < UNWRITTEN_S
+            if self.calls or has_unwritten or self._leaving.is_set():
+                idle_since = now()
+            elif now() - idle_since >= self._config.idle_s and await self._may_retire(unheard_s):
+                self.leave()
+
+    async def _may_retire(self, unheard_s: float) -> bool:
+        """Nobody is on the way to this relay: the table says so, or was not told for long that it lives.
+
+        The table may be gone for good, with the stack. Nobody is led to a relay that was silent for LOST_S.
+        """
+        try:
+            if not await self._task.retire_if_idle():
+                return False
+            logger.info("idle, leaving")
+        except LedgerUnavailable:
+            if unheard_s < LOST_S:
+                return False
+            logger.error("the table cannot be reached, leaving", extra={"unheard_s": round(unheard_s)})
+        return True
 
     async def _show_life(self) -> None:
         try:

@@ -110,12 +110,15 @@ class FakeTask:
     calls: list[str] = field(default_factory=list)
     orders: set[str] = field(default_factory=set)
     is_gone: bool = False  #: its record is
+    is_down: bool = False  #: the table does not answer, or is gone
+    is_wanted: bool = False  #: somebody has a place
 
     async def ready(self, address: str) -> None:
         self.calls.append("ready")
 
     async def heartbeat(self, held: set[str]) -> set[str]:
         self.calls.append("heartbeat")
+        self._answer()
         if self.is_gone:
             raise Unregistered
         orders, self.orders = self.orders, set()
@@ -123,13 +126,20 @@ class FakeTask:
 
     async def retire_if_idle(self) -> bool:
         self.calls.append("retire_if_idle")
-        return True
+        self._answer()
+        return not self.is_wanted
 
     async def stopping(self) -> None:
         self.calls.append("stopping")
+        self._answer()
 
     async def leave(self) -> None:
         self.calls.append("leave")
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise LedgerUnavailable
 
 
 class ScriptedLeg:
