@@ -1,13 +1,17 @@
-"""Every minute: what died silently is cleared away, and what should be up is kept up."""
+"""Every minute: what died silently is cleared away, and what should be up is kept up.
+
+Also the custom resource `Fleet`, which does nothing until the stack is deleted: then it stops the tasks.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from functions.core import aws
+from functions.core import aws, resource, teardown
 from functions.core.config import SweepConfig
 from functions.core.entry import guarded
 from functions.core.launcher import EcsLauncher
@@ -15,6 +19,8 @@ from functions.core.ports import SweepPorts
 from functions.core.replies import Replies
 from functions.core.sweep import sweep
 from functions.core.tasks import EcsTasks
+
+MARGIN_MS = 15_000  #: of this function's time, for the answer to CloudFormation
 
 
 @functools.cache
@@ -33,5 +39,18 @@ def ports() -> SweepPorts:
 
 @guarded({"failed": 1})
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """An event of the scheduler, whose content does not matter. Answers with what had to be done."""
-    return sweep(ports())
+    """An event of the scheduler, whose content does not matter, or CloudFormation's.
+
+    Answers the scheduler with what had to be done.
+    """
+    if "ResponseURL" not in event:
+        return sweep(ports())
+
+    def answer(kind: str, _: Mapping[str, Any]) -> dict[str, str]:
+        if kind == "Delete":
+            left_ms = context.get_remaining_time_in_millis
+            teardown.stop_all(ports().tasks, lambda: left_ms() > MARGIN_MS, time.sleep)
+        return {}
+
+    resource.serve(event, answer)
+    return {}

@@ -29,6 +29,9 @@ class TaskList(Protocol):
     def running(self) -> Mapping[str, Sequence[str]]:
         """Tasks that run or start, by relay. Raises TasksUnknown."""
 
+    def stopping(self) -> Sequence[str]:
+        """Tasks that were told to end and have not ended yet. Raises TasksUnknown."""
+
     def stop(self, task: str) -> None:
         """Have a task end: it gets its time to drain. Raises TasksUnknown."""
 

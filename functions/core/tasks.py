@@ -34,20 +34,26 @@ class EcsTasks:
 
     def running(self) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        for task in self._described(list(self._listed())):
-            started_by = str(task.get("startedBy", ""))
-            if started_by.startswith(STARTED_BY) and task.get("lastStatus") != "STOPPED":
-                found[started_by.removeprefix(STARTED_BY)].append(str(task["taskArn"]))
+        for task in self._alive("RUNNING"):  # starting ones too
+            found[str(task["startedBy"]).removeprefix(STARTED_BY)].append(str(task["taskArn"]))
         return found
 
-    def stop(self, task: str) -> None:
-        self._ask("stop_task", task=task, reason="no relay of this id is known")
+    def stopping(self) -> Sequence[str]:
+        return [str(task["taskArn"]) for task in self._alive("STOPPED")]
 
-    def _listed(self) -> Iterator[str]:
-        """ARNs of tasks that are to run: starting ones too."""
+    def stop(self, task: str) -> None:
+        self._ask("stop_task", task=task, reason="no call needs it")
+
+    def _alive(self, desired: str) -> Iterator[dict[str, Any]]:
+        """Ours of that desired status, as long as ECS does not say that they have ended."""
+        for task in self._described(list(self._listed(desired))):
+            if str(task.get("startedBy", "")).startswith(STARTED_BY) and task.get("lastStatus") != "STOPPED":
+                yield task
+
+    def _listed(self, desired: str) -> Iterator[str]:
         following: dict[str, str] = {}
         while True:
-            answer = self._ask("list_tasks", desiredStatus="RUNNING", **following)
+            answer = self._ask("list_tasks", desiredStatus=desired, **following)
             yield from answer["taskArns"]
             if not answer.get("nextToken"):
                 return

@@ -235,11 +235,21 @@ async def test_taking_it_down_leaves_nothing_but_the_key_that_was_brought(cloud:
     deployed = cloud.deployed
     own = {"/viva/route-key", "/viva/origin-secret", "/viva/jwt-secret"}
     assert await asyncio.to_thread(parameters, deployed) == own | {"/vivavoce/gemini-api-key"}
+    tasks = await asyncio.to_thread(running_tasks, deployed)
+    assert tasks, "the emulator's ECS holds the task of the conversation for running"
     await asyncio.to_thread(deployed.take_down, sam)
+    assert not set(tasks) & set(await asyncio.to_thread(running_tasks, deployed))
     assert await asyncio.to_thread(parameters, deployed) == {"/vivavoce/gemini-api-key"}
     assert deployed.client("dynamodb").list_tables()["TableNames"] == []
     assert deployed.client("lambda").list_functions()["Functions"] == []
     assert deployed.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def running_tasks(deployed: Deployed) -> list[str]:
+    """Of every cluster."""
+    ecs = deployed.client("ecs")
+    clusters = ecs.list_clusters()["clusterArns"]
+    return [arn for cluster in clusters for arn in ecs.list_tasks(cluster=cluster)["taskArns"]]
 
 
 def parameters(deployed: Deployed) -> set[str]:

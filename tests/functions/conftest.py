@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cloudformation import CloudFormation
 from deployment import CONTEXT, GEMINI_KEY, JWT_SECRET, ORIGIN, ROUTE_KEY, make_jwt
 from edges import Edges
 from moto import mock_aws
@@ -69,6 +70,13 @@ def edges_server():
 def edges(edges_server):
     edges_server.reset()
     return edges_server
+
+
+@pytest.fixture
+def cloudformation():
+    made = CloudFormation()
+    yield made
+    made.close()
 
 
 class Clock:

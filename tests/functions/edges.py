@@ -26,6 +26,7 @@ class Edges:
         self.run_task_requests = []
         self.tasks = {}  #: client token to task: asking twice starts one
         self.stopped = []  #: who started the tasks that were stopped
+        self.drain_looks = 0  #: how often a stopped task is described before it is gone
         self.lists_fail = False  #: ECS does not say which tasks there are
         self.run_task_failure = None  #: "error" or "no tasks"
         self.token_requests = []  #: headers and body
@@ -64,18 +65,25 @@ class Edges:
     def list_tasks(self, request):
         if self.lists_fail:
             return 400, {"__type": "ServerException", "message": "no"}, None
-        known = [task["taskArn"] for task in self.tasks.values() if task["lastStatus"] != "STOPPED"]
+        wanted = request.get("desiredStatus", "RUNNING")
+        known = [t["taskArn"] for t in self.tasks.values() if t.get("desiredStatus", "RUNNING") == wanted]
         start = int(request.get("nextToken", 0))
         following = {"nextToken": str(start + 2)} if start + 2 < len(known) else {}
         return 200, {"taskArns": known[start : start + 2]} | following, None  # small pages
 
     def describe_tasks(self, request):
         found = [task for task in self.tasks.values() if task["taskArn"] in request["tasks"]]
+        for task in found:
+            if task.get("looks"):
+                task["looks"] -= 1
+            elif task.get("desiredStatus") == "STOPPED":
+                task["lastStatus"] = "STOPPED"
         return 200, {"tasks": found, "failures": []}, None
 
     def stop_task(self, request):
         (task,) = (task for task in self.tasks.values() if task["taskArn"] == request["task"])
-        task["lastStatus"] = "STOPPED"
+        task |= {"desiredStatus": "STOPPED", "looks": self.drain_looks}
+        task["lastStatus"] = "STOPPING" if self.drain_looks else "STOPPED"
         self.stopped.append(task["startedBy"])
         return 200, {"task": task}, None
 

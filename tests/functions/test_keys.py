@@ -1,8 +1,6 @@
 """The deployment's own keys: made once, rotated without a moment in which nobody is let in."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
@@ -197,47 +195,6 @@ def test_the_store_is_written_only_as_it_was_seen():
 
 
 # ---- the custom resource
-
-
-class CloudFormation:
-    """Takes the one answer of a custom resource."""
-
-    def __init__(self):
-        answers = self.answers = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self):
-                answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def event(self, kind, **more):
-        return {
-            "RequestType": kind,
-            "ResponseURL": f"http://127.0.0.1:{self.server.server_port}/answer",
-            "StackId": "stack",
-            "RequestId": "request",
-            "LogicalResourceId": "Keys",
-            "ResourceProperties": {"Generation": "1"},
-            **more,
-        }
-
-
-@pytest.fixture
-def cloudformation():
-    made = CloudFormation()
-    yield made
-    made.server.shutdown()
-    made.thread.join()
-    made.server.server_close()
 
 
 @pytest.fixture

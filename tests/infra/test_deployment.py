@@ -124,8 +124,28 @@ def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str,
 
 
 def test_timeouts_end_before_the_gateway_gives_up(form: dict[str, Any]) -> None:
-    for function in of_type(form, "AWS::Lambda::Function").values():
-        assert int(function["Timeout"]) < 29
+    """Nobody waits for the sweep."""
+    functions = of_type(form, "AWS::Lambda::Function")
+    sweep = int(functions.pop("SweepFunction")["Timeout"])
+    assert all(int(function["Timeout"]) < 29 for function in functions.values())
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    stop_s, (fleet,) = task["ContainerDefinitions"][0]["StopTimeout"], of_type(form, "Custom::Fleet").values()
+    assert stop_s + 30 < sweep < int(fleet["ServiceTimeout"]), "a task's end, its interface's, and the answer"
+
+
+def test_tasks_are_stopped_when_nobody_starts_others_and_all_they_use_is_there(form: dict[str, Any]) -> None:
+    """CloudFormation deletes a resource after all that depends on it."""
+
+    resources = form["Resources"]
+
+    def needs(name: str) -> set[str]:
+        direct = set(references(resources[name])) | set(listed(resources[name].get("DependsOn", [])))
+        return direct.union(*map(needs, direct & resources.keys()))
+
+    assert "Fleet" in needs("SessionFunction"), "session is gone before"
+    used = {"RelayTask", "RelayRole", "RelayExecutionRole", "RelayLogs", "Cluster", "Table"}
+    used |= {"SubnetA", "SubnetB", "RelaySecurityGroup", "InternetRoute", "SubnetARoutes", "SubnetBRoutes"}
+    assert used <= needs("Fleet")
 
 
 def test_wildcards_are_those_with_a_written_reason(made: dict[str, Any]) -> None:
