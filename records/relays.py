@@ -43,6 +43,7 @@ class Relay:
     heartbeat: int = 0  #: epoch s, 0 before the first
     address: str = ""  #: host:port for the edge, empty before `ready`
     launched: bool = False  #: the request to start its task was accepted
+    reported_at: int = 0  #: epoch s at which a client said last that it cannot be reached, 0: none did
     places: Mapping[str, int] = field(default_factory=dict)  #: session to the epoch s it is held for a client
 
     def is_fresh(self, now: int) -> bool:
@@ -58,6 +59,11 @@ class Relay:
         if self.state == "STARTING":
             return self.started_at <= now - START_S
         return self.heartbeat <= now - LOST_S
+
+    @property
+    def is_reported(self) -> bool:
+        """A client could not reach it, and it was not heard of since."""
+        return self.reported_at > 0 and self.reported_at >= self.heartbeat
 
     def has_room(self) -> bool:
         return len(self.places) < self.capacity
@@ -189,6 +195,14 @@ def order(table: Table, relay: str, order: str) -> None:
         table.update(key(relay), "ADD #orders :orders", "attribute_exists(PK)", orders=frozenset({order}))
     except ConditionFailed:
         pass  # a relay without a record has nobody to end
+
+
+def report(table: Table, relay: str, now: int) -> None:
+    """Note that a client could not reach a relay that is ready."""
+    try:
+        table.update(key(relay), "SET #reported_at = :now", "#state = :ready", now=now, ready="READY")
+    except ConditionFailed:
+        pass  # then nobody new is led there anyway
 
 
 def drain(table: Table, only: str = "") -> list[str]:
@@ -357,5 +371,6 @@ def _relay(item: Mapping[str, Any]) -> Relay:
         heartbeat=item["heartbeat"],
         address=item.get("address", ""),
         launched=item["launched"],
+        reported_at=item.get("reported_at", 0),
         places=item["places"],
     )

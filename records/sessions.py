@@ -62,6 +62,7 @@ class Session:
     connection: str  #: control connection that last asked for it
     asks: int  #: how often it was asked for; only the newest asker is answered
     answered: int  #: the newest of these that was told where to go
+    moved: int  #: the one that brought it to the relay that it has
     origin: str
     created_at: int  #: epoch s
     ends_at: int  #: epoch s of its longest duration
@@ -78,6 +79,10 @@ class Session:
     def is_answered(self) -> bool:
         """Whoever asked for it last was told where to go."""
         return self.answered == self.asks
+
+    def has_moved_since(self, key_hash: str) -> bool:
+        """It was led elsewhere after this valid resume key was issued; its client may not know that."""
+        return self.keys[key_hash] < self.moved
 
     def knows_key(self, key_hash: str) -> bool:
         """Whether it is a valid resume key. Compares with each in constant time."""
@@ -157,7 +162,7 @@ def place(
     """
     move = update_step(
         key(session.id),
-        "SET #relay = :relay, #epoch = :next",
+        "SET #relay = :relay, #epoch = :next, #moved = :ask",
         "#epoch = :seen AND #asks = :ask AND #state = :open",
         relay=relay,
         next=session.epoch + 1,
@@ -339,6 +344,7 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
         "posts": 0,
         "asks": 1,
         "answered": 0,
+        "moved": 0,
         "held_until": now + relays.START_S,
         "connection": draft.connection,
         "keys": {draft.key_hash: 1},
@@ -375,6 +381,7 @@ def _session(item: Mapping[str, Any], next_turn: int) -> Session:
         connection=item["connection"],
         asks=item["asks"],
         answered=item["answered"],
+        moved=item["moved"],
         origin=item["origin"],
         created_at=item["created_at"],
         ends_at=item["ends_at"],

@@ -32,7 +32,7 @@ class Placed:
 
 
 def place(ports: Ports, session: Session, avoid: str = "") -> Placed:
-    """A relay for the session, but not the one to `avoid`.
+    """A relay for the session, but not the one to `avoid`, which its client could not reach.
 
     Raises Overtaken, Refusal: `capacity`, or `session_ended` when it ended meanwhile.
     """
@@ -86,16 +86,25 @@ def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
 
 
 def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> list[Relay]:
-    """Ready ones first, the fullest of them first: that lets the others run empty and end."""
+    """Ready ones first, the fullest of them first: that lets the others run empty and end.
+
+    One that a client could not reach and that was not heard of since comes last of the ready ones: it may be
+    well all the same, and a new one takes long. It is none for a client that has met a dead one itself.
+    """
     usable = [
         relay
         for relay in known
         if relay.revision == ports.config.relay.revision
         and relay.id != avoid
+        and not (avoid and relay.is_reported)
         and relay.has_room()
         and (relay.is_fresh(now) or relay.is_coming(now))
     ]
-    return sorted(usable, key=lambda relay: (relay.state != "READY", -len(relay.places), relay.started_at))
+    return sorted(usable, key=_rank)
+
+
+def _rank(relay: Relay) -> tuple[bool, bool, int, int]:
+    return relay.state != "READY", relay.is_reported, -len(relay.places), relay.started_at
 
 
 def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:

@@ -6,9 +6,11 @@ from functions.core import capacity, offers
 from functions.core.ports import Ports
 from functions.core.refusal import Refusal
 from protocol.control import Resume
-from records import sessions
+from records import limits, relays, sessions
 from records.connections import Connection
 from records.sessions import Session
+
+REPORTS = 4  #: of relays that cannot be reached, by one user in a minute; more are not held against a relay
 
 
 def resume(ports: Ports, connection: Connection, message: Resume) -> None:
@@ -19,7 +21,9 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
         raise Refusal("resume_refused", session=session.id)
     if session.state == "ENDED" or session.ends_at <= ports.now():
         raise Refusal("session_ended", session=session.id)
-    avoid = session.relay if message.media_failed else ""
+    # Asked again for want of an answer, it has been led elsewhere already.
+    has_failed = message.media_failed and not session.has_moved_since(used_hash)
+    avoid = _reported(ports, session) if has_failed else ""
     try:
         asked = offers.asked(ports, session, connection.id, used_hash)
         placed = capacity.place(ports, asked, avoid)
@@ -27,6 +31,16 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
         refusal.fatal = refusal.code != "capacity"  # the conversation waits for the next try
         raise
     offers.answer(ports, placed, origin=connection.origin, key=message.resume_key)
+
+
+def _reported(ports: Ports, session: Session) -> str:
+    """The relay that the client could not reach. Others are warned of it, within reason."""
+    now = ports.now()
+    if session.relay and not limits.hit(
+        ports.table, "report", session.user, limit=REPORTS, window_s=60, now=now
+    ):
+        relays.report(ports.table, session.relay, now)
+    return session.relay
 
 
 def _own(ports: Ports, connection: Connection, session: str) -> Session:

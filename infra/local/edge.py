@@ -9,23 +9,27 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 from infra.local.background import Background
 from infra.local.endpoint import url_of
 
 HEAD_BYTES = 16 * 1024  #: the ticket rides in a header of up to 8 KB
 HEAD_S = 10.0
-CONNECT_S = 5.0
+CONNECT_S = 2.0  #: one attempt, as route.js asks of CloudFront
 _COPY_BYTES = 64 * 1024
 
 #: (path, now_epoch_s) -> host:port; raises ValueError for a route that is not ours or has expired.
 ReadRoute = Callable[[str, int], str]
 
+#: What becomes of a dial to a task that is gone. "refuses": at once, as a machine that is up does. "silent":
+#: nothing, as with an address that was released, so that all of CONNECT_S is waited out.
+Dead = Literal["refuses", "silent"]
+
 HEADER = b"x-vivavoce-edge"
 _SENT = re.compile(rb"\r\n%b:[^\r]*" % HEADER, re.IGNORECASE)
 _UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
-_REASONS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway"}
+_REASONS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway", 504: "Gateway Timeout"}
 
 
 class Refused(Exception):
@@ -37,12 +41,18 @@ class Refused(Exception):
 
 
 class Edge:
-    """Serves `listener`; `read_route` decides where a connection goes, `secret` says that it came by us."""
+    """Serves `listener`; `read_route` decides where a connection goes, `secret` says that it came by us.
 
-    def __init__(self, read_route: ReadRoute, listener: socket.socket, secret: str = "") -> None:
+    `dead` is how an address behaves where no task listens.
+    """
+
+    def __init__(
+        self, read_route: ReadRoute, listener: socket.socket, secret: str = "", dead: Dead = "refuses"
+    ) -> None:
         self.url = url_of(listener, "ws")  #: what stands before a route's path
         self._read_route = read_route
         self._secret = secret.encode()
+        self._dead = dead
         self._listener = listener
         self._tasks = Background()
         self._server: asyncio.Server | None = None
@@ -65,7 +75,7 @@ class Edge:
             try:
                 head = await _read_head(reader)
                 address = self._target(head)
-                relay_reader, relay_writer = await _dial(address)
+                relay_reader, relay_writer = await _dial(address, self._dead)
             except Refused as refusal:
                 status = refusal.status
                 answer = (
@@ -105,12 +115,19 @@ async def _read_head(reader: asyncio.StreamReader) -> bytes:
         raise Refused(400) from None
 
 
-async def _dial(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _dial(address: str, dead: Dead) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(CONNECT_S):
-            return await asyncio.open_connection(host, int(port), limit=_COPY_BYTES)
-    except (OSError, TimeoutError, ValueError):
+            try:
+                return await asyncio.open_connection(host, int(port), limit=_COPY_BYTES)
+            except OSError:
+                if dead == "silent":
+                    await asyncio.Event().wait()
+                raise
+    except TimeoutError:
+        raise Refused(504) from None
+    except (OSError, ValueError):
         raise Refused(502) from None
 
 

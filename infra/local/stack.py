@@ -26,7 +26,7 @@ from infra.local.background import Background
 from infra.local.breaks import add_breaks, drain_relays, kill_relay, model_goes_away, order_rotation
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
-from infra.local.edge import Edge
+from infra.local.edge import Dead, Edge
 from infra.local.endpoint import Endpoint, listen, signed_only, url_of
 from infra.local.evidence import add_evidence
 from infra.local.functions import Functions, Pool
@@ -69,6 +69,7 @@ class Options:
     page_port: int = 0
     log_directory: Path | None = None  #: None: log lines stay in memory
     workers: int = 6  #: processes of one function at a time
+    dead_address: Dead = "refuses"  #: how the address of a task that is gone behaves
     task_start_s: float = 0.0  #: an artificial cold start of relay tasks
     schedule_speed: float = 1.0  #: the template's schedules come round so many times as often
     limits: Limits = field(default_factory=Limits)
@@ -190,7 +191,7 @@ class LocalStack:
         )
         await parts.enter_async_context(Endpoint(management_app(self.gateway, guard), sockets.management))
         read = partial(read_route, self.secrets.route.encode())
-        edge = Edge(read, sockets.media, self.secrets.origin)
+        edge = Edge(read, sockets.media, self.secrets.origin, self.options.dead_address)
         await parts.enter_async_context(edge)
         await parts.enter_async_context(Endpoint(self._page(), sockets.page))
         clocks = await parts.enter_async_context(Background())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 
+from infra.local.edge import Dead
 from infra.local.stack import LocalStack, Options
 from protocol import media
 from simulator import faults, serve
@@ -76,10 +77,17 @@ async def test_a_model_that_freezes_on_an_open_socket_is_noticed_and_the_questio
     assert likeness(QUESTION, visitor.received(3)) > 0.9
 
 
-async def test_a_relay_that_is_killed_hands_its_sessions_to_another() -> None:
+@pytest.mark.parametrize("dead", get_args(Dead))
+async def test_a_relay_that_is_killed_hands_its_sessions_to_another(dead: Dead) -> None:
+    """Whether its address refuses at once, or answers nothing as a released one of Fargate."""
     WITNESS.keeps(GEMINI_KEY, "the model's key")
     async with serve() as model:
-        options = Options(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters={"RelayCapacity": "2"})
+        options = Options(
+            gemini_url=model.url,
+            gemini_key=GEMINI_KEY,
+            parameters={"RelayCapacity": "2"},
+            dead_address=dead,
+        )
         async with LocalStack(options) as stack:
             here = System(stack, model)
             async with user(here) as first, user(here) as second, user(here) as third:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from functions.core import resume as resume_module
 from records import relays, sessions, tickets
 
 
@@ -76,6 +77,55 @@ def test_a_client_that_cannot_reach_the_relay_gets_another_at_once(talking, rela
     assert owner(table, ready) == ("r2", 2)
     assert burn(table, clock, again, "r2") == tickets.Burn("ok", ready["session"], 2, "https://app.example")
     assert ready["session"] not in relays.load(table, "r1").places
+
+
+def test_a_client_is_not_led_back_and_forth_between_relays_that_died_together(talking, relay, table, edges):
+    """Their hearts stopped a moment ago, as when a zone is lost: only callers know."""
+    client, ready = talking
+    relay("r2", "1")
+    other = only(client.resume(ready, media_failed=True))
+    again = only(client.resume(other, media_failed=True))
+    assert (again["type"], len(edges.tasks)) == ("starting", 1)
+    assert owner(table, ready)[0] not in ("r1", "r2")
+
+
+def test_a_way_back_that_is_asked_for_again_blames_no_relay_that_was_not_tried(talking, relay, table):
+    client, ready = talking
+    relay("r2", "1")
+    client.resume(ready, media_failed=True)  # its answer is lost
+    assert only(client.resume(ready, media_failed=True))["type"] == "ready"
+    assert owner(table, ready) == ("r2", 2)
+    assert [relays.load(table, each).is_reported for each in ("r1", "r2")] == [True, False]
+
+
+def test_others_are_led_to_a_reported_relay_only_while_there_is_no_other(talking, relay, table, connected):
+    """It may be well, and the caller's own network bad: a new task would take half a minute."""
+    client, ready = talking
+    assert only(client.resume(ready, media_failed=True))["type"] == "starting"
+    assert owner(table, connected("bob").start()[-1])[0] == "r1"
+    relay("r2", "2")
+    assert owner(table, connected("eve").start()[-1])[0] == "r2"
+
+
+def test_a_reported_relay_that_is_heard_of_since_is_as_good_as_any(talking, relay, table, clock):
+    client, ready = talking
+    relay("r2", "1")
+    other = only(client.resume(ready, media_failed=True))
+    clock.now += 5
+    relays.heartbeat(table, "r1", 0, int(clock()))
+    assert only(client.resume(other, media_failed=True))["type"] == "ready"
+    assert owner(table, ready)[0] == "r1"
+
+
+def test_one_user_cannot_report_a_fleet_away(talking, relay, table, edges):
+    """Each report is believed; more of them in a minute than relays break are not."""
+    client, offer = talking
+    names = ["r1", *(relay(f"r{number}", str(number)) for number in range(2, 9))]
+    for _ in range(20):
+        offer = only(client.resume(offer, media_failed=True))
+        assert offer["type"] == "ready"
+    reported = [each.id for each in relays.load_all(table, names) if each.is_reported]
+    assert (len(reported), edges.tasks) == (resume_module.REPORTS, {})
 
 
 @pytest.mark.parametrize("end", ["silent", "stopping", "gone"])

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
-from infra.local.edge import Edge
+from infra.local.edge import CONNECT_S, Dead, Edge
 from infra.local.endpoint import listen, url_of
 from records.routes import read_route, sign_route
 from tests.infra.stand_ins import upgrade
@@ -86,6 +86,24 @@ async def test_an_unreachable_task_is_502_and_no_address_is_403() -> None:
     async with edge() as e:
         assert await status(e.url + sign_route(KEY, "s1", address(port), SOON)) == 502
         assert await status(e.url + sign_route(KEY, "s1", "no port", SOON)) == 403
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("dead", "waits_s", "answer"), [("refuses", 0, 502), ("silent", CONNECT_S, 504)])
+async def test_a_dead_address_refuses_at_once_or_answers_nothing_as_is_wished(
+    dead: Dead, waits_s: float, answer: int
+) -> None:
+    free = listen()
+    path = sign_route(KEY, "s1", address(free.getsockname()[1]), SOON)
+    free.close()
+    now = asyncio.get_running_loop().time
+    async with Edge(partial(read_route, KEY), listen(), dead=dead) as e:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(e.url.rpartition(":")[2]))
+        began_at = now()
+        writer.write(upgrade(path))
+        assert (await reader.read()).startswith(f"HTTP/1.1 {answer} ".encode())
+        assert now() - began_at >= waits_s
+        writer.transport.abort()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.edge import CONNECT_S
 from records.keyring import Keyring
 from records.routes import read_route_of_any
 
@@ -73,6 +74,14 @@ def test_the_origin_is_dialled_by_plain_http_and_gets_the_secret() -> None:
         "sslProtocols": ["TLSv1.2"],
     }
     assert answer["origin"]["customHeaders"] == {"x-vivavoce-edge": ORIGIN}
+
+
+def test_a_dead_address_is_tried_once_and_not_for_long() -> None:
+    """A released address answers nothing. CloudFront would try three times for ten seconds each; it takes one
+    to three attempts and one to ten seconds (AWS, "Helper methods for origin modification")."""
+    (answer,) = at_the_edge([case(VECTORS[0])])
+    assert answer["origin"]["connectionAttempts"] == 1
+    assert answer["origin"]["timeouts"] == {"connectionTimeout": CONNECT_S}, "as the local edge"
 
 
 def test_no_header_of_the_client_chooses_an_address_or_poses_as_the_edge() -> None:

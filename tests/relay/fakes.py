@@ -31,7 +31,7 @@ def session(id: str = "s1", **changes: object) -> Session:
         id=id, user="u1", request="r1", agent="assistant", config=Config(),
         tools=[ClientTool("weather")], metadata={}, state="OPEN", epoch=1, relay="relay-1", claimed=0,
         connection="c1", origin="", created_at=0, ends_at=int(time.time()) + 1800, next_turn=1, handle=None,
-        keys={}, asks=0, answered=0,
+        keys={}, asks=0, answered=0, moved=0,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
