@@ -25,7 +25,7 @@ def keys() -> Keys:
     config = KeysConfig.from_env(os.environ)
     return Keys(
         aws.client("ssm"),
-        KeyValueStore(aws.client("cloudfront-keyvaluestore"), config.edge_store),
+        KeyValueStore(aws.client("cloudfront-keyvaluestore"), config.edge_store, time.sleep),
         Names(config.route_key_parameter, config.origin_secret_parameter, config.jwt_secret_parameter),
         time.time,
         time.sleep,

@@ -26,6 +26,8 @@ from records.keyring import Keyring
 
 PAUSE_S = 15.0  #: the edge's store reaches every edge within seconds
 KEEP_S = 900  #: more than PAUSE_S, a function's memory of a secret (300 s) and a route's life (60 s)
+WAITS_S = (1.0, 2.0, 3.0, 4.0)  #: for a store that was just made, or that somebody else writes
+UNREADY = {"ResourceNotFoundException", "ConflictException"}
 EDGE_KEY = "keys"  #: the one entry of the edge's store
 
 
@@ -55,12 +57,23 @@ class Names:
 class KeyValueStore:
     """CloudFront's store by its ARN."""
 
-    def __init__(self, client: Any, arn: str) -> None:
+    def __init__(self, client: Any, arn: str, pause: Callable[[float], None]) -> None:
         self._client = client
         self._arn = arn
+        self._pause = pause
 
     def write(self, key: str, value: str) -> None:
-        """Raises ClientError, also when somebody else writes at the same time."""
+        """Wait for a store that is not ready, some seconds. Raises ClientError."""
+        for wait_s in WAITS_S:
+            try:
+                return self._write(key, value)
+            except ClientError as error:
+                if _code(error) not in UNREADY:
+                    raise
+            self._pause(wait_s)
+        return self._write(key, value)
+
+    def _write(self, key: str, value: str) -> None:
         seen = self._client.describe_key_value_store(KvsARN=self._arn)["ETag"]
         puts = [{"Key": key, "Value": value}]
         self._client.update_keys(KvsARN=self._arn, IfMatch=seen, Puts=puts)

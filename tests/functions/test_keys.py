@@ -186,12 +186,44 @@ def test_the_store_is_written_only_as_it_was_seen():
             self.request = request
 
     client = Client()
-    KeyValueStore(client, "arn").write("keys", "v")
+    KeyValueStore(client, "arn", lambda _: None).write("keys", "v")
     assert client.request == {
         "KvsARN": "arn",
         "IfMatch": "etag of arn",
         "Puts": [{"Key": "keys", "Value": "v"}],
     }
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "ConflictException"])
+def test_a_store_that_has_just_been_made_is_waited_for(code):
+    """In a first deployment its data plane may not know it yet; a failure would roll everything back."""
+
+    class Young:
+        looks, puts = 0, None
+
+        def describe_key_value_store(self, KvsARN):
+            self.looks += 1
+            if self.looks < 4:
+                raise refused(code)
+            return {"ETag": "e"}
+
+        def update_keys(self, **request):
+            self.puts = request["Puts"]
+
+    young, pauses = Young(), []
+    KeyValueStore(young, "arn", pauses.append).write("keys", "v")
+    assert (young.puts, len(pauses)) == ([{"Key": "keys", "Value": "v"}], 3)
+
+
+def test_a_store_that_does_not_come_is_said_to_be_missing():
+    class Missing:
+        def describe_key_value_store(self, KvsARN):
+            raise refused("ResourceNotFoundException")
+
+    pauses = []
+    with pytest.raises(ClientError):
+        KeyValueStore(Missing(), "arn", pauses.append).write("keys", "v")
+    assert 5 < sum(pauses) < 13, "within the function's time"
 
 
 # ---- the custom resource

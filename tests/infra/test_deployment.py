@@ -251,7 +251,12 @@ def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, An
     if bundle := said.get(("RelayRole", "FetchBundle")):
         container = task["ContainerDefinitions"][0]
         (version,) = [each["Value"] for each in container["Environment"] if each["Name"] == "RELAY_BUNDLE"]
-        assert bundle["Resource"] == version and version["Ref"].startswith("RelayBundle")
+        assert version["Ref"].startswith("RelayBundle")
+        (layer,) = of_type(form, "AWS::Lambda::LayerVersion").values()
+        name = layer["LayerName"]["Fn::Sub"]
+        assert bundle["Resource"]["Fn::Sub"].endswith(f":layer:{name}:*"), (
+            "tasks of the revision before start too"
+        )
 
 
 def test_roles_are_taken_on_by_the_service_they_are_for_only(form: dict[str, Any]) -> None:
@@ -400,6 +405,44 @@ def test_the_sweep_is_called_every_minute_and_keeps_as_many_warm_as_is_said(form
     assert "RELAY_SLOTS" in shared and {name: given[name] for name in shared} == {
         name: session[name] for name in shared
     }
+
+
+def test_the_edge_function_is_made_when_its_store_has_been_written_to(form: dict[str, Any]) -> None:
+    """One that was just made may refuse to be associated."""
+    assert form["Resources"]["EdgeFunction"]["DependsOn"] == "Keys"
+
+
+#: what Fargate takes: CPU units to MiB (AWS, "Task CPU and memory")
+FARGATE = {"256": {"512", "1024", "2048"}, "512": {"1024", "2048"}, "1024": {"2048"}}
+
+
+def holds(rule: Any, given: dict[str, str]) -> Any:
+    match rule:
+        case {"Ref": name}:
+            return given[name]
+        case {"Fn::Equals": [left, right]}:
+            return holds(left, given) == holds(right, given)
+        case {"Fn::Not": [inner]}:
+            return not holds(inner, given)
+        case {"Fn::And": parts}:
+            return all(holds(part, given) for part in parts)
+        case {"Fn::Or": parts}:
+            return any(holds(part, given) for part in parts)
+    return rule
+
+
+def test_a_pair_of_cpu_and_memory_that_fargate_refuses_is_refused_before_anything_is_made(
+    made: dict[str, Any],
+) -> None:
+    (assertion,) = made["Rules"]["CpuAndMemory"]["Assertions"]
+    offered = {name: made["Parameters"][name]["AllowedValues"] for name in ("RelayCpu", "RelayMemory")}
+    taken = {
+        (cpu, memory)
+        for cpu in offered["RelayCpu"]
+        for memory in offered["RelayMemory"]
+        if holds(assertion["Assert"], {"RelayCpu": cpu, "RelayMemory": memory})
+    }
+    assert taken == {(cpu, memory) for cpu, memories in FARGATE.items() for memory in memories}
 
 
 def test_the_dashboard_is_json(form: dict[str, Any]) -> None:
