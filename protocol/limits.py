@@ -19,6 +19,7 @@ MEDIA_MESSAGE_BYTES = 1024 * 1024  #: one JSON message on the media road; an ima
 JWT_ENTRY_BYTES = 6 * 1024  #: a longer credential does not fit every server's header limit
 
 TEXT_CHARS = 8_000  #: one typed message or piece of context
+TURN_TEXT_BYTES = 64 * 1024  #: words of one party in one turn that are recorded and told, in UTF-8
 IMAGE_BYTES = 700 * 1024  #: decoded; base64 of it still fits MEDIA_MESSAGE_BYTES
 TOOL_RESULT_BYTES = 64 * 1024  #: the whole `tool.result` message
 JSON_DEPTH = 64  #: nesting of JSON whose shape a peer chooses: tool results, tool parameters

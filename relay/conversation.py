@@ -90,19 +90,24 @@ class Conversation:
         turn = self._agent
         if turn is None or (self._answers_user and turn.state not in _SPEAKING):
             turn = self._agent_turn(now)  # words may come before their audio
-        turn.agent_text += text
-        if turn.state is TurnState.ENDED:
-            self.amended.append(turn)
-        self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", text))
+        if taken := turn.agent_words.add(text):
+            if turn.state is TurnState.ENDED:
+                self.amended.append(turn)
+            self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", taken))
 
     def _hear(self, text: str, now: float) -> None:
         turn = self._agent
         if self._user is not None or turn is None or not self._comes_late(turn):
             turn = self._user_turn(now)
-        turn.user_text += text
         if turn.user_ended_at is None and turn is self._user:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity
-        self._session.send(media.Transcript(f"u{turn.number}", turn.number, "user", text, final=True))
+        self._take_user_words(turn, text)
+
+    def _take_user_words(self, turn: Turn, text: str) -> None:
+        """Collect and tell them. The model has all of them; the record and the client up to a bound."""
+        if taken := turn.user_words.add(text):
+            said = media.Transcript(f"u{turn.number}", turn.number, "user", taken, final=True)
+            self._session.send(said)
 
     @property
     def _answers_user(self) -> bool:
@@ -118,7 +123,7 @@ class Conversation:
         """
         if turn.state is TurnState.ENDED or turn.is_interrupted:
             return False
-        return turn.user_started or not turn.user_text
+        return turn.user_started or not turn.user_words
 
     def _end_audio(self) -> None:
         if self._agent is not None and self._agent.state is TurnState.SPEAKING:
@@ -229,9 +234,8 @@ class Conversation:
 
     def _type(self, text: str, respond: bool, now: float) -> None:
         turn = self._user_turn(now)
-        turn.user_text += text
         turn.user_ended_at = now
-        self._session.send(media.Transcript(f"u{turn.number}", turn.number, "user", text, final=True))
+        self._take_user_words(turn, text)
         self.commands.append(model.SayText(text, respond))
 
     def _stop(self, number: int, played_ms: int, now: float) -> None:
@@ -279,7 +283,7 @@ class Conversation:
             self._interrupt("server", now)
         if self._agent is not None and self._agent.state is not TurnState.ENDED:
             self._finish(self._agent, now)
-        if self._user is not None and self._user.user_text:
+        if self._user is not None and self._user.user_words:
             self._user.ended_at = now
             self._user.tokens, self._owed = _add(self._user.tokens, self._owed), Tokens()
             self.finished.append(self._user)
@@ -334,7 +338,7 @@ class Conversation:
 
     def announce(self, turn: Turn) -> None:
         """Tell the client that a finished turn is over: from now on it must not be lost."""
-        if turn.agent_text or turn.audio_ms:
+        if turn.agent_words or turn.audio_ms:
             heard = turn.heard_text() if turn.cut_at is not None else None
             final = media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard)
             self._session.send(final)

@@ -8,6 +8,7 @@ from typing import Any
 from protocol.audio import downlink_ms
 from protocol.media import Tokens
 from protocol.states import TURN, TurnState, advance
+from relay.words import TextField, Words
 
 
 @dataclass(slots=True)
@@ -25,7 +26,10 @@ class ToolUse:
         self.ok, self.took_ms = ok, round((now - self.asked_at) * 1000)
 
 
-@dataclass(slots=True)
+_USER, _AGENT = TextField(), TextField()
+
+
+@dataclass
 class Turn:
     """The user's part and the agent's share one number. Times are loop time in seconds."""
 
@@ -34,9 +38,9 @@ class Turn:
     ended_at: float = 0.0
     state: TurnState = TurnState.SILENT
     user_started: bool = False
-    user_text: str = ""
+    user_text: TextField = _USER  #: reads as `str`
     user_ended_at: float | None = None
-    agent_text: str = ""
+    agent_text: TextField = _AGENT
     audio_ms: float = 0.0  #: of the agent's voice, as far as it was passed on
     first_audio_at: float | None = None
     last_audio_at: float = 0.0
@@ -48,6 +52,14 @@ class Turn:
 
     def advance(self, event: str) -> None:
         self.state = advance(TURN, self.state, event)
+
+    @property
+    def user_words(self) -> Words:
+        return _USER.words(self)
+
+    @property
+    def agent_words(self) -> Words:
+        return _AGENT.words(self)
 
     def add_audio(self, pcm: bytes, now: float) -> None:
         self.audio_ms += downlink_ms(len(pcm))
@@ -90,8 +102,8 @@ class Turn:
             return self.agent_text
         if self.audio_ms <= 0:
             return ""
-        spoken = len(self.agent_text) * self.heard_ms() / self.audio_ms
-        return _whole_words(self.agent_text, round(spoken))
+        text = self.agent_text
+        return _whole_words(text, round(len(text) * self.heard_ms() / self.audio_ms))
 
 
 def _whole_words(text: str, chars: int) -> str:

@@ -95,6 +95,7 @@ def test_names_in_the_prose_exist() -> None:
         f"at most {limits.TOOL_RESULT_BYTES // 1024} KiB",
         f"At most {limits.IMAGE_BYTES // 1024} KiB before base64",
         f"above {limits.JWT_ENTRY_BYTES // 1024} KiB",
+        f"at most {limits.TURN_TEXT_BYTES // 1024} KiB are told and recorded",
         f"at most {limits.JSON_DEPTH} levels deep",
         f"{limits.FRAME_MIN_MS} to {limits.FRAME_MAX_MS} ms",
         f"{limits.UPLINK_HZ // 1000} kHz | {limits.DOWNLINK_HZ // 1000} kHz",
