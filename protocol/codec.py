@@ -43,7 +43,7 @@ class Codec:
         Raises RemoteProtocolError: `too_large`, `bad_message` (with the type as `ref` when it has one)
         or `unknown_type`. Never anything else, whatever the peer sends.
         """
-        if len(text) * 4 > self._limit_bytes and _utf8_bytes(text) > self._limit_bytes:
+        if len(text) * 4 > self._limit_bytes and utf8_bytes(text) > self._limit_bytes:
             raise RemoteProtocolError("too_large")
         try:
             message = self._decode(text)
@@ -61,7 +61,8 @@ class Codec:
         return RemoteProtocolError("bad_message" if kind in self.types else "unknown_type", ref=kind[:64])
 
 
-def _utf8_bytes(text: str | bytes) -> int:
+def utf8_bytes(text: str | bytes) -> int:
+    """Length of a message on the wire."""
     if isinstance(text, bytes) or text.isascii():
         return len(text)
     return len(text.encode("utf-8", "surrogatepass"))
@@ -70,7 +71,7 @@ def _utf8_bytes(text: str | bytes) -> int:
 def _check_open_json(message: Start | ToolResult, text: str | bytes) -> None:
     """Refuse what could be read here, but not written on by whoever must pass it on."""
     tag = message.__struct_config__.tag
-    if isinstance(message, ToolResult) and _utf8_bytes(text) > TOOL_RESULT_BYTES:
+    if isinstance(message, ToolResult) and utf8_bytes(text) > TOOL_RESULT_BYTES:
         raise RemoteProtocolError("too_large", ref=str(tag))
     level = [_OPEN_JSON[type(message)](message)]
     for _ in range(JSON_DEPTH + isinstance(message, Start)):  # the list of tools is our own level

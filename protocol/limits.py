@@ -29,9 +29,15 @@ HELLO_TIMEOUT_S = 10.0  #: a media connection that has not said hello by then is
 RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its value
 REPLAY_AUDIO_MS = 60_000  #: agent audio kept after it was written: it is written faster than it plays
 REPLAY_EVENTS = 4_096  #: events kept for a client that comes back
+REPLAY_EVENT_BYTES = 1024 * 1024  #: memory of those events; the oldest go first
 ACK_EVERY_FRAMES = 25  #: uplink frames per `ack`: half a second of 20 ms frames
 PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the model leg is not read
+PENDING_EVENT_BYTES = (
+    2 * 1024 * 1024
+)  #: memory of events and answers waiting for a client; beyond it, it is cut
 MESSAGES_PER_S = 200  #: sustained client messages; 20 ms audio needs 50
 MESSAGES_BURST = 600  #: what a reconnecting client may send at once
+BYTES_PER_S = 1024 * 1024  #: sustained bytes of a connection; the largest image once a second
+BYTES_BURST = 8 * 1024 * 1024  #: what a reconnecting client may send at once
 
 NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`

@@ -16,16 +16,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from protocol.audio import AudioFrame, decode_uplink
-from protocol.codec import client_messages, common_version, encode, media_error
+from protocol.codec import client_messages, common_version, encode, media_error, utf8_bytes
 from protocol.errors import REGISTRY, RemoteProtocolError
 from protocol.journal import Journal
 from protocol.limits import (
     ACK_EVERY_FRAMES,
+    BYTES_BURST,
+    BYTES_PER_S,
     HELLO_TIMEOUT_S,
     MESSAGES_BURST,
     MESSAGES_PER_S,
     NORMAL_CLOSE,
     PENDING_AUDIO_MS,
+    PENDING_EVENT_BYTES,
     VERSIONS,
 )
 from protocol.media import Ack, ClientMessage, Event, Hello, History, Live, PastTurn, Ping, Pong
@@ -62,7 +65,8 @@ class ServerSession:
         self.hello = None
         self.journal.forget_answers()
         self._refusals = 0
-        self._pace = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now)
+        self._messages = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now)
+        self._bytes = TokenBucket(BYTES_PER_S, BYTES_BURST, now)
         self._deadline = now + HELLO_TIMEOUT_S
 
     def client_lost(self) -> None:
@@ -84,7 +88,7 @@ class ServerSession:
     def receive_text(self, text: str | bytes, now: float) -> ClientMessage | None:
         """The message to act on; None when it was answered here: `ping`, a refusal, a late `hello`."""
         try:
-            self._admit(now)
+            self._admit(utf8_bytes(text), now)
             message: ClientMessage = client_messages.decode(text)
             if isinstance(message, Hello):
                 return self._receive_hello(message)
@@ -101,7 +105,7 @@ class ServerSession:
     def receive_audio(self, data: bytes, now: float) -> AudioFrame | None:
         """The frame to hand to the model; None for one that was here before, or that was refused."""
         try:
-            self._admit(now)
+            self._admit(len(data), now)
             if self.hello is None:
                 raise RemoteProtocolError("out_of_order", ref="hello")
             frame = decode_uplink(data)
@@ -191,18 +195,29 @@ class ServerSession:
 
     @property
     def is_backed_up(self) -> bool:
-        """So much audio waits that the model leg must not be read further."""
-        return self.journal.pending_ms > PENDING_AUDIO_MS
+        """So much waits that the model leg must not be read further."""
+        journal = self.journal
+        return journal.pending_ms > PENDING_AUDIO_MS or journal.waiting_bytes > PENDING_EVENT_BYTES // 2
+
+    @property
+    def is_overfull(self) -> bool:
+        """So much waits, although the model is not read, that the client must be cut as `slow_client`."""
+        return self.journal.waiting_bytes > PENDING_EVENT_BYTES
+
+    @property
+    def is_refused(self) -> bool:
+        """The present connection is to be closed after its last answer; the call goes on."""
+        return self.close_code is not None and self.state is not ServerState.ENDED
 
     # ----
 
     def _answer(self, message: Any) -> None:
         self.journal.put_answer(encode(replace(message, e=self.epoch)))
 
-    def _admit(self, now: float) -> None:
+    def _admit(self, size: int, now: float) -> None:
         if self.close_code is not None:
             raise RemoteProtocolError("out_of_order")
-        if not self._pace.take(now):
+        if not self._messages.take(now) or not self._bytes.take(now, size):
             raise RemoteProtocolError("rate_limited")
 
     def _catch_up(self) -> int:

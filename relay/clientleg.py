@@ -9,8 +9,8 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from protocol.codec import encode, media_error
 from protocol.errors import REGISTRY
+from protocol.limits import NORMAL_CLOSE
 from protocol.server import ServerSession
 
 SLOW_S = 30.0  #: one message that a client does not take for so long
@@ -37,12 +37,20 @@ class ClientLeg:
         self._noticed = noticed
         self._outgoing = asyncio.Event()
         self._connection: ServerConnection | None = None
+        self._patience: asyncio.Timeout | None = None  #: of the write under way
         self._free = asyncio.Event()
         self._free.set()
 
     def wake(self) -> None:
-        """There may be something to write."""
+        """There may be something to write, or so much that the write under way is given up."""
         self._outgoing.set()
+        if self._patience is None or self._patience.expired():
+            return
+        now, until = asyncio.get_running_loop().time(), self._patience.when() or 0.0
+        if self._session.is_overfull:
+            self._patience.reschedule(now)
+        elif self._session.is_refused:
+            self._patience.reschedule(min(until, now + CLOSE_S))
 
     async def serve(self, connection: ServerConnection) -> None:
         """Until this connection is gone, for whatever reason."""
@@ -84,7 +92,7 @@ class ClientLeg:
                 else:
                     self._text(data)
                 if self._session.has_output:
-                    self._outgoing.set()
+                    self.wake()
 
     async def _write(self, connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -100,18 +108,27 @@ class ClientLeg:
                 await self._outgoing.wait()
 
     async def _send(self, connection: ServerConnection, data: str | bytes) -> bool:
-        """False when the client has not read for so long that its connection was given up."""
+        """False when the client has not read for so long, or so little, that its connection was given up."""
         try:
-            async with asyncio.timeout(SLOW_S):
+            async with asyncio.timeout(SLOW_S) as self._patience:
                 await connection.send(data)
         except TimeoutError:
-            self._noticed("slow_client")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):  # should it read on just now, it learns why
-                    await connection.send(encode(media_error("slow_client", fatal=True)))
-            await close(connection, REGISTRY["slow_client"].close or 1000)
+            await self._give_up(connection)
             return False
+        finally:
+            self._patience = None
         return True
+
+    async def _give_up(self, connection: ServerConnection) -> None:
+        """Close it with the reason, which it learns should it read on just now."""
+        if self._session.close_code is None:
+            self._noticed("slow_client")
+            self._session.refuse("slow_client", fatal=True)  # from here on it is not listened to, either
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                while (answer := self._session.data_to_send()) is not None:
+                    await connection.send(answer)
+        await close(connection, self._session.close_code or NORMAL_CLOSE)
 
 
 def _went_unanswered(connection: ServerConnection) -> bool:

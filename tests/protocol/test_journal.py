@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from protocol.audio import decode_audio, downlink_ms
 from protocol.journal import Journal
-from protocol.limits import REPLAY_AUDIO_MS, REPLAY_EVENTS
+from protocol.limits import REPLAY_AUDIO_MS, REPLAY_EVENT_BYTES, REPLAY_EVENTS
 from tests.protocol.search import searched
 
 PCM = bytes(96)  #: 2 ms
@@ -193,3 +193,44 @@ def test_played_audio_is_not_kept() -> None:
     journal.played(1)
     journal.rewind(0, 0)
     assert _frames(_written(journal)) == [1]
+
+
+def test_events_are_kept_up_to_a_bound_in_bytes_and_the_latest_stay() -> None:
+    journal = Journal()
+    for _ in range(100):
+        n = journal.number()
+        journal.put_event(f"{n} ".ljust(50_000), n)
+    _written(journal)
+    first = journal.rewind(0, 0)
+    assert first > 100 - REPLAY_EVENT_BYTES // 50_000
+    again = _written(journal)
+    assert [int(str(one).split()[0]) for one in again] == list(range(first, 101))
+    assert len("".join(map(str, again))) <= REPLAY_EVENT_BYTES
+
+
+def test_returns_without_reading_do_not_make_what_waits_grow() -> None:
+    journal = Journal()
+    waiting = []
+    for _ in range(5):
+        for _ in range(60):
+            n = journal.number()
+            journal.put_event("x" * 50_000, n)
+            journal.take() if n % 2 else None
+        journal.rewind(0, 0)
+        waiting.append(journal.waiting_bytes)
+    assert max(waiting) <= REPLAY_EVENT_BYTES
+
+
+def test_what_waits_is_counted_down_to_nothing() -> None:
+    journal = Journal()
+    for text in ("pong", "語"):
+        journal.put_answer(text)
+        journal.put_event(text, journal.number())
+    journal.put_audio(1, PCM)
+    assert journal.waiting_bytes > 0
+    journal.take_answer()
+    _written(journal)
+    assert journal.waiting_bytes == 0
+    journal.put_answer("pong")
+    journal.forget_answers()
+    assert journal.waiting_bytes == 0

@@ -15,7 +15,7 @@ from protocol.audio import AudioFrame
 from protocol.client import ClientSession
 from protocol.codec import encode
 from protocol.errors import LocalProtocolError
-from protocol.limits import HELLO_TIMEOUT_S, PENDING_AUDIO_MS, RESEND_WINDOW_S
+from protocol.limits import HELLO_TIMEOUT_S, PENDING_AUDIO_MS, PENDING_EVENT_BYTES, RESEND_WINDOW_S
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from protocol.states import ClientState, ServerState
@@ -339,6 +339,23 @@ def test_much_unread_audio_holds_the_model_back() -> None:
     assert road.server.is_backed_up
     assert road.server.interrupt(1) == PENDING_AUDIO_MS + 1000
     assert not road.server.is_backed_up
+
+
+def test_much_unread_text_holds_the_model_back_and_more_of_it_is_too_much() -> None:
+    road = _joined()
+    words = media.Transcript("a1", 1, "agent", "x" * 10_000)
+    for _ in range(PENDING_EVENT_BYTES // 2 // 10_000 - 5):
+        road.server.send(words)
+    assert not road.server.is_backed_up
+    for _ in range(10):
+        road.server.send(words)
+    assert road.server.is_backed_up and not road.server.is_overfull
+    for _ in range(PENDING_EVENT_BYTES // 2 // 10_000):
+        road.server.send(words)
+    assert road.server.is_overfull
+    while road.server.data_to_send() is not None:
+        pass
+    assert not road.server.is_backed_up and not road.server.is_overfull
 
 
 def test_hello_has_a_deadline_and_nothing_else_has() -> None:
