@@ -39,5 +39,11 @@ MESSAGES_PER_S = 200  #: sustained client messages; 20 ms audio needs 50
 MESSAGES_BURST = 600  #: what a reconnecting client may send at once
 BYTES_PER_S = 1024 * 1024  #: sustained bytes of a connection; the largest image once a second
 BYTES_BURST = 8 * 1024 * 1024  #: what a reconnecting client may send at once
+UPLINK_MS_PER_S = 1_100  #: microphone audio of a call, sustained: real time, and any clock's drift
+UPLINK_BURST_MS = 3_000  #: at once: what is sent again after a break, or comes late through a bad network
+UPLINK_HELD_MS = 2_000  #: audio over that rate waits; beyond this the oldest is dropped
+TEXT_CHARS_PER_S = 2_000  #: `text` and `context` of a call, sustained
+TEXT_CHARS_BURST = 64_000  #: at once: a document of twenty pages
+IMAGE_CHARS = 1_000  #: what an image counts for among them: it costs the model about as much
 
 NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`

@@ -1,6 +1,17 @@
-"""How fast a peer may send."""
+"""How fast a peer may send: messages and bytes of a connection, text and microphone audio of a call."""
 
 from __future__ import annotations
+
+from collections import deque
+
+from protocol.audio import AudioFrame, uplink_ms
+from protocol.limits import (
+    IMAGE_CHARS,
+    UPLINK_BURST_MS,
+    UPLINK_HELD_MS,
+    UPLINK_MS_PER_S,
+)
+from protocol.media import ClientMessage, Context, Image, Text
 
 
 class TokenBucket:
@@ -10,11 +21,75 @@ class TokenBucket:
         self._rate_per_s, self._burst = rate_per_s, burst
         self._level, self._at = burst, now
 
-    def take(self, now: float, amount: float = 1) -> bool:
-        """False, and nothing is taken, when that would be over the rate."""
-        self._level = min(self._burst, self._level + (now - self._at) * self._rate_per_s)
-        self._at = now
-        if self._level < amount:
+    def take(self, now: float, amount: float = 1, *, credit: float = 0) -> bool:
+        """False, and nothing is taken, when that would be over the rate by more than `credit`."""
+        self._fill(now)
+        if self._level + credit < amount:
             return False
         self._level -= amount
         return True
+
+    def wait_s(self, now: float, amount: float = 1) -> float:
+        """Seconds until `amount` can be taken, if nothing else is."""
+        self._fill(now)
+        return max(0.0, (amount - self._level) / self._rate_per_s)
+
+    def _fill(self, now: float) -> None:
+        self._level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate_per_s)
+        self._at = now
+
+
+class AudioPace:
+    """Microphone audio of one call, let through a little above real time.
+
+    Frames over the rate wait. When too much waits the oldest is dropped and counted: live speech loses value.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.dropped_ms = 0.0
+        self._bucket = TokenBucket(UPLINK_MS_PER_S, UPLINK_BURST_MS, now)
+        self._waiting: deque[AudioFrame] = deque()
+        self._waiting_ms = 0.0
+        self._released: list[AudioFrame] = []
+
+    def put(self, frame: AudioFrame) -> None:
+        self._waiting.append(frame)
+        self._waiting_ms += _ms(frame)
+        while self._waiting_ms > UPLINK_HELD_MS:
+            self.dropped_ms += _ms(self._next())
+
+    def take(self, now: float) -> list[AudioFrame]:
+        """The frames that may go now, in order."""
+        taken, self._released = self._released, []
+        while self._waiting and self._bucket.take(now, _ms(self._waiting[0])):
+            taken.append(self._next())
+        return taken
+
+    def release(self, now: float) -> None:
+        """Let go, on credit, what waits: something is said that must not overtake it."""
+        while self._waiting:
+            frame = self._next()
+            if self._bucket.take(now, _ms(frame), credit=UPLINK_HELD_MS):
+                self._released.append(frame)
+            else:
+                self.dropped_ms += _ms(frame)
+
+    def _next(self) -> AudioFrame:
+        frame = self._waiting.popleft()
+        self._waiting_ms -= _ms(frame)
+        return frame
+
+
+def chars_of(message: ClientMessage) -> int:
+    """What a message counts for in the budget of text."""
+    match message:
+        case Text(text=text) | Context(text=text):
+            return len(text)
+        case Image():
+            return IMAGE_CHARS
+        case _:
+            return 0
+
+
+def _ms(frame: AudioFrame) -> float:
+    return uplink_ms(len(frame.pcm))

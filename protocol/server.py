@@ -10,6 +10,7 @@ answers only. After the end a client that comes back still gets the last words i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,13 +30,32 @@ from protocol.limits import (
     NORMAL_CLOSE,
     PENDING_AUDIO_MS,
     PENDING_EVENT_BYTES,
+    TEXT_CHARS_BURST,
+    TEXT_CHARS_PER_S,
     VERSIONS,
 )
-from protocol.media import Ack, ClientMessage, Event, Hello, History, Live, PastTurn, Ping, Pong
-from protocol.pace import TokenBucket
+from protocol.media import (
+    Ack,
+    Activity,
+    ClientMessage,
+    Context,
+    Event,
+    Hello,
+    History,
+    Image,
+    Live,
+    Mic,
+    PastTurn,
+    Ping,
+    Pong,
+    Text,
+)
+from protocol.pace import AudioPace, TokenBucket, chars_of
 from protocol.states import SERVER, ServerState, advance
 
 REFUSALS_LIMIT = 100  #: refused messages on one connection before it is closed
+_FATAL = ("rate_limited", "protocol_mismatch")  #: for the connection, when what comes in must not be read
+_ORDERED = (Mic, Activity, Text, Context, Image)  #: has its place in the audio
 
 
 class ServerSession:
@@ -52,6 +72,8 @@ class ServerSession:
         self.close_code: int | None = None  #: set: write what is pending, then close with it
         self.uplink_seq = -1  #: highest uplink frame received
         self._acked_seq = -1
+        self._audio = AudioPace(now)  # this and the next are the call's: reconnecting fills no bucket
+        self._chars = TokenBucket(TEXT_CHARS_PER_S, TEXT_CHARS_BURST, now)
         self._refusals = 0
         self._last_close = NORMAL_CLOSE  #: close code of the ended call
         self._deadline: float | None = None
@@ -97,25 +119,34 @@ class ServerSession:
             if isinstance(message, Ping):
                 self._answer(Pong(message.t, int(now * 1000)))
                 return None
-            return message
+            return self._admit_text(message, now)
         except RemoteProtocolError as error:
-            self.refuse(error.code, ref=error.ref, fatal=self.hello is None)
+            self.refuse(error.code, ref=error.ref, fatal=self.hello is None or error.code in _FATAL)
             return None
 
-    def receive_audio(self, data: bytes, now: float) -> AudioFrame | None:
-        """The frame to hand to the model; None for one that was here before, or that was refused."""
+    def receive_audio(self, data: bytes, now: float) -> list[AudioFrame]:
+        """The frames to hand to the model now; those over the rate are due later, or dropped and counted."""
         try:
             self._admit(len(data), now)
             if self.hello is None:
                 raise RemoteProtocolError("out_of_order", ref="hello")
             frame = decode_uplink(data)
         except RemoteProtocolError as error:
-            self.refuse(error.code, ref=error.ref, fatal=self.hello is None)
-            return None
-        if frame.seq <= self.uplink_seq:
-            return None
-        self.uplink_seq = frame.seq
-        return frame
+            self.refuse(error.code, ref=error.ref, fatal=self.hello is None or error.code in _FATAL)
+            return []
+        if frame.seq > self.uplink_seq:  # else it was here before
+            self.uplink_seq = frame.seq
+            self._audio.put(frame)
+        return self.audio_due(now)
+
+    def audio_due(self, now: float) -> list[AudioFrame]:
+        """Frames whose time has come. Ask now and then, and before acting on a message of `receive_text`."""
+        return self._audio.take(now)
+
+    @property
+    def uplink_dropped_ms(self) -> float:
+        """Microphone audio given up because it came faster than it can have been spoken."""
+        return self._audio.dropped_ms
 
     def handed(self, seq: int) -> None:
         """Uplink audio up to `seq` is with the model leg. Tells the client from time to time."""
@@ -167,15 +198,13 @@ class ServerSession:
         self._last_close = (REGISTRY[code].close if code else None) or NORMAL_CLOSE
         self.close_code = self._last_close
 
-    def refuse(self, code: str, *, ref: str = "", fatal: bool = False) -> None:
+    def refuse(self, code: str, *, ref: str = "", fatal: bool = False, retry_after_ms: int = 0) -> None:
         """Answer a message that cannot be accepted; too many of them close the connection."""
         self._refusals += 1
         if self._refusals > REFUSALS_LIMIT:
             code, fatal = "rate_limited", True
-        if code in ("rate_limited", "protocol_mismatch"):
-            fatal = True
         if self.close_code is None:
-            self._answer(media_error(code, ref=ref, fatal=fatal))
+            self._answer(media_error(code, ref=ref, retry_after_ms=retry_after_ms, fatal=fatal))
         if fatal:  # an unknown type has no close code of its own, but closes when it comes before hello
             self.close_code = self.close_code or REGISTRY[code].close or REGISTRY["out_of_order"].close
 
@@ -219,6 +248,18 @@ class ServerSession:
             raise RemoteProtocolError("out_of_order")
         if not self._messages.take(now) or not self._bytes.take(now, size):
             raise RemoteProtocolError("rate_limited")
+
+    def _admit_text(self, message: ClientMessage, now: float) -> ClientMessage | None:
+        """The message, behind the audio that came before it; None when it is over the rate of text."""
+        chars = chars_of(message)
+        if not self._chars.take(now, chars):
+            wait_ms = math.ceil(self._chars.wait_s(now, chars) * 1000)
+            kind = str(message.__struct_config__.tag)
+            self.refuse("rate_limited", ref=kind, retry_after_ms=wait_ms)
+            return None
+        if isinstance(message, _ORDERED):
+            self._audio.release(now)
+        return message
 
     def _catch_up(self) -> int:
         """Queue what the client lacks. Returns the number of the first event of it, or 0."""

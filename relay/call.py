@@ -9,19 +9,19 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection
 
 from protocol import media
+from protocol.audio import AudioFrame
 from protocol.codec import media_error
 from protocol.errors import REGISTRY, RemoteProtocolError
-from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
 from relay.clientleg import ClientLeg, close
 from relay.conversation import Conversation
 from relay.failure import where
+from relay.greeting import greeting
 from relay.memory import Memory
 from relay.model import FlushAudio, ModelCommand, ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded, within
@@ -41,7 +41,6 @@ FAREWELL_S = 3.0  #: what the client may take for the last word
 WRITE_S = 10.0  #: what the last writes may take before the call is let go; `write_rest` has the others
 GOES_ON = ("going_away", "superseded")  #: ends of a call that are not the end of its session
 FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
-CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +192,18 @@ class Call:
     # ---- what comes in
 
     def _audio(self, data: bytes) -> None:
-        frame = self.session.receive_audio(data, self._now())
-        if frame is not None:
-            self._mic.frame(self._now())
+        now = self._now()
+        self._hand_on(self.session.receive_audio(data, now), now)
+
+    def _hand_on(self, frames: list[AudioFrame], now: float) -> None:
+        for frame in frames:
+            self._mic.frame(now)
             self._uplink.put_audio(frame)
 
     def _text(self, text: str) -> None:
         now = self._now()
         message = self.session.receive_text(text, now)
+        self._hand_on(self.session.audio_due(now), now)
         if message is None or self._over.is_set():
             return None
         if isinstance(message, media.Hello):
@@ -212,7 +215,7 @@ class Call:
         if self.moves and isinstance(message, media.Text):
             self._upstream.want()  # it was written before the client heard that it should move
         if self._uplink.is_full and isinstance(message, FOR_THE_MODEL):
-            return self.session.refuse("rate_limited")
+            return self.session.refuse("rate_limited", fatal=True)
         try:
             self._conversation.client_said(message, now)
             if isinstance(message, media.Mic):
@@ -224,7 +227,7 @@ class Call:
     def heard(self, event: ModelEvent) -> None:
         if self._over.is_set():
             return
-        self._conversation.uplink_dropped_ms = self._uplink.dropped_ms
+        self._conversation.uplink_dropped_ms = self._uplink.dropped_ms + self.session.uplink_dropped_ms
         self._vigil.heard(event, self._now())
         self._conversation.model_said(event, self._now())
         self._memory.answered_at = self._conversation.answered_at
@@ -325,20 +328,9 @@ class Call:
         logger.warning("watchdog", extra={"session_id": self.record.id, "trouble": trouble})
 
     def _greet(self) -> None:
-        ends_in_ms = max(0, round((self._ends_at - self._now()) * 1000))
-        limits = LiveLimits(ends_in_ms, round(self._terms.resume_s * 1000))
-        agent = Agent(self.record.agent, [tool.name for tool in self.record.tools])
-        resumed, lost = self.session.journal.last_n > 0 or self.session.epoch > 1, self._lost_turns()
-        known = Live(self.record.id, 0, agent, limits, resumed=resumed, lost_turns=lost)
-        self.session.go_live(replace(known, capabilities=CAPABILITIES))
+        ends_in_s, resume_s = self._ends_at - self._now(), self._terms.resume_s
+        self.session.go_live(greeting(self.record, self.session, ends_in_s=ends_in_s, resume_s=resume_s))
         self._client.wake()
-
-    def _lost_turns(self) -> list[int]:
-        """Turns the client knows from another relay that were never written."""
-        hello = self.session.hello
-        if hello is None or hello.after[0] in (0, self.session.epoch):
-            return []
-        return list(range(self.record.next_turn, hello.last_turn + 1))
 
     async def _watch(self) -> None:
         """Deadlines: hello, tools, playback reports, parking, the missing client, the session's length."""
@@ -346,6 +338,7 @@ class Call:
             await asyncio.sleep(TICK_S)
             now = self._now()
             self.session.handle_timeout(now)
+            self._hand_on(self.session.audio_due(now), now)
             if self._conversation.handle_timeout(now):
                 self.noticed("tool_unanswered")
             self._look_after(now)

@@ -18,6 +18,7 @@ from client.python.errors import VoiceError
 from client.python.events import ConversationEvent, EventQueue
 from client.python.lifeline import Lifeline, Reconnecting
 from client.python.outbox import Outbox
+from client.python.pacing import Pacing
 from client.python.reactions import Reactions, Silence, Speaker
 from client.python.tools import Run, Tool, Toolbox
 from protocol.audio import UPLINK_MAX_BYTES, UPLINK_MIN_BYTES, AudioFrame
@@ -81,6 +82,7 @@ class Conversation:
         self._speaker: Speaker = speaker or Silence()
         self._media = ClientSession()
         self._outbox = Outbox()
+        self._pacing = Pacing()
         self._events = EventQueue()
         self._tools = Toolbox(tools or {}, self._outbox.message)
         self._reactions = Reactions(self._media, self._outbox, self._events, self._tools, self._speaker)
@@ -130,12 +132,14 @@ class Conversation:
         return self._events.read()
 
     async def send_audio(self, pcm: bytes) -> None:
-        """One frame of the microphone: 10 to 100 ms of 16 kHz mono s16le, best 20 ms. Never waits long.
+        """One frame of the microphone: 10 to 100 ms of 16 kHz mono s16le, best 20 ms.
 
+        A microphone never waits here; a recording that comes faster than it plays does, after two seconds.
         What is sent during a break is kept for two seconds. Raises ValueError for another length.
         """
         if not UPLINK_MIN_BYTES <= len(pcm) <= UPLINK_MAX_BYTES or len(pcm) % SAMPLE_BYTES:
             raise ValueError(f"{len(pcm)} bytes are not 10 to 100 ms of 16 kHz mono s16le")
+        await self._pacing.audio(pcm)
         self._outbox.audio(self._media.audio(pcm, asyncio.get_running_loop().time()))
 
     async def send_text(self, text: str, *, respond: bool = True) -> None:
@@ -145,11 +149,17 @@ class Conversation:
     async def send(self, message: ClientMessage) -> None:
         """Any other message of `protocol.media`: `Context`, `Image`, `Activity`, `Ping`.
 
-        Kept during a break. Raises VoiceError("closed") when the conversation is over.
+        Text and images over their rate (schema/limits.json) wait here until the server takes them. Kept
+        during a break. Raises VoiceError("closed") when the conversation is over.
         """
+        self._require_open()
+        await self._pacing.message(message)
+        self._require_open()
+        await self._outbox.message(encode(message))
+
+    def _require_open(self) -> None:
         if self._runner is None or self._runner.done():
             raise VoiceError.of("closed")
-        await self._outbox.message(encode(message))
 
     async def mic(self, state: Literal["open", "paused", "closed"]) -> None:
         """Say what the microphone does, so that the server need not guess from silence."""

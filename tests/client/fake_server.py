@@ -71,7 +71,7 @@ class Peer:
         async for data in self.wire:
             now = asyncio.get_running_loop().time()
             if isinstance(data, bytes):
-                if frame := self.call.receive_audio(data, now):
+                for frame in self.call.receive_audio(data, now):
                     self.frames.append(frame)
                     if self.server.acknowledges:
                         self.call.handed(frame.seq)

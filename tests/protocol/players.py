@@ -15,6 +15,7 @@ from protocol.client import ClientSession
 from protocol.credentials import credential, offer, offered
 from protocol.errors import LocalProtocolError, ProtocolError
 from protocol.media import Event, Live, PastTurn
+from protocol.pace import TokenBucket
 from protocol.server import ServerSession
 from protocol.states import advance
 
@@ -145,6 +146,15 @@ def play_states(case: Case, tables: dict[str, Any]) -> None:
     assert after == case["next"]
 
 
+def play_pace(case: Case) -> None:
+    bucket = TokenBucket(case["rate_per_s"], case["burst"], 0.0)
+    for step in case["steps"]:
+        assert set(step) <= {"at", "amount", "gives", "wait_s"}
+        if "wait_s" in step:
+            assert bucket.wait_s(step["at"], step["amount"]) == step["wait_s"]
+        assert bucket.take(step["at"], step["amount"]) == step["gives"]
+
+
 # ---- scripts
 
 
@@ -221,8 +231,8 @@ class ServerPlayer:
         assert_within(gives, None if message is None else fields(message))
 
     def do_audio(self, *, at: float, hex: Any, gives: Step | None) -> None:
-        frame = self.session.receive_audio(octets(hex), at)
-        assert (frame.seq if frame else None) == (gives["seq"] if gives else None)
+        frames = self.session.receive_audio(octets(hex), at)
+        assert [frame.seq for frame in frames] == ([gives["seq"]] if gives else [])
 
     def do_live(self, *, live: Step) -> None:
         self.session.go_live(msgspec.convert({"type": "live", "version": 0, **live}, Live))

@@ -145,9 +145,10 @@ class Road:
         data = self.up.pop(0)
         if isinstance(data, str):
             self.server.receive_text(data, self.now)
-        elif (frame := self.server.receive_audio(data, self.now)) is not None:
-            self.taken.append(frame.pcm)
-            self.server.handed(frame.seq)
+        else:
+            for frame in self.server.receive_audio(data, self.now):
+                self.taken.append(frame.pcm)
+                self.server.handed(frame.seq)
 
     def do_write(self) -> None:
         """One message more is on its way."""

@@ -16,6 +16,7 @@ from tests.protocol.players import (
     play_audio,
     play_codec,
     play_credentials,
+    play_pace,
     play_states,
 )
 
@@ -44,6 +45,11 @@ def test_states_vector(case: Case) -> None:
     play_states(case, TABLES)
 
 
+@_each("pace")
+def test_pace_vector(case: Case) -> None:
+    play_pace(case)
+
+
 @_each("client_session")
 def test_client_session_vector(case: Case) -> None:
     ClientPlayer(case).play()
@@ -55,7 +61,7 @@ def test_server_session_vector(case: Case) -> None:
 
 
 def test_every_vector_file_is_run() -> None:
-    run = {"codec", "audio", "credentials", "states", "client_session", "server_session"}
+    run = {"codec", "audio", "credentials", "states", "pace", "client_session", "server_session"}
     assert {path.stem for path in VECTORS.glob("*.json")} == run
 
 

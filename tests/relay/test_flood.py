@@ -1,18 +1,31 @@
-"""A client that says much and reads nothing: what waits for it is bounded, and its session is not lost."""
+"""A client that says too much or reads too little: both are bounded, and its session is not lost."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
+import pytest
+
 from protocol import media
+from protocol.audio import uplink_ms
 from protocol.codec import encode
+from protocol.limits import (
+    TEXT_CHARS_BURST,
+    TEXT_CHARS_PER_S,
+    UPLINK_BURST_MS,
+    UPLINK_HELD_MS,
+    UPLINK_MS_PER_S,
+)
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
+from relay import model
 from relay.conversation import Conversation
-from tests.relay.fakes import Visitor, house
+from tests.relay.fakes import House, Visitor, house
 from tests.relay.test_server import until
 
 TEXT = encode(media.Text("y" * 8_000, respond=False))
+LAST = b"\1\0" * 320  #: 20 ms that can be told from silence
 
 
 def _join(session: ServerSession, now: float) -> None:
@@ -56,3 +69,56 @@ async def test_a_client_for_which_too_much_waits_is_cut_at_once_and_may_come_bac
             assert live.resumed
             await visitor.until(media.GoingAway)
             assert here.relay.calls["s1"] is call
+
+
+def _spoken_ms(here: House) -> float:
+    return uplink_ms(sum(len(leg.pcm) for leg in here.model.legs))
+
+
+async def test_audio_reaches_the_model_no_faster_than_it_can_have_been_spoken() -> None:
+    """Over all connections of a call: six seconds at once on each of four, and the last word arrives."""
+    loop = asyncio.get_running_loop()
+    async with house() as here:
+        visitor = Visitor()
+        began_at = loop.time()
+        for frames in (60, 60, 60, 59):
+            async with here.connect(here.book.ticket()) as wire:
+                await visitor.join(wire)
+                for _ in range(frames):
+                    await wire.send(visitor.session.audio(bytes(3200), loop.time()))
+                if frames == 59:
+                    await wire.send(visitor.session.audio(LAST, loop.time()))
+                await wire.send(encode(media.Ping(1.0)))
+                await visitor.until(media.Pong)  # all of it has been taken in
+            visitor.session.lost()
+        await until(lambda: here.model.leg.pcm.endswith(LAST))
+        allowed_ms = UPLINK_BURST_MS + UPLINK_HELD_MS + UPLINK_MS_PER_S * (loop.time() - began_at)
+        assert _spoken_ms(here) <= allowed_ms
+        here.model.leg.say(model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            metrics = await visitor.until(media.Metrics)
+        assert isinstance(metrics, media.Metrics)
+        assert metrics.uplink_dropped_ms == pytest.approx(23_920 - _spoken_ms(here), abs=1)
+
+
+async def test_text_over_its_rate_is_refused_and_the_conversation_goes_on() -> None:
+    loop = asyncio.get_running_loop()
+    async with house() as here:
+        visitor = Visitor()
+        began_at = loop.time()
+        async with here.connect(here.book.ticket()) as wire:
+            await visitor.join(wire)
+            for _ in range(40):
+                await wire.send(TEXT)
+            error = await visitor.until(media.Error)
+            assert isinstance(error, media.Error)
+            assert (error.code, error.ref, error.fatal) == ("rate_limited", "text", False)
+            assert error.retry_after_ms > 0
+            await wire.send(encode(media.Ping(1.0)))
+            await visitor.until(media.Pong)
+            said = [one.text for one in here.model.leg.commands if isinstance(one, model.SayText)]
+            allowed = TEXT_CHARS_BURST + TEXT_CHARS_PER_S * (loop.time() - began_at)
+            assert 0 < sum(map(len, said)) <= allowed
+            await wire.send(visitor.session.audio(LAST, loop.time()))
+            await until(lambda: here.model.leg.pcm.endswith(LAST))

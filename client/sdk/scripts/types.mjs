@@ -5,8 +5,8 @@ const SCHEMA = new URL('../../../protocol/schema/', import.meta.url);
 const TARGET = new URL('../src/protocol/', import.meta.url);
 const MADE = '// Made by scripts/types.mjs from protocol/schema. Do not edit.\n';
 const CONSTANTS = [
-  ...['DOWNLINK_HZ', 'IMAGE_BYTES', 'JWT_ENTRY_BYTES', 'RESEND_WINDOW_S', 'SAMPLE_BYTES', 'SUBPROTOCOL'],
-  ...['TEXT_CHARS', 'TOOL_RESULT_BYTES', 'UPLINK_HZ', 'VERSIONS'],
+  ...['DOWNLINK_HZ', 'IMAGE_BYTES', 'IMAGE_CHARS', 'JWT_ENTRY_BYTES', 'RESEND_WINDOW_S', 'SAMPLE_BYTES', 'SUBPROTOCOL'],
+  ...['TEXT_CHARS', 'TEXT_CHARS_BURST', 'TEXT_CHARS_PER_S', 'TOOL_RESULT_BYTES', 'UPLINK_HZ', 'VERSIONS'],
 ];
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, SCHEMA), 'utf8'));

@@ -110,7 +110,8 @@ export class Call implements LifelineParts {
 
   /** Say it now, or after the break. */
   send(message: ClientMessage): void {
-    if (!this.outbox.send(message)) throw new VoiceError('not_connected', 'too much waits');
+    const refused = this.outbox.send(message);
+    if (refused) throw refused;
   }
 
   sendText(text: string, respond: boolean): void {

@@ -103,11 +103,14 @@ export const STRUCTS = `0 resume_ms:i session_ms:i
 
 export const DOWNLINK_HZ = 24000;
 export const IMAGE_BYTES = 716800;
+export const IMAGE_CHARS = 1000;
 export const JWT_ENTRY_BYTES = 6144;
 export const RESEND_WINDOW_S = 2;
 export const SAMPLE_BYTES = 2;
 export const SUBPROTOCOL = "vivavoce";
 export const TEXT_CHARS = 8000;
+export const TEXT_CHARS_BURST = 64000;
+export const TEXT_CHARS_PER_S = 2000;
 export const TOOL_RESULT_BYTES = 65536;
 export const UPLINK_HZ = 16000;
 export const VERSIONS = [1];

@@ -1,5 +1,8 @@
+import { VoiceError } from '../errors.js';
 import { uplinkMs } from '../protocol/audio.js';
+import { charsOf, TokenBucket } from '../protocol/pace.js';
 import type { Numbered } from '../protocol/session.js';
+import { TEXT_CHARS_BURST, TEXT_CHARS_PER_S } from '../protocol/tables.js';
 import type { Activity, ClientMessage } from '../protocol/wire.js';
 import type { Line } from './line.js';
 
@@ -22,6 +25,7 @@ export class Outbox {
   #results: Waiting[] = []; //: those sent
   #activity: Activity | null = null; //: the last one sent
   readonly #latest = new Map<string, ClientMessage>();
+  readonly #chars = new TokenBucket(TEXT_CHARS_PER_S, TEXT_CHARS_BURST);
 
   get isOpen(): boolean {
     return this.#line !== null;
@@ -50,13 +54,17 @@ export class Outbox {
     else this.#line.send(data);
   }
 
-  /** A message that must arrive; kept during a break. False: too many wait. */
-  send(data: ClientMessage): boolean {
+  /** A message that must arrive; kept during a break. Returns why it is not taken: too many wait, or too much text. */
+  send(data: ClientMessage): VoiceError | null {
     const item = { at: performance.now(), data };
+    if (!this.#line && this.#waiting.length >= WAITING) return new VoiceError('not_connected', 'too much waits');
+    const chars = charsOf(data);
+    const retryAfterMs = Math.ceil(this.#chars.waitMs(item.at, chars));
+    if (!this.#chars.take(item.at, chars))
+      return new VoiceError('rate_limited', 'too much text', { retryable: true, retryAfterMs });
     if (this.#line) this.#write(item);
-    else if (this.#waiting.length < WAITING) this.#waiting.push(item);
-    else return false;
-    return true;
+    else this.#waiting.push(item);
+    return null;
   }
 
   /** How something stands: worth something now; after a break the latest is told. */

@@ -251,6 +251,22 @@ describe('what is written', () => {
     await expect(all.client.sendText('hello?')).rejects.toMatchObject({ code: 'not_connected' });
   });
 
+  test('is refused here, not there, when it is more than the server takes, and soon taken again', async () => {
+    const all = await live();
+    for (let times = 0; times < 8; times += 1) await all.client.sendText('x'.repeat(8000), { respond: false });
+    const image = { data: Uint8Array.of(1, 2, 3, 4), mime: 'image/png' };
+    const refusal = { code: 'rate_limited', retryable: true, fatal: false, retryAfterMs: 4000 };
+    await expect(all.client.sendText('y'.repeat(8000))).rejects.toMatchObject(refusal);
+    await expect(all.client.sendContext('x')).rejects.toMatchObject({ code: 'rate_limited' });
+    await expect(all.client.sendImage(image)).rejects.toMatchObject({ code: 'rate_limited' });
+    await pass(4000);
+    await all.client.sendContext('y'.repeat(8000));
+    await expect(all.client.sendText('x')).rejects.toMatchObject({ code: 'rate_limited' });
+    expect(all.client.getSnapshot().status).toBe('connected');
+    const said = all.server.heard.filter(({ type }) => type === 'text' || type === 'context' || type === 'image');
+    expect(said).toHaveLength(9);
+  });
+
   test('needs no microphone', async () => {
     const all = await live({ audio: false });
     expect(all.engine.events).toBeNull();

@@ -3,6 +3,7 @@ import { VoiceError } from '../../src/errors.js';
 import { decodeAudio, encodeAudio } from '../../src/protocol/audio.js';
 import { decodeMessage, decodeReply, RemoteProtocolError } from '../../src/protocol/codec.js';
 import { offer } from '../../src/protocol/credentials.js';
+import { TokenBucket } from '../../src/protocol/pace.js';
 import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
 import { bytes, type Case, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
 
@@ -88,5 +89,20 @@ describe('states', () => {
     const move = () => advance(entry.state as ClientState, entry.event as ClientEvent);
     if (entry.next === null) expect(move).toThrow('out_of_order');
     else expect(move()).toBe(entry.next);
+  });
+});
+
+describe('pace', () => {
+  type Step = { at: number; amount: number; gives: boolean; wait_s?: number };
+
+  test.each(cases('pace').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'rate_per_s', 'burst', 'steps']);
+    const bucket = new TokenBucket(entry.rate_per_s as number, entry.burst as number);
+    for (const step of entry.steps as Step[]) {
+      onlyKnown(step, ['at', 'amount', 'gives', 'wait_s']);
+      const now = step.at * 1000;
+      if (step.wait_s !== undefined) expect(bucket.waitMs(now, step.amount)).toBe(step.wait_s * 1000);
+      expect(bucket.take(now, step.amount)).toBe(step.gives);
+    }
   });
 });

@@ -1,0 +1,35 @@
+import { IMAGE_CHARS } from './tables.js';
+import type { ClientMessage } from './wire.js';
+
+/** `ratePerS` of anything on average, `burst` at once. Time is an argument, in ms. */
+export class TokenBucket {
+  #level: number;
+  #at = 0;
+  readonly #ratePerS: number;
+  readonly #burst: number;
+
+  constructor(ratePerS: number, burst: number) {
+    this.#ratePerS = ratePerS;
+    this.#burst = this.#level = burst;
+  }
+
+  /** False, and nothing is taken, when that would be over the rate. */
+  take(now: number, amount: number): boolean {
+    if (this.waitMs(now, amount)) return false;
+    this.#level -= amount;
+    return true;
+  }
+
+  /** Until `amount` can be taken, if nothing else is. */
+  waitMs(now: number, amount: number): number {
+    this.#level = Math.min(this.#burst, this.#level + (Math.max(0, now - this.#at) / 1000) * this.#ratePerS);
+    this.#at = now;
+    return (Math.max(0, amount - this.#level) / this.#ratePerS) * 1000;
+  }
+}
+
+/** What a message counts for in the budget of text. */
+export function charsOf(message: ClientMessage): number {
+  if (message.type === 'image') return IMAGE_CHARS;
+  return message.type === 'text' || message.type === 'context' ? [...message.text].length : 0;
+}
