@@ -14,13 +14,21 @@ import struct
 from typing import NamedTuple
 
 from protocol.errors import RemoteProtocolError
-from protocol.limits import DOWNLINK_HZ, FRAME_MAX_MS, FRAME_MIN_MS, SAMPLE_BYTES, UPLINK_HZ
+from protocol.limits import (
+    DOWNLINK_FRAME_MS,
+    DOWNLINK_HZ,
+    FRAME_MAX_MS,
+    FRAME_MIN_MS,
+    SAMPLE_BYTES,
+    UPLINK_HZ,
+)
 
 AUDIO = 1  #: the only frame kind of version 1
 HEADER = struct.Struct(">BBHI")  #: kind, flags, turn, seq
 HEADER_BYTES = HEADER.size
 UPLINK_MIN_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MIN_MS // 1000
 UPLINK_MAX_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MAX_MS // 1000
+DOWNLINK_MAX_BYTES = DOWNLINK_HZ * SAMPLE_BYTES * DOWNLINK_FRAME_MS // 1000
 
 _unpack_header = HEADER.unpack_from
 _pack_header = HEADER.pack

@@ -9,6 +9,7 @@ UPLINK_HZ = 16_000  #: sample rate of microphone audio
 DOWNLINK_HZ = 24_000  #: sample rate of the agent's audio
 SAMPLE_BYTES = 2  #: mono s16le
 
+DOWNLINK_FRAME_MS = 200  #: longest audio frame of the agent, however much the model says at once
 FRAME_MS = 20  #: what a client should send in one audio frame
 FRAME_MIN_MS = 10  #: shortest uplink frame
 FRAME_MAX_MS = 100  #: longest uplink frame; more would be heard as delay
@@ -22,6 +23,7 @@ TEXT_CHARS = 8_000  #: one typed message or piece of context
 TURN_TEXT_BYTES = 64 * 1024  #: words of one party in one turn that are recorded and told, in UTF-8
 IMAGE_BYTES = 700 * 1024  #: decoded; base64 of it still fits MEDIA_MESSAGE_BYTES
 TOOL_RESULT_BYTES = 64 * 1024  #: the whole `tool.result` message
+TOOL_ARGS_BYTES = 64 * 1024  #: arguments of a `tool.call`; the model is told that longer ones are too long
 JSON_DEPTH = 64  #: nesting of JSON whose shape a peer chooses: tool results, tool parameters
 CLIENT_TOOLS = 32  #: tools a client may declare
 
@@ -30,6 +32,7 @@ RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its val
 REPLAY_AUDIO_MS = 60_000  #: agent audio kept after it was written: it is written faster than it plays
 REPLAY_EVENTS = 4_096  #: events kept for a client that comes back
 REPLAY_EVENT_BYTES = 1024 * 1024  #: memory of those events; the oldest go first
+STEADY_S = 10.0  #: a connection that was live for so long ends its client's backoff; a shorter one does not
 ACK_EVERY_FRAMES = 25  #: uplink frames per `ack`: half a second of 20 ms frames
 PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the model leg is not read
 PENDING_EVENT_BYTES = (

@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from protocol.audio import AudioFrame, decode_uplink
+from protocol.audio import DOWNLINK_MAX_BYTES, AudioFrame, decode_uplink
 from protocol.codec import client_messages, common_version, encode, media_error, utf8_bytes
 from protocol.errors import REGISTRY, RemoteProtocolError
 from protocol.journal import Journal
@@ -173,8 +173,14 @@ class ServerSession:
         self.journal.put_event(encode(replace(event, e=self.epoch, n=n)), n)
 
     def send_audio(self, turn: int, pcm: bytes) -> bool:
-        """Queue the agent's voice. False when its turn was interrupted, or the call has ended."""
-        return self.state is not ServerState.ENDED and self.journal.put_audio(turn, pcm)
+        """Queue the agent's voice, in frames that every client can take, however much comes at once.
+
+        `pcm` is whole samples. False when its turn was interrupted, or the call has ended.
+        """
+        if self.state is ServerState.ENDED:
+            return False
+        starts = range(0, max(1, len(pcm)), DOWNLINK_MAX_BYTES)
+        return all(self.journal.put_audio(turn, pcm[at : at + DOWNLINK_MAX_BYTES]) for at in starts)
 
     def interrupt(self, turn: int) -> float:
         """Let no further frame of `turn` out. Returns the milliseconds that were never written."""

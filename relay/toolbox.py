@@ -10,11 +10,12 @@ import msgspec
 
 from protocol.control import ClientTool
 from protocol.errors import RemoteProtocolError
+from protocol.limits import TOOL_ARGS_BYTES
 from protocol.media import ToolCall, ToolCancel, ToolResult
 from relay.model import AnswerTool, ToolRequested
 from relay.turn import ToolUse
 
-ARGS_BYTES = 4_096  #: of a call's arguments in the record; longer ones are left out
+ARGS_BYTES = 4_096  #: of a call's arguments in the record, whose items have a limit; longer ones are left out
 GRACE_S = 0.5  #: on top of a tool's own time, for the way there and back
 
 
@@ -41,11 +42,13 @@ class Toolbox:
         tool = self._tools.get(request.name)
         self._count += 1
         call_id = f"call-{self._count}"
-        use = ToolUse(call_id, request.name, _kept(request.args), now)
+        size = len(msgspec.json.encode(request.args))
+        use = ToolUse(call_id, request.name, request.args if size <= ARGS_BYTES else {}, now)
         self.used.append(use)
-        if tool is None:
+        if tool is None or size > TOOL_ARGS_BYTES:
             use.answer(False, now)
-            return AnswerTool(request.id, request.name, {"error": "unknown_tool"})
+            error = "unknown_tool" if tool is None else "arguments_too_long"
+            return AnswerTool(request.id, request.name, {"error": error})
         self._open[call_id] = _Open(request, now + tool.timeout_ms / 1000 + GRACE_S, use)
         return ToolCall(call_id, request.name, tool.timeout_ms, request.args)
 
@@ -79,8 +82,3 @@ class Toolbox:
 
     def next_timeout(self) -> float | None:
         return min((call.deadline for call in self._open.values()), default=None)
-
-
-def _kept(args: dict[str, Any]) -> dict[str, Any]:
-    """Arguments as the record holds them: an item of the table has a limit."""
-    return args if len(msgspec.json.encode(args)) <= ARGS_BYTES else {}

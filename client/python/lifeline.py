@@ -61,7 +61,8 @@ class Lifeline:
         self._close_code: int | None = None
         self._moves = False
         self._is_reached = False  #: the handshake with the relay was done
-        self._retry: Backoff | None = None  #: of the present break
+        self._retry: Backoff | None = None  #: since the last connection that held
+        self._live_at: float | None = None  #: loop time at which the last connection went live
 
     async def run(self, ready: Ready) -> None:
         """Returns when the session has ended. Raises VoiceError when it cannot go on."""
@@ -129,7 +130,7 @@ class Lifeline:
         match item:
             case Live():
                 self.lives += 1
-                self._retry = None
+                self._live_at = now
                 self._outbox.open(self._session.resend(now))
                 deadline.reschedule(None)
             case Error(fatal=True):
@@ -155,6 +156,9 @@ class Lifeline:
     async def _way_back(self, patience_s: float, failure: VoiceError) -> Ready:
         """Resume, over and over. Raises VoiceError when the server says no or has stopped waiting for us."""
         self._retry = self._retry or Backoff(patience_s)
+        if self._live_at is not None:
+            self._retry.broke(asyncio.get_running_loop().time() - self._live_at, patience_s)
+            self._live_at = None
         while True:
             await self._retry.wait(failure)
             try:

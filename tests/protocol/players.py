@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from client.python.backoff import Backoff
 from protocol import codec
 from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
@@ -153,6 +154,16 @@ def play_pace(case: Case) -> None:
         if "wait_s" in step:
             assert bucket.wait_s(step["at"], step["amount"]) == step["wait_s"]
         assert bucket.take(step["at"], step["amount"]) == step["gives"]
+
+
+def play_backoff(case: Case) -> None:
+    """Needs a running loop, whose clock is looked at."""
+    backoff = Backoff(60.0)
+    for step in case["steps"]:
+        assert set(step) == {"live_s", "limit_ms"}
+        if step["live_s"] is not None:
+            backoff.broke(step["live_s"], 60.0)
+        assert backoff.next_limit_s() * 1000 == step["limit_ms"]
 
 
 # ---- scripts

@@ -14,6 +14,7 @@ from tests.protocol.players import (
     ServerPlayer,
     cases,
     play_audio,
+    play_backoff,
     play_codec,
     play_credentials,
     play_pace,
@@ -50,6 +51,11 @@ def test_pace_vector(case: Case) -> None:
     play_pace(case)
 
 
+@_each("backoff")
+async def test_backoff_vector(case: Case) -> None:
+    play_backoff(case)
+
+
 @_each("client_session")
 def test_client_session_vector(case: Case) -> None:
     ClientPlayer(case).play()
@@ -61,7 +67,7 @@ def test_server_session_vector(case: Case) -> None:
 
 
 def test_every_vector_file_is_run() -> None:
-    run = {"codec", "audio", "credentials", "states", "pace", "client_session", "server_session"}
+    run = {"codec", "audio", "credentials", "states", "pace", "backoff", "client_session", "server_session"}
     assert {path.stem for path in VECTORS.glob("*.json")} == run
 
 

@@ -31,7 +31,7 @@ export interface ReconnectPolicy {
   /** Full jitter in [0, min(max, base * 2^n)]. Defaults 250 and 8000. */
   readonly baseDelayMs?: number | undefined;
   readonly maxDelayMs?: number | undefined;
-  /** Default: as long as the server waits for us. */
+  /** Of one break. Default: as long as the server waits for us. */
   readonly maxElapsedMs?: number | undefined;
   /** The last word on whether to go on. */
   readonly shouldRetry?: ((info: { attempt: number; error: VoiceError }) => boolean) | undefined;

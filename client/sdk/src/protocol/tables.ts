@@ -107,6 +107,7 @@ export const IMAGE_CHARS = 1000;
 export const JWT_ENTRY_BYTES = 6144;
 export const RESEND_WINDOW_S = 2;
 export const SAMPLE_BYTES = 2;
+export const STEADY_S = 10;
 export const SUBPROTOCOL = "vivavoce";
 export const TEXT_CHARS = 8000;
 export const TEXT_CHARS_BURST = 64000;

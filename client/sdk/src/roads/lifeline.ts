@@ -25,7 +25,8 @@ export interface LifelineParts extends MediaParts {
 export class Lifeline {
   ended: Ended | null = null;
   #road: MediaRoad | null = null;
-  #backoff: Backoff | null = null; //: of the present break
+  #backoff: Backoff | null = null; //: since the last connection that held
+  #liveAt: number | null = null; //: when the last connection went live
   #moving: Promise<Ready | null> | null = null; //: a resume while the old connection still serves
   readonly #parts: LifelineParts;
 
@@ -61,7 +62,7 @@ export class Lifeline {
   }
 
   #heed(item: Incoming): void {
-    if (item.type === 'live') this.#backoff = null;
+    if (item.type === 'live') this.#liveAt = performance.now();
     if (item.type === 'ended') this.ended = item;
     this.#parts.received(item);
   }
@@ -73,6 +74,8 @@ export class Lifeline {
     const failure = this.#verdict(parting);
     if (!policy || !this.#mayComeBack(failure)) throw failure;
     this.#backoff ??= new Backoff(patienceMs, policy, signal, (attempt) => this.#parts.reconnecting(attempt));
+    if (this.#liveAt !== null) this.#backoff.broke(performance.now() - this.#liveAt, patienceMs);
+    this.#liveAt = null;
     await this.#backoff.wait(failure);
     return await this.#backoff.retry(
       () => control.resume(!isJoined && !refusal, signal),

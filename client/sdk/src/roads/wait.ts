@@ -1,5 +1,6 @@
 import { toVoiceError, VoiceError } from '../errors.js';
 import type { ReconnectPolicy } from '../options.js';
+import { STEADY_S } from '../protocol/tables.js';
 
 /** Resolves after `ms`, or early: the network is back, or `signal` is aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -25,16 +26,28 @@ export interface Attempt {
 /** Full jitter: between 0 and a limit that doubles. Spreads the clients of a relay that died. */
 export class Backoff {
   #attempt = 0;
-  readonly #endsAt: number;
+  #endsAt = 0;
   readonly #policy: ReconnectPolicy;
   readonly #signal: AbortSignal;
   readonly #tell: (attempt: Attempt) => void;
 
   constructor(patienceMs: number, policy: ReconnectPolicy, signal: AbortSignal, tell: (attempt: Attempt) => void) {
     this.#policy = policy;
-    this.#endsAt = performance.now() + Math.min(patienceMs, this.#policy.maxElapsedMs ?? patienceMs);
     this.#signal = signal;
     this.#tell = tell;
+    this.broke(0, patienceMs);
+  }
+
+  /** A connection broke that had been live for so long: the server waits for us anew. Only one that held ends the backoff. */
+  broke(liveMs: number, patienceMs: number): void {
+    this.#endsAt = performance.now() + Math.min(patienceMs, this.#policy.maxElapsedMs ?? patienceMs);
+    if (liveMs >= STEADY_S * 1000) this.#attempt = 0;
+  }
+
+  /** Longest wait before the next attempt, which is counted. */
+  nextLimitMs(): number {
+    const { baseDelayMs = 250, maxDelayMs = 8000 } = this.#policy;
+    return Math.min(maxDelayMs, baseDelayMs * 2 ** this.#attempt++);
   }
 
   /** Do it until it succeeds. `insist` throws what no further attempt can mend. */
@@ -53,10 +66,8 @@ export class Backoff {
   /** Wait before the next attempt, as long as the server asked at least. Throws `last` when time is up. */
   async wait(last: VoiceError): Promise<void> {
     throwIfAborted(this.#signal);
-    const { baseDelayMs = 250, maxDelayMs = 8000, shouldRetry } = this.#policy;
-    const limit = Math.min(maxDelayMs, baseDelayMs * 2 ** this.#attempt);
-    const delayMs = Math.max(Math.random() * limit, last.retryAfterMs);
-    this.#attempt += 1;
+    const { shouldRetry } = this.#policy;
+    const delayMs = Math.max(Math.random() * this.nextLimitMs(), last.retryAfterMs);
     const info = { attempt: this.#attempt, delayMs, error: last };
     if (performance.now() + delayMs >= this.#endsAt || shouldRetry?.(info) === false) throw last;
     this.#tell(info);

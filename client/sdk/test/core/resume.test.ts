@@ -45,6 +45,34 @@ function wholeAnswer(all: Awaited<ReturnType<typeof inMidAnswer>>, events: numbe
   expect(texts).toEqual(['Hello?', 'It is sunny.']);
 }
 
+describe('a connection that breaks again and again', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  async function breakAfter(all: ReturnType<typeof rig>, liveMs: number): Promise<number> {
+    await pass(liveMs);
+    all.server.cutMedia();
+    await pass();
+    const { delayMs } = all.seen.reconnecting.at(-1)?.[0] as { delayMs: number };
+    await pass(delayMs);
+    await pass();
+    expect(all.client.getSnapshot().status).toBe('connected');
+    return delayMs;
+  }
+
+  test('is made more and more slowly, until one has held for ten seconds', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(1);
+    const all = rig();
+    const joined = all.client.connect();
+    await pass();
+    await joined;
+    const delays: number[] = [];
+    for (const liveMs of [0, 100, 9000, 9999, 10_000, 0]) delays.push(await breakAfter(all, liveMs));
+    expect(delays).toEqual([250, 500, 1000, 2000, 250, 500]);
+  });
+});
+
 describe('a cut in mid-answer', () => {
   test('of media: no event twice, none lost', async () => {
     const all = await inMidAnswer();

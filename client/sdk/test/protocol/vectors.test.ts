@@ -5,6 +5,7 @@ import { decodeMessage, decodeReply, RemoteProtocolError } from '../../src/proto
 import { offer } from '../../src/protocol/credentials.js';
 import { TokenBucket } from '../../src/protocol/pace.js';
 import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
+import { Backoff } from '../../src/roads/wait.js';
 import { bytes, type Case, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
 
 function codeOf(act: () => unknown): string {
@@ -103,6 +104,18 @@ describe('pace', () => {
       const now = step.at * 1000;
       if (step.wait_s !== undefined) expect(bucket.waitMs(now, step.amount)).toBe(step.wait_s * 1000);
       expect(bucket.take(now, step.amount)).toBe(step.gives);
+    }
+  });
+});
+
+describe('backoff', () => {
+  test.each(cases('backoff').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'steps']);
+    const backoff = new Backoff(60_000, {}, new AbortController().signal, () => {});
+    for (const step of entry.steps as { live_s: number | null; limit_ms: number }[]) {
+      onlyKnown(step, ['live_s', 'limit_ms']);
+      if (step.live_s !== null) backoff.broke(step.live_s * 1000, 60_000);
+      expect(backoff.nextLimitMs()).toBe(step.limit_ms);
     }
   });
 });
