@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+WORKERS ?= 3
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
 .PHONY: help setup run test check client-check browser hostile faults reliability scale survival lock lint types schema clean
 
@@ -39,7 +41,7 @@ run: .venv/ready client/console/dist/index.html ## the whole stack on this machi
 
 test: setup ## every test
 	@cd client/sdk && npm test --silent
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 hostile: setup ## 10,000 hostile messages on each road
 	@HOSTILE_MESSAGES=10000 $(BIN)/pytest -s --timeout 900 -k hostile tests
@@ -76,7 +78,7 @@ browser: setup ## the console page in a real browser; wants a machine with nothi
 	@$(BIN)/pytest tests/browser
 
 check: setup lint types client-check ## what CI runs: everything but the browser
-	@$(BIN)/pytest --ignore tests/browser
+	@$(PYTEST) --ignore tests/browser
 
 include infra/build.mk
 

@@ -42,7 +42,7 @@ def doctor(vivavoce: Callable[..., Run], server: FakeServer) -> Doctor:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for what a test has made sure will not come."""
-    for name in ("REPLY_S", "PONG_S", "LIVE_S"):
+    for name in ("REPLY_S", "PONG_S", "LIVE_S", "FAREWELL_S"):
         monkeypatch.setattr(roads, name, 0.5)
     monkeypatch.setattr(exercise, "SETTLE_S", 0.05)
     for name in ("ANSWER_S", "ROTATION_S"):
