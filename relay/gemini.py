@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from binascii import b2a_base64
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -102,7 +103,7 @@ class _Cancellation(_Camel):
 
 
 class _GoAway(_Camel):
-    time_left: str = ""
+    time_left: Any = None  #: a string by the documentation; nothing else of the message may depend on it
 
 
 class _Resumption(_Camel):
@@ -180,12 +181,13 @@ def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
         yield TurnCompleted(idle=content.interaction_status != "IN_PROGRESS")
 
 
-def _seconds(duration: str) -> float | None:
-    """Protobuf's JSON Duration, like "50s"; it may be missing."""
+def _seconds(duration: object) -> float | None:
+    """Protobuf's JSON Duration, like "50s", not below 0; None when it is missing or is no time."""
     try:
-        return float(duration.removesuffix("s"))
+        seconds = float(str(duration).removesuffix("s"))
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _tokens(usage: _UsageMetadata) -> Tokens:

@@ -37,7 +37,7 @@ logger = logging.getLogger("relay.upstream")
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
 FINAL = {"upstream_policy", "upstream_context_full", "upstream_quota", "session_ended", "superseded"}
-YOUNG_S = 5.0  #: a resumed leg that dies sooner has a bad handle
+YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
 TICK_S = 0.1  #: how often a due rotation looks for a turn gap
 LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
 UNSAID_S = 10.0  #: the deadline when the model says that it goes but not when
@@ -176,7 +176,7 @@ class Upstream:
                 await self._catch_up(made.leg, made.handle)
                 self._went_up(talk)
                 await self._carry(made.leg, made.credential, talk)
-                self._young_deaths = 0
+                self._judge_rotation(self._now() - opened_at)
             except UpstreamError as error:
                 self._judge(error, self._now() - opened_at)
             finally:
@@ -231,9 +231,22 @@ class Upstream:
         gap_ms = None if self._down_at is None else round((self._now() - self._down_at) * 1000)
         talk.went_up(gap_ms)
 
+    def _judge_rotation(self, lived_s: float) -> None:
+        """Count a leg that its model sent away as soon as it was open. Raises UpstreamError after the last.
+
+        A `goAway` without time left on every connection must not make a storm of credentials.
+        """
+        was_sent_away = self._deadline > 0 and not self._parking.is_set()
+        self._count_life(lived_s if was_sent_away else YOUNG_S)
+        if self._young_deaths == len(BACKOFF_S):
+            raise UpstreamError("upstream_unavailable")
+
+    def _count_life(self, lived_s: float) -> None:
+        self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0
+
     def _judge(self, error: UpstreamError, lived_s: float) -> None:
         """Whether to open another leg after this failure. Raises it when that would not help."""
-        self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0
+        self._count_life(lived_s)
         is_hopeless = error.code == "upstream_invalid" and self._memory.handle is None
         if error.code in FINAL or is_hopeless or self._young_deaths == len(BACKOFF_S):
             raise error

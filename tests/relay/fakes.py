@@ -195,6 +195,7 @@ class Model:
         self.minted: list[str | None] = []
         self.refuse: list[str] = []
         self.refuse_always = ""
+        self.first_words: tuple[ModelEvent, ...] = ()  #: what each new leg says as soon as it is open
         self.wall = time.time  #: by which credentials expire
 
     def legs_for(self, session: str, epoch: int) -> Model:
@@ -202,6 +203,7 @@ class Model:
 
     async def mint(self, handle: str | None) -> Credential:
         self.minted.append(handle)
+        assert len(self.minted) < 1_000, "a storm of credentials"  # in virtual time it would never end
         expires_at_ms = round((self.wall() + 1800) * 1000)
         return Credential("auth-token", "m", expires_at_ms, "full")
 
@@ -210,8 +212,13 @@ class Model:
         if code:
             raise UpstreamError(code)
         self.legs.append(ScriptedLeg(handle))
+        self.leg.say(*self.first_words)
         self.opened.set()
         return self.legs[-1]
+
+    def say_first(self, *events: ModelEvent) -> None:
+        """Have every leg that is opened from now on say this."""
+        self.first_words = events
 
     @property
     def leg(self) -> ScriptedLeg:

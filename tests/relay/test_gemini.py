@@ -173,3 +173,27 @@ def test_closes_are_mapped_to_the_registry(close: int, reason: str, code: str) -
 )
 def test_setup_is_complete_when_the_server_says_so(data: bytes, taken: bool) -> None:
     assert is_set_up(data) is taken
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ("50s", 50.0),
+        ("0s", 0.0),
+        ("-5s", 0.0),
+        ("nan", None),
+        ("infs", None),
+        ("soon", None),
+        (None, None),
+        (7, 7.0),
+        ({"seconds": 7}, None),
+    ],
+)
+def test_whatever_a_model_that_leaves_says_of_its_time_the_message_is_read(
+    left: object, expected: float | None
+) -> None:
+    content = {"turnComplete": True}
+    assert read({"goAway": {"timeLeft": left}, "serverContent": content}) == [
+        model.LegEnding(expected),
+        model.TurnCompleted(idle=True),
+    ]

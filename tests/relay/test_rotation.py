@@ -11,7 +11,7 @@ from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.client import ClientSession
 from protocol.codec import encode
-from relay import model
+from relay import model, upstream
 from relay.call import Call
 from relay.upstream import BACKOFF_S, DEFAULT_PLAN
 from tests.relay.calls import lone_call
@@ -323,3 +323,29 @@ async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_it
         legs = len(here.legs)
         await asyncio.sleep(20)
         assert call.is_written and len(here.legs) == legs
+
+
+@pytest.mark.parametrize("left_s", [0.0, 1.0, None])
+async def test_a_model_that_sends_every_leg_away_at_once_is_given_up_and_makes_no_storm(
+    left_s: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "UNSAID_S", 2.0)
+    async with lone_call() as (call, here):
+        Listener(call)
+        here.say_first(model.LegEnding(left_s))
+        await one_turn(here)
+        here.leg.say(model.LegEnding(left_s))
+        await asyncio.sleep(60)
+        assert len(here.minted) <= len(BACKOFF_S) + 1
+        assert call.is_over
+
+
+async def test_a_leg_that_is_sent_away_after_a_good_while_counts_for_nothing() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        for number in range(2 * len(BACKOFF_S)):
+            await asyncio.sleep(10)
+            here.leg.say(model.HandleChanged(f"h{number}"), model.LegEnding(0.0))
+            await asyncio.sleep(1)
+        assert not call.is_over and len(here.legs) == 2 * len(BACKOFF_S) + 1
