@@ -15,7 +15,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from relay.cloud import Functions, MintRefused, connect, find_address, provenance
 from relay.config import RelayConfig
-from relay.gemini import open_leg
+from relay.gemini import open_leg, tls_context
 from relay.model import Credential, ModelLeg, UpstreamError
 from relay.scribe import LedgerUnavailable
 from relay.server import Relay
@@ -36,6 +36,7 @@ def main() -> int:
 
 async def _run(config: RelayConfig) -> None:
     ledger, task, functions = connect(config)
+    tls_context()  # now, while no call waits for the loop
 
     def legs_for(session: str, epoch: int) -> SessionLegs:
         return SessionLegs(config.gemini_url, functions, session, epoch)
