@@ -163,8 +163,7 @@ class Call:
         if self.session.state is not ServerState.LIVE or not self._upstream.is_up:
             return False  # it is being joined, or its model leg is just being changed
         is_kept = self._memory.is_current and not self._unannounced
-        is_still = self.is_quiet and not self._vigil.hears_speech(self._now())
-        return is_still and (is_kept or not patient)
+        return self.is_quiet and (is_kept or not patient)
 
     async def move(self, ends_in_s: float) -> None:
         """Have the client go on elsewhere, from here exactly: what it says now, the next relay hears."""
@@ -293,7 +292,8 @@ class Call:
 
     @property
     def is_quiet(self) -> bool:
-        return self._conversation.is_quiet
+        """By what the model says and by our own ears: not every model tells when somebody speaks."""
+        return self._conversation.is_quiet and not self._vigil.is_engaged(self._now())
 
     def went_up(self, gap_ms: int | None) -> None:
         """The model leg is there, or there again."""

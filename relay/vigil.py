@@ -148,9 +148,9 @@ class Vigil:
         stalls = now - self._plays_until >= self._patience.stall_s
         return stalls or now - turn_at >= self._patience.turn_s
 
-    def hears_speech(self, now: float) -> bool:
-        """Somebody may be speaking: a model that has not said so may be late, or never say it."""
-        return now - self._loud_at < PAUSE_S
+    def is_engaged(self, now: float) -> bool:
+        """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
+        return now - self._loud_at < PAUSE_S or self._owed_since is not None
 
     @property
     def is_repeated(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from array import array
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from protocol.audio import encode_audio
 from protocol.codec import encode
 from relay import model
 from relay.call import Call
+from relay.upstream import DEFAULT_PLAN
 from relay.vigil import Patience
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model
@@ -263,3 +265,20 @@ async def test_a_watchdogs_finding_is_logged_with_the_session(caplog: pytest.Log
         await freeze(call, here)
     (line,) = [record for record in caplog.records if record.message == "watchdog"]
     assert (line.session_id, line.trouble) == ("s1", "silent_model")  # type: ignore[attr-defined]
+
+
+async def test_no_leg_is_changed_while_the_user_speaks_to_a_model_that_does_not_say_so() -> None:
+    """Without voice activity of the model's, only our own ears know of the sentence."""
+    plan = replace(DEFAULT_PLAN, rotate_after_s=3.0)
+    async with lone_call(plan=plan) as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("h1"))
+        last = await speak(listener, SPEECH, 7.0)
+        assert len(here.legs) == 1, "in the middle of a sentence"
+        await speak(listener, HUSH, 1.5, last)
+        assert len(here.legs) == 1, "before its answer"
+        here.leg.say(model.Heard("a long question"), SECOND, model.TurnCompleted(idle=True))
+        await asyncio.sleep(0.2)
+        here.leg.say(model.HandleChanged("h2"))
+        await asyncio.sleep(1)
+        assert [leg.handle for leg in here.legs] == [None, "h2"]
