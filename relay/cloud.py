@@ -22,7 +22,7 @@ from records.table import ConditionFailed, Fenced, StoreError, Table
 from records.tickets import Burn
 from relay.config import RelayConfig
 from relay.metrics import Meter
-from relay.model import Credential
+from relay.model import SILENCE_MS, Credential
 from relay.place import Nowhere, Targets, interface, public_name
 from relay.provenance import Check, SecretHeader, anywhere
 from relay.scribe import LedgerUnavailable, Superseded, Unregistered
@@ -200,7 +200,9 @@ class Functions:
             raise MintRefused("mint_failed") from None
         if "token" not in answer:
             raise MintRefused(str(answer.get("error", "mint_failed")))
-        return Credential(answer["token"], answer["model"], answer["expires_at"], answer["token_lock"])
+        silence_ms = int(answer.get("silence_ms") or SILENCE_MS)
+        lock = answer["token_lock"]
+        return Credential(answer["token"], answer["model"], answer["expires_at"], lock, silence_ms)
 
     async def announce(self) -> None:
         """Have `ready` sent to all who wait for this relay. Whom that does not reach asks again by itself."""

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from protocol.media import Tokens
 from relay.model import (
+    SILENCE_MS,
     AnswerTool,
     Audio,
     Credential,
@@ -51,6 +52,8 @@ from relay.model import (
 METHOD = "google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
 SETUP_TIMEOUT_S = 15.0  #: connect, handshake and setupComplete together
 CLOSE_TIMEOUT_S = 1.0  #: after that the socket is aborted: close() may hang without pings
+FLUSH_MARGIN_MS = 400  #: of silence beyond what ends a turn, when the microphone has paused
+SILENCE_PIECE = bytes(3_200)  #: 100 ms at 16 kHz
 MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long answers off
 
 _AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
@@ -281,13 +284,18 @@ def error_code(close_code: int, reason: str) -> str:
 class GeminiLeg:
     """One open, set-up connection to Gemini Live."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, silence_ms: int = SILENCE_MS) -> None:
+        """`silence_ms` of quiet end the user's turn."""
         self._connection = connection
+        self._flush_pieces = -(-(silence_ms + FLUSH_MARGIN_MS) // 100)
 
     async def send_audio(self, pcm: bytes) -> None:
         await self._send(write_audio(pcm))
 
     async def send(self, command: ModelCommand) -> None:
+        if isinstance(command, FlushAudio):  # not every model heeds it, but each hears when it gets quiet
+            for _ in range(self._flush_pieces):
+                await self.send_audio(SILENCE_PIECE)
         await self._send(write_command(command).encode())
 
     async def events(self) -> AsyncIterator[ModelEvent]:
@@ -358,7 +366,7 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
         raise _upstream_error(closed) from None
     except (OSError, TimeoutError, InvalidHandshake):
         raise UpstreamError("upstream_unavailable") from None
-    return GeminiLeg(connection)
+    return GeminiLeg(connection, credential.silence_ms)
 
 
 async def _await_setup(connection: ClientConnection) -> None:

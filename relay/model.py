@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 from protocol.media import Tokens
 
+SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
+
 # ---- what the model leg tells
 
 
@@ -168,6 +170,7 @@ class Credential:
     model: str
     expires_at_ms: int  #: Unix time
     lock: str  #: full: the token holds the handle; masked: we send it
+    silence_ms: int = SILENCE_MS  #: of quiet that ends the user's turn, as the setup has it
 
 
 class ModelLeg(Protocol):

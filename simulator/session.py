@@ -35,7 +35,7 @@ class Session:
                     raise Refusal(refusal.EXPLICIT_ACTIVITY)
                 self._follow(at.detector.begin() if is_start else at.detector.end())
             case wire.AudioStreamEnded():
-                self._follow([] if at.setup.voice.disabled else at.detector.end())
+                self._end_stream()
             case wire.TextSent(text):
                 self._read(text)
             case wire.ContentSent(turns, turn_complete):
@@ -59,11 +59,17 @@ class Session:
         at.memory.planted.feed(pcm)
         self._follow(at.detector.feed(pcm))
 
+    def _end_stream(self) -> None:
+        at = self.conversation
+        if not at.setup.voice.disabled and at.world.behaviour.stream_end == "honour":
+            self._follow(at.detector.end())
+
     def _follow(self, events: list[VoiceEvent]) -> None:
         at = self.conversation
         for event in events:
             kind = "ACTIVITY_START" if isinstance(event, SpeechStarted) else "ACTIVITY_END"
-            at.outlet.emit({"voiceActivity": {"type": kind, "audioOffset": f"{event.at_s:.3f}s"}})
+            if at.world.behaviour.voice_activity == "sent":
+                at.outlet.emit({"voiceActivity": {"type": kind, "audioOffset": f"{event.at_s:.3f}s"}})
             if isinstance(event, SpeechEnded):
                 at.note("speech.ended", at_s=round(event.at_s, 3))
                 self.performance.user_is_silent.set()

@@ -73,6 +73,7 @@ class Mint:
             "model": agent.model,
             "expires_at": expires_at * 1000,
             "token_lock": self.lock,
+            "silence_ms": agent.turn_detection.silence_ms,
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
             "turns": session.config.turns,
         }

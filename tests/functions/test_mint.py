@@ -126,6 +126,7 @@ def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, mo
         "model": "gemini-3.8-live",
         "expires_at": (now + 1860) * 1000,
         "token_lock": "full",
+        "silence_ms": 1100,
         "agent": {"name": "kuechenhilfe", "tools": ["show_map"]},
         "turns": "auto",
     }
