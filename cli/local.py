@@ -11,6 +11,8 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
+from cli.gemini_key import check_key
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -24,7 +26,7 @@ class Addresses:
 
 
 async def serve(page_port: int, *, prints_json: bool, is_quiet: bool) -> None:
-    """Run until SIGINT or SIGTERM. Raises OSError when a port is taken."""
+    """Run until SIGINT or SIGTERM. Raises OSError when a port is taken, Failure for a key that is no use."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -33,6 +35,9 @@ async def serve(page_port: int, *, prints_json: bool, is_quiet: bool) -> None:
     say("starting: gateway, functions, record (a few seconds)…")
     try:
         async with AsyncExitStack() as parts:
+            key = os.environ.get("GEMINI_API_KEY")
+            if key is not None:
+                await check_key(key, say)
             addresses = await _start(parts, page_port)
             if prints_json:
                 print(json.dumps(asdict(addresses)), flush=True)

@@ -234,7 +234,7 @@ async def _echo(media: MediaRoad) -> tuple[int | None, str]:
         while len(trips) < PINGS:
             trips.append(await media.ping())
     except Trouble as trouble:
-        if not (trouble.code == "mint_failed" or trouble.code.startswith(MODELS)):
+        if not (trouble.code in ("mint_failed", "key_refused") or trouble.code.startswith(MODELS)):
             raise
     if not trips:
         return None, "the relay's word came through"

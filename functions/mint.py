@@ -15,6 +15,7 @@ from functions.core.parameters import Secret, SecretUnavailable
 from functions.core.tokens import GoogleTokens, MintFailed
 
 FAILED = {"error": "mint_failed"}
+SECRETS = {"ParameterNotFound": "key_refused"}  #: what the store says, where it is no passing trouble
 
 
 @functools.cache
@@ -40,9 +41,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.info("token refused", extra={"code": refused.code})
         return {"error": refused.code}
     except (MintFailed, SecretUnavailable) as failed:
-        logger.error("token not made", extra={"reason": str(failed)})
+        code = failed.code if isinstance(failed, MintFailed) else SECRETS.get(str(failed), "mint_failed")
+        logger.error("token not made", extra={"reason": str(failed), "code": code})
         metrics.add_metric("mint_failures", "Count", 1)
-        return FAILED
+        return {"error": code}
     metrics.add_metric("mint_ms", "Milliseconds", (time.perf_counter() - began) * 1000)
     logger.info("token made", extra={"session": str(event["session"]), "epoch": event["epoch"]})
     return answer

@@ -81,6 +81,7 @@ REGISTRY: dict[str, Entry] = {
     "internal": Entry(4450, "later", "Something failed on the server. It has been logged."),
     "store_unavailable": Entry(4451, "later", "The session store does not answer."),
     "mint_failed": Entry(4452, "later", "No model credential could be made."),
+    "key_refused": Entry(4454, "never", "The server's key for the model is missing or was refused."),
     "going_away": Entry(4453, "resume", "This relay is shutting down."),
     # the model behind us
     "upstream_quota": Entry(4460, "later", "The model's quota is used up."),

@@ -1,4 +1,4 @@
-"""The Gemini leg. The only file that knows Google's wire: endpoints, message names, close codes.
+"""The Gemini leg: one connection to Gemini Live. Its wire is `gemini_wire.py`, its refusals `refusals.py`.
 
 Raw WebSocket and a typed codec instead of the SDK: per message the SDK costs 7 to 13 times as much, stalls
 the loop on first use and dies of unknown messages (docs/sources.md#gemini-sdk-cost).
@@ -10,275 +10,37 @@ import asyncio
 import contextlib
 import functools
 import json
-import math
+import logging
 import ssl
-from binascii import b2a_base64
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Response
 
-from protocol.media import Tokens
+from relay import refusals
+from relay.gemini_wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
 from relay.model import (
     SILENCE_MS,
-    AnswerTool,
     Audio,
     Credential,
     FlushAudio,
-    GenerationEnded,
-    HandleChanged,
-    Heard,
     Interrupted,
-    LegEnding,
-    MarkActivity,
     ModelCommand,
     ModelEvent,
-    Recall,
-    Said,
-    SayText,
-    ShowImage,
-    SpeechEnded,
-    SpeechStarted,
-    TokensUsed,
-    ToolRequested,
-    ToolsWithdrawn,
     TurnCompleted,
     UpstreamError,
 )
 
-METHOD = "google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
-SETUP_TIMEOUT_S = 15.0  #: connect, handshake and setupComplete together
+logger = logging.getLogger("relay.gemini")
+
+SETUP_TIMEOUT_S = 15.0  #: connect, handshake and the answer to the setup together
 CLOSE_TIMEOUT_S = 1.0  #: after that the socket is aborted: close() may hang without pings
 FLUSH_MARGIN_MS = 400  #: of silence beyond what ends a turn, when the microphone has paused
 SILENCE_PIECE = bytes(3_200)  #: 100 ms at 16 kHz
+BODY_BYTES = 4_096  #: of an HTTP refusal that are read
 MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long answers off
-
-_AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
-_AUDIO_TAIL = b'"}}}'
-
-# ---- what the server sends; unknown fields are ignored
-
-
-class _Camel(msgspec.Struct, rename="camel"):
-    """Google's JSON names."""
-
-
-class _Blob(_Camel):
-    data: bytes = b""
-
-
-class _Part(_Camel):
-    inline_data: _Blob | None = None
-    thought: bool = False
-
-
-class _Content(_Camel):
-    parts: list[_Part] = []
-
-
-class _Transcription(_Camel):
-    text: str = ""
-
-
-class _ServerContent(_Camel):
-    model_turn: _Content | None = None
-    input_transcription: _Transcription | None = None
-    output_transcription: _Transcription | None = None
-    interrupted: bool = False
-    generation_complete: bool = False
-    turn_complete: bool = False
-    interaction_status: str = ""
-
-
-class _FunctionCall(_Camel):
-    id: str = ""
-    name: str = ""
-    args: dict[str, Any] = {}
-
-
-class _ToolCall(_Camel):
-    function_calls: list[_FunctionCall] = []
-
-
-class _Cancellation(_Camel):
-    ids: list[str] = []
-
-
-class _GoAway(_Camel):
-    time_left: Any = None  #: a string by the documentation; nothing else of the message may depend on it
-
-
-class _Resumption(_Camel):
-    new_handle: str = ""
-    resumable: bool = False
-
-
-class _ModalityCount(_Camel):
-    modality: str = ""
-    token_count: int = 0
-
-
-class _UsageMetadata(_Camel):
-    total_token_count: int = 0
-    prompt_tokens_details: list[_ModalityCount] = []
-    response_tokens_details: list[_ModalityCount] = []
-
-
-class _VoiceActivity(_Camel):
-    type: str = ""
-
-
-class _ServerMessage(_Camel):
-    setup_complete: dict[str, Any] | None = None
-    server_content: _ServerContent | None = None
-    tool_call: _ToolCall | None = None
-    tool_call_cancellation: _Cancellation | None = None
-    go_away: _GoAway | None = None
-    session_resumption_update: _Resumption | None = None
-    usage_metadata: _UsageMetadata | None = None
-    voice_activity: _VoiceActivity | None = None
-
-
-_decode = msgspec.json.Decoder(_ServerMessage, strict=False).decode
-
-
-def read_message(data: str | bytes) -> Iterator[ModelEvent]:
-    """Our events in one server message, which may bundle many of theirs; none in one we cannot read."""
-    try:
-        message = _decode(data)
-    except (msgspec.DecodeError, UnicodeError):
-        return
-    if message.voice_activity is not None:
-        yield SpeechStarted() if message.voice_activity.type == "ACTIVITY_START" else SpeechEnded()
-    if message.session_resumption_update is not None and message.session_resumption_update.resumable:
-        yield HandleChanged(message.session_resumption_update.new_handle)
-    if message.tool_call is not None:
-        for call in message.tool_call.function_calls:
-            yield ToolRequested(call.id, call.name, call.args)
-    if message.tool_call_cancellation is not None:
-        yield ToolsWithdrawn(tuple(message.tool_call_cancellation.ids))
-    if message.go_away is not None:
-        yield LegEnding(_seconds(message.go_away.time_left))
-    if message.usage_metadata is not None:
-        yield TokensUsed(_tokens(message.usage_metadata))
-    if message.server_content is not None:
-        yield from _content_events(message.server_content)
-
-
-def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
-    """In the order in which they must be acted upon when one message holds several."""
-    if content.interrupted:
-        yield Interrupted()
-    if content.input_transcription is not None and content.input_transcription.text:
-        yield Heard(content.input_transcription.text)
-    if content.model_turn is not None:
-        for part in content.model_turn.parts:
-            if part.inline_data is not None and part.inline_data.data and not part.thought:
-                yield Audio(part.inline_data.data)
-    if content.output_transcription is not None and content.output_transcription.text:
-        yield Said(content.output_transcription.text)
-    if content.generation_complete:
-        yield GenerationEnded()
-    if content.turn_complete:
-        yield TurnCompleted(idle=content.interaction_status != "IN_PROGRESS")
-
-
-def _seconds(duration: object) -> float | None:
-    """Protobuf's JSON Duration, like "50s", not below 0; None when it is missing or is no time."""
-    try:
-        seconds = float(str(duration).removesuffix("s"))
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _tokens(usage: _UsageMetadata) -> Tokens:
-    def count(details: list[_ModalityCount], *modalities: str) -> int:
-        return sum(detail.token_count for detail in details if detail.modality in modalities)
-
-    prompt, response = usage.prompt_tokens_details, usage.response_tokens_details
-    return Tokens(
-        input_text=count(prompt, "TEXT"),
-        input_audio=count(prompt, "AUDIO"),
-        input_image=count(prompt, "IMAGE", "VIDEO"),
-        output_text=count(response, "TEXT"),
-        output_audio=count(response, "AUDIO"),
-        total=usage.total_token_count,
-    )
-
-
-# ---- what we send
-
-
-def write_audio(pcm: bytes) -> bytes:
-    """One stretch of microphone audio: mono s16le, 16 kHz."""
-    return _AUDIO_HEAD + b2a_base64(pcm, newline=False) + _AUDIO_TAIL
-
-
-def write_command(command: ModelCommand) -> str:
-    """Everything but audio."""
-    return json.dumps(_command(command), separators=(",", ":"))
-
-
-def _command(command: ModelCommand) -> dict[str, Any]:
-    match command:
-        case SayText(text, respond):
-            content = {"role": "user", "parts": [{"text": text}]}
-            return {"clientContent": {"turns": [content], "turnComplete": respond}}
-        case ShowImage(mime, data):
-            blob = {"mimeType": mime, "data": b2a_base64(data, newline=False).decode()}
-            return {"realtimeInput": {"video": blob}}
-        case MarkActivity(started):
-            return {"realtimeInput": {"activityStart" if started else "activityEnd": {}}}
-        case FlushAudio():
-            return {"realtimeInput": {"audioStreamEnd": True}}
-        case Recall(said):
-            turns = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in said]
-            return {"clientContent": {"turns": turns, "turnComplete": False}}
-        case AnswerTool(id, name, result):
-            response = {"id": id, "name": name, "response": result, "scheduling": "WHEN_IDLE"}
-            return {"toolResponse": {"functionResponses": [response]}}
-
-
-_ROLES = {"user": "user", "agent": "model"}
-
-
-def first_message(credential: Credential, handle: str | None) -> str:
-    """The setup. Under a full lock Google takes all of it from the token and ignores ours."""
-    setup: dict[str, Any] = {"model": f"models/{credential.model.removeprefix('models/')}"}
-    if credential.lock == "masked":
-        setup["sessionResumption"] = {"handle": handle} if handle else {}
-    return json.dumps({"setup": setup})
-
-
-# ---- how it fails
-
-_REASONS = (  # in a close reason, lower case; reported in the wild (docs/sources.md#gemini-closes)
-    ("resource exhausted", "upstream_quota"),
-    ("quota", "upstream_quota"),
-    ("token has", "upstream_auth"),
-    ("unregistered callers", "upstream_auth"),
-    ("api key", "upstream_auth"),
-    ("overloaded", "upstream_overload"),
-    ("currently unavailable", "upstream_overload"),
-    ("context", "upstream_context_full"),
-    ("not found", "upstream_invalid"),
-    ("not implemented", "upstream_invalid"),
-    ("not supported", "upstream_invalid"),
-)
-_CODES = {1007: "upstream_invalid", 1008: "upstream_policy"}
-
-
-def error_code(close_code: int, reason: str) -> str:
-    """The registry's code for a close of Google's. The reason is read here and goes no further."""
-    words = reason.lower()
-    for part, code in _REASONS:
-        if part in words:
-            return code
-    return _CODES.get(close_code, "upstream_unavailable")
 
 
 class GeminiLeg:
@@ -287,6 +49,7 @@ class GeminiLeg:
     def __init__(self, connection: ClientConnection, silence_ms: int = SILENCE_MS) -> None:
         """`silence_ms` of quiet end the user's turn."""
         self._connection = connection
+        self._half = b""  #: of a sample, whose other half comes with the next audio
         self._flush_pieces = -(-(silence_ms + FLUSH_MARGIN_MS) // 100)
 
     async def send_audio(self, pcm: bytes) -> None:
@@ -302,10 +65,22 @@ class GeminiLeg:
         try:
             async for data in self._connection:
                 for event in read_message(data):
+                    if isinstance(event, Audio):
+                        if pcm := self._whole_samples(event.pcm):
+                            yield Audio(pcm)
+                        continue
+                    if isinstance(event, Interrupted | TurnCompleted):
+                        self._half = b""
                     yield event
         except ConnectionClosed as closed:
             raise _upstream_error(closed) from None
         raise UpstreamError("upstream_unavailable")  # closed with 1000: still not what we asked for
+
+    def _whole_samples(self, pcm: bytes) -> bytes:
+        pcm = self._half + pcm
+        whole = len(pcm) - len(pcm) % 2
+        self._half = pcm[whole:]
+        return pcm[:whole]
 
     async def ping(self) -> None:
         try:
@@ -328,8 +103,31 @@ class GeminiLeg:
 
 
 def _upstream_error(closed: ConnectionClosed) -> UpstreamError:
+    """The error for a close of Google's, or for a connection that broke. Logged: a client gets no reason."""
     frame = closed.rcvd
-    return UpstreamError(error_code(frame.code, frame.reason) if frame else "upstream_unavailable")
+    if frame is None:
+        return UpstreamError("upstream_unavailable")
+    code = refusals.by_close(frame.code, frame.reason)
+    told = {"close_code": int(frame.code), "reason": refusals.scrub(frame.reason), "code": code}
+    logger.warning("model closed the connection", extra=told)
+    return UpstreamError(code)
+
+
+def _refusal(response: Response) -> UpstreamError:
+    """The error for a handshake that Google has refused. Logged likewise."""
+    text = bytes(response.body or b"")[:BODY_BYTES].decode(errors="replace")
+    code = refusals.by_status(response.status_code, text)
+    told = {"http_status": response.status_code, "reason": refusals.scrub(_said(text)), "code": code}
+    logger.warning("model refused the connection", extra=told)
+    return UpstreamError(code)
+
+
+def _said(text: str) -> str:
+    """The message in the body of an API error; the body itself when it is none."""
+    try:
+        return str(json.loads(text)["error"]["message"])
+    except (ValueError, TypeError, KeyError):
+        return text
 
 
 @functools.cache
@@ -364,7 +162,10 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
                 raise
     except ConnectionClosed as closed:
         raise _upstream_error(closed) from None
-    except (OSError, TimeoutError, InvalidHandshake):
+    except InvalidStatus as refused:
+        raise _refusal(refused.response) from None
+    except (OSError, TimeoutError, InvalidHandshake) as failed:
+        logger.warning("model not reached", extra={"error_type": type(failed).__name__})
         raise UpstreamError("upstream_unavailable") from None
     return GeminiLeg(connection, credential.silence_ms)
 
@@ -372,11 +173,3 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
 async def _await_setup(connection: ClientConnection) -> None:
     while not is_set_up(await connection.recv()):
         pass
-
-
-def is_set_up(data: str | bytes) -> bool:
-    """The server has taken the setup."""
-    try:
-        return _decode(data).setup_complete is not None
-    except (msgspec.DecodeError, UnicodeError):
-        return False

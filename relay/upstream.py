@@ -36,7 +36,13 @@ logger = logging.getLogger("relay.upstream")
 
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
-FINAL = {"upstream_policy", "upstream_context_full", "upstream_quota", "session_ended", "superseded"}
+OVER = {"session_ended", "superseded"}  #: there is no session to open a leg for
+REFUSALS = {
+    "upstream_invalid",
+    "upstream_policy",
+    "upstream_context_full",
+}  #: a handle may be why
+NOT_SOON = {"key_refused", "upstream_quota"}  #: who has not talked yet is told at once, and need not wait
 YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
 TICK_S = 0.1  #: how often a due rotation looks for a turn gap
 LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
@@ -194,12 +200,12 @@ class Upstream:
             try:
                 return await self._try_open()
             except UpstreamError as error:
-                if error.code in FINAL:
+                if error.code in OVER or (error.code in NOT_SOON and self._down_at is None):
                     raise
-                if error.code == "upstream_invalid":
+                if error.code in REFUSALS:
                     if self._memory.handle is None:
                         raise
-                    logger.warning("handle refused")
+                    logger.warning("handle refused", extra={"code": error.code})
                     self._memory.handle = None
                 is_store = error.code == "store_unavailable" and self._now() - began_at < STORE_S
                 if tries >= len(BACKOFF_S) - 1 and not is_store:
@@ -245,13 +251,17 @@ class Upstream:
         self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0
 
     def _judge(self, error: UpstreamError, lived_s: float) -> None:
-        """Whether to open another leg after this failure. Raises it when that would not help."""
+        """Whether to open another leg after this failure. Raises it when that would not help.
+
+        What a leg of some age is closed for need not meet the next one: whatever the code, the conversation
+        goes on by its handle, and by what was heard when there is none.
+        """
         self._count_life(lived_s)
-        is_hopeless = error.code == "upstream_invalid" and self._memory.handle is None
-        if error.code in FINAL or is_hopeless or self._young_deaths == len(BACKOFF_S):
+        is_refused = error.code in REFUSALS and self._memory.handle is None and self._young_deaths > 0
+        if error.code in OVER or is_refused or self._young_deaths == len(BACKOFF_S):
             raise error
         logger.info("model leg lost", extra={"code": error.code, "lived_s": round(lived_s, 1)})
-        if self._young_deaths > 1:
+        if self._young_deaths > 1 or error.code == "upstream_context_full":
             self._memory.handle = None
 
     # ---- carrying
@@ -334,7 +344,7 @@ class Upstream:
                     self._ahead = await self._try_open()
             except UpstreamError as error:
                 self._ahead = None
-                if error.code in FINAL:
+                if error.code in OVER:
                     raise
                 logger.warning("rotation put off", extra={"code": error.code})
                 await asyncio.sleep(RETRY_S)

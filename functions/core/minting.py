@@ -11,7 +11,7 @@ import msgspec
 
 from agents.catalogue import Agent
 from functions.core import setup
-from functions.core.tokens import Lock, TokenRequest
+from functions.core.tokens import Lock, MintFailed, TokenRequest
 from records import sessions
 from records.sessions import Session
 from records.table import StoreError, Table
@@ -42,13 +42,25 @@ class Minter(Protocol):
         """A token. Raises MintFailed."""
 
 
+class Key(Protocol):
+    """The long-lived key."""
+
+    def __call__(self) -> str:
+        """Its value. Raises SecretUnavailable."""
+        ...
+
+    def forget(self) -> None:
+        """Have it read anew next time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mint:
     """Checks who asks, builds the setup, and has the token made."""
 
     table: Table
     minter: Minter
-    key: Callable[[], str]
+    key: Key
     agents: Callable[[], Mapping[str, Agent]]
     clock: Callable[[], float]  #: wall clock, epoch s
     lock: Lock
@@ -69,7 +81,7 @@ class Mint:
         built = setup.build(agent, session, today)
         request = TokenRequest(agent.model, built, asked.handle, self.lock, now, expires_at)
         return {
-            "token": self.minter.mint(self.key(), request),
+            "token": self._token(request),
             "model": agent.model,
             "expires_at": expires_at * 1000,
             "token_lock": self.lock,
@@ -77,6 +89,14 @@ class Mint:
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
             "turns": session.config.turns,
         }
+
+    def _token(self, request: TokenRequest) -> str:
+        try:
+            return self.minter.mint(self.key(), request)
+        except MintFailed as failed:
+            if failed.code == "key_refused":
+                self.key.forget()
+            raise
 
     def _current(self, asked: MintRequest, now: int) -> Session:
         """A relay that lost its session must not reach the model in its name."""

@@ -30,6 +30,10 @@ class Secret:
         self._value = ""
         self._fetched_at: float | None = None
 
+    def forget(self) -> None:
+        """Have it read anew next time: it was refused, and may have been replaced."""
+        self._fetched_at = None
+
     def __call__(self) -> str:
         """The value. Raises SecretUnavailable."""
         now = self._clock()

@@ -7,22 +7,39 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from google.genai import Client
+    from google.genai import Client, errors
 
+GOOGLE_URL = "https://generativelanguage.googleapis.com"  #: the default of GeminiUrl in template.yaml
 API_VERSION = "v1beta"  #: of tokens and of the connections they open; the library's default is another
 NEW_SESSION_S = 90  #: a token must be used within this time
 TIMEOUT_MS = 6_000  #: of one request; the relay waits for us
+
+_CODES = {
+    400: "upstream_invalid",
+    401: "key_refused",
+    403: "key_refused",
+    404: "upstream_invalid",
+    429: "upstream_quota",
+}
 
 Lock = Literal["full", "masked"]
 
 
 class MintFailed(Exception):
-    """Google gave no token. The text is the error's type and status, never its message."""
+    """Google gave no token. The text is the error's type and status, never its message.
+
+    `code` is in the protocol's registry: it tells a refused key from a refused request and from an outage.
+    """
+
+    def __init__(self, text: str, code: str = "mint_failed") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +65,33 @@ class GoogleTokens:
         import httpx2
         from google.genai import errors
 
+        if not key.isascii() or not key.isprintable() or " " in key or not key:
+            raise MintFailed("no key that could be one", "key_refused")
         client = _client(key, self._url)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "experimental": the pinned version is what we tested
                 name: str | None = client.auth_tokens.create(config=_config(request)).name
         except errors.APIError as error:
-            raise MintFailed(f"{type(error).__name__} {error.code}") from None
+            raise MintFailed(f"{type(error).__name__} {error.code} {_status(error)}", _code(error)) from None
         except (httpx2.HTTPError, ValueError) as error:
             raise MintFailed(type(error).__name__) from None
         if not name:
             raise MintFailed("no name")
         return name
+
+
+def _code(error: errors.APIError) -> str:
+    """The registry's code. A wrong key comes as 400, as a wrong field does, and is told by its words."""
+    if error.code == 400 and "api key" in str(error.details).lower().replace("_", " "):
+        return "key_refused"
+    return _CODES.get(error.code, "mint_failed")
+
+
+def _status(error: errors.APIError) -> str:
+    """Google's name for the failure, like INVALID_ARGUMENT; nothing that is no such name."""
+    status = str(error.status or "")
+    return status if re.fullmatch("[A-Z_]{2,40}", status) else ""
 
 
 @functools.lru_cache(maxsize=1)

@@ -65,7 +65,7 @@ HARMLESS: list[tuple[str, str]] = [
     ("functions/core/tokens.py", "def f():\n    from google import genai\n"),
     ("tests/simulator/test_sdk.py", "from google import genai\nimport boto3\nfrom tests import fakes\n"),
     ("tests/relay/test_call.py", "import relay\nimport functions\n"),
-    ("relay/gemini.py", 'NAME = "realtimeInput"\n'),
+    ("relay/gemini_wire.py", 'NAME = "realtimeInput"\n'),
     ("simulator/wire.py", 'NAME = "serverContent"\n'),
     (
         "protocol/audio.py",

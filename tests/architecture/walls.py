@@ -44,7 +44,7 @@ WIRE_NAMES = re.compile(
     "|setup_?complete|automatic_?activity|function_?response|generation_?complete",
     re.IGNORECASE,
 )
-WIRE_FILES = {"relay/gemini.py", "functions/core/tokens.py", "functions/core/setup.py"}
+WIRE_FILES = {"relay/gemini_wire.py", "functions/core/tokens.py", "functions/core/setup.py"}
 WIRE_ROOMS = ROOMS - {"simulator"}  # it stands in for Google
 
 SOURCES = {".py", ".ts", ".tsx", ".js", ".mjs", ".html"}

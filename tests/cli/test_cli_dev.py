@@ -7,15 +7,21 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
+from functions.core import tokens
+from infra.local.template import read_template
 from tests.cli.conftest import Run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Pretence:
@@ -106,13 +112,98 @@ def test_quiet_is_quiet(vivavoce: Callable[..., Run], pretence: Pretence) -> Non
     assert (run.code, run.out, run.err) == (0, "", "") and pretence.options["page_port"] == 0
 
 
+@contextmanager
+def google(status: int, answer: object) -> Iterator[str]:
+    """Who is asked for a token, and always answers the same. Yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def refusal(status: int, message: str) -> dict[str, object]:
+    return {"error": {"code": status, "message": message, "status": "INVALID_ARGUMENT"}}
+
+
 def test_with_a_key_there_is_no_simulator(
     vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GEMINI_API_KEY", "a key")
-    run = vivavoce("dev", "--json")
+    monkeypatch.setenv("GEMINI_API_KEY", "the-key")
+    with google(200, {"name": "auth_tokens/x"}) as url:
+        monkeypatch.setattr(tokens, "GOOGLE_URL", url)
+        run = vivavoce("dev", "--json")
     assert run.json["simulator"] is None and pretence.options["gemini_url"] == ""
-    assert "this costs money" in run.err and "a key" not in run.err + run.out
+    assert "this costs money" in run.err and "the-key" not in run.err + run.out
+
+
+@pytest.mark.parametrize("key", ["", "  "])
+def test_an_empty_key_is_one_line_and_nothing_starts(
+    vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    run = vivavoce("dev")
+    assert run.code == 1 and "GEMINI_API_KEY is set and empty." in run.complaint
+    assert pretence.steps == []
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(400, "API key not valid. Please pass a valid API key."), (401, ""), (403, "")]
+)
+def test_a_refused_key_is_one_line_and_nothing_starts(
+    vivavoce: Callable[..., Run],
+    pretence: Pretence,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    message: str,
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-wrong")
+    with google(status, refusal(status, message)) as url:
+        monkeypatch.setattr(tokens, "GOOGLE_URL", url)
+        run = vivavoce("dev")
+    assert run.code == 1 and "Google refused the key in GEMINI_API_KEY" in run.complaint
+    assert str(status) in run.complaint and "AIza-wrong" not in run.err
+    assert pretence.steps == []
+
+
+def test_a_network_that_is_not_there_is_one_line(
+    vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "the-key")
+    monkeypatch.setattr(tokens, "GOOGLE_URL", "http://127.0.0.1:1")
+    run = vivavoce("dev")
+    assert run.code == 1 and "Google cannot be asked for a token (ConnectError)." in run.complaint
+    assert pretence.steps == []
+
+
+def test_a_quota_that_is_used_up_is_said_and_the_stack_starts(
+    vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "the-key")
+    with google(429, refusal(429, "quota")) as url:
+        monkeypatch.setattr(tokens, "GOOGLE_URL", url)
+        run = vivavoce("dev")
+    assert run.code == 0 and "warning: Google made no token" in run.err
+    assert pretence.steps == ["stack up", "stack down"]
+
+
+def test_the_key_is_tried_where_the_stack_will_use_it() -> None:
+    assert read_template(ROOT / "template.yaml", {}, stack="s").parameters["GeminiUrl"] == tokens.GOOGLE_URL
 
 
 def test_a_taken_port_is_one_line(vivavoce: Callable[..., Run], pretence: Pretence) -> None:

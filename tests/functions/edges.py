@@ -31,6 +31,7 @@ class Edges:
         self.run_task_failure = None  #: "error" or "no tasks"
         self.token_requests = []  #: headers and body
         self.token_failure = None  #: an HTTP status
+        self.token_complaint = "quoted back"  #: what is said with it
         self.documents = {}  #: path to what GET answers
 
     def close(self):
@@ -90,7 +91,8 @@ class Edges:
     def token(self, path, headers, body):
         self.token_requests.append((path, dict(headers), json.loads(body)))
         if self.token_failure:
-            return self.token_failure, {"error": {"code": self.token_failure, "message": "quoted back"}}, None
+            told = {"code": self.token_failure, "message": self.token_complaint}
+            return self.token_failure, {"error": told}, None
         return 200, {"name": f"auth_tokens/token-{len(self.token_requests)}"}, None
 
 

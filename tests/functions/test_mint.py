@@ -10,7 +10,7 @@ from deployment import CONTEXT, GEMINI_KEY
 from agents import catalogue
 from agents.catalogue import Agent, ServerTool
 from functions import mint
-from functions.core import setup, tokens
+from functions.core import aws, setup, tokens
 from records import sessions
 
 TOOL = {
@@ -192,19 +192,50 @@ def test_a_session_past_its_end_gets_no_token(call, clock):
     assert mint.handler(event, CONTEXT) == {"error": "session_ended"}
 
 
-@pytest.mark.parametrize("status", [400, 403, 429, 500])
-def test_a_refusal_by_google_is_mint_failed_and_nothing_of_it_is_repeated(call, edges, status, capsys):
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "upstream_invalid"),
+        (401, "key_refused"),
+        (403, "key_refused"),
+        (429, "upstream_quota"),
+        (500, "mint_failed"),
+        (503, "mint_failed"),
+    ],
+)
+def test_a_refusal_by_google_has_its_code_and_nothing_of_it_is_repeated(call, edges, status, code, capsys):
     event = call()
     edges.token_failure = status
-    assert mint.handler(event, CONTEXT) == {"error": "mint_failed"}
+    assert mint.handler(event, CONTEXT) == {"error": code}
     metric = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert metric["mint_failures"] == [1.0]
 
 
-def test_a_missing_key_is_mint_failed(call, monkeypatch):
+def test_a_wrong_key_is_told_from_a_wrong_field_and_read_anew_when_it_was_replaced(call, edges):
+    event = call()
+    edges.token_failure, edges.token_complaint = 400, "API key not valid. Please pass a valid API key."
+    assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
+    edges.token_failure = None
+    replaced = {"Name": "/test/gemini", "Type": "SecureString", "Overwrite": True}
+    aws.client("ssm").put_parameter(**replaced, Value="a-new-key")
+    assert "token" in mint.handler(event, CONTEXT)
+    assert edges.token_requests[-1][1]["x-goog-api-key"] == "a-new-key"
+    aws.client("ssm").put_parameter(**replaced, Value=GEMINI_KEY)
+    mint.mint().key.forget()
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "Schlüssel", "line\nbreak"])
+def test_what_cannot_be_a_key_is_refused_without_asking(key):
+    request = tokens.TokenRequest("gemini-3.8-live", {}, None, "full", 0, 60)
+    with pytest.raises(tokens.MintFailed) as failed:
+        tokens.GoogleTokens("http://127.0.0.1:1").mint(key, request)
+    assert failed.value.code == "key_refused"
+
+
+def test_a_missing_key_is_told_as_such(call, monkeypatch):
     event = call()
     monkeypatch.setattr(mint.mint().key, "_name", "/test/absent")
-    assert mint.handler(event, CONTEXT) == {"error": "mint_failed"}
+    assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
 
 
 def test_how_long_it_took_is_a_metric(call, capsys):

@@ -14,6 +14,7 @@ from tests.relay.fakes import FakeBook, Model, session
 
 @contextlib.asynccontextmanager
 async def lone_call(
+    model: Model | None = None,
     *,
     resume_s: float = 1e6,
     session_s: float = 1e6,
@@ -21,13 +22,14 @@ async def lone_call(
     wall: Callable[[], float] = time.time,
 ) -> AsyncIterator[tuple[Call, Model]]:
     """A call whose client has never come, with its model leg wanted."""
-    model, record = Model(), session()
+    model, record = model or Model(), session()
     model.wall = wall
     call = Call(record, Terms(1, session_s, resume_s, plan), FakeBook(record), model)
     call._upstream.want()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(call.run())
-        await model.opened.wait()
+        if not model.refuse_always:
+            await model.opened.wait()
         await asyncio.sleep(0.01)
         yield call, model
         call.end("client")

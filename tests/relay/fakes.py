@@ -193,6 +193,7 @@ class Model:
         self.legs: list[ScriptedLeg] = []
         self.opened = asyncio.Event()
         self.minted: list[str | None] = []
+        self.tries = 0  #: to open a leg
         self.refuse: list[str] = []
         self.refuse_always = ""
         self.first_words: tuple[ModelEvent, ...] = ()  #: what each new leg says as soon as it is open
@@ -208,6 +209,7 @@ class Model:
         return Credential("auth-token", "m", expires_at_ms, "full")
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
+        self.tries += 1
         code = self.refuse_always or (self.refuse.pop(0) if self.refuse else "")
         if code:
             raise UpstreamError(code)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
-from protocol.errors import REGISTRY
 from protocol.media import Tokens
 from relay import model
-from relay.gemini import error_code, first_message, is_set_up, read_message, write_audio, write_command
+from relay.gemini_wire import first_message, is_set_up, read_message, write_audio, write_command
 
 
 def read(message: object) -> list[model.ModelEvent]:
@@ -140,29 +140,6 @@ def test_the_handle_is_ours_to_send_only_when_the_token_does_not_hold_it(
 
 
 @pytest.mark.parametrize(
-    ("close", "reason", "code"),
-    [
-        (1011, "Resource exhausted", "upstream_quota"),
-        (1011, "Token has been used too many times", "upstream_auth"),
-        (1011, "Token has expired", "upstream_auth"),
-        (1011, "auth token has expired", "upstream_auth"),
-        (1008, "Method doesn't allow unregistered callers", "upstream_auth"),
-        (1011, "The service is currently unavailable.", "upstream_overload"),
-        (1007, "Request contains an invalid argument.", "upstream_invalid"),
-        (1008, "models/x is not found for API version v1beta", "upstream_invalid"),
-        (1008, "The operation was aborted.", "upstream_policy"),
-        (1011, "Internal error encountered.", "upstream_unavailable"),
-        (1011, "Deadline expired before operation could complete.", "upstream_unavailable"),
-        (1006, "", "upstream_unavailable"),
-        (1000, "server reset", "upstream_unavailable"),
-    ],
-)
-def test_closes_are_mapped_to_the_registry(close: int, reason: str, code: str) -> None:
-    assert error_code(close, reason) == code
-    assert code in REGISTRY
-
-
-@pytest.mark.parametrize(
     ("data", "taken"),
     [
         (b'{"setupComplete":{}}', True),
@@ -197,3 +174,43 @@ def test_whatever_a_model_that_leaves_says_of_its_time_the_message_is_read(
         model.LegEnding(expected),
         model.TurnCompleted(idle=True),
     ]
+
+
+TAKEN = {"turnComplete": True}
+VOICE = bytes([255, 239, 191, 251])  # `_-+/`: of both alphabets
+
+
+@pytest.mark.parametrize(
+    ("message", "events"),
+    [
+        ({"serverContent": TAKEN | {"modelTurn": None, "outputTranscription": None}}, []),
+        (
+            {"serverContent": TAKEN, "usageMetadata": {"totalTokenCount": "many"}},
+            [model.TokensUsed(Tokens())],
+        ),
+        (
+            {"serverContent": TAKEN, "usageMetadata": {"promptTokensDetails": None}},
+            [model.TokensUsed(Tokens())],
+        ),
+        ({"serverContent": TAKEN | {"modelTurn": {"parts": {"text": "x"}}}}, []),
+        ({"serverContent": TAKEN | {"modelTurn": {"parts": [None, 7, {"inlineData": {"data": 7}}]}}}, []),
+        ({"serverContent": TAKEN, "toolCall": {"functionCalls": None}}, []),
+        ({"serverContent": TAKEN, "voiceActivity": "x"}, []),
+    ],
+)
+def test_what_cannot_be_read_of_a_message_loses_nothing_else_of_it(
+    message: object, events: list[model.ModelEvent]
+) -> None:
+    assert read(message) == [*events, model.TurnCompleted(idle=True)]
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("padding", ["=", ""])
+def test_audio_in_either_alphabet_with_or_without_padding_is_heard(encode: Any, padding: str) -> None:
+    data = encode(VOICE).decode().replace("=", padding)
+    message = {"serverContent": {"modelTurn": {"parts": [{"inlineData": {"data": data}}]}}}
+    assert read(message) == [model.Audio(VOICE)]
+
+
+def test_a_message_nested_beyond_all_measure_is_passed_over() -> None:
+    assert list(read_message(b'{"serverContent":' * 100_000)) == []

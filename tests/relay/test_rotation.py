@@ -251,14 +251,66 @@ async def test_a_model_that_dies_again_and_again_is_given_up() -> None:
         assert call._reason == "upstream_unavailable"
 
 
-@pytest.mark.parametrize("code", ["upstream_quota", "upstream_policy", "upstream_context_full"])
-async def test_some_failures_are_final(code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["upstream_quota", "upstream_policy", "upstream_invalid", "upstream_auth", "upstream_unavailable"]
+)
+async def test_whatever_a_healthy_leg_is_closed_for_its_handle_carries_on(code: str) -> None:
     async with lone_call() as (call, here):
         Listener(call)
         await one_turn(here)
+        await asyncio.sleep(10)
         here.leg.say(model.UpstreamError(code))
+        await asyncio.sleep(1)
+        assert [leg.handle for leg in here.legs] == [None, "after why"]
+        assert not call.is_over
+
+
+async def test_a_context_that_is_full_is_left_behind_and_what_was_heard_is_told_again() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        await asyncio.sleep(10)
+        here.leg.say(model.UpstreamError("upstream_context_full"))
+        await asyncio.sleep(1)
+        assert here.leg.handle is None and not call.is_over
+        assert here.leg.commands == [model.Recall((("user", "why"), ("agent", "because")))]
+
+
+@pytest.mark.parametrize("code", ["upstream_policy", "upstream_context_full", "upstream_invalid"])
+async def test_a_setup_that_is_refused_without_a_handle_ends_the_call(code: str) -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.UpstreamError(code))
+        await asyncio.sleep(1)
+        assert code_of(listener) == code and len(here.legs) == 1
+
+
+@pytest.mark.parametrize("code", ["upstream_quota", "key_refused"])
+async def test_who_has_not_talked_yet_is_told_at_once_what_will_not_soon_be_mended(code: str) -> None:
+    here = Model()
+    here.refuse_always = code
+    async with lone_call(here) as (call, _):
         await asyncio.sleep(0.5)
-        assert call._reason == code and len(here.legs) == 1
+        assert call.is_over and here.tries == 1
+
+
+@pytest.mark.parametrize("code", ["upstream_quota", "key_refused"])
+async def test_who_talks_is_given_time_for_it_to_be_mended(code: str) -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.refuse_always = code
+        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(3)
+        here.refuse_always = ""
+        await asyncio.sleep(5)
+        assert not call.is_over and [leg.handle for leg in here.legs] == [None, "after why"]
+
+
+def code_of(listener: Listener) -> str:
+    (error,) = listener.of(media.Error)
+    assert isinstance(error, media.Error)
+    return error.code
 
 
 async def test_a_mint_that_fails_puts_the_rotation_off_and_the_leg_stays() -> None:

@@ -1,0 +1,92 @@
+"""What Google's refusals and closes mean, and how much of their words a log may hold. Pure.
+
+Sources: docs/sources.md#gemini-closes. What is passing is looked for first: "context deadline exceeded" is no
+full context, and an aborted operation no refused content, whatever close code comes with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+_REASONS = (  # in a close reason, lower case, in the order in which they are looked for
+    (("aborted", "deadline e", "cancelled", "canceled", "internal error"), "upstream_unavailable"),
+    (("resource exhausted", "resource has been exhausted", "quota", "billing", "credit"), "upstream_quota"),
+    (("input token count", "context window", "context length", "maximum number of tokens", "too many tokens"),
+     "upstream_context_full"),
+    (("token has", "token is", "unregistered callers", "api key", "api_key", "unauthenticated", "credential",
+      "permission denied", "permission_denied", "leaked"), "upstream_auth"),
+    (("overloaded", "unavailable", "try again later", "high demand"), "upstream_overload"),
+    (("context is full", "context full", "context exceeded", "context too long"), "upstream_context_full"),
+    (("not found", "not implemented", "not supported", "invalid", "unsupported"), "upstream_invalid"),
+)  # fmt: skip
+_CLOSES = {1007: "upstream_invalid", 1008: "upstream_policy", 1009: "upstream_invalid"}
+_STATUSES = {
+    400: "upstream_invalid",
+    401: "upstream_auth",
+    403: "upstream_auth",
+    404: "upstream_invalid",
+    429: "upstream_quota",
+    503: "upstream_overload",
+}
+REASON_CHARS = 160  #: of a reason that a log may hold
+
+#: Words that may stand in a log: those of API errors. All others might be a user's, or part of a secret.
+_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a aborted access account active activity after again all allowed already an and another any api are
+        argument at audio auth authenticated authentication be been before billing blocked by call caller
+        callers cannot check client close closed code complete compression config configuration connection
+        content context could count country credential credentials credits current currently data deadline
+        denied disabled does doesn during empty enable enabled encountered end ended entity error exceed
+        exceeded exceeds exhausted expired failed field for format found frame free from function gemini
+        generation get go google handle handler has have high id identity idle image implemented in inactive
+        incompatible input internal invalid is it key later leaked length limit limits live location long
+        lost malformed many max maximum message method missing modalities modality mode model models more
+        must name no not number of on only open operation or order out output over overloaded parameter
+        parse part parts per permission place plan please policy precondition prepayment problem prohibited
+        project publisher quota rate reached received region reported request requested required reset
+        resource response resume resumption retry safety see server service session sessions set setup size
+        socket speech state stream support supported system t temporarily than the this time timeout to
+        token tokens too tool try turn turns type unable unauthenticated unavailable unexpected unknown
+        unregistered unsupported until up use used user using valid value version violates violation was
+        websocket were when while window with without you your
+        """,
+    )
+)
+_PIECES = re.compile(r"models/gemini[\w.-]{1,50}|gemini-[\w.-]{1,50}|\w+|[^\w\s]|\s+")
+_MODEL = re.compile(r"(?:models/)?gemini[a-z0-9.-]*$")
+
+
+def by_close(close_code: int, reason: str) -> str:
+    """The registry's code for a close of Google's."""
+    return _by_words(reason) or _CLOSES.get(close_code, "upstream_unavailable")
+
+
+def by_status(status: int, text: str) -> str:
+    """The registry's code for an HTTP refusal with this status and body."""
+    if status == 400:  # a wrong key and a wrong field come with the same status
+        return _by_words(text) or "upstream_invalid"
+    return _STATUSES.get(status, "upstream_unavailable")
+
+
+def scrub(reason: str) -> str:
+    """What a log may hold of Google's words: those of API errors and names of models, `…` for each other."""
+    kept = "".join(_kept(piece) for piece in _PIECES.findall(reason[:REASON_CHARS]))
+    return re.sub(r"…(?:\s*…)+", "…", kept)
+
+
+def _by_words(text: str) -> str | None:
+    words = text.lower()
+    for parts, code in _REASONS:
+        if any(part in words for part in parts):
+            return code
+    return None
+
+
+def _kept(piece: str) -> str:
+    if piece[0].isalnum():
+        is_known = piece.lower() in _WORDS or _MODEL.match(piece) or (piece.isdigit() and len(piece) <= 3)
+        return piece if is_known else "…"
+    return piece if piece[0] in " .,:;()'/-_" else "…" if not piece.isspace() else " "
