@@ -126,7 +126,11 @@ const SENTENCES: Record<string, Sentence> = {
   store_unavailable: { title: 'The server’s record does not answer.', advice: 'Wait some seconds, then start again.' },
   mint_failed: {
     title: 'The server could not get access to the model.',
-    advice: 'Try again; if it stays, the operator must check the model’s key.',
+    advice: 'Try again; if it stays, the operator must look at what mint says.',
+  },
+  key_refused: {
+    title: 'The server has no working key for the model.',
+    advice: 'The operator must put one in: GEMINI_API_KEY on this machine, the SSM parameter in a stack.',
   },
   going_away: { title: 'The server is moving the conversation.', advice: 'It goes on by itself in a moment.' },
   upstream_quota: { title: 'The model’s quota is used up.', advice: 'Try again later.' },

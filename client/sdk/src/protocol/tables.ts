@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'going_away'
   | 'hello_timeout'
   | 'internal'
+  | 'key_refused'
   | 'mic_silent'
   | 'mint_failed'
   | 'mode_refused'
@@ -57,6 +58,7 @@ export const OVER: Record<number, ErrorCode> = {
   "4413": "too_large",
   "4421": "session_limit",
   "4423": "abandoned",
+  "4454": "key_refused",
   "4462": "upstream_policy",
   "4463": "upstream_context_full",
   "4465": "upstream_invalid",
