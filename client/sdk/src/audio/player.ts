@@ -121,9 +121,9 @@ export class BrowserPlayer implements Player {
     else {
       this.#last = message;
       const { type: state, turn, playedMs, bufferedMs } = message;
-      // On the way from the worklet to the ear. What is there when a turn is flushed is still heard.
-      const { baseLatency = 0, outputLatency = 0 } = this.#context ?? {};
-      const aheadMs = state === 'progress' ? (baseLatency + outputLatency) * 1000 : 0;
+      // On the way through the graph. What is there when a turn is flushed is still heard. The way through the device is
+      // not counted: in Firefox `outputLatency` waits for the audio thread, which may be waiting for this one.
+      const aheadMs = state === 'progress' ? (this.#context?.baseLatency ?? 0) * 1000 : 0;
       events?.playback({ turn, state, playedMs: Math.max(0, playedMs - aheadMs), bufferedMs });
     }
   }
