@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 
 const KB = 1024;
 const BUDGETS = [
-  { name: 'core, worklets inside', file: 'index.js', kb: 14 },
+  { name: 'core, worklets inside', file: 'index.js', kb: 16 },
   { name: 'react, without the core', file: 'react.js', kb: 4 },
 ];
 

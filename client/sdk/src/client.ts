@@ -79,21 +79,22 @@ export class VoiceClient {
 
   /**
    * Call the agent. Call it inside a click: sound and microphone are prepared before anything is awaited. While a call
-   * is open it returns that call's promise. Rejects with VoiceError.
+   * is open it returns that call's promise; one that is being hung up is over at once. Rejects with VoiceError.
    */
-  connect(options: ConnectOptions = {}): Promise<Connected> {
+  connect({ signal, resume }: ConnectOptions = {}): Promise<Connected> {
+    if (this.#call?.isEnding) this.#call.abort();
     if (this.#call) return this.#call.joined;
-    if (options.signal?.aborted) return Promise.reject(aborted());
+    if (signal?.aborted) return Promise.reject(aborted());
     const call = new Call({ ...this.#host });
     this.#call = call;
-    call.begin(options.resume);
-    options.signal?.addEventListener('abort', () => call.abort(), { once: true });
+    call.begin(resume);
+    signal?.addEventListener('abort', () => call.abort(), { once: true });
     return call.joined;
   }
 
   /** End the session. Resolves when everything is given back; never rejects. */
   async disconnect(reason?: string): Promise<void> {
-    await (this.#call ? this.#call.end(reason) : this.#host.mic.disable().then(() => this.#host.sound.close()));
+    await (this.#call ? this.#call.end(reason) : this.#host.mic.disable());
   }
 
   /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */
@@ -157,7 +158,7 @@ async function listDevices({ sound, store, mic }: CallHost, isAsking = false): P
   if (devices.labelled || !isAsking || store.state.mic.status !== 'off') return devices;
   await mic.enable();
   const labelled = await sound.engine?.devices();
-  await mic.disable();
+  if (!mic.isInCall) await mic.disable();
   return labelled ?? devices;
 }
 

@@ -25,6 +25,8 @@ export class Sound implements SpeakerControls {
   listener: SoundListener | null = null;
   /** Null before the first gesture, after `close`, and without audio. */
   engine: AudioEngine | null = null;
+  /** While an engine of the app's own closes: it is one object, and must not be prepared before it has closed. */
+  closing: Promise<unknown> | null = null;
   readonly #host: Host;
 
   constructor(host: Host) {
@@ -76,11 +78,15 @@ export class Sound implements SpeakerControls {
     this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
   }
 
-  async close(): Promise<void> {
+  /** From now on there is no engine; it is given back when `first` has settled. Never rejects. */
+  async close(first?: Promise<unknown>): Promise<void> {
     const { engine } = this;
     this.engine = null;
     this.#host.store.setSpeaker({ playing: false, interrupted: false, unlocked: true });
-    await engine?.close();
+    const closed = Promise.allSettled([first]).then(() => engine?.close());
+    if (engine && engine === (this.#host.options.audio || {}).engine) this.closing = closed;
+    await closed.catch(() => {});
+    if (this.closing === closed) this.closing = null;
   }
 
   #apply(): void {
