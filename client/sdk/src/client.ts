@@ -16,6 +16,7 @@ import type { ToolDefinition, ToolHandler } from './tools.js';
 export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
 
 export interface ConnectOptions {
+  /** Gives up connecting. A call that has begun goes on. */
   readonly signal?: AbortSignal | undefined;
   /** A `resumeToken` kept from before a page reload: go on with that session. */
   readonly resume?: string | undefined;
@@ -88,7 +89,10 @@ export class VoiceClient {
     const call = new Call({ ...this.#host });
     this.#call = call;
     call.begin(resume);
-    signal?.addEventListener('abort', () => call.abort(), { once: true });
+    const abort = () => call.abort();
+    const heed = () => signal?.removeEventListener('abort', abort);
+    signal?.addEventListener('abort', abort);
+    call.joined.then(heed, heed);
     return call.joined;
   }
 

@@ -140,3 +140,34 @@ describe('a call after a call', () => {
     expect(all.engine.events).toBeNull();
   });
 });
+
+describe('the signal of connect()', () => {
+  test('bounds the connecting, and not the call', async () => {
+    const all = rig();
+    const stop = new AbortController();
+    const joined = all.client.connect({ signal: stop.signal });
+    await pass();
+    await joined;
+    stop.abort();
+    await pass(1000);
+    expect(all.client.getSnapshot().status).toBe('connected');
+    expect(all.seen.close).toEqual([]);
+  });
+
+  test('is not listened to any more once the call has joined, or has failed', async () => {
+    for (const refuses of [0, 100]) {
+      const all = rig();
+      all.server.refuses.control = refuses;
+      const listeners = new Set<unknown>();
+      const signal = {
+        aborted: false,
+        addEventListener: (_: string, listener: unknown) => listeners.add(listener),
+        removeEventListener: (_: string, listener: unknown) => listeners.delete(listener),
+      };
+      all.client.connect({ signal: signal as never }).catch(() => {});
+      expect(listeners.size).toBe(1);
+      await pass();
+      expect(listeners.size).toBe(0);
+    }
+  });
+});
