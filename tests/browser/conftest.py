@@ -163,7 +163,7 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
             gemini_url=model.url,
             gemini_key=GEMINI_KEY,
             page_port=page_port,
-            parameters={"AllowedOrigins": origins},
+            parameters={"AllowedOrigins": origins, "StartsPerMinute": "60"},  # all tests are one user
         )
         stack = await parts.enter_async_context(LocalStack(options))
         WITNESS.keeps(stack.secrets.jwt, "the JWT secret")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +14,8 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from records import sessions
+from records.table import Table
 from simulator import tones
 from tests.browser.conftest import System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
@@ -123,6 +127,29 @@ async def test_a_hidden_tab_goes_on_sending_the_microphone_at_its_pace(system: S
     assert seen["state"] == "Connected"
     assert seen["frames"] / (seen["ms"] / 1000) == pytest.approx(50, abs=3)
     assert seen["p95"] < 100
+
+
+async def test_a_page_that_is_reloaded_in_a_call_ends_its_session_and_never_locks_its_user_out(
+    system: System, question: str
+) -> None:
+    times = 5  # a user may have three sessions
+    seen = await drive("reloads", url=system.page, times=times, launch={"wav": question})
+    assert seen["states"] == ["Connected"] * times
+    assert len(set(seen["sessions"])) == times
+    assert await _ended(system, seen["sessions"])
+    assert seen["errors"] == []
+
+
+async def _ended(system: System, ids: list[str], within_s: float = 5.0) -> bool:
+    """Whether the record says of these sessions that they are over, in time: long before a sweep would."""
+    table = Table(system.stack.client("dynamodb"), system.stack.table)
+    states: set[str | None] = set()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while states != {"ENDED"}:
+                loaded = [await asyncio.to_thread(sessions.load, table, each) for each in ids]
+                states = {each.state if each else None for each in loaded}
+    return states == {"ENDED"}
 
 
 async def test_a_call_needs_no_mouse(system: System, question: str) -> None:

@@ -1,7 +1,7 @@
 import type { Connected } from './client.js';
 import { since } from './clock.js';
 import { Conversation } from './conversation.js';
-import { asFatal, type LocalCode, toVoiceError, VoiceError } from './errors.js';
+import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
 import type { CloseReason } from './events.js';
 import type { CallHost } from './host.js';
 import type { ReconnectPolicy } from './options.js';
@@ -88,6 +88,7 @@ export class Call implements LifelineParts {
         if (state === 'end') this.conversation.released();
       },
     });
+    globalThis.addEventListener?.('pagehide', (event) => this.#pageGoes(event), { signal: this.signal });
     void this.#run(resume);
   }
 
@@ -224,8 +225,16 @@ export class Call implements LifelineParts {
     const error = asFatal(toVoiceError(thrown, code));
     this.#host.store.set({ error });
     this.#host.emitter.emit('error', error);
-    const by = error.code.startsWith('connect') ? 'network' : 'server';
-    this.#finish({ by, reason: error.code, error });
+    this.#finish({ by: whose(error.code), reason: error.code, error });
+  }
+
+  /** Its scripts run no more when this returns. From the back/forward cache it may come back. */
+  #pageGoes({ persisted }: PageTransitionEvent): void {
+    if (persisted || this.#host.options.pageHide === 'keep') return;
+    this.isEnding = true;
+    if (this.outbox.isOpen) this.send({ type: 'end', reason: 'pagehide' });
+    else this.control.leave();
+    this.abort();
   }
 
   /** Give everything back, once. Another call may begin when this returns. */

@@ -6,6 +6,7 @@ export type LocalCode =
   | 'aborted'
   | 'audio_blocked'
   | 'audio_interrupted'
+  | 'bad_options'
   | 'connect_failed'
   | 'connect_timeout'
   | 'connection_lost'
@@ -73,6 +74,12 @@ export function setAdvice(words: (error: VoiceError) => string): void {
 /** A resume brings the session back from it. */
 export function comesBack(code: string): boolean {
   return COMES_BACK.split(' ').includes(code);
+}
+
+/** Who ended a call by this error: what the client's own codes are about is here. */
+export function whose(code: string): 'client' | 'network' | 'server' {
+  if (code.startsWith('connect')) return 'network';
+  return /^(audio|bad_options|insecure|mic|token_failed|worklet)/.test(code) ? 'client' : 'server';
 }
 
 /** Another token may be accepted. */

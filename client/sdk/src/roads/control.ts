@@ -22,6 +22,7 @@ export class Control {
   session = '';
   resumeKey = '';
   #newest = 0; //: highest `i` of the session's replies
+  #line: Line | null = null; //: that is open
   readonly #link: Link;
   readonly #source: SessionSource;
   readonly #onStarting: (stage: Starting) => void;
@@ -56,6 +57,11 @@ export class Control {
     if (this.session) await this.#exchange({ type: 'end', session: this.session }, 'end', signal);
   }
 
+  /** End the session on the connection that is open, if one is: there is no time for another. */
+  leave(): void {
+    if (this.session) this.#line?.send({ type: 'end', session: this.session });
+  }
+
   async #ready(request: Start | ControlRequest, reason: Reason, signal: AbortSignal): Promise<Ready> {
     try {
       return (await this.#exchange(request, reason, signal)) as Ready;
@@ -78,6 +84,7 @@ export class Control {
       const line = new Line(this.#link, 'control', this.#source.url, protocols, {
         opened: () => {
           isOpen = true;
+          this.#line = line;
           line.within(request.type === 'resume' ? RESUME_TIMEOUT_MS : REPLY_TIMEOUT_MS);
           line.send(request);
         },
@@ -91,6 +98,7 @@ export class Control {
           line.close(1000);
         },
         closed: (code) => {
+          if (this.#line === line) this.#line = null;
           // A browser does not say why a handshake failed.
           const lost = isOpen ? 'connection_lost' : 'connect_failed';
           reject(new VoiceError(code ? lost : 'connect_timeout'));

@@ -1,5 +1,6 @@
 // How calls follow one another, and what ends them: hang-ups, signals, pages that go.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { VoiceError } from '../../src/index.js';
 import { pass, rig } from './rig.js';
 
 beforeEach(() => {
@@ -170,4 +171,73 @@ describe('the signal of connect()', () => {
       expect(listeners.size).toBe(0);
     }
   });
+});
+
+describe('a page that goes', () => {
+  const page = new EventTarget();
+  beforeEach(() => {
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+  const hide = (persisted: boolean) => page.dispatchEvent(Object.assign(new Event('pagehide'), { persisted }));
+
+  test('ends its session, before its scripts are gone', async () => {
+    const all = await live();
+    hide(false);
+    const media = all.server.transport.sockets.find(({ road }) => road === 'media');
+    expect(media?.messages.at(-1)).toMatchObject({ type: 'end' });
+    await pass();
+    expect(all.client.getSnapshot().status).toBe('closed');
+  });
+
+  test('while the relay is waited for ends it on the control road', async () => {
+    const all = rig();
+    const { server, client } = all;
+    server.transport.onOpen = (socket) => {
+      socket.accept();
+      socket.receive({ type: 'starting', session: 's1', resume_key: 'k'.repeat(32), stage: 'relay', eta_ms: 1, i: 1 });
+    };
+    client.connect().catch(() => {});
+    await pass();
+    const [control] = server.transport.openOn('control');
+    hide(false);
+    expect(control?.messages.at(-1)).toEqual({ type: 'end', session: 's1' });
+  });
+
+  test('into the back/forward cache keeps it: the page may come back', async () => {
+    const all = await live();
+    hide(true);
+    await pass(100);
+    expect(all.client.getSnapshot().status).toBe('connected');
+    expect(all.server.heard.filter(({ type }) => type === 'end')).toEqual([]);
+  });
+
+  test('keeps it for the next page when the app says so', async () => {
+    const all = await live({ pageHide: 'keep' });
+    hide(false);
+    await pass(100);
+    expect(all.server.heard.filter(({ type }) => type === 'end')).toEqual([]);
+    expect(all.client.resumeToken).toContain('s1.');
+  });
+
+  test('has nothing to end after the call', async () => {
+    const all = await live();
+    await Promise.all([all.client.disconnect(), pass()]);
+    const sockets = all.server.transport.sockets.length;
+    hide(false);
+    await pass();
+    expect(all.server.transport.sockets).toHaveLength(sockets);
+    expect(all.seen.close).toHaveLength(1);
+  });
+});
+
+test('a denied microphone ends the call by the client, not by the server', async () => {
+  const all = rig();
+  all.engine.microphone.refusal = new VoiceError('mic_denied');
+  all.client.connect().catch(() => {});
+  await pass();
+  expect(all.seen.close[0]?.[0]).toMatchObject({ by: 'client', reason: 'mic_denied' });
 });
