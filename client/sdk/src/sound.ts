@@ -105,7 +105,11 @@ export class Sound implements SpeakerControls {
         store.setMetrics({ underruns: store.state.metrics.underruns + 1 });
         emitter.emit('underrun', { turn, prebufferMs });
       },
-      unlocked: (unlocked) => store.setSpeaker({ unlocked }),
+      unlocked: (unlocked) => {
+        const { speaker } = store.state;
+        store.setSpeaker({ unlocked });
+        if (!unlocked && speaker.unlocked) emitter.emit('error', new VoiceError('audio_blocked'));
+      },
       interrupted: (interrupted) => store.setSpeaker({ interrupted }),
       devices: (devices) => emitter.emit('devicechange', devices),
       failed: (error) => {

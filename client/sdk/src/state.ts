@@ -33,7 +33,7 @@ export interface MicState {
 }
 
 export interface SpeakerState {
-  /** False: the browser wants a click. Show a button that calls `speaker.unlock()`. */
+  /** False: the browser wants a click, any one on the page, before anything is played or heard (`audio_blocked`). */
   readonly unlocked: boolean;
   readonly playing: boolean;
   readonly muted: boolean;

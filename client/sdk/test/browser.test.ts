@@ -18,10 +18,23 @@ window.setUp = (audio) => {
   const events = [];
   for (const name of ['error', 'agentspeechend', 'underrun']) client.on(name, (data) => events.push([name, data.code ?? data]));
   window.rig = { server, client, events };
+  client.on('statechange', ({ speaker }, before) => {
+    if (speaker.unlocked !== before.speaker.unlocked) events.push(['unlocked', speaker.unlocked]);
+  });
   document.querySelector('button').onclick = () => {
     window.result = client.connect().then((info) => ({ info }), ({ code, message }) => ({ code, message }));
   };
 };
+// No click, and no script of a debugger, which would count as one: what is seen is written to the console.
+const { searchParams } = new URL(location.href);
+if (searchParams.has('auto')) {
+  setUp({ mic: { start: searchParams.get('auto') } });
+  rig.client.connect();
+  setTimeout(() => {
+    const { status, speaker, mic } = rig.client.getSnapshot();
+    console.info(JSON.stringify({ status, mic: mic.status, unlocked: speaker.unlocked, frames: rig.server.uplink.length, events: rig.events }));
+  }, 5000);
+}
 `;
 
 let server: Server;
@@ -47,7 +60,15 @@ afterAll(async () => {
 const FAKE = ['--use-fake-device-for-media-stream'];
 const ALLOWED = [...FAKE, '--use-fake-ui-for-media-stream'];
 
-async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<Page> {
+interface Told {
+  status: string;
+  mic: string;
+  unlocked: boolean;
+  frames: number;
+  events: [string, unknown][];
+}
+
+async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<Page & { told: Told }> {
   const browser = await chromium.launch({
     ...(executablePath && { executablePath }),
     args: [
@@ -60,9 +81,12 @@ async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<P
   });
   open.push(browser);
   const page = await browser.newPage();
+  const told = page.waitForEvent('console', { predicate: (line) => line.type() === 'info', timeout: 30_000 });
+  told.catch(() => {}); // most pages tell nothing
   await page.goto(`http://${host}:${port}/${query}`);
+  if (query.includes('auto')) return Object.assign(page, { told: JSON.parse((await told).text()) as Told });
   await page.waitForFunction('window.setUp');
-  return page;
+  return Object.assign(page, { told: {} as Told });
 }
 
 async function connect(page: Page, audio: object = {}): Promise<{ code?: string; info?: object }> {
@@ -94,6 +118,20 @@ describe.skipIf(!executablePath)('in Chromium', { timeout: 60_000 }, () => {
     expect(stopped.playedMs).toBeLessThan(1800);
     await page.evaluate('rig.client.disconnect()');
     expect(await page.evaluate('rig.client.getSnapshot().status')).toBe('closed');
+  });
+
+  test('a call that begins without a click hears its user: a page that captures may play', async () => {
+    const { told } = await visit(ALLOWED, '?auto=auto');
+    expect(told).toMatchObject({ status: 'connected', mic: 'live', unlocked: true });
+    expect(told.frames).toBeGreaterThan(100);
+  });
+
+  test('without a click and without a microphone nothing sounds: the state says so, and so does an event', async () => {
+    const page = await visit(ALLOWED, '?auto=manual');
+    expect(page.told).toMatchObject({ status: 'connected', mic: 'off', unlocked: false });
+    expect(page.told.events).toEqual([['unlocked', false], ['error', 'audio_blocked']]);
+    await page.click('button'); // any click on the page
+    await page.waitForFunction('rig.client.getSnapshot().speaker.unlocked');
   });
 
   test('a strict CSP blocks the worklets inside, and takes them as files', async () => {

@@ -3,7 +3,7 @@ import { setAdvice, type VoiceError, type VoiceErrorCode } from '../index.js';
 /** code -> what a user can do about it. Codes that are missing have the sentence of `ANY`. */
 const ADVICE: Partial<Record<VoiceErrorCode, string>> = {
   aborted: 'The call was cancelled.',
-  audio_blocked: 'The browser waits for a click before it plays sound. Turn sound on.',
+  audio_blocked: 'The browser waits for a click before there is sound. Click anywhere on the page.',
   audio_interrupted: 'Another app uses the audio. The call goes on when it is done.',
   capacity: 'All lines are busy. Try again in a moment.',
   connect_failed: 'The server cannot be reached. Check your connection and try again.',

@@ -42,6 +42,8 @@ export class BrowserEngine implements AudioEngine {
     if (audioSession) audioSession.type = 'play-and-record'; // else a phone plays through the earpiece, quietly
     mediaDevices?.addEventListener('devicechange', async () => events.devices(await this.devices()), { signal });
     document.addEventListener('visibilitychange', () => this.#seen(), { signal });
+    for (const gesture of ['click', 'keydown'])
+      document.addEventListener(gesture, () => void wake(this.#context), { signal });
     this.#build();
   }
 
