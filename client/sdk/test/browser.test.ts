@@ -1,7 +1,11 @@
 // The built package in a real browser: CHROMIUM=/usr/bin/chromium npx vitest run test/browser.test.ts
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const executablePath = process.env.CHROMIUM;
@@ -40,10 +44,14 @@ if (searchParams.has('auto')) {
 let server: Server;
 let port: number;
 const open: Browser[] = [];
+/** By path: an app that Vite has built. */
+const built = new Map<string, string | Uint8Array>();
 
 beforeAll(async () => {
   server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://x');
+    const page = built.get(pathname);
+    if (page !== undefined) return void response.writeHead(200, headersOf(pathname)).end(page);
     const isScript = pathname.endsWith('.js');
     response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
     if (searchParams.has('strict')) response.setHeader('Content-Security-Policy', STRICT);
@@ -56,6 +64,35 @@ afterAll(async () => {
   for (const browser of open) await browser.close();
   server.close();
 });
+
+function headersOf(path: string): Record<string, string> {
+  const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
+  return { 'Content-Type': type, 'Content-Security-Policy': STRICT };
+}
+
+/** An app that does what the README says under this heading, built by Vite as it comes; served under `/app/`. */
+async function buildRecipe(heading: string): Promise<void> {
+  const [, recipe = ''] = readFileSync(new URL('../README.md', import.meta.url), 'utf8').split(`## ${heading}`);
+  const [, code = ''] = recipe.split(/```(?:ts)?\n/);
+  const root = mkdtempSync(join(tmpdir(), 'vivavoce-app-'));
+  mkdirSync(join(root, 'node_modules'));
+  symlinkSync(fileURLToPath(new URL('..', import.meta.url)), join(root, 'node_modules', 'vivavoce'));
+  const app = `import { VoiceClient } from 'vivavoce';
+    import { FakeServer } from 'vivavoce/testing';
+    const server = new FakeServer();
+    const session = { url: 'wss://x.test', token: 'a.jwt' };
+    ${code.replace('new VoiceClient({', 'const client = new VoiceClient({ transport: server.transport,')}
+    window.setUp = () => {};
+    document.querySelector('button').onclick = () => {
+      window.result = client.connect().then((info) => ({ info }), ({ code }) => ({ code }));
+    };`;
+  writeFileSync(join(root, 'main.js'), app);
+  writeFileSync(join(root, 'index.html'), HTML.replace('/page.js', '/main.js'));
+  const made = await build({ root, base: '/app/', logLevel: 'error', configFile: false, build: { write: false } });
+  for (const file of (made as { output: { fileName: string; code?: string; source?: string | Uint8Array }[] }).output)
+    built.set(`/app/${file.fileName}`, file.code ?? file.source ?? '');
+  rmSync(root, { recursive: true });
+}
 
 const FAKE = ['--use-fake-device-for-media-stream'];
 const ALLOWED = [...FAKE, '--use-fake-ui-for-media-stream'];
@@ -139,6 +176,13 @@ describe.skipIf(!executablePath)('in Chromium', { timeout: 60_000 }, () => {
     expect((await connect(page)).code).toBe('worklet_blocked');
     const workletUrls = { capture: '/worklets/capture.js', playback: '/worklets/playback.js' };
     expect(await connect(page, { workletUrls })).toHaveProperty('info');
+  });
+
+  test('the README’s recipe for one holds with Vite as it comes', async () => {
+    await buildRecipe('A strict Content-Security-Policy');
+    const page = await visit(ALLOWED, 'app/index.html');
+    await page.click('button');
+    expect(await page.evaluate('window.result')).toHaveProperty('info');
   });
 
   test('a microphone that is denied, missing, or on an insecure page', async () => {
