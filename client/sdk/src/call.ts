@@ -159,7 +159,7 @@ export class Call implements LifelineParts {
     if (!engine) return;
     const isOff = !['live', 'muted'].includes(store.state.mic.status);
     const isWanted = (options.audio || {}).mic?.start !== 'manual';
-    await Promise.all([isWanted && isOff && mic.enable(), engine.ready()]);
+    await Promise.all([isWanted && isOff && mic.enable(), sound.ready(engine)]);
   }
 
   async #run(resume: string | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
-import { VoiceError } from './errors.js';
+import { badOption, VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
 import type { CallHost, Host } from './host.js';
 import { Mic } from './mic.js';
@@ -38,6 +38,7 @@ export class VoiceClient {
   readonly #host: Host & CallHost;
 
   constructor(options: VoiceClientOptions) {
+    if (!options) throw badOption('session');
     const emitter = new Emitter();
     const store = new Store((state, previous) => emitter.emit('statechange', state, previous));
     const host: Host = { options, store, emitter };

@@ -186,6 +186,7 @@ export class Conversation {
     this.#session.interrupt(turn);
     const silent = { turn, playedMs: 0, droppedMs: 0 };
     const { playedMs, droppedMs } = (await this.#player?.flush(turn)) ?? silent;
+    if (!this.#isOver) this.#host.store.setMetrics({ bufferedMs: 0 });
     return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
   }
 

@@ -1,6 +1,6 @@
 import { BrowserEngine } from './audio/browser.js';
 import type { AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
-import { VoiceError } from './errors.js';
+import { toVoiceError, VoiceError } from './errors.js';
 import type { Host } from './host.js';
 import type { SpeakerControls } from './options.js';
 
@@ -27,6 +27,7 @@ export class Sound implements SpeakerControls {
   engine: AudioEngine | null = null;
   /** While an engine of the app's own closes: it is one object, and must not be prepared before it has closed. */
   closing: Promise<unknown> | null = null;
+  #chosen: string | null | undefined; //: by the user, in place of the app's wish
   readonly #host: Host;
 
   constructor(host: Host) {
@@ -72,10 +73,25 @@ export class Sound implements SpeakerControls {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    const player = this.engine?.player;
-    if (!player) throw new VoiceError('not_connected', 'audio is off');
-    await player.setDevice(deviceId);
+    await this.engine?.player.setDevice(deviceId);
+    this.#chosen = deviceId;
     this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
+  }
+
+  /** Resolves when audio can flow, to the chosen device if that can be had. Rejects with VoiceError. */
+  async ready(engine: AudioEngine): Promise<void> {
+    await engine.ready();
+    const { store, emitter, options } = this.#host;
+    const deviceId = this.#chosen === undefined ? (options.audio || {}).speaker?.deviceId : this.#chosen;
+    if (!deviceId) return;
+    try {
+      await engine.player.setDevice(deviceId);
+      store.setSpeaker({ deviceId });
+    } catch (thrown) {
+      this.#chosen = undefined;
+      store.setSpeaker({ deviceId: undefined });
+      emitter.emit('error', toVoiceError(thrown, 'speaker_unsupported'));
+    }
   }
 
   /** From now on there is no engine; it is given back when `first` has settled. Never rejects. */
@@ -99,6 +115,7 @@ export class Sound implements SpeakerControls {
     return {
       playback: (report) => {
         store.setSpeaker({ playing: report.state !== 'drained' });
+        store.setMetrics({ bufferedMs: Math.round(report.bufferedMs) });
         this.listener?.played(report);
       },
       underrun: (turn, prebufferMs) => {

@@ -49,8 +49,6 @@ export class BrowserEngine implements AudioEngine {
 
   async ready(): Promise<void> {
     await this.#loaded();
-    const deviceId = this.#options.speaker?.deviceId;
-    if (deviceId) await this.player.setDevice(deviceId);
   }
 
   async devices(): Promise<AudioDevices> {

@@ -1,4 +1,4 @@
-import { isAboutToken, received, toVoiceError, VoiceError } from '../errors.js';
+import { badOption, isAboutToken, received, toVoiceError, VoiceError } from '../errors.js';
 import type { SessionSource, TokenContext } from '../options.js';
 import { decodeReply, RemoteProtocolError } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
@@ -76,12 +76,27 @@ export class Control {
 
   /** Send `request`, and hear replies until the one that answers it. */
   async #exchange(request: ControlRequest, reason: Reason, signal: AbortSignal): Promise<ControlReply> {
+    const { url } = this.#source ?? {};
+    if (!url) throw badOption('session.url');
     const protocols = offer('jwt', await this.#token(reason, signal));
     throwIfAborted(signal);
+    try {
+      return await this.#ask(request, url, protocols, signal);
+    } catch (thrown) {
+      throw thrown instanceof VoiceError ? thrown : badOption('session.url', thrown); // the platform took no such URL
+    }
+  }
+
+  #ask(
+    request: ControlRequest,
+    url: string,
+    protocols: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ControlReply> {
     const wanted = request.type === 'end' ? 'ended' : 'ready';
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       let isOpen = false;
-      const line = new Line(this.#link, 'control', this.#source.url, protocols, {
+      const line = new Line(this.#link, 'control', url, protocols, {
         opened: () => {
           isOpen = true;
           this.#line = line;
@@ -132,11 +147,14 @@ export class Control {
 
   async #token(reason: Reason, signal: AbortSignal): Promise<string> {
     const { token } = this.#source;
+    if (!token) throw badOption('session.token');
     if (typeof token === 'string') return token;
     try {
-      return await token({ reason, signal });
+      const given = await token({ reason, signal });
+      if (given && typeof given === 'string') return given;
     } catch (error) {
       throw toVoiceError(error, 'token_failed');
     }
+    throw new VoiceError('token_failed');
   }
 }
