@@ -76,6 +76,8 @@ async def test_the_instruments_show_what_was_measured(asked: Seen) -> None:
     assert int(shown["facts"]["tokens"].replace(",", "")) > 0
     assert shown["facts"]["time left"] != "–"
     assert {"start", "ready", "hello", "live", "turn.started", "transcript"} <= set(shown["log"])
+    assert shown["log"].count("transcript") == 2, "a line for each who spoke, not for each word"
+    assert int(shown["facts"]["kbit/s up"]) > 0 and "cost" not in shown["facts"]
 
 
 async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, tmp_path: Path) -> None:
@@ -243,6 +245,7 @@ async def test_a_part_of_the_server_broken_from_the_page_does_not_end_the_call(
     seen = await drive("breaks", url=system.page, key=key, state=state, launch={"wav": question})
     assert told in seen["healed"]
     assert "missing 0, received twice 0" in seen["healed"]
+    assert ("Another relay" in seen["healed"]) is (relays == 2)
     assert len({each["e"] for each in seen["messages"] if each["type"] == "live"}) == relays
     assert [row["role"] for row in seen["rows"]] == ["user", "agent", "user", "agent"]
     assert not any(row["isCut"] for row in seen["rows"])
