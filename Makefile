@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 WORKERS ?= 3
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help setup run test check client-check browser hostile faults reliability scale survival lock lint types schema clean
+.PHONY: help setup run test check client-check browser firefox hostile faults reliability scale survival lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,8 +74,11 @@ types: .venv/ready
 schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made from the code
 	@$(BIN)/python -m protocol.schema
 
-browser: setup ## the console page in a real browser; wants a machine with nothing else to do
+browser: setup ## the console page in real browsers; wants a machine with nothing else to do
 	@$(BIN)/pytest tests/browser
+
+firefox: setup ## of these, a spoken call in Firefox with PulseAudio as its loudspeaker and microphone
+	@$(BIN)/pytest tests/browser/test_firefox.py
 
 check: setup lint types client-check ## what CI runs: everything but the browser
 	@$(PYTEST) --ignore tests/browser

@@ -88,6 +88,9 @@ class Lifeline:
                 self._is_reached = True
                 await self._talk(wire)
                 self._close_code = wire.close_code
+        except VoiceError as refused:
+            self._is_reached = refused.code == "auth_invalid"  # it is the ticket that was not taken
+            raise
         except TimeoutError:
             if self._refusal is None:
                 raise VoiceError.of("connect_timeout") from None

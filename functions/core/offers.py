@@ -64,7 +64,9 @@ def _ready(ports: Ports, placed: Placed, origin: str) -> None:
     expires_at = tickets.put(ports.table, ticket, bound, ports.now())
     i = _issue(ports, session, key, expires_at, final=True)
     key_of_route = keyring.read(ports.route_key()).current.encode()
-    path = routes.sign_route(key_of_route, relay.slot, relay.address, expires_at)
+    # While the session waits for its client, a late one is told so by the relay: the edge could only refuse.
+    told_until = expires_at + ports.config.limits.resume_s
+    path = routes.sign_route(key_of_route, relay.slot, relay.address, told_until)
     media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
     longest_ms = (session.ends_at - session.created_at) * 1000
     limits = Limits(longest_ms, ports.config.limits.resume_s * 1000)

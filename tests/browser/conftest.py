@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -49,35 +49,48 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def chromium() -> Iterator[str]:
     """Where Chromium lies, with the drivers and the page ready. Skips, loudly, when one cannot be had."""
     try:
-        found = find_browser() or install_browser()
+        found = install("chromium", os.environ.get("CHROMIUM"), BROWSERS)
         install_drivers()
         build_page()
-    except Missing as missing:
-        _reasons.append(str(missing))
-        pytest.skip(str(missing))
+    except Missing as reason:
+        missing(reason)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHROMIUM", found)
         yield found
 
 
-def find_browser() -> str | None:
-    named = os.environ.get("CHROMIUM")
+def missing(reason: Missing) -> NoReturn:
+    """Skip, and say so where it is seen."""
+    _reasons.append(str(reason))
+    pytest.skip(str(reason))
+
+
+def install(package: str, named: str | None, names: tuple[str, ...]) -> str:
+    """Where a program lies: at `named`, or under one of its names, or where Debian's own has been put.
+
+    Raises Missing; also where there is no Debian, or no right to install.
+    """
     if named and not Path(named).exists():
-        raise Missing(f"CHROMIUM is set to {named}, which does not exist")
-    return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+        raise Missing(f"{package} is set to {named}, which does not exist")
+    found = named or _find(names)
+    if not found:
+        _install(package)
+        found = _find(names)
+    if not found:
+        raise Missing(f"apt-get installed no {package}")
+    return found
 
 
-def install_browser() -> str:
-    """Debian's own, where there is Debian and the right to install."""
+def _find(names: tuple[str, ...]) -> str | None:
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def _install(package: str) -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Missing("no Chromium here; install one, or set CHROMIUM to its path")
+        raise Missing(f"no {package} here; install one, or name its path (CHROMIUM, FIREFOX)")
     apt = ("apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=60")
     _run((*apt, "update"), ROOT, "apt-get update failed")
-    _run((*apt, "install", "--no-install-recommends", "chromium"), ROOT, "apt-get could not install chromium")
-    found = find_browser()
-    if not found:
-        raise Missing("apt-get installed no chromium")
-    return found
+    _run((*apt, "install", "--no-install-recommends", package), ROOT, f"apt-get could not install {package}")
 
 
 def install_drivers() -> None:
@@ -150,7 +163,7 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
             gemini_url=model.url,
             gemini_key=GEMINI_KEY,
             page_port=page_port,
-            parameters={"AllowedOrigins": origins},
+            parameters={"AllowedOrigins": origins, "StartsPerMinute": "60"},  # all tests are one user
         )
         stack = await parts.enter_async_context(LocalStack(options))
         WITNESS.keeps(stack.secrets.jwt, "the JWT secret")

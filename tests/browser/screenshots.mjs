@@ -1,4 +1,6 @@
-/** Writes docs/screenshots from the built page's scripted scenes: node tests/browser/screenshots.mjs [folder] */
+/** Writes docs/screenshots from the built page's scripted scenes: node tests/browser/screenshots.mjs [folder]
+ *
+ * Those of a call are of a real one: pictures.mjs. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,14 +12,10 @@ const PHONE = { width: 390, height: 844 };
 const SHOTS = [
   ['idle-light', 'idle', DESKTOP, 'light'],
   ['idle-dark', 'idle', DESKTOP, 'dark'],
-  ['call-light', 'call', DESKTOP, 'light'],
-  ['call-dark', 'call', DESKTOP, 'dark'],
   ['recovered-light', 'recovered', DESKTOP, 'light'],
   ['error-light', 'error', DESKTOP, 'light'],
   ['error-dark', 'error', DESKTOP, 'dark'],
   ['phone-idle-light', 'idle', PHONE, 'light'],
-  ['phone-call-light', 'call', PHONE, 'light'],
-  ['phone-call-dark', 'call', PHONE, 'dark'],
   ['phone-instruments-light', 'recovered', PHONE, 'light', 'Instruments'],
   ['phone-error-dark', 'error', PHONE, 'dark'],
 ];

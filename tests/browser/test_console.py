@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +14,8 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from records import sessions
+from records.table import Table
 from simulator import tones
 from tests.browser.conftest import System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
@@ -72,6 +76,8 @@ async def test_the_instruments_show_what_was_measured(asked: Seen) -> None:
     assert int(shown["facts"]["tokens"].replace(",", "")) > 0
     assert shown["facts"]["time left"] != "–"
     assert {"start", "ready", "hello", "live", "turn.started", "transcript"} <= set(shown["log"])
+    assert shown["log"].count("transcript") == 2, "a line for each who spoke, not for each word"
+    assert int(shown["facts"]["kbit/s up"]) > 0 and "cost" not in shown["facts"]
 
 
 async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, tmp_path: Path) -> None:
@@ -123,6 +129,29 @@ async def test_a_hidden_tab_goes_on_sending_the_microphone_at_its_pace(system: S
     assert seen["state"] == "Connected"
     assert seen["frames"] / (seen["ms"] / 1000) == pytest.approx(50, abs=3)
     assert seen["p95"] < 100
+
+
+async def test_a_page_that_is_reloaded_in_a_call_ends_its_session_and_never_locks_its_user_out(
+    system: System, question: str
+) -> None:
+    times = 5  # a user may have three sessions
+    seen = await drive("reloads", url=system.page, times=times, launch={"wav": question})
+    assert seen["states"] == ["Connected"] * times
+    assert len(set(seen["sessions"])) == times
+    assert await _ended(system, seen["sessions"])
+    assert seen["errors"] == []
+
+
+async def _ended(system: System, ids: list[str], within_s: float = 5.0) -> bool:
+    """Whether the record says of these sessions that they are over, in time: long before a sweep would."""
+    table = Table(system.stack.client("dynamodb"), system.stack.table)
+    states: set[str | None] = set()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while states != {"ENDED"}:
+                loaded = [await asyncio.to_thread(sessions.load, table, each) for each in ids]
+                states = {each.state if each else None for each in loaded}
+    return states == {"ENDED"}
 
 
 async def test_a_call_needs_no_mouse(system: System, question: str) -> None:
@@ -216,6 +245,7 @@ async def test_a_part_of_the_server_broken_from_the_page_does_not_end_the_call(
     seen = await drive("breaks", url=system.page, key=key, state=state, launch={"wav": question})
     assert told in seen["healed"]
     assert "missing 0, received twice 0" in seen["healed"]
+    assert ("Another relay" in seen["healed"]) is (relays == 2)
     assert len({each["e"] for each in seen["messages"] if each["type"] == "live"}) == relays
     assert [row["role"] for row in seen["rows"]] == ["user", "agent", "user", "agent"]
     assert not any(row["isCut"] for row in seen["rows"])

@@ -253,6 +253,20 @@ async def test_a_handshake_refused_on_the_way_to_a_relay_is_no_verdict_on_the_se
     assert Reconnecting("rate_limited") in events and server.resumes[0].media_failed
 
 
+@pytest.mark.parametrize(("status", "is_failed"), [(401, False), (403, False), (502, True), (404, True)])
+async def test_a_handshake_that_fails_is_the_relay_s_fault_unless_it_was_refused_for_its_ticket(
+    server: FakeServer, status: int, is_failed: bool
+) -> None:
+    async def admit_and_refuse(door: Door) -> None:
+        server.refuse_status = status  # of the media handshake that comes next
+        await door.ready()
+
+    server.doors, server.peers = [admit_and_refuse], [end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        await read_all(call)
+    assert [resume.media_failed for resume in server.resumes] == [is_failed]
+
+
 async def test_another_relay_takes_over_with_an_epoch_of_its_own(server: FakeServer) -> None:
     async def die(peer: Peer) -> None:
         await peer.live()

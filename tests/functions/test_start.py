@@ -48,6 +48,17 @@ def test_a_start_is_admitted_and_led_to_the_relay(connected, relay, table, clock
     assert (found.relay, found.epoch, found.is_claimed) == ("r1", 1, True)
 
 
+def test_the_route_outlives_its_ticket_so_that_a_late_ticket_can_be_told(connected, relay, table, clock):
+    relay()
+    media = connected().start()[-1]["media"]
+    path, late = media["url"].removeprefix("wss://media.example"), media["expires_at"] // 1000
+    assert tickets.burn(table, media["ticket"], relay="r1", now=late).status == "expired"
+    assert routes.read_route(ROUTE_KEY.encode(), path, late) == "r1.example:8080"
+    given_up = late + 120  # the session waits for its client no longer
+    with pytest.raises(ValueError, match="route"):
+        routes.read_route(ROUTE_KEY.encode(), path, given_up)
+
+
 def test_what_the_client_asks_for_is_kept_for_the_relay(connected, relay, table):
     relay()
     tool = {"name": "look_up", "description": "Finds.", "parameters": {"type": "object"}}

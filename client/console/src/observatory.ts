@@ -3,7 +3,7 @@ import type { ConnectionStatus, Json, Metrics, VoiceClient, WireFrame } from 'vi
 export type Kind = 'connection' | 'turns' | 'audio' | 'tools' | 'figures';
 export const KINDS: readonly Kind[] = ['connection', 'turns', 'tools', 'audio', 'figures'];
 
-/** One line of the event log. Audio frames that follow each other within a second share one. */
+/** One line of the event log. Audio frames of a second share one, and so do the pieces of a transcript. */
 export interface Entry {
   readonly id: number;
   readonly at: number;
@@ -40,7 +40,8 @@ export interface Recovery {
   readonly startedAt: number;
   readonly state: 'broken' | 'back' | 'lost' | 'unharmed';
   readonly gapMs?: number;
-  readonly resumed?: boolean;
+  /** of the relay that was lost */
+  readonly epoch: number;
   /** why nothing was felt */
   readonly why?: string;
 }
@@ -59,6 +60,8 @@ export interface View {
   readonly playing?: Playing | undefined;
   readonly recovery?: Recovery | undefined;
   readonly ledger: Ledger;
+  /** of the relay that has the call; 0 before there is one */
+  readonly epoch: number;
   readonly frames: { readonly up: number; readonly down: number };
 }
 
@@ -78,6 +81,7 @@ export class Observatory {
   #recovery: Recovery | undefined;
   #position: readonly [number, number] = [0, 0];
   #ledger: Ledger = { events: 0, missing: 0, repeated: 0 };
+  #epoch = 0;
   #frames = { up: 0, down: 0 };
   #count = 0;
   #view: View;
@@ -115,13 +119,13 @@ export class Observatory {
 
   /** The person is about to break something; what comes back is measured against this moment. */
   expectBreak(what: string): void {
-    this.#recovery = { what, startedAt: this.#clock(), state: 'broken' };
+    this.#recovery = { what, startedAt: this.#clock(), state: 'broken', epoch: this.#epoch };
     this.#enter('connection', 'here', 'cut', what);
   }
 
   /** What was cut is not needed just now. */
   noteHarmless(what: string, why: string): void {
-    this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed', why };
+    this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed', epoch: this.#epoch, why };
     this.#enter('connection', 'here', 'cut', what);
   }
 
@@ -133,6 +137,7 @@ export class Observatory {
   /** A new session counts its events anew. The log and the response times of earlier calls stay. */
   #begins(): void {
     this.#position = [0, 0];
+    this.#epoch = 0;
     this.#ledger = { events: 0, missing: 0, repeated: 0 };
     this.#frames = { up: 0, down: 0 };
     this.#notes = [];
@@ -149,9 +154,23 @@ export class Observatory {
     const message = frame as Message;
     const type = String(message.type ?? '?');
     if (direction === 'in' && Number(message.n ?? 0) > 0) this.#counts(Number(message.e), Number(message.n));
+    if (type === 'live') this.#epoch = Number(message.e);
     if (direction === 'out' && type === 'playback') this.#plays(message);
+    if (type === 'transcript' && this.#goesOn(message)) return;
     if (type === 'metrics' && typeof message.leg_gap_ms === 'number') this.#changesOver(message.leg_gap_ms);
     this.#enter(kindOf(type), direction, type, summary(type, message), message);
+  }
+
+  /** Adds a piece of a transcript to the line that it belongs to. False: it begins one. */
+  #goesOn(piece: Message): boolean {
+    const index = this.#entries.findLastIndex(({ json }) => isTranscript(json) && json.message === piece.message);
+    const entry = this.#entries[index];
+    if (!entry) return false;
+    const begun = entry.json as Message;
+    const json = { ...piece, text: `${String(begun.text)}${String(piece.text)}`, pieces: Number(begun.pieces ?? 1) + 1 };
+    this.#entries[index] = { ...entry, json, detail: summary('transcript', json) };
+    this.#changed();
+    return true;
   }
 
   /** The relay has put another connection to the model under the call. */
@@ -202,15 +221,15 @@ export class Observatory {
 
   #breaks(code: string): void {
     if (this.#recovery?.state !== 'broken') {
-      this.#recovery = { what: 'Connection lost', startedAt: this.#clock(), state: 'broken' };
+      this.#recovery = { what: 'Connection lost', startedAt: this.#clock(), state: 'broken', epoch: this.#epoch };
     }
     this.#enter('connection', 'here', 'reconnecting', code);
   }
 
-  #heals(info: { resumed: boolean; gapMs: number }): void {
-    const recovery = this.#recovery ?? { what: 'Moved', startedAt: this.#clock() - info.gapMs };
+  #heals(info: { gapMs: number }): void {
+    const recovery = this.#recovery ?? { what: 'Moved', startedAt: this.#clock() - info.gapMs, epoch: this.#epoch };
     const gapMs = this.#clock() - recovery.startedAt;
-    this.#recovery = { ...recovery, state: 'back', gapMs, resumed: info.resumed };
+    this.#recovery = { ...recovery, state: 'back', gapMs };
     const text = `Connection lost, back after ${seconds(gapMs)}`;
     this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text });
     this.#enter('connection', 'here', 'reconnected', `${Math.round(gapMs)} ms`);
@@ -245,6 +264,7 @@ export class Observatory {
       playing: this.#playing,
       recovery: this.#recovery,
       ledger: this.#ledger,
+      epoch: this.#epoch,
       frames: { ...this.#frames },
     };
   }
@@ -262,6 +282,10 @@ export function seconds(ms: number): string {
 
 function isBinary(frame: WireFrame): frame is { readonly binary: number } {
   return typeof frame === 'object' && frame !== null && 'binary' in frame && !('type' in frame);
+}
+
+function isTranscript(json: Json | undefined): json is Message {
+  return typeof json === 'object' && json !== null && 'type' in json && json.type === 'transcript';
 }
 
 function kindOf(type: string): Kind {

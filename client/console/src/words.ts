@@ -17,6 +17,8 @@ export function wordsFor(state: VoiceState, mode: TalkMode): Words {
       return { state: 'Connecting', hint: waiting(state) };
     case 'reconnecting':
       return { state: 'Reconnecting', hint: 'Keep talking: the last two seconds are kept and sent again.' };
+    case 'closing':
+      return { state: 'Ending', hint: 'Waiting for the server’s word that the call has ended.' };
     case 'closed':
       return { state: 'Call ended', hint: 'The words stay here until you start again.' };
     case 'failed':

@@ -6,6 +6,8 @@ import { isCore as isInCore, withClosures } from './closures.mjs';
 import { ownNames } from './names.mjs';
 
 const OWN = ownNames();
+/** Hooks and context run in the browser: a server component that imports them says so to its bundler. */
+const DIRECTIVES = { react: "'use client';\n" };
 
 const closures = {
   name: 'closures',
@@ -68,4 +70,4 @@ for (const name of ['capture', 'playback']) writeFileSync(`dist/worklets/${name}
 const inside = { __WORKLETS__: JSON.stringify((await worklet('both')).trim()) };
 writeFileSync('dist/index.js', await bundle('index', { isCore: true, define: inside }));
 for (const name of ['advice', 'ondemand', 'react', 'testing'])
-  writeFileSync(`dist/${name}.js`, await bundle(`${name}/index`, { external: ['react'] }));
+  writeFileSync(`dist/${name}.js`, (DIRECTIVES[name] ?? '') + (await bundle(`${name}/index`, { external: ['react'] })));

@@ -1,7 +1,7 @@
 import type { Connected } from './client.js';
 import { since } from './clock.js';
 import { Conversation } from './conversation.js';
-import { asFatal, type LocalCode, toVoiceError, VoiceError } from './errors.js';
+import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
 import type { CloseReason } from './events.js';
 import type { CallHost } from './host.js';
 import type { ReconnectPolicy } from './options.js';
@@ -30,8 +30,9 @@ export class Call implements LifelineParts {
   readonly conversation: Conversation;
   readonly outbox = new Outbox();
   readonly session = new ClientSession();
+  /** The app has hung up. */
+  isEnding = false;
   #isOver = false;
-  #isEnding = false;
   #isJoined = false;
   #brokeAt = 0; //: when the present break began, 0 for none
   #audio: Promise<unknown> = Promise.resolve();
@@ -77,7 +78,7 @@ export class Call implements LifelineParts {
       played: (report) => this.conversation.played(report),
       failed: (error) => this.#fail(error),
     };
-    this.#audio = this.#openAudio();
+    this.#audio = sound.closing ? sound.closing.finally(() => this.#openAudio()) : this.#openAudio();
     this.#audio.catch((error) => this.#fail(error, 'mic_unsupported'));
     mic.attach({
       frame: (pcm) => this.outbox.frame(this.session.audio(pcm, performance.now())),
@@ -87,23 +88,26 @@ export class Call implements LifelineParts {
         if (state === 'end') this.conversation.released();
       },
     });
+    globalThis.addEventListener?.('pagehide', (event) => this.#pageGoes(event), { signal: this.signal });
     void this.#run(resume);
   }
 
+  /** Over at once. */
   abort(): void {
-    void this.#finish({ by: 'client', reason: 'aborted' });
+    this.#finish(this.isEnding ? CLIENT : { by: 'client', reason: 'aborted' });
   }
 
   /** End the session on whichever road is open. */
   async end(reason = ''): Promise<void> {
-    if (!this.#isEnding) {
-      this.#isEnding = true;
+    if (!this.isEnding) {
+      this.isEnding = true;
       void this.#host.mic.disable();
       if (this.outbox.isOpen) {
         this.send({ type: 'end', reason: reason.slice(0, 128) });
+        this.#host.store.set({ status: 'closing' });
         clearTimeout(this.#patience);
         this.#patience = setTimeout(() => this.#finish(CLIENT), END_PATIENCE_MS);
-      } else void this.#finish(CLIENT);
+      } else this.#finish(CLIENT);
     }
     await this.#over.promise;
   }
@@ -126,6 +130,7 @@ export class Call implements LifelineParts {
   }
 
   reconnecting(info: Attempt): void {
+    if (this.isEnding) return this.#finish(CLIENT);
     const { store, emitter } = this.#host;
     this.#brokeAt ||= performance.now();
     const status = this.#isJoined ? 'reconnecting' : 'connecting';
@@ -149,19 +154,20 @@ export class Call implements LifelineParts {
 
   /** Synchronous up to the first await of each part: the browser counts both as done in the click. */
   async #openAudio(): Promise<void> {
+    if (this.#isOver) return;
     const { sound, mic, options, store } = this.#host;
     const engine = sound.prepare();
     if (!engine) return;
     const isOff = !['live', 'muted'].includes(store.state.mic.status);
     const isWanted = (options.audio || {}).mic?.start !== 'manual';
-    await Promise.all([isWanted && isOff && mic.enable(), engine.ready()]);
+    await Promise.all([isWanted && isOff && mic.enable(), sound.ready(engine)]);
   }
 
   async #run(resume: string | undefined): Promise<void> {
     try {
       await this.#lifeline.run(await this.#open(resume));
       const reason = this.#lifeline.ended?.reason ?? 'client';
-      await this.#finish({ by: this.#isEnding || reason === 'client' ? 'client' : 'server', reason });
+      this.#finish({ by: this.isEnding || reason === 'client' ? 'client' : 'server', reason });
     } catch (thrown) {
       if (!this.signal.aborted) this.#fail(thrown);
     }
@@ -199,7 +205,7 @@ export class Call implements LifelineParts {
     this.#brokeAt = 0;
     store.set({ ...CLEARED, sessionId, capabilities, endsAt: Date.now() + live.limits.ends_in_ms });
     if (this.#isJoined) {
-      store.set({ status: 'connected' });
+      if (!this.isEnding) store.set({ status: 'connected' });
       store.setMetrics({ reconnects: store.state.metrics.reconnects + 1 });
       emitter.emit('reconnected', { resumed, gapMs, lostTurns: live.lost_turns });
       return;
@@ -220,12 +226,20 @@ export class Call implements LifelineParts {
     const error = asFatal(toVoiceError(thrown, code));
     this.#host.store.set({ error });
     this.#host.emitter.emit('error', error);
-    const by = error.code.startsWith('connect') ? 'network' : 'server';
-    void this.#finish({ by, reason: error.code, error });
+    this.#finish({ by: whose(error.code), reason: error.code, error });
   }
 
-  /** Give everything back, once. */
-  async #finish(reason: CloseReason): Promise<void> {
+  /** Its scripts run no more when this returns. From the back/forward cache it may come back. */
+  #pageGoes({ persisted }: PageTransitionEvent): void {
+    if (persisted || this.#host.options.pageHide === 'keep') return;
+    this.isEnding = true;
+    if (this.outbox.isOpen) this.send({ type: 'end', reason: 'pagehide' });
+    else this.control.leave();
+    this.abort();
+  }
+
+  /** Give everything back, once. Another call may begin when this returns. */
+  #finish(reason: CloseReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const { store, emitter, sound, mic } = this.#host;
@@ -236,13 +250,13 @@ export class Call implements LifelineParts {
     sound.listener = null;
     // On the control road, when the media road could not do it. The server would notice by itself, later.
     if (!this.#lifeline.ended) this.control.end(new AbortController().signal).catch(() => {});
-    if (store.state.mic.status !== 'error') await mic.disable(); // else it is closed, and the reason stays to be seen
-    await sound.close();
+    // After an error the microphone is closed, and the reason stays to be seen.
+    const givenBack = store.state.mic.status === 'error' ? sound.close() : mic.disable();
     this.#host.released();
     store.set({ ...CLEARED, status: reason.error ? 'failed' : 'closed', agent: 'offline' });
     this.#joined.reject(reason.error ?? aborted());
     emitter.emit('close', reason);
-    this.#over.resolve();
+    void givenBack.finally(this.#over.resolve);
   }
 }
 

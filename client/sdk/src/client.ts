@@ -1,6 +1,6 @@
 import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
-import { VoiceError } from './errors.js';
+import { badOption, VoiceError } from './errors.js';
 import { Emitter, type VoiceEvents } from './events.js';
 import type { CallHost, Host } from './host.js';
 import { Mic } from './mic.js';
@@ -16,6 +16,7 @@ import type { ToolDefinition, ToolHandler } from './tools.js';
 export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
 
 export interface ConnectOptions {
+  /** Gives up connecting. A call that has begun goes on. */
   readonly signal?: AbortSignal | undefined;
   /** A `resumeToken` kept from before a page reload: go on with that session. */
   readonly resume?: string | undefined;
@@ -37,6 +38,7 @@ export class VoiceClient {
   readonly #host: Host & CallHost;
 
   constructor(options: VoiceClientOptions) {
+    if (!options) throw badOption('session');
     const emitter = new Emitter();
     const store = new Store((state, previous) => emitter.emit('statechange', state, previous));
     const host: Host = { options, store, emitter };
@@ -79,21 +81,25 @@ export class VoiceClient {
 
   /**
    * Call the agent. Call it inside a click: sound and microphone are prepared before anything is awaited. While a call
-   * is open it returns that call's promise. Rejects with VoiceError.
+   * is open it returns that call's promise; one that is being hung up is over at once. Rejects with VoiceError.
    */
-  connect(options: ConnectOptions = {}): Promise<Connected> {
+  connect({ signal, resume }: ConnectOptions = {}): Promise<Connected> {
+    if (this.#call?.isEnding) this.#call.abort();
     if (this.#call) return this.#call.joined;
-    if (options.signal?.aborted) return Promise.reject(aborted());
+    if (signal?.aborted) return Promise.reject(aborted());
     const call = new Call({ ...this.#host });
     this.#call = call;
-    call.begin(options.resume);
-    options.signal?.addEventListener('abort', () => call.abort(), { once: true });
+    call.begin(resume);
+    const abort = () => call.abort();
+    const heed = () => signal?.removeEventListener('abort', abort);
+    signal?.addEventListener('abort', abort);
+    call.joined.then(heed, heed);
     return call.joined;
   }
 
   /** End the session. Resolves when everything is given back; never rejects. */
   async disconnect(reason?: string): Promise<void> {
-    await (this.#call ? this.#call.end(reason) : this.#host.mic.disable().then(() => this.#host.sound.close()));
+    await (this.#call ? this.#call.end(reason) : this.#host.mic.disable());
   }
 
   /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */
@@ -157,7 +163,7 @@ async function listDevices({ sound, store, mic }: CallHost, isAsking = false): P
   if (devices.labelled || !isAsking || store.state.mic.status !== 'off') return devices;
   await mic.enable();
   const labelled = await sound.engine?.devices();
-  await mic.disable();
+  if (!mic.isInCall) await mic.disable();
   return labelled ?? devices;
 }
 

@@ -28,6 +28,7 @@ export class Conversation {
   #settled = 0; //: up to this turn, how it ended in the speaker was told
   #isAwaited = false; //: the user has spoken, the agent has not
   #mustMove = false;
+  #isOver = false;
   #moveTimer: ReturnType<typeof setTimeout> | undefined;
   #frame = { turn: 0, at: 0 }; //: when the first of the latest turn came
   #sound = { turn: 0, at: 0 }; //: when the first of the latest turn sounded
@@ -92,6 +93,7 @@ export class Conversation {
     const turn = this.#playing || this.#speaking;
     if (!turn) return null;
     const played = await this.#silence(turn);
+    if (this.#isOver) return played;
     this.#outbox.send({ type: 'interrupt', turn, played_ms: played.playedMs });
     this.#flushed(played, 'client');
     return played;
@@ -125,6 +127,7 @@ export class Conversation {
   }
 
   close(): void {
+    this.#isOver = true;
     clearTimeout(this.#moveTimer);
     this.#cancel(this.#running.keys());
   }
@@ -169,6 +172,7 @@ export class Conversation {
     this.#isAwaited = false;
     const wasOurs = turn <= this.#settled;
     const played = await this.#silence(turn);
+    if (this.#isOver) return; // another call may have the snapshot
     if (!wasOurs) {
       this.#host.store.setMetrics({ flushMs: since(at) });
       this.#flushed(played, cause);
@@ -182,6 +186,7 @@ export class Conversation {
     this.#session.interrupt(turn);
     const silent = { turn, playedMs: 0, droppedMs: 0 };
     const { playedMs, droppedMs } = (await this.#player?.flush(turn)) ?? silent;
+    if (!this.#isOver) this.#host.store.setMetrics({ bufferedMs: 0 });
     return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
   }
 

@@ -6,6 +6,7 @@ export type LocalCode =
   | 'aborted'
   | 'audio_blocked'
   | 'audio_interrupted'
+  | 'bad_options'
   | 'connect_failed'
   | 'connect_timeout'
   | 'connection_lost'
@@ -26,6 +27,23 @@ export type VoiceErrorCode = RegistryCode | LocalCode | (string & {});
 
 /** Local codes after which the same attempt may succeed: `connection_lost` too. */
 const RETRYABLE = /^(connect|mic_in_use|token_failed)/;
+
+/** For developers, of those that the client makes in more than one place or has nothing to add to. */
+const SENTENCES: Partial<Record<string, string>> = {
+  aborted: 'given up by the app',
+  audio_blocked: 'the browser wants a click before it plays or records',
+  audio_interrupted: 'another app has the audio',
+  connect_failed: 'the handshake failed: the server is down, the token forged, or this origin not allowed',
+  connect_timeout: 'no answer in time',
+  connection_lost: 'the connection broke',
+  insecure_context: 'audio needs https or localhost',
+  mic_lost: 'the device is gone, and no other could be opened',
+  mic_silent: 'the device gives nothing but zeros',
+  not_connected: 'there is no session',
+  speaker_unsupported: 'this device, or choosing one, is not to be had here',
+  token_failed: 'session.token threw or gave no text',
+  worklet_blocked: 'audioWorklet.addModule failed, by a Content-Security-Policy as a rule',
+};
 
 export interface VoiceErrorInit {
   readonly retryable?: boolean;
@@ -49,7 +67,8 @@ export class VoiceError extends Error {
   declare readonly ref: string;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
-    super(message ? `${code}: ${message}` : code, init);
+    const sentence = message || SENTENCES[code];
+    super(sentence ? `${code}: ${sentence}` : code, init);
     const { retryable = RETRYABLE.test(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
     Object.assign(this, { code, retryable, fatal, retryAfterMs, ref });
   }
@@ -73,6 +92,17 @@ export function setAdvice(words: (error: VoiceError) => string): void {
 /** A resume brings the session back from it. */
 export function comesBack(code: string): boolean {
   return COMES_BACK.split(' ').includes(code);
+}
+
+/** The app's own mistake, by the option's name. */
+export function badOption(ref: string, cause?: unknown): VoiceError {
+  return new VoiceError('bad_options', cause ? `${ref}: ${(cause as Error).message}` : `${ref} is missing`, { ref, cause });
+}
+
+/** Who ended a call by this error: what the client's own codes are about is here. */
+export function whose(code: string): 'client' | 'network' | 'server' {
+  if (code.startsWith('connect')) return 'network';
+  return /^(audio|bad_options|insecure|mic|token_failed|worklet)/.test(code) ? 'client' : 'server';
 }
 
 /** Another token may be accepted. */

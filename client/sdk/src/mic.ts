@@ -39,6 +39,10 @@ export class Mic implements MicControls {
     return this.#sound.engine?.microphone.stream ?? null;
   }
 
+  get isInCall(): boolean {
+    return this.#uplink !== null;
+  }
+
   async enable(): Promise<void> {
     const engine = this.#sound.prepare();
     if (!engine) throw new VoiceError('mic_unsupported', 'audio is off');
@@ -56,7 +60,8 @@ export class Mic implements MicControls {
   }
 
   async disable(): Promise<void> {
-    await this.#close('off');
+    const closed = this.#close('off');
+    await (this.#uplink ? closed : this.#sound.close(closed)); // outside a call nothing else needs the engine
   }
 
   setMuted(muted: boolean): void {

@@ -64,6 +64,11 @@ export interface VoiceClientOptions {
   readonly reconnect?: ReconnectPolicy | false | undefined;
   /** From connect() to the first word with the agent, cold start included. Default 150000. */
   readonly connectTimeoutMs?: number | undefined;
+  /**
+   * When its page goes, a call ends; `keep` leaves the session to the next page: `connect({ resume })`. A page in the
+   * back/forward cache keeps its call, and mends it when it is back. Default end.
+   */
+  readonly pageHide?: 'end' | 'keep' | undefined;
   /** Default: the platform's WebSocket. */
   readonly transport?: Transport | undefined;
   /** Messages kept in the snapshot. Default 200. */

@@ -1,6 +1,6 @@
 import { BrowserEngine } from './audio/browser.js';
 import type { AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
-import { VoiceError } from './errors.js';
+import { toVoiceError, VoiceError } from './errors.js';
 import type { Host } from './host.js';
 import type { SpeakerControls } from './options.js';
 
@@ -25,6 +25,9 @@ export class Sound implements SpeakerControls {
   listener: SoundListener | null = null;
   /** Null before the first gesture, after `close`, and without audio. */
   engine: AudioEngine | null = null;
+  /** While an engine of the app's own closes: it is one object, and must not be prepared before it has closed. */
+  closing: Promise<unknown> | null = null;
+  #chosen: string | null | undefined; //: by the user, in place of the app's wish
   readonly #host: Host;
 
   constructor(host: Host) {
@@ -70,17 +73,36 @@ export class Sound implements SpeakerControls {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    const player = this.engine?.player;
-    if (!player) throw new VoiceError('not_connected', 'audio is off');
-    await player.setDevice(deviceId);
+    await this.engine?.player.setDevice(deviceId);
+    this.#chosen = deviceId;
     this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
   }
 
-  async close(): Promise<void> {
+  /** Resolves when audio can flow, to the chosen device if that can be had. Rejects with VoiceError. */
+  async ready(engine: AudioEngine): Promise<void> {
+    await engine.ready();
+    const { store, emitter, options } = this.#host;
+    const deviceId = this.#chosen === undefined ? (options.audio || {}).speaker?.deviceId : this.#chosen;
+    if (!deviceId) return;
+    try {
+      await engine.player.setDevice(deviceId);
+      store.setSpeaker({ deviceId });
+    } catch (thrown) {
+      this.#chosen = undefined;
+      store.setSpeaker({ deviceId: undefined });
+      emitter.emit('error', toVoiceError(thrown, 'speaker_unsupported'));
+    }
+  }
+
+  /** From now on there is no engine; it is given back when `first` has settled. Never rejects. */
+  async close(first?: Promise<unknown>): Promise<void> {
     const { engine } = this;
     this.engine = null;
     this.#host.store.setSpeaker({ playing: false, interrupted: false, unlocked: true });
-    await engine?.close();
+    const closed = Promise.allSettled([first]).then(() => engine?.close());
+    if (engine && engine === (this.#host.options.audio || {}).engine) this.closing = closed;
+    await closed.catch(() => {});
+    if (this.closing === closed) this.closing = null;
   }
 
   #apply(): void {
@@ -93,13 +115,18 @@ export class Sound implements SpeakerControls {
     return {
       playback: (report) => {
         store.setSpeaker({ playing: report.state !== 'drained' });
+        store.setMetrics({ bufferedMs: Math.round(report.bufferedMs) });
         this.listener?.played(report);
       },
       underrun: (turn, prebufferMs) => {
         store.setMetrics({ underruns: store.state.metrics.underruns + 1 });
         emitter.emit('underrun', { turn, prebufferMs });
       },
-      unlocked: (unlocked) => store.setSpeaker({ unlocked }),
+      unlocked: (unlocked) => {
+        const { speaker } = store.state;
+        store.setSpeaker({ unlocked });
+        if (!unlocked && speaker.unlocked) emitter.emit('error', new VoiceError('audio_blocked'));
+      },
       interrupted: (interrupted) => store.setSpeaker({ interrupted }),
       devices: (devices) => emitter.emit('devicechange', devices),
       failed: (error) => {

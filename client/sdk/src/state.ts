@@ -1,7 +1,15 @@
 import type { VoiceError } from './errors.js';
 import type { Json, Starting, Tokens } from './protocol/wire.js';
 
-export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed' | 'failed';
+/** `closing`: hung up here, and the server has not said yet that the session has ended. */
+export type ConnectionStatus =
+  | 'idle'
+  | 'connecting'
+  | 'connected'
+  | 'reconnecting'
+  | 'closing'
+  | 'closed'
+  | 'failed';
 export type AgentState = 'offline' | 'listening' | 'thinking' | 'speaking';
 export type MicStatus = 'off' | 'requesting' | 'live' | 'muted' | 'paused' | 'error';
 
@@ -17,7 +25,7 @@ export interface StartingState {
 export interface MicState {
   readonly status: MicStatus;
   readonly muted: boolean;
-  /** Push-to-talk is held. Always true in open mode. */
+  /** Push-to-talk is held. */
   readonly talking: boolean;
   readonly deviceId?: string | undefined;
   readonly label?: string | undefined;
@@ -25,7 +33,7 @@ export interface MicState {
 }
 
 export interface SpeakerState {
-  /** False: the browser wants a click. Show a button that calls `speaker.unlock()`. */
+  /** False: the browser wants a click, any one on the page, before anything is played or heard (`audio_blocked`). */
   readonly unlocked: boolean;
   readonly playing: boolean;
   readonly muted: boolean;

@@ -1,7 +1,11 @@
 // The built package in a real browser: CHROMIUM=/usr/bin/chromium npx vitest run test/browser.test.ts
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const executablePath = process.env.CHROMIUM;
@@ -18,19 +22,36 @@ window.setUp = (audio) => {
   const events = [];
   for (const name of ['error', 'agentspeechend', 'underrun']) client.on(name, (data) => events.push([name, data.code ?? data]));
   window.rig = { server, client, events };
+  client.on('statechange', ({ speaker }, before) => {
+    if (speaker.unlocked !== before.speaker.unlocked) events.push(['unlocked', speaker.unlocked]);
+  });
   document.querySelector('button').onclick = () => {
     window.result = client.connect().then((info) => ({ info }), ({ code, message }) => ({ code, message }));
   };
 };
+// No click, and no script of a debugger, which would count as one: what is seen is written to the console.
+const { searchParams } = new URL(location.href);
+if (searchParams.has('auto')) {
+  setUp({ mic: { start: searchParams.get('auto') } });
+  rig.client.connect();
+  setTimeout(() => {
+    const { status, speaker, mic } = rig.client.getSnapshot();
+    console.info(JSON.stringify({ status, mic: mic.status, unlocked: speaker.unlocked, frames: rig.server.uplink.length, events: rig.events }));
+  }, 5000);
+}
 `;
 
 let server: Server;
 let port: number;
 const open: Browser[] = [];
+/** By path: an app that Vite has built. */
+const built = new Map<string, string | Uint8Array>();
 
 beforeAll(async () => {
   server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://x');
+    const page = built.get(pathname);
+    if (page !== undefined) return void response.writeHead(200, headersOf(pathname)).end(page);
     const isScript = pathname.endsWith('.js');
     response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
     if (searchParams.has('strict')) response.setHeader('Content-Security-Policy', STRICT);
@@ -44,10 +65,47 @@ afterAll(async () => {
   server.close();
 });
 
+function headersOf(path: string): Record<string, string> {
+  const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
+  return { 'Content-Type': type, 'Content-Security-Policy': STRICT };
+}
+
+/** An app that does what the README says under this heading, built by Vite as it comes; served under `/app/`. */
+async function buildRecipe(heading: string): Promise<void> {
+  const [, recipe = ''] = readFileSync(new URL('../README.md', import.meta.url), 'utf8').split(`## ${heading}`);
+  const [, code = ''] = recipe.split(/```(?:ts)?\n/);
+  const root = mkdtempSync(join(tmpdir(), 'vivavoce-app-'));
+  mkdirSync(join(root, 'node_modules'));
+  symlinkSync(fileURLToPath(new URL('..', import.meta.url)), join(root, 'node_modules', 'vivavoce'));
+  const app = `import { VoiceClient } from 'vivavoce';
+    import { FakeServer } from 'vivavoce/testing';
+    const server = new FakeServer();
+    const session = { url: 'wss://x.test', token: 'a.jwt' };
+    ${code.replace('new VoiceClient({', 'const client = new VoiceClient({ transport: server.transport,')}
+    window.setUp = () => {};
+    document.querySelector('button').onclick = () => {
+      window.result = client.connect().then((info) => ({ info }), ({ code }) => ({ code }));
+    };`;
+  writeFileSync(join(root, 'main.js'), app);
+  writeFileSync(join(root, 'index.html'), HTML.replace('/page.js', '/main.js'));
+  const made = await build({ root, base: '/app/', logLevel: 'error', configFile: false, build: { write: false } });
+  for (const file of (made as { output: { fileName: string; code?: string; source?: string | Uint8Array }[] }).output)
+    built.set(`/app/${file.fileName}`, file.code ?? file.source ?? '');
+  rmSync(root, { recursive: true });
+}
+
 const FAKE = ['--use-fake-device-for-media-stream'];
 const ALLOWED = [...FAKE, '--use-fake-ui-for-media-stream'];
 
-async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<Page> {
+interface Told {
+  status: string;
+  mic: string;
+  unlocked: boolean;
+  frames: number;
+  events: [string, unknown][];
+}
+
+async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<Page & { told: Told }> {
   const browser = await chromium.launch({
     ...(executablePath && { executablePath }),
     args: [
@@ -60,9 +118,12 @@ async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<P
   });
   open.push(browser);
   const page = await browser.newPage();
+  const told = page.waitForEvent('console', { predicate: (line) => line.type() === 'info', timeout: 30_000 });
+  told.catch(() => {}); // most pages tell nothing
   await page.goto(`http://${host}:${port}/${query}`);
+  if (query.includes('auto')) return Object.assign(page, { told: JSON.parse((await told).text()) as Told });
   await page.waitForFunction('window.setUp');
-  return page;
+  return Object.assign(page, { told: {} as Told });
 }
 
 async function connect(page: Page, audio: object = {}): Promise<{ code?: string; info?: object }> {
@@ -96,11 +157,32 @@ describe.skipIf(!executablePath)('in Chromium', { timeout: 60_000 }, () => {
     expect(await page.evaluate('rig.client.getSnapshot().status')).toBe('closed');
   });
 
+  test('a call that begins without a click hears its user: a page that captures may play', async () => {
+    const { told } = await visit(ALLOWED, '?auto=auto');
+    expect(told).toMatchObject({ status: 'connected', mic: 'live', unlocked: true });
+    expect(told.frames).toBeGreaterThan(100);
+  });
+
+  test('without a click and without a microphone nothing sounds: the state says so, and so does an event', async () => {
+    const page = await visit(ALLOWED, '?auto=manual');
+    expect(page.told).toMatchObject({ status: 'connected', mic: 'off', unlocked: false });
+    expect(page.told.events).toEqual([['unlocked', false], ['error', 'audio_blocked']]);
+    await page.click('button'); // any click on the page
+    await page.waitForFunction('rig.client.getSnapshot().speaker.unlocked');
+  });
+
   test('a strict CSP blocks the worklets inside, and takes them as files', async () => {
     const page = await visit(ALLOWED, '?strict');
     expect((await connect(page)).code).toBe('worklet_blocked');
     const workletUrls = { capture: '/worklets/capture.js', playback: '/worklets/playback.js' };
     expect(await connect(page, { workletUrls })).toHaveProperty('info');
+  });
+
+  test('the README’s recipe for one holds with Vite as it comes', async () => {
+    await buildRecipe('A strict Content-Security-Policy');
+    const page = await visit(ALLOWED, 'app/index.html');
+    await page.click('button');
+    expect(await page.evaluate('window.result')).toHaveProperty('info');
   });
 
   test('a microphone that is denied, missing, or on an insecure page', async () => {

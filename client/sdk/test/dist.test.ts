@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type * as core from '../src/index.js';
 import type * as testing from '../src/testing/index.js';
@@ -9,6 +9,10 @@ const DIST = new URL('../dist/', import.meta.url);
 async function shipped<T>(entry: string): Promise<T> {
   return (await import(/* @vite-ignore */ new URL(entry, DIST).href)) as T;
 }
+
+test.skipIf(!existsSync(new URL('react.js', DIST)))('the hooks are marked for bundlers that know server components', () => {
+  expect(readFileSync(new URL('react.js', DIST), 'utf8')).toMatch(/^'use client';\n/);
+});
 
 const isBuilt = existsSync(new URL('index.js', DIST));
 test.skipIf(!isBuilt)('what is shipped holds a call, from the click to the end', async () => {

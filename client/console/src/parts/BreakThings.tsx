@@ -17,7 +17,7 @@ export function BreakThings() {
   const { breaker, observatory, breaks } = useDesk();
   const session = useVoiceState((state) => state.sessionId);
   const isOn = useVoiceState((state) => state.status === 'connected');
-  const { recovery, ledger } = useView();
+  const { recovery, ledger, epoch } = useView();
   const cutMedia = () => {
     observatory.expectBreak('Audio line cut');
     breaker.cut('media');
@@ -64,12 +64,19 @@ export function BreakThings() {
           </button>
         ))}
       </div>
-      {recovery && <Healing recovery={recovery} missing={ledger.missing} repeated={ledger.repeated} />}
+      {recovery && <Healing recovery={recovery} isSameRelay={recovery.epoch === epoch} missing={ledger.missing} repeated={ledger.repeated} />}
     </section>
   );
 }
 
-function Healing({ recovery, missing, repeated }: { recovery: Recovery; missing: number; repeated: number }) {
+interface HealingProps {
+  readonly recovery: Recovery;
+  readonly isSameRelay: boolean;
+  readonly missing: number;
+  readonly repeated: number;
+}
+
+function Healing({ recovery, isSameRelay, missing, repeated }: HealingProps) {
   const isBroken = recovery.state === 'broken';
   const now = useNow(50, isBroken);
   const gap = seconds(recovery.gapMs ?? Math.max(0, now - recovery.startedAt));
@@ -84,7 +91,7 @@ function Healing({ recovery, missing, repeated }: { recovery: Recovery; missing:
       </p>
       <p className="instrument-note">
         Events missing {missing}, received twice {repeated}
-        {recovery.state === 'back' && recovery.resumed !== undefined && (recovery.resumed ? '. Same relay.' : '. Another relay.')}
+        {recovery.state === 'back' && (isSameRelay ? '. Same relay.' : '. Another relay.')}
       </p>
     </div>
   );

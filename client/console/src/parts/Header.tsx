@@ -64,6 +64,8 @@ function words(status: VoiceState['status'], wait: number): string {
       return 'Connected';
     case 'reconnecting':
       return wait > 0 ? `Reconnecting in ${wait} s` : 'Reconnecting…';
+    case 'closing':
+      return 'Ending…';
     case 'failed':
       return 'Failed';
   }

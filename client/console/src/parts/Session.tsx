@@ -23,12 +23,13 @@ export function Session() {
           <dd>{id ? <Copyable text={id} /> : '–'}</dd>
         </div>
         <Fact name="time left" value={endsAt === undefined || !isOn ? '–' : timecode(endsAt - now)} />
-        <Fact name="cost" value={cost(usage?.costUsd)} title={usage?.costUsd ? 'As the server reports it' : 'The server reports none'} />
+        {usage?.costUsd ? <Fact name="cost" value={`$${usage.costUsd.toFixed(4)}`} title="As the server reports it" /> : null}
         <Fact name="tokens" value={usage ? (usage.tokens.total ?? 0).toLocaleString('en') : '–'} />
         <Fact name="round trip" value={metrics.rttMs === undefined ? '–' : `${Math.round(metrics.rttMs)} ms`} />
         <Fact name="buffered" value={`${Math.round(metrics.bufferedMs)} ms`} title="Audio that waits to be played" />
         <Fact name="gaps in sound" value={String(metrics.underruns)} title="Times the player ran dry" />
-        <Fact name="up, down" value={`${kbit(metrics.uplinkBps)}, ${kbit(metrics.downlinkBps)}`} title="kbit/s" />
+        <Fact name="kbit/s up" value={kbit(metrics.uplinkBps)} />
+        <Fact name="kbit/s down" value={kbit(metrics.downlinkBps)} />
         <Fact name="events" value={String(ledger.events)} title={`Counted by their positions; ${ledger.missing} missing`} />
       </dl>
     </section>
@@ -58,10 +59,6 @@ function Copyable({ text }: { text: string }) {
       <span className="copied">{isCopied ? 'copied' : ''}</span>
     </button>
   );
-}
-
-function cost(usd: number | undefined): string {
-  return usd ? `$${usd.toFixed(4)}` : '–';
 }
 
 function kbit(bitsPerSecond: number): string {

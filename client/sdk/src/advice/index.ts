@@ -3,8 +3,9 @@ import { setAdvice, type VoiceError, type VoiceErrorCode } from '../index.js';
 /** code -> what a user can do about it. Codes that are missing have the sentence of `ANY`. */
 const ADVICE: Partial<Record<VoiceErrorCode, string>> = {
   aborted: 'The call was cancelled.',
-  audio_blocked: 'The browser waits for a click before it plays sound. Turn sound on.',
+  audio_blocked: 'The browser waits for a click before there is sound. Click anywhere on the page.',
   audio_interrupted: 'Another app uses the audio. The call goes on when it is done.',
+  bad_options: 'This page is set up wrongly. Tell the people who run it.',
   capacity: 'All lines are busy. Try again in a moment.',
   connect_failed: 'The server cannot be reached. Check your connection and try again.',
   connect_timeout: 'The server did not answer in time. Try again.',

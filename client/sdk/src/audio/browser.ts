@@ -42,13 +42,13 @@ export class BrowserEngine implements AudioEngine {
     if (audioSession) audioSession.type = 'play-and-record'; // else a phone plays through the earpiece, quietly
     mediaDevices?.addEventListener('devicechange', async () => events.devices(await this.devices()), { signal });
     document.addEventListener('visibilitychange', () => this.#seen(), { signal });
+    for (const gesture of ['click', 'keydown'])
+      document.addEventListener(gesture, () => void wake(this.#context), { signal });
     this.#build();
   }
 
   async ready(): Promise<void> {
     await this.#loaded();
-    const deviceId = this.#options.speaker?.deviceId;
-    if (deviceId) await this.player.setDevice(deviceId);
   }
 
   async devices(): Promise<AudioDevices> {

@@ -1,6 +1,7 @@
 import { type LocalCode, VoiceError } from '../errors.js';
 import type { Captured } from '../worklets/messages.js';
 import type { MicInfo, MicOptions, Microphone, MicrophoneEvents } from './engine.js';
+import { wake } from './player.js';
 
 const SILENT_MS = 3000; //: nothing but zeros for so long is a switch, not a quiet room
 const MUTED_MS = 5000; //: a track that the system mutes for so long is taken anew
@@ -66,6 +67,7 @@ export class BrowserMicrophone implements Microphone {
       processorOptions: { frameMs },
     });
     this.source.connect(this.#node);
+    void wake(context); // without a click it may not have run: a page that captures may play
     this.#silentMs = 0;
     this.#node.port.onmessage = ({ data }: MessageEvent<Captured>) => {
       this.level = data.level;

@@ -13,6 +13,7 @@ export class BrowserPlayer implements Player {
   #node: AudioWorkletNode | null = null;
   #tap: MediaStreamAudioDestinationNode | null = null;
   #volume = 1;
+  #sink: string | null = null; //: the chosen device
   #waiting: ToPlayback[] = []; //: until the worklet is up
   #last = { turn: 0, playedMs: 0, bufferedMs: 0 };
   readonly #flushes = new Set<(played: PlayedUntil) => void>(); //: those not answered
@@ -37,6 +38,7 @@ export class BrowserPlayer implements Player {
     this.#gain = context.createGain();
     this.#gain.gain.value = this.#volume;
     this.#gain.connect(context.destination);
+    if (this.#sink) this.setDevice(this.#sink).catch(() => {}); // in place of a context that had it
     return this.#gain;
   }
 
@@ -102,6 +104,7 @@ export class BrowserPlayer implements Player {
     const context = this.#context as AudioContext & { setSinkId(id: string): Promise<void> };
     try {
       await context.setSinkId(deviceId ?? '');
+      this.#sink = deviceId;
     } catch (cause) {
       // Also where there is no such method.
       throw new VoiceError('speaker_unsupported', '', { cause });
@@ -121,9 +124,9 @@ export class BrowserPlayer implements Player {
     else {
       this.#last = message;
       const { type: state, turn, playedMs, bufferedMs } = message;
-      // On the way from the worklet to the ear. What is there when a turn is flushed is still heard.
-      const { baseLatency = 0, outputLatency = 0 } = this.#context ?? {};
-      const aheadMs = state === 'progress' ? (baseLatency + outputLatency) * 1000 : 0;
+      // On the way through the graph. What is there when a turn is flushed is still heard. The way through the device is
+      // not counted: in Firefox `outputLatency` waits for the audio thread, which may be waiting for this one.
+      const aheadMs = state === 'progress' ? (this.#context?.baseLatency ?? 0) * 1000 : 0;
       events?.playback({ turn, state, playedMs: Math.max(0, playedMs - aheadMs), bufferedMs });
     }
   }

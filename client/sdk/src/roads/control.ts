@@ -1,4 +1,4 @@
-import { isAboutToken, received, toVoiceError, VoiceError } from '../errors.js';
+import { badOption, isAboutToken, received, toVoiceError, VoiceError } from '../errors.js';
 import type { SessionSource, TokenContext } from '../options.js';
 import { decodeReply, RemoteProtocolError } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
@@ -22,6 +22,7 @@ export class Control {
   session = '';
   resumeKey = '';
   #newest = 0; //: highest `i` of the session's replies
+  #line: Line | null = null; //: that is open
   readonly #link: Link;
   readonly #source: SessionSource;
   readonly #onStarting: (stage: Starting) => void;
@@ -56,6 +57,11 @@ export class Control {
     if (this.session) await this.#exchange({ type: 'end', session: this.session }, 'end', signal);
   }
 
+  /** End the session on the connection that is open, if one is: there is no time for another. */
+  leave(): void {
+    if (this.session) this.#line?.send({ type: 'end', session: this.session });
+  }
+
   async #ready(request: Start | ControlRequest, reason: Reason, signal: AbortSignal): Promise<Ready> {
     try {
       return (await this.#exchange(request, reason, signal)) as Ready;
@@ -70,14 +76,30 @@ export class Control {
 
   /** Send `request`, and hear replies until the one that answers it. */
   async #exchange(request: ControlRequest, reason: Reason, signal: AbortSignal): Promise<ControlReply> {
+    const { url } = this.#source ?? {};
+    if (!url) throw badOption('session.url');
     const protocols = offer('jwt', await this.#token(reason, signal));
     throwIfAborted(signal);
+    try {
+      return await this.#ask(request, url, protocols, signal);
+    } catch (thrown) {
+      throw thrown instanceof VoiceError ? thrown : badOption('session.url', thrown); // the platform took no such URL
+    }
+  }
+
+  #ask(
+    request: ControlRequest,
+    url: string,
+    protocols: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ControlReply> {
     const wanted = request.type === 'end' ? 'ended' : 'ready';
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       let isOpen = false;
-      const line = new Line(this.#link, 'control', this.#source.url, protocols, {
+      const line = new Line(this.#link, 'control', url, protocols, {
         opened: () => {
           isOpen = true;
+          this.#line = line;
           line.within(request.type === 'resume' ? RESUME_TIMEOUT_MS : REPLY_TIMEOUT_MS);
           line.send(request);
         },
@@ -91,6 +113,7 @@ export class Control {
           line.close(1000);
         },
         closed: (code) => {
+          if (this.#line === line) this.#line = null;
           // A browser does not say why a handshake failed.
           const lost = isOpen ? 'connection_lost' : 'connect_failed';
           reject(new VoiceError(code ? lost : 'connect_timeout'));
@@ -124,11 +147,14 @@ export class Control {
 
   async #token(reason: Reason, signal: AbortSignal): Promise<string> {
     const { token } = this.#source;
+    if (!token) throw badOption('session.token');
     if (typeof token === 'string') return token;
     try {
-      return await token({ reason, signal });
+      const given = await token({ reason, signal });
+      if (given && typeof given === 'string') return given;
     } catch (error) {
       throw toVoiceError(error, 'token_failed');
     }
+    throw new VoiceError('token_failed');
   }
 }

@@ -70,7 +70,7 @@ export class Lifeline {
   /** Resume, over and over. Rejects when the server says no or has stopped waiting for us. */
   async #wayBack(patienceMs: number, parting: Parting): Promise<Ready> {
     const { control, policy, signal } = this.#parts;
-    const { refusal, isJoined } = parting;
+    const { refusal, isUnreachable } = parting;
     const failure = this.#verdict(parting);
     if (!policy || !this.#mayComeBack(failure)) throw failure;
     this.#backoff ??= new Backoff(patienceMs, policy, signal, (attempt) => this.#parts.reconnecting(attempt));
@@ -78,7 +78,7 @@ export class Lifeline {
     this.#liveAt = null;
     await this.#backoff.wait(failure);
     return await this.#backoff.retry(
-      () => control.resume(!isJoined && !refusal, signal),
+      () => control.resume(isUnreachable, signal),
       (error) => {
         if (error.code === 'session_ended' && refusal) throw received(refusal);
         if (!error.retryable) throw error;

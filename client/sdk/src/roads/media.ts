@@ -4,7 +4,8 @@ import type { Media, Error as Refusal } from '../protocol/wire.js';
 import { Line, type Link } from './line.js';
 import type { Outbox } from './outbox.js';
 
-const LIVE_TIMEOUT_MS = 20_000; //: from the handshake to `live`; the relay may have to open its model leg anew
+const LIVE_TIMEOUT_MS = 45_000; //: from the handshake to `live`: a credential may take 28 s, the model 15 s more
+const TICKET_MS = 60_000; //: how long a ticket is good
 const LAST_WORDS_MS = 2000; //: from a fatal error to the close that follows it
 const TICK_MS = 1000;
 const PING_MS = 5000;
@@ -19,6 +20,8 @@ export interface Parting {
   readonly refusal: Refusal | null;
   /** It came to `live`. */
   readonly isJoined: boolean;
+  /** No handshake came about while the ticket was good. A browser does not say why one failed. */
+  readonly isUnreachable: boolean;
 }
 
 export interface MediaParts {
@@ -33,6 +36,7 @@ export interface MediaParts {
 export class MediaRoad {
   #line: Line | null = null;
   #refusal: Refusal | null = null;
+  #isReached = false;
   #isJoined = false;
   #heardAt = 0;
   #pingedAt = 0;
@@ -48,6 +52,7 @@ export class MediaRoad {
 
   /** Connect and talk until the connection is gone. */
   serve({ url, ticket }: Media): Promise<Parting> {
+    const from = Date.now(); // which goes on while a page sleeps
     return new Promise((resolve) => {
       this.#line = new Line(this.#parts.link, 'media', url, offer('ticket', ticket), {
         opened: () => this.#greet(),
@@ -56,7 +61,8 @@ export class MediaRoad {
           clearInterval(this.#ticker);
           this.#parts.outbox.close();
           this.#parts.session.lost();
-          resolve({ code, refusal: this.#refusal, isJoined: this.#isJoined });
+          const isUnreachable = !this.#isReached && Date.now() - from < TICKET_MS;
+          resolve({ code, refusal: this.#refusal, isJoined: this.#isJoined, isUnreachable });
         },
       });
     });
@@ -68,6 +74,7 @@ export class MediaRoad {
   }
 
   #greet(): void {
+    this.#isReached = true;
     this.#line?.within(LIVE_TIMEOUT_MS);
     this.#line?.send(this.#parts.session.hello());
   }

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
-import { act, cleanup, fireEvent, render, renderHook, screen } from '@testing-library/react';
-import { type ReactNode, StrictMode, useState } from 'react';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { act, cleanup, configure, fireEvent, render, renderHook, screen } from '@testing-library/react';
+import { type ReactNode, StrictMode, useEffect, useState } from 'react';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { VoiceClient, type VoiceClientOptions } from '../../src/index.js';
 import '../../src/ondemand/index.js'; // so that its first use takes no time
 import {
@@ -34,11 +34,7 @@ function rig(options: Partial<VoiceClientOptions> = {}) {
     audio: { engine },
     ...options,
   };
-  const wrapper = ({ children }: { children: ReactNode }) => (
-    <StrictMode>
-      <VoiceProvider {...all}>{children}</VoiceProvider>
-    </StrictMode>
-  );
+  const wrapper = ({ children }: { children: ReactNode }) => <VoiceProvider {...all}>{children}</VoiceProvider>;
   return { server, engine, options: all, wrapper };
 }
 
@@ -57,6 +53,31 @@ function Call() {
 }
 
 describe('the provider', () => {
+  // At the root: only there React plays effects twice.
+  beforeEach(() => configure({ reactStrictMode: true }));
+  afterEach(() => configure({ reactStrictMode: false }));
+
+  test('an effect that connects, and disconnects when it is undone, ends in StrictMode with one call', async () => {
+    const { server, wrapper } = rig();
+    const failures: string[] = [];
+    function Auto() {
+      const { status, connect, disconnect } = useConnection();
+      useEffect(() => {
+        connect().catch(({ code }) => failures.push(code));
+        return () => void disconnect();
+      }, [connect, disconnect]);
+      return <p role="status">{status}</p>;
+    }
+    const view = render(<Auto />, { wrapper });
+    await settle();
+    expect(screen.getByRole('status').textContent).toBe('connected');
+    expect(server.requests.map(({ type }) => type)).toEqual(['start']);
+    expect(failures).toEqual(['aborted']); // the one that StrictMode undid
+    view.unmount();
+    await settle();
+    expect(server.transport.openOn('media')).toHaveLength(0);
+  });
+
   test('connects nothing on mount, and once on a click, in StrictMode', async () => {
     const { server, engine, wrapper } = rig();
     render(<Call />, { wrapper });
