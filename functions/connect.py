@@ -35,9 +35,8 @@ def keys() -> KeySource:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """200 with our subprotocol if it was offered; 401 or 403 for a forged credential or a foreign page."""
     headers, now = admission.headers_of(event), int(time.time())
-    origin = headers.get("origin", "")
     try:
-        admission.check_origin(origin, config().allowed_origins)
+        origin = admission.page_of(headers, config().allowed_origins)
         claims = Claims(config().oidc_issuer, config().oidc_audience)
         identity = admission.verify(admission.present(headers), keys(), claims, now)
     except admission.Refused as refused:

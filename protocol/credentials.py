@@ -33,6 +33,15 @@ def offered(header: str | None) -> list[str]:
     return [entry.strip() for entry in (header or "").split(",") if entry.strip()]
 
 
+def is_from_native(kind: Kind, subprotocols: list[str]) -> bool:
+    """No page can have presented this credential: it came in `Authorization`, which no page's script can set.
+
+    To be asked of a handshake in which `credential` has found one. Its `Origin` then says nothing: React
+    Native makes one up from the address it connects to.
+    """
+    return not any(entry.startswith(f"{SUBPROTOCOL}.{kind}.") for entry in subprotocols)
+
+
 def credential(kind: Kind, subprotocols: list[str], authorization: str | None) -> str:
     """The secret a peer presented, from its subprotocols or its `Authorization: Bearer`.
 

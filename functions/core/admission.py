@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import jwt
 
-from protocol.credentials import credential, offered
+from protocol.credentials import credential, is_from_native, offered
 from protocol.errors import RemoteProtocolError
 from protocol.limits import SUBPROTOCOL
 
@@ -80,10 +80,19 @@ def verify(token: str, keys: KeySource, claims: Claims, now: int) -> Identity:
     return _identity(found, now)
 
 
-def check_origin(origin: str, allowed: Collection[str]) -> None:
-    """Native clients send no origin. Raises Refused(403) for a page that is not allowed."""
-    if origin and origin not in allowed and "*" not in allowed:
+def page_of(headers: Mapping[str, str], allowed: Collection[str]) -> str:
+    """The origin of the page that connects; "" for a native client. Raises Refused(403) for one not allowed.
+
+    `allowed` holds origins; `*` is any, and `:*` at the end of one is any port of it.
+    """
+    origin = headers.get("origin", "")
+    if not origin or is_from_native("jwt", offered(headers.get("sec-websocket-protocol"))):
+        return ""
+    host, _, port = origin.rpartition(":")
+    any_port = f"{host if port.isdigit() else origin}:*"
+    if not {origin, any_port, "*"} & set(allowed):
         raise Refused(403)
+    return origin
 
 
 def present(headers: Mapping[str, str]) -> str:

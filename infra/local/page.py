@@ -72,7 +72,7 @@ def page_app(
     console: Path = CONSOLE,
     breaks: Sequence[str] = (),
 ) -> web.Application:
-    """The local page. No CORS header is ever sent, so another site's script cannot read the token.
+    """The local page. Only pages of this machine may read it across origins: no other site gets the token.
 
     Without a `media_url` the page may connect to any port of loopback. `console` is read at each request, so
     that a build is seen without a restart. `breaks` names what infra.local.breaks breaks here.
@@ -156,15 +156,25 @@ def _card(agent: Agent) -> dict[str, object]:
 
 @web.middleware
 async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Peer and Host must be this machine's: a foreign name that resolves to 127.0.0.1 is refused."""
-    if not (_is_loopback(request.remote or "") and _is_loopback(_host(request))):
+    """Peer, Host and Origin must be this machine's: a foreign name that resolves to 127.0.0.1 is refused.
+
+    Another page of this machine may read the answer: an app of one's own has its page on another port.
+    """
+    origin = request.headers.get("Origin")
+    hosts = [request.remote or "", _host(f"//{request.headers.get('Host', '')}")]
+    if origin is not None:
+        hosts.append(_host(origin))
+    if not all(map(_is_loopback, hosts)):
         raise web.HTTPForbidden(text="only for this machine\n")
-    return await handler(request)
+    answer = await handler(request)
+    if origin is not None:
+        answer.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+    return answer
 
 
-def _host(request: web.Request) -> str:
+def _host(url: str) -> str:
     try:
-        return urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+        return urlsplit(url).hostname or ""
     except ValueError:
         return ""
 

@@ -50,6 +50,15 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "vivavoce-local"
 REGION = "us-east-1"
 
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+#: Parameters that only this machine has: any page of its own may talk, and a reload is no abuse.
+FOR_DEVELOPERS = {
+    "AllowedOrigins": ",".join(f"{scheme}://{host}:*" for scheme in ("http", "https") for host in LOOPBACK),
+    "SessionsPerUser": "20",
+    "StartsPerMinute": "120",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -146,8 +155,7 @@ class LocalStack:
         return Region(REGION, default_url, endpoints)
 
     def _read_template(self, sockets: "Sockets") -> Stack:
-        origins = self.urls.page, self.urls.page.replace("127.0.0.1", "localhost")
-        given = {"MediaUrl": self.urls.media, "AllowedOrigins": ",".join(origins), "ServePage": "false"}
+        given = {"MediaUrl": self.urls.media, "ServePage": "false", **FOR_DEVELOPERS}
         if self.options.gemini_url:
             given["GeminiUrl"] = self.options.gemini_url
         stack = read_template(

@@ -149,3 +149,37 @@ def test_a_published_key_is_no_shared_secret(issuer, table):
 def test_an_issuer_that_does_not_answer_is_our_failure(issuer, edges):
     edges.documents.clear()
     assert open_with(issuer())["statusCode"] == 500
+
+
+RN = "http://abc.execute-api.eu-west-1.amazonaws.com"  # React Native makes it of the address it connects to
+
+
+def test_a_credential_in_authorization_needs_no_origin(table):
+    event = connect_event("c1=", Authorization=f"Bearer {make_jwt()}", Origin=RN)
+    assert connect.handler(event, CONTEXT) == {"statusCode": 200}
+    assert remembered(table).origin == "", "it binds no ticket either"
+
+
+def test_a_credential_in_both_places_needs_a_good_origin():
+    token = make_jwt()
+    assert open_with(token, Authorization=f"Bearer {token}", Origin=RN) == {"statusCode": 403}
+    assert open_with(token, Authorization=f"Bearer {token}", Origin=ORIGIN)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:5173", 200),
+        ("http://localhost", 200),
+        ("https://localhost:5173", 403),
+        ("http://localhost.evil.example:5173", 403),
+        ("http://localhost:5173.evil.example", 403),
+        ("http://evil.example:5173", 403),
+        ("http://[::1]:5173", 200),
+        ("null", 403),
+    ],
+)
+def test_any_port_of_an_origin_may_be_allowed(table, monkeypatch, origin, status):
+    monkeypatch.setenv("ALLOWED_ORIGINS", "http://localhost:*,http://[::1]:*")
+    connect.config.cache_clear()
+    assert open_with(make_jwt(), Origin=origin)["statusCode"] == status

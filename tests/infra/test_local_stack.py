@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from infra.local.process import machine_environment
 from infra.local.stack import LocalStack, Options
+from infra.local.template import read_template
 from records.routes import sign_route
 from tests.infra.stand_ins import children
 
@@ -195,3 +196,10 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing(stack: LocalStack, tm
     with pytest.raises(OSError, match="in use"):
         async with LocalStack(options(tmp_path, page_port=taken)):
             pass
+
+
+async def test_only_this_machines_stack_admits_any_page_of_this_machine(stack: LocalStack) -> None:
+    allowed = stack.template.functions["vivavoce-local-connect"].environment["ALLOWED_ORIGINS"].split(",")
+    assert "http://localhost:*" in allowed and "http://127.0.0.1:*" in allowed
+    deployed = read_template(TEMPLATE, {"ServePage": "false"}, stack="s")
+    assert ":*" not in deployed.functions["s-connect"].environment["ALLOWED_ORIGINS"]

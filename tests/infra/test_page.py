@@ -131,3 +131,21 @@ async def test_a_foreign_host_name_gets_no_file_either(console: Path) -> None:
     host = {"Host": "evil.example"}
     async with page(console) as (url, http), http.get(f"{url}/assets/page-1a2b.js", headers=host) as answer:
         assert answer.status == 403
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:3000", "https://[::1]:8443"])
+async def test_an_app_of_ones_own_on_this_machine_may_read_the_token(origin: str) -> None:
+    headers = {"Origin": origin}
+    async with page() as (url, http), http.get(f"{url}/dev/session.json", headers=headers) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert "Origin" in answer.headers["Vary"]
+        assert "token" in await answer.json()
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null", "["])
+async def test_a_page_of_another_site_gets_nothing(origin: str) -> None:
+    headers = {"Origin": origin}
+    async with page() as (url, http), http.get(f"{url}/dev/session.json", headers=headers) as answer:
+        assert answer.status == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert "token" not in await answer.text()

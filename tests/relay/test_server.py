@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from protocol import media
 from protocol.audio import AudioFrame, encode_audio
@@ -81,6 +82,27 @@ async def test_a_page_of_another_origin_is_refused() -> None:
     async with house() as here:
         with pytest.raises(InvalidStatus) as refused:
             await here.connect(here.book.ticket(origin="https://ours"), origin="https://theirs")
+        assert refused.value.response.status_code == 403
+
+
+async def test_a_ticket_in_authorization_needs_no_origin() -> None:
+    """No page can send that header; React Native sends an Origin of its own making with it."""
+    from websockets.asyncio.client import connect
+
+    async with house() as here:
+        for asked_by in ("", "http://control.example"):
+            header = {"Authorization": f"Bearer {here.book.ticket(origin=asked_by)}"}
+            origin = Origin("http://media.example")
+            async with connect(f"{here.url}/r/0/x", additional_headers=header, origin=origin) as wire:
+                await Visitor().join(wire)
+
+
+async def test_a_ticket_in_both_places_needs_its_origin() -> None:
+    async with house() as here:
+        ticket = here.book.ticket(origin="https://ours")
+        header = {"Authorization": f"Bearer {ticket}"}
+        with pytest.raises(InvalidStatus) as refused:
+            await here.connect(ticket, additional_headers=header, origin="https://theirs")
         assert refused.value.response.status_code == 403
 
 
