@@ -17,6 +17,7 @@ from simulator.connection import Connection
 from simulator.control import control
 from simulator.faults import Fault
 from simulator.ledger import Ledger, fingerprint
+from simulator.loopback import is_foreign, is_loopback
 from simulator.refusal import Close, Refusal
 from simulator.world import Config, World
 
@@ -33,8 +34,9 @@ STOP_S = 3.0  #: real seconds for connections to close when the simulator stops
 class Running:
     """A simulator that is up. It acts on its open connections, and lets its log be read."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, is_on_loopback: bool = True) -> None:
         self.world = world
+        self.is_on_loopback = is_on_loopback  #: then only this machine's own may ask
         self.url = ""  #: http://host:port or https://host:port
         self.certificate: Path | None = None  #: what clients must trust, with TLS
         self.connections: dict[int, Connection] = {}
@@ -64,7 +66,11 @@ class Running:
         """Every request of the port."""
         # Not `request.path`: a leading `//` would be read as a host.
         path = request.raw_path.partition("?")[0]
-        if path.startswith("/_control/"):
+        is_control = path.startswith("/_control/")
+        host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
+        if self.is_on_loopback and is_foreign(host, origin, pages=not is_control):
+            return _error(403, "PERMISSION_DENIED", "Only for this machine.")
+        if is_control:
             return await control(request, self)
         live = _LIVE.fullmatch(path)
         if live and request.method == "GET":
@@ -114,7 +120,7 @@ async def serve(config: Config | None = None) -> AsyncIterator[Running]:
     """
     config = config or Config()
     async with AsyncExitStack() as stack:
-        running = Running(world.make(config))
+        running = Running(world.make(config), is_on_loopback=is_loopback(config.host))
         stack.callback(running.ledger.close)
         context = None
         if config.tls:

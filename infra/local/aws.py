@@ -9,16 +9,23 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from infra.local.endpoint import is_signed
 from infra.local.process import Child, OnLine, machine_environment
 from infra.local.shortcuts import take_shortcuts
+from simulator.loopback import is_foreign
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ROOT = Path(__file__).resolve().parents[2]
+_KEY = "LOCAL_ACCESS_KEY"  #: variable that tells the server whose calls to answer
 START_S = 60.0  #: moto imports much; on a busy machine that takes a while
 
 
@@ -39,9 +46,25 @@ def serialise_dynamodb() -> None:
     setattr(DynamoHandler, "call_action", call_action)  # noqa: B010  # a method, to mypy
 
 
+def signed_calls(app: "WSGIApplication", access_key: str) -> "WSGIApplication":
+    """`app` behind the guard of the other APIs: moto itself gives every web page all that it has."""
+
+    def guard(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        is_page = is_foreign(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN"), pages=False)
+        if not is_page and is_signed(environ.get("HTTP_AUTHORIZATION", ""), access_key):
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Connection", "close")])
+        return [b"only signed calls of this machine\n"]
+
+    return guard
+
+
 @asynccontextmanager
-async def aws_apis(region: str, on_line: OnLine) -> AsyncIterator[str]:
-    """The URL of a moto server that ends with the body. Raises TimeoutError when it does not start."""
+async def aws_apis(region: str, access_key: str, on_line: OnLine) -> AsyncIterator[str]:
+    """The URL of a moto server that ends with the body. Raises TimeoutError when it does not start.
+
+    It answers calls that are signed with `access_key`, and no others.
+    """
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def listen(line: str) -> None:
@@ -50,7 +73,7 @@ async def aws_apis(region: str, on_line: OnLine) -> AsyncIterator[str]:
         on_line(line)
 
     command = ("python", "-m", "infra.local.aws", "--port", "0")
-    environment = {**machine_environment(_ROOT), "AWS_DEFAULT_REGION": region}
+    environment = {**machine_environment(_ROOT), "AWS_DEFAULT_REGION": region, _KEY: access_key}
     child = await Child.start(command, environment, cwd=_ROOT, on_line=listen)
     try:
         async with asyncio.timeout(START_S):
@@ -71,7 +94,7 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     serialise_dynamodb()
     take_shortcuts()
-    app = DomainDispatcherApplication(create_backend_app)
+    app = signed_calls(DomainDispatcherApplication(create_backend_app), os.environ[_KEY])
     server = make_server("127.0.0.1", port, app, threaded=True)
     print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
     server.serve_forever()

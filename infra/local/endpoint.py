@@ -1,7 +1,8 @@
 """What the stack's HTTP endpoints share: one loopback port, AWS's error shape, and a guard.
 
-The guard asks for a SigV4 header with this stack's access key. AWS would refuse an unsigned call as
-well, and here it keeps web pages that the developer visits from calling the local APIs.
+Every HTTP listener of the stack has the guard of simulator/loopback.py: web pages that the developer visits
+must not reach it. The AWS APIs also ask for a SigV4 header with this stack's access key, as AWS refuses an
+unsigned call; gateway, edge and relay ask for credentials that no page elsewhere has.
 """
 
 import json
@@ -10,6 +11,8 @@ from typing import Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+
+from simulator.loopback import is_foreign
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -34,14 +37,32 @@ class AwsError(web.HTTPException):
         )
 
 
+def is_signed(authorization: str, access_key: str) -> bool:
+    """The signature names `access_key`. Its value is not checked, as nobody here checks secrets."""
+    return authorization.startswith(f"AWS4-HMAC-SHA256 Credential={access_key}/")
+
+
 def signed_only(access_key: str) -> Middleware:
-    """Middleware that refuses calls which do not name `access_key` in their signature."""
+    """Middleware that refuses calls which do not name `access_key` in their signature, and those of pages."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "")
-        if not given.startswith(f"AWS4-HMAC-SHA256 Credential={access_key}/"):
+        is_page = is_foreign(request.headers.get("Host", ""), request.headers.get("Origin"), pages=False)
+        if is_page or not is_signed(request.headers.get("Authorization", ""), access_key):
             raise AwsError(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        return await handler(request)
+
+    return guard
+
+
+def local_only(*, pages: bool = False) -> Middleware:
+    """Middleware that refuses what a web page elsewhere sends; with `pages`, this machine's own may ask."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        headers = request.headers
+        if is_foreign(headers.get("Host", ""), headers.get("Origin"), pages=pages):
+            raise web.HTTPForbidden(text="only for this machine\n")
         return await handler(request)
 
     return guard

@@ -1,7 +1,6 @@
 """The page that a developer opens, and the session that it may start: only from this machine."""
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from agents.catalogue import Agent, catalogue
+from infra.local.endpoint import local_only
 
 TOKEN_S = 3600
 CONSOLE = Path(__file__).resolve().parents[2] / "client" / "console" / "dist"  #: what `npm run build` writes
@@ -101,7 +101,7 @@ def page_app(
         kept = "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
         return await _file(path, headers | {"Cache-Control": kept})
 
-    app = web.Application(middlewares=[_loopback_only])
+    app = web.Application(middlewares=[local_only(pages=True), _readable_here])
     app.router.add_get("/", index)
     app.router.add_get("/dev/session.json", session)
     app.router.add_get("/config.json", config)
@@ -155,32 +155,9 @@ def _card(agent: Agent) -> dict[str, object]:
 
 
 @web.middleware
-async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Peer, Host and Origin must be this machine's: a foreign name that resolves to 127.0.0.1 is refused.
-
-    Another page of this machine may read the answer: an app of one's own has its page on another port.
-    """
-    origin = request.headers.get("Origin")
-    hosts = [request.remote or "", _host(f"//{request.headers.get('Host', '')}")]
-    if origin is not None:
-        hosts.append(_host(origin))
-    if not all(map(_is_loopback, hosts)):
-        raise web.HTTPForbidden(text="only for this machine\n")
+async def _readable_here(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Another page of this machine may read the answer: an app of one's own has its page on another port."""
     answer = await handler(request)
-    if origin is not None:
+    if origin := request.headers.get("Origin"):
         answer.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
     return answer
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -16,6 +16,11 @@ from infra.local.template import Table
 _MODELS = Loader()
 
 
+def new_access_key() -> str:
+    """One that no other stack has."""
+    return f"LOCAL{secrets.token_hex(8).upper()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """`endpoints` maps a service to its URL; every other service answers at `default_url`."""
@@ -23,7 +28,7 @@ class Region:
     name: str
     default_url: str
     endpoints: Mapping[str, str]
-    access_key: str = field(default_factory=lambda: f"LOCAL{secrets.token_hex(8).upper()}")
+    access_key: str = field(default_factory=new_access_key)
 
     def environment(self) -> dict[str, str]:
         """What makes an SDK talk to this region, and to no other by mistake."""
@@ -43,7 +48,7 @@ class Region:
         models = botocore.session.get_session()
         models.register_component("data_loader", _MODELS)
         session = boto3.Session(self.access_key, "local", region_name=self.name, botocore_session=models)
-        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60, proxies={})
         endpoint = url or self.endpoints.get(service, self.default_url)
         return session.client(service, endpoint_url=endpoint, config=config)
 

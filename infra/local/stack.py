@@ -39,7 +39,7 @@ from infra.local.logs import Logs
 from infra.local.management import management_app
 from infra.local.page import LocalUser, page_app
 from infra.local.process import machine_environment
-from infra.local.region import Region, furnish
+from infra.local.region import Region, furnish, new_access_key
 from infra.local.tasks import Tasks
 from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
@@ -150,9 +150,10 @@ class LocalStack:
         return LocalUser(self.secrets.jwt, subject, self.template.parameters.get("OidcAudience", ""))
 
     async def _start_region(self, parts: AsyncExitStack, sockets: "Sockets") -> Region:
-        default_url = await parts.enter_async_context(aws_apis(REGION, self.logs.sink("aws")))
+        key = new_access_key()
+        default_url = await parts.enter_async_context(aws_apis(REGION, key, self.logs.sink("aws")))
         endpoints = {"lambda": url_of(sockets.lambda_api), "ecs": url_of(sockets.ecs)}
-        return Region(REGION, default_url, endpoints)
+        return Region(REGION, default_url, endpoints, key)
 
     def _read_template(self, sockets: "Sockets") -> Stack:
         given = {"MediaUrl": self.urls.media, "ServePage": "false", **FOR_DEVELOPERS}

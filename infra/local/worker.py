@@ -14,6 +14,7 @@ from typing import Self
 
 from aiohttp import web
 
+from infra.local.endpoint import local_only
 from infra.local.invocation import Outcome, Status
 from infra.local.process import Child, OnLine
 from infra.local.template import Function
@@ -136,7 +137,7 @@ class Worker:
         }
 
     async def _serve(self) -> int:
-        app = web.Application(client_max_size=PAYLOAD_BYTES + 1024)
+        app = web.Application(client_max_size=PAYLOAD_BYTES + 1024, middlewares=[local_only()])
         base = "/2018-06-01/runtime"
         app.router.add_get(f"{base}/invocation/next", self._on_next)
         app.router.add_post(f"{base}/invocation/{{id}}/response", self._on_response)
