@@ -6,9 +6,10 @@ import json
 import math
 from binascii import b2a_base64
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from protocol.media import Tokens
 from relay import tolerance
@@ -43,6 +44,8 @@ _AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","da
 _AUDIO_TAIL = b'"}}}'
 
 # ---- what the server sends; unknown fields are ignored
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]  #: of tokens; more than any number of JSON can count is none
 
 
 class _Camel(msgspec.Struct, rename="camel"):
@@ -101,11 +104,11 @@ class _Resumption(_Camel):
 
 class _ModalityCount(_Camel):
     modality: str = ""
-    token_count: int = 0
+    token_count: Count = 0
 
 
 class _UsageMetadata(_Camel):
-    total_token_count: int = 0
+    total_token_count: Count = 0
     prompt_tokens_details: list[_ModalityCount] = []
     response_tokens_details: list[_ModalityCount] = []
 

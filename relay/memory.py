@@ -41,6 +41,11 @@ class Memory:
         self._turns.extend((BEFORE, _turn(each)) for each in past)
 
     @property
+    def is_empty(self) -> bool:
+        """Nothing was said yet, here or on another relay."""
+        return self.handle is None and not self._turns
+
+    @property
     def is_current(self) -> bool:
         """The handle holds every finished turn."""
         if self.handle is None:

@@ -1,7 +1,8 @@
 """Reads what can be read of a JSON message: a part that does not fit its type loses itself and nothing else.
 
 For messages that the strict decoder has refused. `null` is an absent field; base64 may be of either alphabet,
-with or without its padding.
+with or without its padding. What is no Unicode, such as half a surrogate pair, becomes the sign for that: it
+could not be encoded again for a client.
 """
 
 from __future__ import annotations
@@ -20,15 +21,29 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 def read(data: str | bytes, type_: type[T]) -> T | None:
     """The message as far as it fits `type_`; None for what is no JSON object."""
+    text = data if isinstance(data, str) else data.decode(errors="replace")
     try:
-        held = json.loads(data)
+        held = _encodable(json.loads(text))
         return _struct(held, type_) if isinstance(held, dict) else None
     except (ValueError, RecursionError):
         return None
 
 
+def _encodable(held: Any) -> Any:
+    """The same JSON, with every string fit for UTF-8."""
+    match held:
+        case str():
+            return held.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_encodable(each) for each in held]
+        case dict():
+            return {_encodable(name): _encodable(value) for name, value in held.items()}
+        case _:
+            return held
+
+
 def _struct(held: dict[str, Any], type_: type[T]) -> T:
-    hints = get_type_hints(type_)
+    hints = get_type_hints(type_, include_extras=True)
     fields: dict[str, Any] = {}
     for field in msgspec.structs.fields(type_):
         value = held.get(field.encode_name)
@@ -59,8 +74,8 @@ def _value(held: Any, hint: Any) -> Any:
 def _bytes(text: Any) -> bytes | None:
     if not isinstance(text, str):
         return None
-    text = text.translate(_URL_SAFE).rstrip("=")
+    text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4))
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         return None

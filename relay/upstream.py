@@ -30,6 +30,7 @@ from relay.model import (
     UpstreamError,
 )
 from relay.ring import Ring
+from relay.rotation import NEVER, SHORTEST_S, Schedule, retry_s
 from relay.uplink import Speech, UplinkQueue
 
 logger = logging.getLogger("relay.upstream")
@@ -45,10 +46,6 @@ REFUSALS = {
 NOT_SOON = {"key_refused", "upstream_quota"}  #: who has not talked yet is told at once, and need not wait
 YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
 TICK_S = 0.1  #: how often a due rotation looks for a turn gap
-LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
-UNSAID_S = 10.0  #: the deadline when the model says that it goes but not when
-RETRY_S = 2.0  #: after a rotation that could not be prepared
-SHORTEST_S = 30.0  #: no leg is changed sooner for its credential's sake: a wrong clock must not make a storm
 PULSE_S = 20.0  #: how often an open leg is pinged
 EXPIRY_MARGIN_S = 60.0  #: a running connection is cut when its credential expires
 
@@ -142,8 +139,7 @@ class Upstream:
         self._now = asyncio.get_running_loop().time
         self._ahead: Ahead | None = None  #: what a rotation has made ready
         self._pinned: Handle | None = None  #: what it starts from: nothing sent since may be forgotten
-        self._deadline = 0.0  #: the leg must be changed by then; 0: not known
-        self._is_asked = False  #: to change this leg without need
+        self._schedule = Schedule(0.0, NEVER, NEVER)  #: of the present leg
         self._down_at: float | None = None
         self._heard_at = 0.0  #: when the present leg last gave any sign
         self._young_deaths = 0  #: legs in a row that died soon
@@ -159,7 +155,7 @@ class Upstream:
 
     def rotate(self) -> None:
         """Change the leg at the next turn gap. Without one there is nothing to change."""
-        self._is_asked = True
+        self._schedule.is_asked = True
 
     def replace_leg(self, *, forget: bool = False) -> None:
         """The leg is open and does not do its work: have another one, as after a drop.
@@ -200,7 +196,8 @@ class Upstream:
             try:
                 return await self._try_open()
             except UpstreamError as error:
-                if error.code in OVER or (error.code in NOT_SOON and self._down_at is None):
+                is_new = self._down_at is None and self._memory.is_empty
+                if error.code in OVER or (error.code in NOT_SOON and is_new):
                     raise
                 if error.code in REFUSALS:
                     if self._memory.handle is None:
@@ -242,7 +239,7 @@ class Upstream:
 
         A `goAway` without time left on every connection must not make a storm of credentials.
         """
-        was_sent_away = self._deadline > 0 and not self._parking.is_set()
+        was_sent_away = self._schedule.is_sent_away and not self._parking.is_set()
         self._count_life(lived_s if was_sent_away else YOUNG_S)
         if self._young_deaths == len(BACKOFF_S):
             raise UpstreamError("upstream_unavailable")
@@ -268,13 +265,14 @@ class Upstream:
 
     async def _carry(self, leg: ModelLeg, credential: Credential, talk: Talk) -> None:
         """Both directions, until the leg is parked or due to be changed."""
-        self._deadline, self._is_asked, self._heard_at = 0.0, False, self._now()
+        now = self._heard_at = self._now()
+        self._schedule = Schedule(now, now + self._plan.rotate_after_s, self._expires(credential))
         self._distrusted.clear()
         try:
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._receive(leg, talk), name="downlink")
                 ways.create_task(self._send(leg, talk), name="uplink")
-                ways.create_task(self._rotate_when_due(credential, talk), name="rotation")
+                ways.create_task(self._rotate_when_due(talk), name="rotation")
                 ways.create_task(self._feel_pulse(leg, talk), name="pulse")
                 ways.create_task(self._until_distrusted(), name="distrust")
                 await self._parking.wait()
@@ -291,8 +289,7 @@ class Upstream:
                 self._remember(event.handle)
                 talk.remembered()
             elif isinstance(event, LegEnding):
-                left_s = UNSAID_S if event.left_s is None else event.left_s
-                self._deadline = self._now() + max(0.0, left_s - LATEST_S)
+                self._schedule.goes_away(self._now(), event.left_s)
             else:
                 talk.heard(event)
             if not self.readable.is_set():
@@ -332,12 +329,11 @@ class Upstream:
 
     # ---- rotation
 
-    async def _rotate_when_due(self, credential: Credential, talk: Talk) -> None:
+    async def _rotate_when_due(self, talk: Talk) -> None:
         """At a turn gap after the planned time, at the latest by the deadline: mint, then change legs."""
-        planned = self._now() + self._plan.rotate_after_s
-        expires = self._expires(credential)
-        while True:
-            await self._until_due(planned, expires, talk)
+        for tries in count(1):
+            while not self._is_time(talk):  # noqa: ASYNC110 (a turn gap has no event of its own)
+                await asyncio.sleep(TICK_S)
             try:
                 self._ahead = await self._mint()
                 if not self._plan.close_first:
@@ -347,25 +343,20 @@ class Upstream:
                 if error.code in OVER:
                     raise
                 logger.warning("rotation put off", extra={"code": error.code})
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(retry_s(tries))
                 continue
             raise _Due
 
-    async def _until_due(self, planned: float, expires: float, talk: Talk) -> None:
-        while not self._is_time(planned, expires, talk):  # noqa: ASYNC110 (a turn gap has no event of its own)
-            await asyncio.sleep(TICK_S)
-
-    def _is_time(self, planned: float, expires: float, talk: Talk) -> bool:
+    def _is_time(self, talk: Talk) -> bool:
         now = self._now()
-        is_due = now >= planned or self._deadline > 0 or self._is_asked
-        return now >= min(self._deadline or expires, expires) or (
-            is_due and talk.is_quiet and self._memory.is_current
-        )
+        if self._schedule.is_forced(now):
+            return True
+        return self._schedule.is_due(now) and talk.is_quiet and self._memory.is_current
 
     def _expires(self, credential: Credential) -> float:
         """Loop time by which the leg must be changed because of its credential."""
         if self._plan.wall is None:
-            return float("inf")
+            return NEVER
         left_s = credential.expires_at_ms / 1000 - self._plan.wall() - EXPIRY_MARGIN_S
         return self._now() + max(left_s, SHORTEST_S)
 

@@ -20,9 +20,10 @@ async def lone_call(
     session_s: float = 1e6,
     plan: Plan = DEFAULT_PLAN,
     wall: Callable[[], float] = time.time,
+    handle: str | None = None,
 ) -> AsyncIterator[tuple[Call, Model]]:
     """A call whose client has never come, with its model leg wanted."""
-    model, record = model or Model(), session()
+    model, record = model or Model(), session(handle=handle)
     model.wall = wall
     call = Call(record, Terms(1, session_s, resume_s, plan), FakeBook(record), model)
     call._upstream.want()

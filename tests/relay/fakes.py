@@ -19,7 +19,7 @@ from protocol.credentials import offer
 from records.sessions import Session
 from records.tickets import Burn
 from relay.config import RelayConfig
-from relay.model import Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
+from relay.model import SILENCE_MS, Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
 from relay.scribe import LedgerUnavailable, Superseded, Unregistered
 from relay.server import Relay
 from relay.turn import Turn
@@ -196,6 +196,8 @@ class Model:
         self.tries = 0  #: to open a leg
         self.refuse: list[str] = []
         self.refuse_always = ""
+        self.refuse_mint = ""  #: the code that every mint is refused with
+        self.silence_ms = SILENCE_MS  #: of the agent's setup
         self.first_words: tuple[ModelEvent, ...] = ()  #: what each new leg says as soon as it is open
         self.wall = time.time  #: by which credentials expire
 
@@ -205,8 +207,10 @@ class Model:
     async def mint(self, handle: str | None) -> Credential:
         self.minted.append(handle)
         assert len(self.minted) < 1_000, "a storm of credentials"  # in virtual time it would never end
+        if self.refuse_mint:
+            raise UpstreamError(self.refuse_mint)
         expires_at_ms = round((self.wall() + 1800) * 1000)
-        return Credential("auth-token", "m", expires_at_ms, "full")
+        return Credential("auth-token", "m", expires_at_ms, "full", self.silence_ms)
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.tries += 1

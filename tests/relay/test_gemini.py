@@ -214,3 +214,33 @@ def test_audio_in_either_alphabet_with_or_without_padding_is_heard(encode: Any, 
 
 def test_a_message_nested_beyond_all_measure_is_passed_over() -> None:
     assert list(read_message(b'{"serverContent":' * 100_000)) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"serverContent":{"turnComplete":true,"outputTranscription":{"text":"a\\ud800b"}}}',
+        b'{"serverContent":{"turnComplete":true,"outputTranscription":{"text":"a\xffb"}}}',
+    ],
+)
+def test_words_that_are_no_unicode_are_told_with_a_sign_in_their_place(data: bytes) -> None:
+    """Half a surrogate pair cannot be encoded again: it ended the call."""
+    said, completed = read_message(data)
+    assert said == model.Said("a\ufffdb") and completed == model.TurnCompleted(idle=True)
+
+
+def test_arguments_that_are_no_unicode_can_be_passed_on() -> None:
+    asked = b'{"toolCall":{"functionCalls":[{"id":"1","name":"x","args":{"k\\udc00":["\\ud800"]}}]}}'
+    assert list(read_message(asked)) == [model.ToolRequested("1", "x", {"k\ufffd": ["\ufffd"]})]
+
+
+@pytest.mark.parametrize("data", ["AAAA, sorry! ,,,", "AAAA****", "A"])
+def test_what_is_no_base64_is_not_played(data: str) -> None:
+    parts = [{"inlineData": {"data": data}}, {"inlineData": {"data": "AAAA"}}]
+    assert read({"serverContent": {"modelTurn": {"parts": parts}}}) == [model.Audio(bytes(3))]
+
+
+@pytest.mark.parametrize("count", [10**30, -5])
+def test_a_count_of_tokens_that_cannot_be_is_none(count: int) -> None:
+    usage = {"totalTokenCount": count, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 7}]}
+    assert read({"usageMetadata": usage}) == [model.TokensUsed(Tokens(input_text=7))]

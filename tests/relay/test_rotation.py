@@ -11,8 +11,9 @@ from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.client import ClientSession
 from protocol.codec import encode
-from relay import model, upstream
+from relay import model, rotation
 from relay.call import Call
+from relay.rotation import SHORTEST_S
 from relay.upstream import BACKOFF_S, DEFAULT_PLAN
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model, ScriptedLeg
@@ -381,7 +382,7 @@ async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_it
 async def test_a_model_that_sends_every_leg_away_at_once_is_given_up_and_makes_no_storm(
     left_s: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "UNSAID_S", 2.0)
+    monkeypatch.setattr(rotation, "UNSAID_S", 2.0)
     async with lone_call() as (call, here):
         Listener(call)
         here.say_first(model.LegEnding(left_s))
@@ -401,3 +402,34 @@ async def test_a_leg_that_is_sent_away_after_a_good_while_counts_for_nothing() -
             here.leg.say(model.HandleChanged(f"h{number}"), model.LegEnding(0.0))
             await asyncio.sleep(1)
         assert not call.is_over and len(here.legs) == 2 * len(BACKOFF_S) + 1
+
+
+async def test_a_model_that_says_early_that_it_will_go_is_not_left_at_once() -> None:
+    """Each connection may say so as soon as it is open, with all the time there is: no reason for a storm."""
+    async with lone_call() as (call, here):
+        Listener(call)
+        here.say_first(model.LegEnding(50.0), model.HandleChanged("h"))
+        here.leg.say(model.LegEnding(50.0), model.HandleChanged("h"))
+        await asyncio.sleep(300)
+        assert not call.is_over and len(here.minted) <= 300 / SHORTEST_S + 1
+
+
+async def test_a_rotation_that_cannot_be_prepared_is_tried_less_and_less_often() -> None:
+    """A connection may go on for an hour after the key was withdrawn."""
+    async with lone_call(plan=PLAN) as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.refuse_mint = "key_refused"
+        await asyncio.sleep(3600)
+        assert len(here.legs) == 1 and not call.is_over
+        assert 5 <= len(here.minted) <= 3600 / 60 + 10
+
+
+@pytest.mark.parametrize("code", ["upstream_quota", "key_refused"])
+async def test_a_conversation_that_moved_here_is_given_time_too(code: str) -> None:
+    """When a relay has died, all of its calls ask at once: that may use a quota up for some seconds."""
+    here = Model()
+    here.refuse = [code, code]
+    async with lone_call(here, handle="left by another relay") as (call, _):
+        await asyncio.sleep(5)
+        assert not call.is_over and here.leg.handle == "left by another relay"
