@@ -23,6 +23,7 @@ class Standing:
     asks: int
     held_until: int  #: up to then a client may be on its way
     ends_at: int
+    reason: str = ""  #: why it ended
 
     @property
     def is_claimed(self) -> bool:
@@ -34,6 +35,17 @@ def load_all(table: Table, ids: Iterable[str]) -> dict[str, Standing]:
     """Those of the sessions that have a record, by id."""
     found = (_standing(item) for item in table.get_all([sessions.key(id) for id in ids]))
     return {standing.id: standing for standing in found}
+
+
+def disowned(table: Table, held: Mapping[str, int]) -> dict[str, str]:
+    """Those of the sessions, each held by a relay in an epoch, that are not its own any more, and why.
+
+    The reason is `superseded`, or the one for which the session ended in that epoch.
+    """
+    found = load_all(table, held)
+    ended = {id: now.reason for id, now in found.items() if now.state == "ENDED"}
+    moved = {id: "superseded" for id, epoch in held.items() if id not in found or found[id].epoch != epoch}
+    return ended | moved
 
 
 def end(table: Table, seen: Standing, reason: str, now: int) -> bool:
@@ -75,4 +87,5 @@ def _standing(item: Mapping[str, Any]) -> Standing:
         asks=item["asks"],
         held_until=item["held_until"],
         ends_at=item["ends_at"],
+        reason=item.get("reason", ""),
     )

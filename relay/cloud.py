@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from protocol.media import PastTurn, Tokens
-from records import relays, sessions, tickets, turns, usage
+from records import relays, sessions, standings, tickets, turns, usage
 from records.sessions import Session
 from records.table import ConditionFailed, Fenced, StoreError, Table
 from records.tickets import Burn
@@ -74,6 +74,9 @@ class TableLedger:
 
     async def load(self, session: str) -> Session | None:
         return await _store(sessions.load, self._table, session)
+
+    async def disowned(self, held: Mapping[str, int]) -> dict[str, str]:
+        return await _store(standings.disowned, self._table, held)
 
     async def past(self, session: str) -> list[PastTurn]:
         """The latest finished turns, as they were heard, within what one message may hold."""

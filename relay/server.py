@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -34,7 +34,7 @@ from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
 from relay.metrics import Meter
 from relay.provenance import Check, anywhere
-from relay.scribe import Ledger, LedgerUnavailable, Unregistered
+from relay.scribe import Ledger, LedgerUnavailable, Unregistered, within
 from relay.upstream import Legs, Plan
 
 logger = logging.getLogger("relay.server")
@@ -54,6 +54,10 @@ class Book(Ledger, TicketBook, Protocol):
     async def load(self, session: str) -> Session | None: ...
 
     async def past(self, session: str) -> list[PastTurn]: ...
+
+    async def disowned(self, held: Mapping[str, int]) -> dict[str, str]:
+        """Which of these sessions, each held in an epoch, are not this relay's any more, and why."""
+        ...
 
 
 class Task(Protocol):
@@ -192,10 +196,17 @@ class Relay:
                 return "superseded"
             if call is not None:
                 call.end("superseded")
+            if self._is_full:
+                await self._disown()
             past = await self._past(record)
             if self._leaving.is_set():  # since the handshake
                 return "going_away"
-            return self._begin(record, past)
+            return "capacity" if self._is_full else self._begin(record, past)
+
+    @property
+    def _is_full(self) -> bool:
+        """It has as many calls as it may. The table counts them too, but only those that it knows of."""
+        return sum(not call.is_over for call in self.calls.values()) >= self._config.capacity
 
     async def _past(self, record: Session) -> list[PastTurn]:
         """What was said on other relays. To go on is worth more than to show it."""
@@ -307,6 +318,18 @@ class Relay:
             if not self._leaving.is_set():
                 logger.error("the record of this relay is gone, leaving")
                 self.leave()
+        await within(HEARTBEAT_S, self._disown())  # a read that hangs must not silence the heart
+
+    async def _disown(self) -> None:
+        """End the calls whose session the record gives to another relay, or calls ended.
+
+        A client may keep both ways open when it moves, and need not ever say that it has.
+        """
+        held = {session: call.session.epoch for session, call in self.calls.items()}
+        for session, reason in (await self._book.disowned(held) if held else {}).items():
+            call = self.calls.get(session)
+            if call is not None and call.session.epoch == held[session]:  # not begun anew meanwhile
+                call.end(reason)
 
     def _obey(self, orders: set[str]) -> None:
         for order in orders:

@@ -96,7 +96,7 @@ def _table(usage: Usage, price: Mapping[str, float]) -> float:
     turns = usage.call_minutes * 60 / usage.turn_s
     writes = 24 + turns * 9  # opening and ending; a turn is two transactions and a handle
     heartbeats = relay_hours(usage) * 720 * 2
-    reads = usage.sessions * 20
+    reads = usage.sessions * 20 + usage.session_hours * 720  # each heartbeat asks for each call's session
     return (
         (usage.sessions * writes + heartbeats) * price["million_writes"] + reads * price["million_reads"]
     ) / 1e6

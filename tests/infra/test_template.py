@@ -120,9 +120,9 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
         ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
         (
             "RelayRole",
-            "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:ConditionCheckItem"
-            " dynamodb:Query lambda:InvokeFunction lambda:GetLayerVersion ec2:DescribeNetworkInterfaces"
-            " ssm:GetParameter kms:Decrypt",
+            "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
+            " dynamodb:ConditionCheckItem dynamodb:Query lambda:InvokeFunction lambda:GetLayerVersion"
+            " ec2:DescribeNetworkInterfaces ssm:GetParameter kms:Decrypt",
         ),
         (
             "KeysFunctionRole",

@@ -63,3 +63,20 @@ def test_whoever_still_wants_the_session_wins(table, seen, change):
     change(table, sessions.load(table, "s1"))
     assert not standings.end(table, seen, "abandoned", NOW + 300)
     assert sessions.load(table, "s1").state == "OPEN"
+
+
+def test_a_relay_learns_which_of_the_sessions_it_holds_are_not_its_own(table, open_session):
+    for number in range(1, 6):
+        open_session(f"s{number}", limit=9)
+    table.update(sessions.key("s2"), "SET #epoch = :two", two=2)
+    sessions.cancel(table, "s3", "client", NOW)
+    table.update(sessions.key("s4"), "SET #epoch = :two", two=2)
+    sessions.cancel(table, "s4", "client", NOW)
+    held = dict.fromkeys(["s1", "s2", "s3", "s4", "unknown"], 0)
+    assert standings.disowned(table, held) == {
+        "s2": "superseded",
+        "s3": "client",
+        "s4": "superseded",
+        "unknown": "superseded",
+    }
+    assert standings.disowned(table, {}) == {}

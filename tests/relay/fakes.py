@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -48,6 +48,7 @@ class FakeBook:
         self.owed: list[tuple[int, media.Tokens]] = []
         self.before: list[media.PastTurn] = []  #: turns that another relay has kept
         self.finished: dict[str, str] = {}
+        self.compared = 0  #: times that what a relay holds was compared with this
         self.down = False
         self.saved = asyncio.Event()
 
@@ -70,6 +71,16 @@ class FakeBook:
     async def past(self, session: str) -> list[media.PastTurn]:
         self._answer()
         return self.before
+
+    async def disowned(self, held: Mapping[str, int]) -> dict[str, str]:
+        self._answer()
+        self.compared += 1
+        found = {id: self.sessions.get(id) for id in held}
+        moved = {id: "superseded" for id, now in found.items() if now is None or now.epoch != held[id]}
+        ended = {
+            id: self.finished.get(id, "client") for id, now in found.items() if now and now.state == "ENDED"
+        }
+        return ended | moved
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         self._fence(session, epoch)
