@@ -161,6 +161,7 @@ class PastTurn(Struct, frozen=True, omit_defaults=True):
     user: str = ""
     agent: str = ""  #: what was heard of it
     interrupted: bool = False
+    truncated: bool = False  #: there was more than is kept
 
 
 class History(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="history"):

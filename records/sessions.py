@@ -21,6 +21,7 @@ from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_s
 
 KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
 KEYS_KEPT = 16  #: resume keys that are valid at a time, however often a client asks without using a new one
+HANDLE_BYTES = 16 * 1024  #: of a resumption handle; each read of the session pays for it
 
 _config = msgspec.json.Decoder(Config)
 _tools = msgspec.json.Decoder(list[ClientTool])
@@ -252,19 +253,22 @@ def count_post(table: Table, session: str) -> int:
     return int(item["posts"])
 
 
-def is_current(table: Table, session: str, epoch: int) -> bool:
-    """The session is open and still of this epoch."""
-    item = table.get(key(session))
-    return item is not None and item["epoch"] == epoch and item["state"] == "OPEN"
+def save_handle(table: Table, session: str, epoch: int, handle: str, now: int) -> bool:
+    """Keep the model's newest resumption handle. Raises Fenced.
 
-
-def save_handle(table: Table, session: str, epoch: int, handle: str, now: int) -> None:
-    """Keep the model's newest resumption handle. Raises Fenced."""
+    False when it is too large. Then none is kept: by an old one the model would miss turns and nobody would
+    know; without one it is told them.
+    """
+    fits, same = len(handle.encode()) <= HANDLE_BYTES, "#epoch = :epoch"
     try:
-        update = "SET #handle = :handle, #handle_at = :now"
-        table.update(key(session), update, "#epoch = :epoch", handle=handle, now=now, epoch=epoch)
+        if fits:
+            update = "SET #handle = :handle, #handle_at = :now"
+            table.update(key(session), update, same, handle=handle, now=now, epoch=epoch)
+        else:
+            table.update(key(session), "REMOVE #handle, #handle_at", same, epoch=epoch)
     except ConditionFailed:
         raise Fenced(session) from None
+    return fits
 
 
 def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> None:

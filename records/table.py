@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from records.attributes import Item, Value, pack, pack_item, unpack_item
@@ -33,6 +33,15 @@ _THROTTLED = {
     "ThrottlingException",
     "ThrottlingError",
 }
+_REFUSED = {
+    "AccessDeniedException",
+    "ItemCollectionSizeLimitExceeded",
+    "ItemCollectionSizeLimitExceededException",
+    "ResourceNotFoundException",
+    "SerializationException",
+    "ValidationError",  # of a step, as a reason for which a transaction was cancelled
+    "ValidationException",  # also for an item that is too large
+}
 _CONFLICT = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
 
 
@@ -46,6 +55,10 @@ class Throttled(StoreError):
 
 class Unavailable(StoreError):
     """The table does not answer, or two writers kept colliding."""
+
+
+class Refused(StoreError):
+    """The table will never take this request: its form, its size or our rights are wrong."""
 
 
 class Torn(Unavailable):
@@ -228,6 +241,8 @@ class Table:
             except Torn:
                 if operation not in READS:
                     raise
+            except ParamValidationError as error:
+                raise Refused(operation) from error
             except (HTTPClientError, NoConnection) as error:
                 raise Unavailable(operation) from error
             except ClientError as error:
@@ -258,6 +273,8 @@ def _raise_for(error: ClientError) -> None:
     codes = {response["Error"]["Code"]} | {reason.get("Code", "") for reason in reasons}
     if "ConditionalCheckFailedException" in codes:
         raise ConditionFailed(0, unpack_item(response.get("Item", {}))) from None
+    if codes & _REFUSED:
+        raise Refused(", ".join(sorted(codes & _REFUSED))) from error
     if codes & _THROTTLED:
         raise Throttled(response["Error"]["Code"]) from error
     if codes & _CONFLICT:

@@ -86,7 +86,7 @@ def _refusal(item: dict[str, object], relay: str) -> Burn:
 
 
 def _claim(table: Table, bound: Burn) -> None:
-    """A session that has moved on is left alone; the relay learns that from `sessions.is_current`."""
+    """A session that has moved on is left alone; the relay learns that from its record."""
     try:
         table.update(
             Key(f"SES#{bound.session}"), "SET #claimed = :epoch", "#epoch = :epoch", epoch=bound.epoch

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,20 +33,66 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_at: int = 0  #: Unix time in ms
     audio_ms: int = 0  #: length of the agent's audio
     tools: list[ToolUse] = []
+    truncated: bool = False  #: there was more than is kept: words from the end of a text, or the last tools
 
+
+#: An item may have 400 KB, names and numbers included: three texts and the tools fit, whatever is in them.
+TEXT_BYTES = 96 * 1024  #: of each text; the relay collects less
+TOOLS_BYTES = 64 * 1024  #: of all tool uses as JSON
+TOOL_USES = 200
 
 _tools = msgspec.json.Decoder(list[ToolUse])
 
 
 def put(table: Table, session: str, epoch: int, turn: Turn) -> None:
-    """Keep a finished turn; once more when it turns out that less was heard. Raises Fenced."""
+    """Keep a finished turn; once more when it turns out that less was heard. Raises Fenced.
+
+    One that is too large is kept as far as it fits, and marked.
+    """
     try:
         table.transact(
             check_step(Key(f"SES#{session}"), "#epoch = :epoch", epoch=epoch),
-            put_step(_key(session, turn.number), _item(turn)),
+            put_step(_key(session, turn.number), _item(fit(turn))),
         )
     except ConditionFailed:
         raise Fenced(session) from None
+
+
+def fit(turn: Turn) -> Turn:
+    """The turn as it can be kept: itself, or as much of it as an item holds."""
+    user, agent, heard = _cut(turn.user_text), _cut(turn.agent_text), _cut(turn.heard or "")
+    tools = _first_of(turn.tools)
+    left_out = [user.is_cut, agent.is_cut, heard.is_cut, len(tools) < len(turn.tools)]
+    return msgspec.structs.replace(
+        turn,
+        user_text=user.text,
+        agent_text=agent.text,
+        heard=None if turn.heard is None else heard.text,
+        tools=tools,
+        truncated=turn.truncated or any(left_out),
+    )
+
+
+class _Cut(NamedTuple):
+    text: str
+    is_cut: bool
+
+
+def _cut(text: str) -> _Cut:
+    """The beginning of it, in whole characters. Half of one (a lone surrogate) becomes a question mark."""
+    data = text.encode("utf-8", "replace")
+    return _Cut(data[:TEXT_BYTES].decode("utf-8", "ignore"), len(data) > TEXT_BYTES)
+
+
+def _first_of(tools: Sequence[ToolUse]) -> list[ToolUse]:
+    """As many of them as there is room for."""
+    kept, left_bytes = [], TOOLS_BYTES
+    for use in tools[:TOOL_USES]:
+        left_bytes -= len(msgspec.json.encode(use)) + 1
+        if left_bytes < 0:
+            break
+        kept.append(use)
+    return kept
 
 
 def list_all(table: Table, session: str) -> list[Turn]:
@@ -81,6 +127,7 @@ def _item(turn: Turn) -> dict[str, Any]:
         "ended_at": turn.ended_at,
         "audio_ms": turn.audio_ms,
         "tools": msgspec.json.encode(turn.tools).decode(),
+        "truncated": turn.truncated or None,
         "ttl": turn.ended_at // 1000 + KEEP_S,
     }
 
@@ -96,4 +143,5 @@ def _turn(item: Mapping[str, Any]) -> Turn:
         ended_at=item["ended_at"],
         audio_ms=item["audio_ms"],
         tools=_tools.decode(item["tools"]),
+        truncated=item.get("truncated", False),
     )

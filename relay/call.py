@@ -87,7 +87,7 @@ class Call:
             written=self._breathe,
             noticed=self.noticed,
         )
-        self._scribe = Scribe(ledger, record, terms.epoch)
+        self._scribe = Scribe(ledger, record, terms.epoch, self.troubles)
         self._conversation = Conversation(
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
         )

@@ -18,14 +18,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from protocol.media import PastTurn, Tokens
 from records import relays, sessions, standings, tickets, turns, usage
 from records.sessions import Session
-from records.table import ConditionFailed, Fenced, StoreError, Table
+from records.table import ConditionFailed, Fenced, Refused, StoreError, Table
 from records.tickets import Burn
 from relay.config import RelayConfig
 from relay.metrics import Meter
 from relay.model import SILENCE_MS, Credential
 from relay.place import Nowhere, Targets, interface, public_name
 from relay.provenance import Check, SecretHeader, anywhere
-from relay.scribe import LedgerUnavailable, Superseded, Unregistered
+from relay.scribe import LedgerUnavailable, Superseded, Unregistered, WriteRefused
 from relay.turn import Turn
 
 logger = logging.getLogger("relay.cloud")
@@ -34,6 +34,7 @@ T = TypeVar("T")
 ANNOUNCEMENTS = 6  #: tries to tell all who wait for this relay that it is ready
 PAST_TURNS = 100  #: finished turns that a client without memory is given
 PAST_CHARS = 100_000  #: of text in them
+PAST_TEXT_CHARS = 40_000  #: of one party in one of them, so that the newest is always among them
 STORE_THREADS = 16  #: writes under way at once; each takes milliseconds
 
 #: Apart from the invocations' threads: a mint may take half a minute, a ticket must not wait for it.
@@ -49,12 +50,14 @@ class MintRefused(Exception):
 
 
 async def _store(work: Callable[..., T], *args: Any, **named: Any) -> T:
-    """Run a blocking call on the table. Raises Superseded or LedgerUnavailable."""
+    """Run a blocking call on the table. Raises Superseded, WriteRefused or LedgerUnavailable."""
     try:
         call = partial(work, *args, **named)
         return await asyncio.get_running_loop().run_in_executor(_store_threads, call)
     except Fenced:
         raise Superseded from None
+    except Refused:
+        raise WriteRefused from None
     except (StoreError, BotoCoreError, ClientError):
         raise LedgerUnavailable from None
 
@@ -80,15 +83,14 @@ class TableLedger:
 
     async def past(self, session: str) -> list[PastTurn]:
         """The latest finished turns, as they were heard, within what one message may hold."""
-        kept = await _store(turns.latest, self._table, session, PAST_TURNS)
+        kept = [_past(turn) for turn in await _store(turns.latest, self._table, session, PAST_TURNS)]
         chars, first = 0, len(kept)
         while first and (chars := chars + _chars(kept[first - 1])) <= PAST_CHARS:
             first -= 1
-        return [_past(turn) for turn in kept[first:]]
+        return kept[first:]
 
     async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
-        kept = self._record_of(turn)
-        await _store(turns.put, self._table, session.id, epoch, kept)
+        kept = await self._put_turn(session, epoch, turn)
         seconds = (kept.ended_at - kept.started_at) / 1000
         await _store(
             usage.add, self._table, session.id, session.user, epoch, turn.number, turn.tokens, seconds
@@ -97,30 +99,42 @@ class TableLedger:
             self._meter.turn(turn)
 
     async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
-        await _store(turns.put, self._table, session.id, epoch, self._record_of(turn))
+        await self._put_turn(session, epoch, turn)
 
     async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: Tokens) -> None:
         await _store(usage.add, self._table, session.id, session.user, epoch, seq, tokens, 0.0)
 
-    def _record_of(self, turn: Turn) -> turns.Turn:
+    async def _put_turn(self, session: Session, epoch: int, turn: Turn) -> turns.Turn:
         late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
-        return record_of(turn, self._clock() - late_s)
+        kept = turns.fit(record_of(turn, self._clock() - late_s))
+        await _store(turns.put, self._table, session.id, epoch, kept)
+        if kept.truncated:
+            self._note("turn truncated", "turn_truncated", session)
+        return kept
+
+    def _note(self, what: str, trouble: str, session: Session) -> None:
+        logger.warning(what, extra={"session_id": session.id})
+        if self._meter is not None:
+            self._meter.troubles({trouble: 1})
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())
-        await _store(sessions.save_handle, self._table, session.id, epoch, handle, now)
+        if not await _store(sessions.save_handle, self._table, session.id, epoch, handle, now):
+            self._note("handle not kept", "handle_not_kept", session)
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
 
 
-def _chars(turn: turns.Turn) -> int:
-    return len(turn.user_text) + len(turn.agent_text)
+def _chars(turn: PastTurn) -> int:
+    return len(turn.user) + len(turn.agent)
 
 
 def _past(turn: turns.Turn) -> PastTurn:
-    said = turn.agent_text if turn.heard is None else turn.heard
-    return PastTurn(turn.number, turn.user_text, said, interrupted=turn.interrupted_at_ms is not None)
+    heard = turn.agent_text if turn.heard is None else turn.heard
+    user, agent = turn.user_text[:PAST_TEXT_CHARS], heard[:PAST_TEXT_CHARS]
+    is_cut = turn.truncated or (user, agent) != (turn.user_text, heard)
+    return PastTurn(turn.number, user, agent, turn.interrupted_at_ms is not None, is_cut)
 
 
 def record_of(turn: Turn, wall_s: float) -> turns.Turn:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Literal, Protocol
 
 from protocol.media import Tokens
@@ -19,6 +20,7 @@ from relay.turn import Turn
 logger = logging.getLogger("relay.scribe")
 
 RETRY_S = (0.2, 1.0, 5.0)  #: longest waits between tries of one write; the last one repeats
+INSIST_S = 600.0  #: how long one write is tried; an outage should be over by then, and others wait behind it
 WAITING_LIMIT = 500  #: writes of one call that wait: hours of talk, or a megabyte
 
 
@@ -30,12 +32,19 @@ class LedgerUnavailable(Exception):
     """The store did not take a write; it may later."""
 
 
+class WriteRefused(LedgerUnavailable):
+    """The store will never take this write: it is too large or malformed, or we may not write there."""
+
+
 class Unregistered(Exception):
     """The table does not know this relay any more: nobody can be led here."""
 
 
 class Ledger(Protocol):
-    """Where a call's facts are kept. Writes are fenced by the epoch: Superseded, or LedgerUnavailable."""
+    """Where a call's facts are kept. Writes are fenced by the epoch: Superseded.
+
+    They raise LedgerUnavailable when they may be tried again, WriteRefused when that would not help.
+    """
 
     async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
         """The finished turn, and what it used."""
@@ -58,22 +67,31 @@ class Ledger(Protocol):
         ...
 
 
+Kind = Literal["turn", "late words", "handle", "tokens", "end"]
+
+
 @dataclass(frozen=True, slots=True)
 class _Write:
     """One thing to be written, and of what kind it is."""
 
-    kind: Literal["turn", "handle", "tokens"]
+    kind: Kind
     do: Callable[[], Awaitable[None]]
+    turn: Turn | None = None  #: whose tokens are still to be counted when it is given up
+    written: Callable[[Turn], None] | None = None
 
 
 class Scribe:
     """One call's pen. Live audio never waits for it; what the store does not take is kept and tried again.
 
     Each write may be repeated, for the answer to one that was done can get lost: the table counts it once.
+    One that is refused for good, or not taken for INSIST_S, is given up: those behind it shall be written.
     """
 
-    def __init__(self, ledger: Ledger, session: Session, epoch: int) -> None:
-        self.given_up = 0  #: turns for which there was no more room
+    def __init__(
+        self, ledger: Ledger, session: Session, epoch: int, troubles: Counter[str] | None = None
+    ) -> None:
+        self.given_up = 0  #: turns that are not in the record
+        self._troubles = Counter[str]() if troubles is None else troubles
         self._ledger, self._session, self._epoch = ledger, session, epoch
         self._unsaved: deque[_Write] = deque()
         self._noted = asyncio.Event()
@@ -91,11 +109,12 @@ class Scribe:
             await self._ledger.save_turn(self._session, self._epoch, turn)
             written(turn)
 
-        self._put("turn", save)
+        self._put(_Write("turn", save, turn, written))
 
     def note_more(self, turn: Turn) -> None:
         """Have a turn written again that was noted before: a part of it has come late."""
-        self._put("turn", partial(self._ledger.amend_turn, self._session, self._epoch, turn))
+        amend = partial(self._ledger.amend_turn, self._session, self._epoch, turn)
+        self._put(_Write("late words", amend))
 
     def note_handle(self, handle: str) -> None:
         """Have the way back written: only the newest counts."""
@@ -103,12 +122,12 @@ class Scribe:
             if place and write.kind == "handle":  # the first may be under way
                 del self._unsaved[place]
                 break
-        self._put("handle", partial(self._ledger.save_handle, self._session, self._epoch, handle))
+        save = partial(self._ledger.save_handle, self._session, self._epoch, handle)
+        self._put(_Write("handle", save))
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """Have written what was billed after the last turn, `after_turn`, was."""
-        save = partial(self._ledger.save_tokens, self._session, self._epoch, after_turn + 1, tokens)
-        self._put("tokens", save)
+        self._put(self._tokens(after_turn + 1, tokens))
 
     async def run(self) -> None:
         """Until cancelled. Raises Superseded when the session belongs to another relay."""
@@ -122,32 +141,57 @@ class Scribe:
         async with self._writing:
             while self._unsaved:
                 write = self._unsaved[0]
-                await self._insist(write.do)
+                is_written = await self._insist(write)
                 if self._unsaved and self._unsaved[0] is write:
                     self._unsaved.popleft()
+                    if not is_written:
+                        self._do_without(write)
 
     async def finish(self, reason: str) -> None:
-        """Write that the session is over, however often it takes. Raises Superseded."""
-        await self._insist(partial(self._ledger.finish, self._session, self._epoch, reason))
+        """Write that the session is over; the sweep finds what could not be told. Raises Superseded."""
+        end = partial(self._ledger.finish, self._session, self._epoch, reason)
+        await self._insist(_Write("end", end))
 
-    def _put(self, kind: Literal["turn", "handle", "tokens"], do: Callable[[], Awaitable[None]]) -> None:
-        self._unsaved.append(_Write(kind, do))
+    def _tokens(self, seq: int, tokens: Tokens) -> _Write:
+        return _Write("tokens", partial(self._ledger.save_tokens, self._session, self._epoch, seq, tokens))
+
+    def _put(self, write: _Write) -> None:
+        self._unsaved.append(write)
         if len(self._unsaved) > WAITING_LIMIT:
-            lost = self._unsaved.popleft()
-            self.given_up += lost.kind == "turn"
-            logger.error("write given up", extra={"session_id": self._session.id, "kind": lost.kind})
+            self._lose(self._unsaved.popleft(), "write_given_up")
         self._noted.set()
 
-    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
-        tries = 0
-        while True:
+    async def _insist(self, write: _Write) -> bool:
+        """Write it, however often it takes. False when it is given up."""
+        now = asyncio.get_running_loop().time
+        began_at = now()
+        for tries in count(1):
             try:
-                return await write()
+                await write.do()
+                break
+            except WriteRefused:
+                return self._lose(write, "write_refused")
             except LedgerUnavailable:
-                wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
-                logger.warning("not written", extra={"session_id": self._session.id, "tries": tries + 1})
-            tries += 1
-            await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)  # not all calls of a relay at once
+                wait_s = random.uniform(0.5, 1.0) * RETRY_S[min(tries, len(RETRY_S)) - 1]  # not all at once
+                if now() + wait_s - began_at > INSIST_S:
+                    return self._lose(write, "write_given_up")
+                logger.warning("not written", extra={"session_id": self._session.id, "tries": tries})
+            await asyncio.sleep(wait_s)
+        return True
+
+    def _lose(self, write: _Write, trouble: str) -> bool:
+        """It will not be in the record."""
+        self.given_up += write.kind == "turn"
+        self._troubles[trouble] += 1
+        facts = {"session_id": self._session.id, "kind": write.kind, "trouble": trouble}
+        logger.error("write given up", extra=facts)
+        return False
+
+    def _do_without(self, write: _Write) -> None:
+        """A turn that is not kept is over for the client all the same, and was billed."""
+        if write.turn is not None and write.written is not None:
+            self._unsaved.appendleft(self._tokens(write.turn.number, write.turn.tokens))
+            write.written(write.turn)
 
 
 async def within(seconds: float, work: Awaitable[None]) -> None:

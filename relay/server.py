@@ -42,7 +42,7 @@ logger = logging.getLogger("relay.server")
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
 FAREWELL_S = 14.0  #: what calls get to say their last word, and their last turns to be written
 WORD_S = 3.0  #: what the table gets to hear that this relay goes
-UNWRITTEN_S = 3600.0  #: how long the last turns of ended calls keep an idle relay that cannot reach the table
+UNWRITTEN_S = 3600.0  #: how long the last turns of ended calls are tried to be written
 UNWRITTEN_KEPT = 1_000  #: ended calls whose last turns wait for the store
 ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
 PING_S = 20.0  #: keepalive of the client leg; also bounds how long a dead client is believed
@@ -259,7 +259,9 @@ class Relay:
         self._unwritten[call] = task = asyncio.current_task()
         self._empty.clear()
         try:
-            await call.write_rest()
+            await within(UNWRITTEN_S, call.write_rest())
+            if not call.is_written:
+                _log_lost(call)
         except asyncio.CancelledError:
             if task is None or not self._leaving.is_set():
                 raise

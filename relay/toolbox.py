@@ -12,6 +12,7 @@ from protocol.control import ClientTool
 from protocol.errors import RemoteProtocolError
 from protocol.limits import TOOL_ARGS_BYTES
 from protocol.media import ToolCall, ToolCancel, ToolResult
+from records.turns import TOOL_USES
 from relay.model import AnswerTool, ToolRequested
 from relay.turn import ToolUse
 
@@ -44,7 +45,8 @@ class Toolbox:
         call_id = f"call-{self._count}"
         size = len(msgspec.json.encode(request.args))
         use = ToolUse(call_id, request.name, request.args if size <= ARGS_BYTES else {}, now)
-        self.used.append(use)
+        if len(self.used) <= TOOL_USES:  # one more than are kept, so that the record tells that there were
+            self.used.append(use)
         if tool is None or size > TOOL_ARGS_BYTES:
             use.answer(False, now)
             error = "unknown_tool" if tool is None else "arguments_too_long"

@@ -13,7 +13,17 @@ from dynamo import NOW
 
 from records import connections, limits
 from records.attributes import pack, pack_item, unpack_item
-from records.table import ConditionFailed, Key, Table, Throttled, Torn, Unavailable, check_step, put_step
+from records.table import (
+    ConditionFailed,
+    Key,
+    Refused,
+    Table,
+    Throttled,
+    Torn,
+    Unavailable,
+    check_step,
+    put_step,
+)
 
 
 class Failing:
@@ -50,8 +60,13 @@ def update(*errors):
         (refused("InternalServerError", 500), Unavailable),
         (ConnectTimeoutError(endpoint_url="http://table"), Unavailable),
         (refused("ConditionalCheckFailedException"), ConditionFailed),
-        (refused("ValidationException"), ClientError),
-        (ParamValidationError(report="ours"), ParamValidationError),
+        (refused("ValidationException"), Refused),
+        (refused("AccessDeniedException"), Refused),
+        (refused("ItemCollectionSizeLimitExceededException"), Refused),
+        (refused("ResourceNotFoundException"), Refused),
+        (refused("TransactionCanceledException", reasons=[{"Code": "ValidationError"}]), Refused),
+        (ParamValidationError(report="ours"), Refused),
+        (refused("ExpiredTokenException"), ClientError),
     ],
 )
 def test_each_failure_has_its_type(error, expected):

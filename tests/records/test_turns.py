@@ -62,3 +62,60 @@ def test_no_report_is_lost_between_sessions_of_one_user(table, open_session, rac
     one = Tokens(total=1)
     race(lambda place: [usage.add(table, f"s{place}", "ada", 0, n, one, 1.0, NOW) for n in range(1, 6)], 4)
     assert usage.seconds_today(table, "ada", NOW) == 20.0
+
+
+# ---- items have a limit of 400 KB
+
+
+MOST = "a" * 410_000
+LARGE = {
+    "the user's words": Turn(1, MOST, "yes"),
+    "the agent's words": Turn(1, "go on", MOST),
+    "what was heard of them": Turn(1, "go on", "x" * 10, heard=MOST),
+    "words of four bytes each": Turn(1, "🦜" * 150_000, "yes"),
+    "tools": Turn(
+        1, "go on", tools=[ToolUse(f"call-{n}", "tool", {"text": "b" * 3_900}) for n in range(3_000)]
+    ),
+    "one tool": Turn(1, "go on", tools=[ToolUse("call-1", MOST)]),
+    "everything": Turn(1, MOST, MOST, MOST, tools=[ToolUse(f"call-{n}", "c" * 1_000) for n in range(3_000)]),
+}
+
+
+@pytest.mark.parametrize("turn", LARGE.values(), ids=LARGE)
+def test_a_turn_larger_than_an_item_may_be_is_kept_truncated_and_says_so(table, open_session, turn):
+    open_session()
+    turns.put(table, "s1", 0, turn)
+    (kept,) = turns.list_all(table, "s1")
+    assert kept.truncated and kept.number == 1
+    for whole, part in (
+        (turn.user_text, kept.user_text),
+        (turn.agent_text, kept.agent_text),
+        (turn.heard or "", kept.heard or ""),
+    ):
+        assert whole.startswith(part) and len(part) >= min(len(whole), 20_000)
+    assert turn.tools[: len(kept.tools)] == kept.tools
+
+
+def test_a_turn_as_large_as_they_usually_get_is_kept_whole(table, open_session):
+    open_session()
+    tools = [ToolUse(f"call-{n}", "look_up", {"text": "b" * 4_000}) for n in range(10)]
+    turn = Turn(1, "a" * 65_536, "ä" * 32_768, "ä" * 32_000, tools=tools)
+    turns.put(table, "s1", 0, turn)
+    assert turns.list_all(table, "s1") == [turn] and not turn.truncated
+
+
+def test_half_of_a_character_is_not_kept_and_does_not_keep_the_rest_from_being(table, open_session):
+    open_session()
+    turns.put(table, "s1", 0, Turn(1, "before \ud83e after", "fine"))
+    (kept,) = turns.list_all(table, "s1")
+    assert (kept.user_text, kept.truncated) == ("before ? after", False)
+
+
+def test_a_handle_too_large_to_keep_leaves_none_rather_than_an_old_one(table, open_session):
+    open_session()
+    assert sessions.save_handle(table, "s1", 0, "handle-1", NOW)
+    assert sessions.load(table, "s1").handle == "handle-1"
+    assert not sessions.save_handle(table, "s1", 0, "h" * 500_000, NOW)
+    assert sessions.load(table, "s1").handle is None
+    assert sessions.save_handle(table, "s1", 0, "handle-2", NOW)
+    assert sessions.load(table, "s1").handle == "handle-2"

@@ -100,7 +100,7 @@ export const STRUCTS = `0 resume_ms:i session_ms:i
 4 rate_hz:i=24000
 5 frame_ms:i=20 rate_hz:i=16000
 6 ends_in_ms:i resume_ms:i
-7 agent:s="" interrupted:b=false turn:i user:s=""
+7 agent:s="" interrupted:b=false truncated:b=false turn:i user:s=""
 8 input_audio:i=0 input_image:i=0 input_text:i=0 output_audio:i=0 output_text:i=0 total:i=0`;
 
 export const DOWNLINK_HZ = 24000;

@@ -220,6 +220,7 @@ export interface Mic {
 export interface PastTurn {
   readonly agent: string;
   readonly interrupted: boolean;
+  readonly truncated: boolean;
   readonly turn: number;
   readonly user: string;
 }
