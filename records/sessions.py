@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from protocol.control import ClientTool, Config
-from records import open_sessions, relays
+from records import minutes, open_sessions, relays
 from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
@@ -43,6 +43,7 @@ class Draft:
     origin: str
     ends_at: int  #: epoch s
     key_hash: str  #: `hash_key` of the first resume key
+    reserved_s: int = 0  #: of its user's minutes, until it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,7 @@ def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> Non
     open_sessions.leave(table, item["user"], session)
     if item.get("relay"):
         relays.release(table, item["relay"], session)
+    minutes.settle(table, session)
 
 
 def cancel(table: Table, session: str, reason: str, now: int) -> str:
@@ -342,6 +344,7 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
         "GSI1SK": f"{now:012d}#{draft.id}",
         "user": draft.user,
         "request": draft.request,
+        "reserved_s": draft.reserved_s or None,
         "state": "OPEN",
         "epoch": 0,
         "claimed": 0,

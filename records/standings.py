@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from records import open_sessions, relays, sessions
+from records import minutes, open_sessions, relays, sessions
 from records.table import ConditionFailed, Table
 
 
@@ -73,6 +73,7 @@ def end(table: Table, seen: Standing, reason: str, now: int) -> bool:
     open_sessions.leave(table, seen.user, seen.id)
     if seen.relay:
         relays.release(table, seen.relay, seen.id)
+    minutes.settle(table, seen.id)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Usage: what a session and its user consumed. Repeating a report counts it once."""
+"""Usage: what a session consumed. Repeating a report counts it once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from protocol.media import Tokens
 from records.sessions import KEEP_S
 from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step, update_step
 
-DAY_S = 86_400
 _FIELDS = msgspec.structs.fields(Tokens)
 
 
@@ -26,7 +25,6 @@ class Usage:
 def add(
     table: Table,
     session: str,
-    user: str,
     epoch: int,
     seq: int,
     tokens: Tokens,
@@ -35,15 +33,14 @@ def add(
 ) -> bool:
     """Add what was used since the last report. `seq` counts the reports of an epoch from 1.
 
-    False when this report, or a later one, was counted already. `now` (epoch s, default the clock's) says to
-    which day of the user it belongs. Raises Fenced.
+    False when this report, or a later one, was counted already. `now`: epoch s, by default the clock's.
+    Raises Fenced.
     """
     at = int(time.time() if now is None else now)
     try:
         table.transact(
             check_step(Key(f"SES#{session}"), "#epoch = :epoch", epoch=epoch),
             _session_step(session, epoch, seq, Usage(tokens, seconds), at),
-            _day_step(user, seconds, at),
         )
     except ConditionFailed as failed:
         if failed.step == 0:
@@ -65,22 +62,11 @@ def _session_step(session: str, epoch: int, seq: int, used: Usage, at: int) -> S
     )
 
 
-def _day_step(user: str, seconds: float, at: int) -> Step:
-    add = "SET #ttl = :ttl ADD #seconds :seconds"
-    return update_step(_day_key(user, at), add, ttl=at + 2 * DAY_S, seconds=seconds)
-
-
 def load(table: Table, session: str) -> Usage:
     """What a session has used so far."""
     item = table.get(_key(session)) or {}
     used = {member.name: item.get(member.name, 0) for member in _FIELDS}
     return Usage(Tokens(**used), float(item.get("seconds", 0.0)))
-
-
-def seconds_today(table: Table, user: str, now: int) -> float:
-    """Seconds that a user's sessions lasted on this day (UTC), as far as they were reported."""
-    item = table.get(_day_key(user, now)) or {}
-    return float(item.get("seconds", 0.0))
 
 
 def _sums() -> str:
@@ -89,7 +75,3 @@ def _sums() -> str:
 
 def _key(session: str) -> Key:
     return Key(f"SES#{session}", "USAGE")
-
-
-def _day_key(user: str, now: int) -> Key:
-    return Key(f"USER#{user}", f"DAY#{now // DAY_S}")

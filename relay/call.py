@@ -25,6 +25,7 @@ from relay.greeting import greeting
 from relay.memory import Memory
 from relay.model import FlushAudio, ModelCommand, ModelEvent, UpstreamError
 from relay.scribe import Ledger, Scribe, Superseded, within
+from relay.stopwatch import Stopwatch
 from relay.turn import Turn
 from relay.uplink import Speech, UplinkQueue
 from relay.upstream import DEFAULT_PLAN, Legs, Plan, Upstream
@@ -92,6 +93,7 @@ class Call:
             self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
         )
         self._unannounced: deque[Turn] = deque()  #: finished, and not written yet
+        self._connected = Stopwatch()  #: the model, which is paid for by the minute
         self._over = asyncio.Event()
         self._reason = ""
 
@@ -101,6 +103,7 @@ class Call:
             async with asyncio.TaskGroup() as pen:
                 writing = pen.create_task(self._write(), name="scribe")
                 await self._carry()
+                self._scribe.note_connected(self._connected.seconds(self._now()))
                 await within(LAST_WORD_S, self._scribe.flush())
                 self._say_last()
                 await within(WRITE_S, self._write_all())
@@ -297,6 +300,7 @@ class Call:
 
     def went_up(self, gap_ms: int | None) -> None:
         """The model leg is there, or there again."""
+        self._connected.start(self._now())
         self._vigil.leg_changed(self._now())
         if gap_ms is not None:
             self._conversation.changed_leg(gap_ms)
@@ -306,6 +310,7 @@ class Call:
 
     def went_down(self) -> None:
         """The model leg is gone, for now or for good."""
+        self._connected.stop(self._now())
         if not self._over.is_set():
             cut = self._conversation.leg_lost(self._now())
             if cut is not None:
@@ -343,6 +348,8 @@ class Call:
                 self.noticed("tool_unanswered")
             self._look_after(now)
             self._settle()
+            if self._connected.is_due(now):
+                self._scribe.note_connected(self._connected.seconds(now))
             gone_s = now - self._client.gone_at if self._client.gone_at is not None else 0.0
             if gone_s >= PARK_S:
                 self._upstream.park()

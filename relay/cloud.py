@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from protocol.media import PastTurn, Tokens
-from records import relays, sessions, standings, tickets, turns, usage
+from records import minutes, relays, sessions, standings, tickets, turns, usage
 from records.sessions import Session
 from records.table import ConditionFailed, Fenced, Refused, StoreError, Table
 from records.tickets import Burn
@@ -71,6 +71,7 @@ class TableLedger:
         self._table = table
         self._clock = clock
         self._meter = meter
+        self._connected: dict[str, float] = {}  #: seconds told to the meter, by session
 
     async def burn(self, ticket: str, relay: str) -> Burn:
         return await _store(tickets.burn, self._table, ticket, relay=relay, now=int(self._clock()))
@@ -92,9 +93,7 @@ class TableLedger:
     async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
         kept = await self._put_turn(session, epoch, turn)
         seconds = (kept.ended_at - kept.started_at) / 1000
-        await _store(
-            usage.add, self._table, session.id, session.user, epoch, turn.number, turn.tokens, seconds
-        )
+        await _store(usage.add, self._table, session.id, epoch, turn.number, turn.tokens, seconds)
         if self._meter is not None:
             self._meter.turn(turn)
 
@@ -102,7 +101,7 @@ class TableLedger:
         await self._put_turn(session, epoch, turn)
 
     async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: Tokens) -> None:
-        await _store(usage.add, self._table, session.id, session.user, epoch, seq, tokens, 0.0)
+        await _store(usage.add, self._table, session.id, epoch, seq, tokens, 0.0)
 
     async def _put_turn(self, session: Session, epoch: int, turn: Turn) -> turns.Turn:
         late_s = asyncio.get_running_loop().time() - turn.ended_at  # the store may have been down
@@ -117,6 +116,14 @@ class TableLedger:
         if self._meter is not None:
             self._meter.troubles({trouble: 1})
 
+    async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
+        now = int(self._clock())
+        await _store(minutes.note_connected, self._table, session.id, epoch, seconds, now)
+        more_s = seconds - self._connected.get(session.id, 0.0)
+        self._connected[session.id] = seconds
+        if self._meter is not None and more_s > 0:
+            self._meter.connected(more_s)
+
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())
         if not await _store(sessions.save_handle, self._table, session.id, epoch, handle, now):
@@ -124,6 +131,7 @@ class TableLedger:
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
+        self._connected.pop(session.id, None)
 
 
 def _chars(turn: PastTurn) -> int:

@@ -15,7 +15,7 @@ logger = logging.getLogger("relay.metrics")
 
 NAMESPACE = "Vivavoce"
 VOICE_LATENCY = "voice_latency_ms"  #: end of the user's speech to the first audio here
-TALK = "talk_s"  #: how long the exchange lasted
+TALK = "talk_s"  #: how long models were connected
 
 
 class Meter:
@@ -26,12 +26,13 @@ class Meter:
         self._clock = clock
 
     def turn(self, turn: Turn) -> None:
-        """A finished turn. One without a known latency counts only its time."""
-        units = {TALK: "Seconds"}
-        values: dict[str, float] = {TALK: round(turn.lasted_s, 3)}
+        """A finished turn. One without a known latency has nothing to tell."""
         if turn.first_audio_ms:
-            units[VOICE_LATENCY], values[VOICE_LATENCY] = "Milliseconds", turn.first_audio_ms
-        self._tell("turn kept", units, values)
+            self._tell("turn kept", {VOICE_LATENCY: "Milliseconds"}, {VOICE_LATENCY: turn.first_audio_ms})
+
+    def connected(self, seconds: float) -> None:
+        """A model was connected for so much longer: what is paid for, spoken or not."""
+        self._tell("model connected", {TALK: "Seconds"}, {TALK: round(seconds, 3)})
 
     def troubles(self, counts: Mapping[str, int]) -> None:
         """What the watchdogs of a call have found. Nothing, nothing told: a metric costs by the hour."""

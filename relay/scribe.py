@@ -58,6 +58,10 @@ class Ledger(Protocol):
         """What was billed without a turn; `seq` is above the numbers of all turns saved in this epoch."""
         ...
 
+    async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
+        """How long the model was connected in this epoch so far."""
+        ...
+
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         """The way back into the model's context, for another relay."""
         ...
@@ -67,7 +71,7 @@ class Ledger(Protocol):
         ...
 
 
-Kind = Literal["turn", "late words", "handle", "tokens", "end"]
+Kind = Literal["turn", "late words", "handle", "connected", "tokens", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +121,15 @@ class Scribe:
         self._put(_Write("late words", amend))
 
     def note_handle(self, handle: str) -> None:
-        """Have the way back written: only the newest counts."""
-        for place, write in enumerate(self._unsaved):
-            if place and write.kind == "handle":  # the first may be under way
-                del self._unsaved[place]
-                break
-        save = partial(self._ledger.save_handle, self._session, self._epoch, handle)
-        self._put(_Write("handle", save))
+        """Have the resumption handle written: only the newest counts."""
+        self._put_newest(
+            _Write("handle", partial(self._ledger.save_handle, self._session, self._epoch, handle))
+        )
+
+    def note_connected(self, seconds: float) -> None:
+        """Have written how long the model was connected so far."""
+        save = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
+        self._put_newest(_Write("connected", save))
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """Have written what was billed after the last turn, `after_turn`, was."""
@@ -154,6 +160,13 @@ class Scribe:
 
     def _tokens(self, seq: int, tokens: Tokens) -> _Write:
         return _Write("tokens", partial(self._ledger.save_tokens, self._session, self._epoch, seq, tokens))
+
+    def _put_newest(self, write: _Write) -> None:
+        for place, waiting in enumerate(self._unsaved):
+            if place and waiting.kind == write.kind:  # the first may be under way
+                del self._unsaved[place]
+                break
+        self._put(write)
 
     def _put(self, write: _Write) -> None:
         self._unsaved.append(write)

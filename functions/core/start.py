@@ -12,7 +12,7 @@ from functions.core.refusal import Refusal
 from protocol.codec import common_version
 from protocol.control import Config, Start
 from protocol.limits import VERSIONS
-from records import limits, open_sessions, sessions, usage
+from records import limits, minutes, open_sessions, sessions
 from records.connections import Connection
 from records.sessions import Draft, Session
 from records.table import ConditionFailed
@@ -66,8 +66,8 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
     if agent is None:
         raise Refusal("agent_unknown")
     check_overrides(agent, message)
-    seconds = _seconds_left(ports, connection.user, agent)
     now = ports.now()
+    seconds = _reserve(ports, connection.user, agent)
     draft = Draft(
         id=secrets.token_hex(16),
         user=connection.user,
@@ -80,24 +80,30 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
         origin=connection.origin,
         ends_at=now + seconds,
         key_hash=key_hash,
+        reserved_s=seconds,
     )
     try:
         return sessions.create(ports.table, draft, limit=ports.config.limits.sessions, now=now)
     except open_sessions.Full as full:
+        minutes.give_back(ports.table, connection.user, seconds, now)
         raise Refusal("quota_sessions", retry_after_ms=full.retry_after_s * 1000) from None
+    except ConditionFailed:
+        minutes.give_back(ports.table, connection.user, seconds, now)
+        raise
 
 
-def _seconds_left(ports: Ports, user: str, agent: Agent) -> int:
-    """How long the session may last. Raises Refusal when a quota is used up."""
+def _reserve(ports: Ports, user: str, agent: Agent) -> int:
+    """Seconds that the session may last, taken from its user's minutes. Raises Refusal when none are left."""
     quota, now = ports.config.limits, ports.now()
     wait_ms = limits.hit(ports.table, "start", user, limit=quota.starts, window_s=60, now=now)
     if wait_ms:
         raise Refusal("quota_starts", retry_after_ms=wait_ms)
-    left_s = quota.day_minutes * 60 - int(usage.seconds_today(ports.table, user, now))
-    if left_s <= 0:
-        raise Refusal("quota_minutes", retry_after_ms=(usage.DAY_S - now % usage.DAY_S) * 1000)
-    minutes = min(quota.session_minutes, agent.limits.session_minutes or quota.session_minutes)
-    return min(minutes * 60, left_s)
+    longest = min(quota.session_minutes, agent.limits.session_minutes or quota.session_minutes)
+    limit_s = quota.day_minutes * 60
+    seconds = minutes.reserve(ports.table, user, want_s=longest * 60, limit_s=limit_s, now=now)
+    if not seconds:
+        raise Refusal("quota_minutes", retry_after_ms=(minutes.DAY_S - now % minutes.DAY_S) * 1000)
+    return seconds
 
 
 def check_overrides(agent: Agent, message: Start) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shapes import message_event
 
 from functions import session as session_function
-from records import relays, routes, sessions, tickets, turns, usage
+from records import minutes, relays, routes, sessions, tickets
 from records.table import Unavailable
 
 
@@ -257,17 +257,27 @@ def test_minutes_are_limited_by_the_day_and_the_rest_bounds_the_session(
     connected, relay, limits, table, clock
 ):
     relay()
-    limits(day_minutes=10, sessions=9)
+    limits(day_minutes=10, session_minutes=7, sessions=9)
     client = connected()
     first = client.start("r-1")[-1]
-    assert first["limits"]["session_ms"] == 600_000
-    used = turns.msgspec.convert({"total": 1}, usage.Tokens)
-    usage.add(table, first["session"], "ada", 1, 1, used, 450.0, clock())
-    assert client.start("r-2")[-1]["limits"]["session_ms"] == 150_000
-    usage.add(table, first["session"], "ada", 1, 2, used, 150.0, clock())
+    assert first["limits"]["session_ms"] == 420_000
+    assert client.start("r-2")[-1]["limits"]["session_ms"] == 180_000, "the rest, though nobody spoke yet"
     error = only(client.start("r-3"))
     assert error["code"] == "quota_minutes"
     assert 0 < error["retry_after_ms"] <= 86_400_000
+    now = int(clock())
+    minutes.note_connected(table, first["session"], 1, 30.0, now)
+    sessions.finish(table, first["session"], 1, "client", now)
+    assert client.start("r-4")[-1]["limits"]["session_ms"] == 390_000, "what was not used is free again"
+
+
+def test_a_start_that_opens_nothing_takes_no_minutes(connected, relay, limits, table, clock):
+    relay()
+    limits(day_minutes=10, session_minutes=2, sessions=1)
+    client = connected()
+    client.start("r-1")
+    assert only(client.start("r-2"))["code"] == "quota_sessions"
+    assert minutes.seconds_today(table, "ada", int(clock())) == 120.0
 
 
 def test_a_reply_to_a_closed_connection_forgets_it(connected, relay, edges, table):

@@ -41,7 +41,7 @@ def table(client, table_name):
 
 @pytest.fixture
 def open_session(table):
-    def open_one(session="s1", *, user="ada", request=None, limit=3, ends_at=NOW + 1800):
+    def open_one(session="s1", *, user="ada", request=None, limit=3, ends_at=NOW + 1800, reserved_s=0):
         draft = sessions.Draft(
             id=session,
             user=user,
@@ -54,6 +54,7 @@ def open_session(table):
             origin="https://app.example",
             ends_at=ends_at,
             key_hash=sessions.hash_key("first-key"),
+            reserved_s=reserved_s,
         )
         made = sessions.create(table, draft, limit=limit, now=NOW)
         assert sessions.load(table, session) == made

@@ -25,7 +25,8 @@ async def lone_call(
     """A call whose client has never come, with its model leg wanted."""
     model, record = model or Model(), session(handle=handle)
     model.wall = wall
-    call = Call(record, Terms(1, session_s, resume_s, plan), FakeBook(record), model)
+    model.book = FakeBook(record)
+    call = Call(record, Terms(1, session_s, resume_s, plan), model.book, model)
     call._upstream.want()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(call.run())

@@ -46,6 +46,7 @@ class FakeBook:
         self.handles: list[str] = []
         self.amended: list[Turn] = []
         self.owed: list[tuple[int, media.Tokens]] = []
+        self.connected: dict[str, float] = {}  #: seconds, by session
         self.before: list[media.PastTurn] = []  #: turns that another relay has kept
         self.finished: dict[str, str] = {}
         self.compared = 0  #: times that what a relay holds was compared with this
@@ -94,6 +95,10 @@ class FakeBook:
     async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
         self._fence(session, epoch)
         self.amended.append(replace(turn))
+
+    async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
+        self._fence(session, epoch)
+        self.connected[session.id] = seconds
 
     async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: media.Tokens) -> None:
         self._fence(session, epoch)
@@ -205,6 +210,7 @@ class Model:
         self.opened = asyncio.Event()
         self.minted: list[str | None] = []
         self.tries = 0  #: to open a leg
+        self.book = FakeBook()  #: of the call that it serves, where that is of interest
         self.refuse: list[str] = []
         self.refuse_always = ""
         self.refuse_mint = ""  #: the code that every mint is refused with

@@ -282,3 +282,13 @@ async def test_no_leg_is_changed_while_the_user_speaks_to_a_model_that_does_not_
         here.leg.say(model.HandleChanged("h2"))
         await asyncio.sleep(1)
         assert [leg.handle for leg in here.legs] == [None, "h2"]
+
+
+async def test_the_time_that_the_model_is_connected_is_noted_though_no_turn_ends() -> None:
+    """MinutesPerDay counted finished turns: who never let one finish had a model for nothing."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await speak(listener, HUSH, 130)
+        assert here.book.connected["s1"] == pytest.approx(120, abs=2)
+        call.end("client")
+    assert here.book.connected["s1"] == pytest.approx(130, abs=2)
