@@ -31,14 +31,16 @@ class Machine:
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[bytearray]:
         """What comes out of the loudspeaker meanwhile, s16le mono at RATE_HZ; complete at the end."""
-        heard = bytearray()
+        heard, begun = bytearray(), asyncio.Event()
         parec = await asyncio.create_subprocess_exec(
             "parec", "--device=loudspeaker.monitor", "--format=s16le", "--channels=1", f"--rate={RATE_HZ}",
             "--latency-msec=50", env=self.environment, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert parec.stdout
-        reading = asyncio.ensure_future(_read(parec.stdout, heard))
+        reading = asyncio.ensure_future(_read(parec.stdout, heard, begun))
         try:
+            async with asyncio.timeout(_READY_S):
+                await begun.wait()  # silence is recorded too: what is said from now on is not missed
             yield heard
         finally:
             parec.terminate()
@@ -60,9 +62,10 @@ class Machine:
         return await asked.wait() == 0
 
 
-async def _read(stream: asyncio.StreamReader, into: bytearray) -> None:
+async def _read(stream: asyncio.StreamReader, into: bytearray, begun: asyncio.Event) -> None:
     while data := await stream.read(4096):
         into.extend(data)
+        begun.set()
 
 
 @asynccontextmanager
