@@ -68,6 +68,7 @@ def _welcome(addresses: Addresses) -> str:
     return f"""The model is {model}.
 Open      {addresses.page}
 or try    {_command()} talk --url {addresses.page}
+Your app  gets {{url, token}} from {addresses.page}/dev/session.json
 Ctrl-C ends it all."""
 
 

@@ -20,7 +20,7 @@ import pytest_asyncio
 
 import simulator
 from client.python import Conversation
-from infra.local.endpoint import Endpoint, listen, url_of
+from infra.local.endpoint import Endpoint, listen
 from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
@@ -154,18 +154,10 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
     async with AsyncExitStack() as parts:
         model = await parts.enter_async_context(simulator.serve(simulator.Config(scenario=scenario)))
         place = listen()
-        port = listen()  # the stack's own page must be known as well before anything starts
-        page_port = port.getsockname()[1]
-        port.close()
         elsewhere = listen()
-        origins = f"{url_of(place)},{url_of(elsewhere)},http://127.0.0.1:{page_port}"
-        options = StackOptions(
-            gemini_url=model.url,
-            gemini_key=GEMINI_KEY,
-            page_port=page_port,
-            parameters={"AllowedOrigins": origins, "StartsPerMinute": "60"},  # all tests are one user
+        stack = await parts.enter_async_context(
+            LocalStack(StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY))
         )
-        stack = await parts.enter_async_context(LocalStack(options))
         WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
         WITNESS.keeps(stack.secrets.route, "the route key")
         console = _with_recorder(tmp_path_factory.mktemp("console"))

@@ -1,18 +1,22 @@
 /** A person at the page: opens it with the witness, presses what people press, reads what people read. */
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-export async function open(browser, url, { options = {}, witness = true, listens = false } = {}) {
+/** The recorder's `tap` for a page that lacks its file, and has no policy against such a URL. */
+export const inlineTap = () => `data:text/javascript;base64,${readFileSync(file('witness-tap.js'), 'base64')}`;
+
+export async function open(browser, url, { options = {}, witness = true, listens = false, tap = '/witness-tap.js' } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (line) => {
-    if (line.type() === 'error') errors.push(line.text());
+    if (line.type() === 'error') errors.push(`${line.text()} ${line.location().url}`);
   });
   if (witness) {
-    await page.addInitScript({ content: `window.__listens = ${listens};` });
+    await page.addInitScript({ content: `Object.assign(window, ${JSON.stringify({ __listens: listens, __tap: tap })});` });
     await page.addInitScript({ path: file('witness.js') });
   }
   await page.goto(url);

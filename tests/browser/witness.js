@@ -56,7 +56,7 @@
   }
 
   async function recorder(context) {
-    await context.audioWorklet.addModule('/witness-tap.js');
+    await context.audioWorklet.addModule(window.__tap);
     const node = new AudioWorkletNode(context, 'witness-tap', { channelCount: 1, channelCountMode: 'explicit' });
     node.port.onmessage = ({ data }) => seen.blocks.push(data);
     connect.call(node, context.destination);

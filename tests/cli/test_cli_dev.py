@@ -90,6 +90,7 @@ def test_it_says_where_everything_is_and_ends_cleanly(
         "pid": os.getpid(),
     }
     assert "vivavoce talk --url http://127.0.0.1:1" in run.err
+    assert "http://127.0.0.1:1/dev/session.json" in run.err, "where an app of one's own gets a token"
     assert pretence.steps == ["simulator up", "stack up", "stack down", "simulator down"]
     assert pretence.options == {"gemini_url": "http://127.0.0.1:4", "page_port": 8787}
 

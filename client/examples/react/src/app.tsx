@@ -1,7 +1,7 @@
+import type { SessionSource } from 'vivavoce';
 import { useVoice } from 'vivavoce/react';
-import { session } from './session';
 
-export function App() {
+export function App({ session }: { session: SessionSource }) {
   const { status, agent, messages, error, isConnected, connect, disconnect, mic } = useVoice({ session });
   const words = messages.map((message) => (message.kind === 'text' ? (message.heard ?? message.text) : message.name));
   return (

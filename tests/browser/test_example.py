@@ -1,0 +1,83 @@
+"""The React example as its README has it: a page of its own, on a port of its own, against `make run`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from simulator import tones
+from tests.browser.conftest import ROOT, System
+from tests.browser.drive import QUESTION, Sound, drive, recording
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+EXAMPLE = ROOT / "client" / "examples" / "react"
+WORDS = "Could you tell me when the next train leaves?"
+LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
+
+Script = Literal["dev", "build"]
+
+
+@pytest.fixture(scope="module")
+def example(chromium: str) -> Path:
+    """The example with what it needs, once the client is built."""
+    for command in (("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"), ("npm", "run", "check")):
+        done = subprocess.run(command, cwd=EXAMPLE, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return EXAMPLE
+
+
+@asynccontextmanager
+async def served(example: Path, script: Script, page: str) -> AsyncIterator[str]:
+    """The address of the example's own page, by `npm run dev`, or built and served as files."""
+    environment = os.environ | {"VIVAVOCE_PAGE": page, "NO_COLOR": "1"}
+    command = ["npm", "run", "dev", "--", "--port", "0"]
+    if script == "build":
+        built = ["npm", "run", "build"]
+        done = await asyncio.to_thread(
+            subprocess.run, built, cwd=example, env=environment, capture_output=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        command = ["npx", "vite", "preview", "--port", "0"]
+    server = await asyncio.create_subprocess_exec(
+        *command, cwd=example, env=environment, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield await _address(server)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)  # npm's children as well
+        await server.communicate()
+
+
+async def _address(server: asyncio.subprocess.Process) -> str:
+    assert server.stdout
+    said = b""
+    async with asyncio.timeout(60):
+        while line := await server.stdout.readline():
+            said += line
+            if found := re.search(rb"Local:\s+(http://localhost:\d+)/", line):
+                return found[1].decode()
+    raise AssertionError(f"it serves nothing: {said.decode()}")
+
+
+@pytest.mark.parametrize("script", ["dev", "build"])
+async def test_the_react_example_talks_to_the_local_stack_from_a_port_of_its_own(
+    system: System, example: Path, script: Script, tmp_path: Path
+) -> None:
+    wav = recording(tmp_path / "question.wav", LEAD_S, QUESTION, 8.0)
+    async with served(example, script, system.page) as url:
+        seen = await drive("example", url=url, launch={"wav": wav})
+    answer = system.simulator.ledger.where("answer.begun")[-1]
+    assert seen["lines"] == [WORDS, answer["text"]]
+    sound = Sound.of(seen["sound"])
+    assert [code for code, _ in tones.find(sound.pcm, sound.rate)] == [answer["code"]]
+    assert seen["errors"] == []
