@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type * as core from '../src/index.js';
 import type * as testing from '../src/testing/index.js';
 
@@ -40,9 +40,9 @@ test.skipIf(!isBuilt)('what is shipped holds a call, from the click to the end',
   server.speak(1, 500);
   engine.player.advance(100);
   server.say({ type: 'tool.call', call_id: 'c1', name: 'weather', args: { city: 'Bern' }, deadline_ms: 1000 });
-  await settled();
+  const result = { call_id: 'c1', ok: true, data: { city: 'Bern', celsius: 21 } };
+  await vi.waitFor(() => expect(server.heard.at(-1)).toMatchObject(result));
   expect(server.uplink).toHaveLength(5);
-  expect(server.heard.at(-1)).toMatchObject({ call_id: 'c1', ok: true, data: { city: 'Bern', celsius: 21 } });
   expect(await client.interrupt()).toEqual({ turn: 1, playedMs: 100, droppedMs: 400 });
   await client.sendText('Hello?');
   await client.sendImage({ data: new Uint8Array(3), mime: 'image/png' });

@@ -18,7 +18,6 @@ afterEach(() => {
   vi.doUnmock('../../src/ondemand/index.js');
 });
 
-const settled = () => new Promise((resolve) => setTimeout(resolve, 30));
 const CALL = { type: 'tool.call', name: 'weather', args: {}, deadline_ms: 1000 };
 
 async function live(tools: Record<string, () => unknown> = {}) {
@@ -44,8 +43,7 @@ test('a call without tools never fetches it', async () => {
 test('it is fetched as soon as tools are declared', async () => {
   const { client } = await live({ weather: () => 'sunny' });
   const joined = client.connect();
-  await settled();
-  expect(network.fetches).toBe(1);
+  await vi.waitFor(() => expect(network.fetches).toBe(1));
   await joined;
   await client.disconnect();
 });
@@ -55,13 +53,12 @@ test('a tool that cannot be fetched has failed, which the model is told; the nex
   network.isDown = true;
   await client.connect();
   server.say({ ...CALL, call_id: 'c1' });
-  await settled();
-  expect(server.heard.at(-1)).toMatchObject({ call_id: 'c1', ok: false, error: 'The tool failed.' });
+  const answered = (result: object) => vi.waitFor(() => expect(server.heard.at(-1)).toMatchObject(result));
+  await answered({ call_id: 'c1', ok: false, error: 'The tool failed.' });
   expect(client.getSnapshot().messages).toMatchObject([{ callId: 'c1', status: 'error' }]);
   network.isDown = false;
   server.say({ ...CALL, call_id: 'c2' });
-  await settled();
-  expect(server.heard.at(-1)).toMatchObject({ call_id: 'c2', ok: true, data: 'sunny' });
+  await answered({ call_id: 'c2', ok: true, data: 'sunny' });
   await client.disconnect();
 });
 
@@ -84,7 +81,7 @@ test('frames on the wire are shown in order, from the first on, and without secr
   });
   await client.connect();
   server.speak(1, 20);
-  await settled();
+  await vi.waitFor(() => expect(frames.at(-1)).toEqual({ binary: 960 }));
   expect(shown.slice(0, 5)).toEqual([
     'out control start',
     'in control starting',
@@ -92,7 +89,6 @@ test('frames on the wire are shown in order, from the first on, and without secr
     'out media hello',
     'in media live',
   ]);
-  expect(frames.at(-1)).toEqual({ binary: 960 });
   expect(JSON.stringify(frames)).not.toMatch(/ticket\d|key-\d/);
   await client.disconnect();
 });
@@ -103,7 +99,7 @@ test('what cannot be blanked is not shown', async () => {
   const shown = vi.fn();
   client.on('wire', shown);
   await client.connect();
-  await settled();
-  expect(shown).not.toHaveBeenCalled();
+  await vi.waitFor(() => expect(network.fetches).toBeGreaterThan(0));
   await client.disconnect();
+  expect(shown).not.toHaveBeenCalled();
 });
