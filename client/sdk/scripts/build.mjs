@@ -1,73 +1,52 @@
-// Builds dist: each worklet as one file, then the entries, with the worklets' text inside the core.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Builds dist: each worklet as one file, then the entries, with the worklets' text inside the core. Only esbuild's own
+// minifier is at work, which shortens local and private (#) names; every file has a source map with its sources.
+import { mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
-import { minify } from 'terser';
-import { isCore as isInCore, withClosures } from './closures.mjs';
-import { ownNames } from './names.mjs';
 
-const OWN = ownNames();
-/** Hooks and context run in the browser: a server component that imports them says so to its bundler. */
-const DIRECTIVES = { react: "'use client';\n" };
+/** Entries beside the core. Each finds it, and the others, as a neighbour in dist, so that an app has everything once. */
+const BESIDE = ['advice', 'ondemand', 'react', 'testing'];
+const IN_BESIDE = new RegExp(`/src/(${BESIDE.join('|')})/`);
 
-const closures = {
-  name: 'closures',
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /\.ts$/ }, ({ path }) =>
-      isInCore(path) ? { contents: withClosures(readFileSync(path, 'utf8'), path), loader: 'ts' } : undefined,
+const neighbours = {
+  name: 'neighbours',
+  setup: ({ onResolve }) => {
+    const external = (path) => ({ path, external: true });
+    for (const name of BESIDE)
+      onResolve({ filter: new RegExp(`/${name}/index\\.js$`) }, () => external(`./${name}.js`));
+    // Classes that `instanceof` asks about: a copy would not be recognised.
+    onResolve({ filter: /^\.\.\/(index|errors|tools)\.js$/ }, ({ importer }) =>
+      IN_BESIDE.test(importer) ? external('./index.js') : undefined,
     );
   },
 };
 
-/** `vivavoce/react` and its neighbours use the core as a neighbour too, so that an app has it once. */
-const neighbours = {
-  name: 'neighbours',
-  setup: ({ onResolve }) => {
-    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './index.js', external: true }));
-    for (const name of ['advice', 'ondemand'])
-      onResolve({ filter: new RegExp(`/${name}/index\\.js$`) }, () => ({ path: `./${name}.js`, external: true }));
-  },
-};
-
-/** One file from an entry. `isCore`: nobody outside knows its inner names. */
-async function bundle(entry, { isCore = false, ...options } = {}) {
-  const result = await build({
+/** One file of dist from one module of src. */
+function bundle(entry, outfile, options = {}) {
+  return build({
     entryPoints: [`src/${entry}.ts`],
+    outfile: `dist/${outfile}.js`,
     bundle: true,
     format: 'esm',
     target: 'es2022',
-    minifySyntax: true,
+    minify: true,
+    sourcemap: 'linked',
     legalComments: 'none',
     logLevel: 'warning',
-    write: false,
-    plugins: isCore ? [neighbours, closures] : [neighbours],
+    external: ['react'],
+    plugins: [neighbours],
     ...options,
   });
-  const { code } = await minify(result.outputFiles[0].text, {
-    module: true,
-    toplevel: true,
-    ecma: 2022,
-    // What is off here makes shorter text that compresses worse.
-    compress: {
-      passes: 3,
-      pure_getters: true,
-      unsafe_arrows: true,
-      unsafe_methods: true,
-      inline: 1,
-      arrows: false,
-      sequences: false,
-      lhs_constants: false,
-    },
-    mangle: { properties: isCore && { regex: OWN } },
-  });
-  return `${code}\n`;
+}
+
+/** A worklet registers itself, which package.json's `sideEffects` does not say of its module. */
+function worklet(name, options = {}) {
+  return bundle(`worklets/${name}`, `worklets/${name}`, { ignoreAnnotations: true, ...options });
 }
 
 rmSync('dist', { recursive: true, force: true });
-mkdirSync('dist/worklets', { recursive: true });
-// No imports: they do not resolve from a blob: URL.
-const worklet = (name) => bundle(`worklets/${name}`, { isCore: true, ignoreAnnotations: true });
-for (const name of ['capture', 'playback']) writeFileSync(`dist/worklets/${name}.js`, await worklet(name));
-const inside = { __WORKLETS__: JSON.stringify((await worklet('both')).trim()) };
-writeFileSync('dist/index.js', await bundle('index', { isCore: true, define: inside }));
-for (const name of ['advice', 'ondemand', 'react', 'testing'])
-  writeFileSync(`dist/${name}.js`, (DIRECTIVES[name] ?? '') + (await bundle(`${name}/index`, { external: ['react'] })));
+mkdirSync('dist');
+for (const name of ['capture', 'playback']) await worklet(name);
+// No imports and no map: neither resolves from a blob: URL.
+const both = await worklet('both', { sourcemap: false, write: false });
+await bundle('index', 'index', { define: { __WORKLETS__: JSON.stringify(both.outputFiles[0].text.trim()) } });
+for (const name of BESIDE) await bundle(`${name}/index`, name);

@@ -1,3 +1,6 @@
+// Hooks and context run in the browser: a server component that imports them says so to its bundler.
+'use client';
+
 import '../advice/index.js';
 
 export { useVoiceClient, VoiceProvider, type VoiceProviderProps } from './context.js';
