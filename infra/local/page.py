@@ -40,7 +40,7 @@ _PAGE = """<!doctype html>
 <p>Control road: <code>{control}</code>. A session for this machine's user:
 <a href="/dev/session.json">/dev/session.json</a>.</p>
 <p>The console, to talk from this browser, is not built yet. With Node 20 or newer:</p>
-<pre>(cd client/sdk && npm ci)
+<pre>(cd client/sdk && npm ci && npm run build)
 (cd client/console && npm ci --ignore-scripts && npm run build)</pre>
 <p>Then load this page again; the server may stay up.</p>
 </html>
