@@ -1,31 +1,25 @@
 import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import { badOption, VoiceError } from './errors.js';
-import { Emitter, type VoiceEvents } from './events.js';
+import { type Connected, Emitter, type VoiceEvents } from './events.js';
 import type { CallHost, Host } from './host.js';
 import { Mic } from './mic.js';
 import { onDemand } from './ondemand.js';
-import type { DeviceControls, MicControls, SpeakerControls, TalkControls, VoiceClientOptions } from './options.js';
+import type {
+  ConnectOptions,
+  DeviceControls,
+  ImageSource,
+  MicControls,
+  SpeakerControls,
+  TalkControls,
+  VoiceClientOptions,
+} from './options.js';
 import { TEXT_CHARS } from './protocol/tables.js';
 import { aborted } from './roads/wait.js';
 import { Sound } from './sound.js';
 import { Store, type VoiceState } from './state.js';
 import { Toolbox } from './toolbox.js';
 import type { ToolDefinition, ToolHandler } from './tools.js';
-
-export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
-
-export interface ConnectOptions {
-  /** Gives up connecting. A call that has begun goes on. */
-  readonly signal?: AbortSignal | undefined;
-  /** A `resumeToken` kept from before a page reload: go on with that session. */
-  readonly resume?: string | undefined;
-}
-
-export interface Connected {
-  readonly sessionId: string;
-  readonly resumed: boolean;
-}
 
 /** One voice at a time: connects, talks, survives breaks, tells what happens. */
 export class VoiceClient {

@@ -1,9 +1,13 @@
 import type { AudioDevices, PlayedUntil } from './audio/engine.js';
-import type { Connected } from './client.js';
 import type { VoiceError } from './errors.js';
 import type { Json } from './protocol/wire.js';
 import type { Message, VoiceState } from './state.js';
 import type { ToolCall } from './tools.js';
+
+export interface Connected {
+  readonly sessionId: string;
+  readonly resumed: boolean;
+}
 
 export interface CloseReason {
   readonly by: 'client' | 'server' | 'network';

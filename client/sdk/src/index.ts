@@ -12,12 +12,14 @@ export type {
   Player,
   SpeakerOptions,
 } from './audio/engine.js';
-export { type Connected, type ConnectOptions, type ImageSource, VoiceClient } from './client.js';
+export { VoiceClient } from './client.js';
 export { type LocalCode, setAdvice, VoiceError, type VoiceErrorCode, type VoiceErrorInit } from './errors.js';
-export type { CloseReason, VoiceEvents, WireFrame } from './events.js';
+export type { CloseReason, Connected, VoiceEvents, WireFrame } from './events.js';
 export type {
   AudioOptions,
+  ConnectOptions,
   DeviceControls,
+  ImageSource,
   MicControls,
   ReconnectPolicy,
   SessionConfig,

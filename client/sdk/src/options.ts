@@ -77,6 +77,15 @@ export interface VoiceClientOptions {
   readonly app?: { readonly name?: string; readonly version?: string } | undefined;
 }
 
+export interface ConnectOptions {
+  /** Gives up connecting. A call that has begun goes on. */
+  readonly signal?: AbortSignal | undefined;
+  /** A `resumeToken` kept from before a page reload: go on with that session. */
+  readonly resume?: string | undefined;
+}
+
+export type ImageSource = Blob | { readonly data: Uint8Array; readonly mime: string };
+
 export interface MicControls {
   /** The stream that is open, for recorders and visualisers. */
   readonly stream: MediaStream | null;
