@@ -1,4 +1,5 @@
-import { type ImageSource, VoiceError } from '../index.js';
+import { VoiceError } from '../errors.js';
+import type { ImageSource } from '../options.js';
 import { IMAGE_BYTES } from '../protocol/tables.js';
 import type { Image } from '../protocol/wire.js';
 

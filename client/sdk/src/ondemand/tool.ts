@@ -1,7 +1,6 @@
-import { type ToolCall, type ToolDefinition, ToolError } from '../index.js';
 import { TOOL_RESULT_BYTES } from '../protocol/tables.js';
 import type { Json } from '../protocol/wire.js';
-import type { ToolOutcome } from '../tools.js';
+import { type ToolCall, type ToolDefinition, ToolError, type ToolOutcome } from '../tools.js';
 
 const ERROR_CHARS = 1024; //: the protocol's limit on a tool's error text
 const ENVELOPE_BYTES = 1024; //: of a result's message around its data
