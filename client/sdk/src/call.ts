@@ -2,7 +2,7 @@ import { since } from './clock.js';
 import { Conversation } from './conversation.js';
 import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
 import type { CloseReason, Connected } from './events.js';
-import type { CallHost } from './host.js';
+import type { CallHost } from './call-host.js';
 import type { ReconnectPolicy } from './options.js';
 import { ClientSession, type Incoming } from './protocol/session.js';
 import { VERSIONS } from './protocol/tables.js';

@@ -1,8 +1,9 @@
 import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
+import type { CallHost } from './call-host.js';
 import { badOption, VoiceError } from './errors.js';
 import { type Connected, Emitter, type VoiceEvents } from './events.js';
-import type { CallHost, Host } from './host.js';
+import type { Host } from './host.js';
 import { Mic } from './mic.js';
 import { onDemand } from './ondemand.js';
 import type {

@@ -1,7 +1,7 @@
 import type { PlaybackReport, PlayedUntil, Player } from './audio/engine.js';
 import { since } from './clock.js';
 import { received } from './errors.js';
-import type { CallHost } from './host.js';
+import type { CallHost } from './call-host.js';
 import { Messages } from './messages.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
 import type {
