@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'src/protocol/wire.ts', 'src/protocol/tables.ts'] },
+  { ignores: ['dist', 'node_modules', 'src/protocol/wire.ts', 'src/protocol/tables.ts', 'src/protocol/schema.ts'] },
   ...tseslint.configs.recommended,
   {
     rules: {

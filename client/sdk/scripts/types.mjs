@@ -1,4 +1,4 @@
-// Writes src/protocol/wire.ts and tables.ts from protocol/schema. `--check`: only says whether they are up to date.
+// Writes src/protocol/wire.ts, tables.ts and schema.ts from protocol/schema. `--check`: only says whether they are up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const SCHEMA = new URL('../../../protocol/schema/', import.meta.url);
@@ -76,41 +76,71 @@ ${unions.join('\n')}
 `;
 }
 
-/** How a field is checked: see codec.ts. */
-function ruleOf(schema) {
-  if (schema.$ref) return nested.indexOf(nameOf(schema));
-  if (schema.enum) return schema.enum.join('|');
-  if (schema.anyOf) return `${ruleOf(schema.anyOf[0])}?`;
-  if (schema.type === 'array') return `${ruleOf(schema.items)}[]`;
-  return { string: 's', integer: 'i', number: 'n', boolean: 'b', object: 'o' }[schema.type];
+/** The check of a field, in the words of checks.ts. */
+function checkOf(schema) {
+  if (schema.$ref) return constantOf(nameOf(schema));
+  if (schema.enum) return `oneOf(${schema.enum.map((value) => `'${value}'`).join(', ')})`;
+  if (schema.anyOf) return `nullable(${checkOf(schema.anyOf[0])})`;
+  if (schema.type === 'array') return `list(${checkOf(schema.items)})`;
+  return schema.type;
 }
 
-/** `field:rule`, or `field:rule=default` with the default as JSON. */
+function constantOf(name) {
+  return name[0].toLowerCase() + name.slice(1);
+}
+
+/** `field: check`, or with what it is when it is not there. */
+function fieldOf(name, [field, schema]) {
+  if (structs[name].required.includes(field)) return `${field}: ${checkOf(schema)}`;
+  const isObject = schema.$ref || schema.type === 'object';
+  return `${field}: optional(${checkOf(schema)}, ${isObject ? '{}' : JSON.stringify(schema.default)})`;
+}
+
 function fieldsOf(name) {
-  const { properties, required } = structs[name];
-  const rules = Object.entries(properties).filter(([field]) => field !== 'type');
-  return rules.map(([field, schema]) => {
-    const isNested = schema.$ref || schema.type === 'object';
-    const fallback = required.includes(field) ? '' : `=${JSON.stringify(isNested ? {} : schema.default)}`;
-    return `${field}:${ruleOf(schema)}${fallback}`;
-  });
+  const fields = Object.entries(structs[name].properties).filter(([field]) => field !== 'type');
+  return fields.map((field) => fieldOf(name, field));
 }
 
-/** A struct a line: its type or number, and its fields but those that all have. */
-function table(name, doc, titles, common = []) {
-  const line = (title) => {
-    const fields = fieldsOf(title).filter((field) => !common.includes(field));
-    return [structs[title].properties.type?.enum[0] ?? nested.indexOf(title), ...fields].join(' ');
+/** Structs inside of messages: those that others hold come first. */
+function inOrder(names) {
+  const held = (name) => Object.values(structs[name].properties).map((field) => nameOf(field) ?? nameOf(field.items ?? {}));
+  const found = new Set();
+  const visit = (name) => {
+    held(name).filter(Boolean).forEach(visit);
+    found.add(name);
   };
-  return `/** ${doc} */\nexport const ${name} = \`${titles.map(line).join('\n')}\`;`;
+  names.forEach(visit);
+  return [...found];
+}
+
+/** Messages by their type. */
+function messageTable(name, doc, union, common = []) {
+  const shown = union.map((title) => {
+    const fields = fieldsOf(title).filter((field) => !common.includes(field));
+    return `  '${structs[title].properties.type.enum[0]}': struct({ ${[...fields, ...(common.length ? ['...numbered'] : [])].join(', ')} }),`;
+  });
+  return `/** ${doc} */\nexport const ${name}: Record<string, Check> = {\n${shown.join('\n')}\n};`;
+}
+
+function schema() {
+  const common = fieldsOf(media[0]).filter((field) => media.every((name) => fieldsOf(name).includes(field)));
+  const inner = inOrder(nested).map((name) => `const ${constantOf(name)} = struct({ ${fieldsOf(name).join(', ')} });`);
+  return `${MADE}
+import { boolean, type Check, integer, list, nullable, number, object, oneOf, optional, string, struct } from './checks.js';
+
+${inner.join('\n')}
+const numbered = { ${common.join(', ')} };
+
+${messageTable('REPLIES', 'Replies of the control road.', members('ControlReply'))}
+
+${messageTable('MESSAGES', 'What the media road brings.', media, common)}
+`;
 }
 
 function tables() {
-  const comesBack = ([, { retry }]) => retry === 'resume' || retry === 'refresh';
+  const isResumable = ([, { retry }]) => retry === 'resume' || retry === 'refresh';
   const over = Object.entries(errors).filter(([, { close, retry }]) => close && retry === 'never');
   const codes = Object.fromEntries(over.map(([code, { close }]) => [close, code]));
-  const isCommon = (field) => media.every((name) => fieldsOf(name).includes(field));
-  const common = fieldsOf(media[0]).filter(isCommon);
   const row = ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`;
   const show = (table) => `{\n${Object.entries(table).map(row).join('')}}`;
   return `${MADE}
@@ -119,22 +149,14 @@ export type ErrorCode = ${Object.keys(errors)
     .join('')};
 
 /** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
-export const COMES_BACK = '${Object.entries(errors)
-    .filter(comesBack)
-    .map(([code]) => code)
-    .join(' ')}';
+export const RESUMABLE_CODES: readonly string[] = [${Object.entries(errors)
+    .filter(isResumable)
+    .map(([code]) => `\n  '${code}',`)
+    .join('')}
+];
 
 /** Close code of the media road -> what it says of the session when its error was lost: it is over. */
-export const OVER: Record<number, ErrorCode> = ${show(codes)};
-
-${table('CONTROL', 'A reply a line: its type, then its fields, each with its rule. See codec.ts.', members('ControlReply'))}
-
-${table('MEDIA', 'The same for messages of the media road.', media, common)}
-
-/** What each of them has besides. */
-export const MEDIA_COMMON = '${common.map((field) => ` ${field}`).join('')}';
-
-${table('STRUCTS', 'What is inside of them, by number.', nested)}
+export const FINAL_CLOSE_CODES: Record<number, ErrorCode> = ${show(codes)};
 
 ${CONSTANTS.map((name) => `export const ${name} = ${JSON.stringify(limits[name])};`).join('\n')}
 `;
@@ -144,6 +166,7 @@ let isStale = false;
 for (const [name, text] of [
   ['wire.ts', wire()],
   ['tables.ts', tables()],
+  ['schema.ts', schema()],
 ]) {
   const file = new URL(name, TARGET);
   if (process.argv.includes('--check')) {

@@ -1,4 +1,4 @@
-import { COMES_BACK, type ErrorCode as RegistryCode } from './protocol/tables.js';
+import { type ErrorCode as RegistryCode, RESUMABLE_CODES } from './protocol/tables.js';
 import type { ControlError, Error as MediaError } from './protocol/wire.js';
 
 /** Codes of this client only; all others are the protocol's. */
@@ -91,7 +91,7 @@ export function setAdvice(words: (error: VoiceError) => string): void {
 
 /** A resume brings the session back from it. */
 export function comesBack(code: string): boolean {
-  return COMES_BACK.split(' ').includes(code);
+  return RESUMABLE_CODES.includes(code);
 }
 
 /** The app's own mistake, by the option's name. */

@@ -1,4 +1,4 @@
-import { RemoteProtocolError } from './codec.js';
+import { RemoteProtocolError } from './checks.js';
 import { SAMPLE_BYTES, UPLINK_HZ } from './tables.js';
 
 const AUDIO = 1; //: the only frame kind of version 1

@@ -1,5 +1,6 @@
 import { type AudioFrame, decodeAudio, encodeAudio, uplinkMs } from './audio.js';
-import { decodeMessage, RemoteProtocolError } from './codec.js';
+import { RemoteProtocolError } from './checks.js';
+import { decodeMessage } from './codec.js';
 import { advance, type ClientEvent, type ClientState } from './states.js';
 import { RESEND_WINDOW_S, VERSIONS } from './tables.js';
 import type { Hello, Live, ServerMessage } from './wire.js';

@@ -1,6 +1,7 @@
 import { badOption, isAboutToken, received, toVoiceError, VoiceError } from '../errors.js';
 import type { SessionSource, TokenContext } from '../options.js';
-import { decodeReply, RemoteProtocolError } from '../protocol/codec.js';
+import { RemoteProtocolError } from '../protocol/checks.js';
+import { decodeReply } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
 import type { ControlReply, ControlRequest, Ready, Start, Starting } from '../protocol/wire.js';
 import { Line, type Link } from './line.js';

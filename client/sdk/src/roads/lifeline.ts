@@ -1,7 +1,7 @@
 import { comesBack, received, VoiceError } from '../errors.js';
 import type { ReconnectPolicy } from '../options.js';
 import type { Incoming } from '../protocol/session.js';
-import { OVER } from '../protocol/tables.js';
+import { FINAL_CLOSE_CODES } from '../protocol/tables.js';
 import type { Ended, Ready } from '../protocol/wire.js';
 import type { Control } from './control.js';
 import { type MediaParts, MediaRoad, type Parting } from './media.js';
@@ -89,7 +89,7 @@ export class Lifeline {
   /** Why the connection that was just closed broke. */
   #verdict({ code, refusal, isJoined }: Parting): VoiceError {
     const lost = isJoined ? 'connection_lost' : code ? 'connect_failed' : 'connect_timeout';
-    if (!refusal) return new VoiceError(OVER[code] ?? lost);
+    if (!refusal) return new VoiceError(FINAL_CLOSE_CODES[code] ?? lost);
     // `ended` after an error that a resume mends ended this relay's part only: control knows better.
     if (comesBack(refusal.code)) {
       this.ended = null;

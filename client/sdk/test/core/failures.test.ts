@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import '../../src/advice/index.js';
 import { VoiceError } from '../../src/index.js';
-import { COMES_BACK } from '../../src/protocol/tables.js';
+import { RESUMABLE_CODES } from '../../src/protocol/tables.js';
 import { pass, rig } from './rig.js';
 
 beforeEach(() => {
@@ -151,7 +151,7 @@ describe('a session that cannot go on', () => {
     });
   });
 
-  test.each(COMES_BACK.split(' '))('%s with `ended` ended that relay’s part: control has the session', async (code) => {
+  test.each(RESUMABLE_CODES)('%s with `ended` ended that relay’s part: control has the session', async (code) => {
     const all = await live();
     all.server.say({ type: 'error', code, message: '!', fatal: true, retryable: true });
     all.server.say({ type: 'ended', reason: code });

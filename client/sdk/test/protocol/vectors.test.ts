@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { VoiceError } from '../../src/errors.js';
 import { decodeAudio, encodeAudio } from '../../src/protocol/audio.js';
-import { decodeMessage, decodeReply, RemoteProtocolError } from '../../src/protocol/codec.js';
+import { RemoteProtocolError } from '../../src/protocol/checks.js';
+import { decodeMessage, decodeReply } from '../../src/protocol/codec.js';
 import { offer } from '../../src/protocol/credentials.js';
 import { TokenBucket } from '../../src/protocol/pace.js';
 import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
