@@ -36,7 +36,7 @@ describe.skipIf(!isBuilt)('what is shipped leads back to what was written', () =
     ['index.js', /out_of_order: /g, 'src/protocol/states.ts'],
     ['ondemand.js', /The tool failed\./g, 'src/ondemand/tool.ts'],
     ['react.js', /createContext/g, 'src/react/context.ts'],
-    ['worklets/playback.js', /registerProcessor/g, 'src/worklets/processor.ts'],
+    ['worklets/playback.js', /registerProcessor/g, 'src/worklets/playback.ts'],
   ])('a position in %s at %s leads to %s', (file, text, source) => {
     const origins = [...read(file).matchAll(text)].map(({ index }) => originOf(file, index));
     expect(origins.map((origin) => origin.source)).toContain(source);

@@ -32,8 +32,8 @@ export class Line {
     this.#road = road;
     this.#events = events;
     this.within(OPEN_TIMEOUT_MS);
-    this.#socket = this.#link.transport.open(url, protocols, {
-      opened: () => this.#events.opened(),
+    this.#socket = link.transport.open(url, protocols, {
+      opened: () => events.opened(),
       received: (data) => this.#receive(data),
       closed: (code) => this.close(code),
     });

@@ -1,12 +1,11 @@
 import type { FromPlayback, PlaybackOptions, ToPlayback } from './messages.js';
-import { register } from './processor.js';
 import { Turn } from './turn.js';
 
 const LEVELS_PER_S = 20;
 const LONGEST_MS = 600_000; //: audio waiting; no answer is that long, so more of it is dropped
 
 /** Plays turns one after the other from a jitter buffer; falls silent at once; knows what was heard. */
-class Playback {
+class Playback extends AudioWorkletProcessor {
   #turns: Turn[] = [];
   #fading: Turn | null = null;
   #fadeLeft = 0;
@@ -18,22 +17,24 @@ class Playback {
   #isLoud = false;
   #prebufferMs: number;
   readonly #options: PlaybackOptions;
-  readonly #port: MessagePort;
   readonly #fadeSamples: number;
 
-  constructor(options: PlaybackOptions, port: MessagePort) {
+  constructor({ processorOptions: options }: { processorOptions: PlaybackOptions }) {
+    super();
     this.#options = options;
-    this.#port = port;
-    this.#prebufferMs = this.#options.prebufferMs;
-    this.#fadeSamples = Math.round((sampleRate * this.#options.fadeMs) / 1000);
-    this.#port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
+    this.#prebufferMs = options.prebufferMs;
+    this.#fadeSamples = Math.round((sampleRate * options.fadeMs) / 1000);
+    this.port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
   }
 
-  render(_: unknown, output: Float32Array | undefined): void {
-    if (!output) return;
-    if (this.#fading) this.#fade(this.#fading, output);
-    else this.#play(output);
-    this.#measure(output);
+  process(_: unknown, [channels]: Float32Array[][]): boolean {
+    const output = channels?.[0];
+    if (output) {
+      if (this.#fading) this.#fade(this.#fading, output);
+      else this.#play(output);
+      this.#measure(output);
+    }
+    return true;
   }
 
   #obey(message: ToPlayback): void {
@@ -127,8 +128,8 @@ class Playback {
   }
 
   #post(message: FromPlayback): void {
-    this.#port.postMessage(message);
+    this.port.postMessage(message);
   }
 }
 
-register('vivavoce-playback', (options: PlaybackOptions, port) => new Playback(options, port));
+registerProcessor('vivavoce-playback', Playback);
