@@ -13,18 +13,13 @@ export class TokenBucket {
     this.#burst = this.#level = burst;
   }
 
-  /** False, and nothing is taken, when that would be over the rate. */
-  take(now: number, amount: number): boolean {
-    if (this.waitMs(now, amount)) return false;
-    this.#level -= amount;
-    return true;
-  }
-
-  /** Until `amount` can be taken, if nothing else is. */
-  waitMs(now: number, amount: number): number {
+  /** Take `amount`. Returns 0, or nothing is taken: milliseconds until it can be, if nothing else is. */
+  take(now: number, amount: number): number {
     this.#level = Math.min(this.#burst, this.#level + (Math.max(0, now - this.#at) / 1000) * this.#ratePerS);
     this.#at = now;
-    return (Math.max(0, amount - this.#level) / this.#ratePerS) * 1000;
+    const lacking = Math.max(0, amount - this.#level);
+    if (!lacking) this.#level -= amount;
+    return (lacking / this.#ratePerS) * 1000;
   }
 }
 

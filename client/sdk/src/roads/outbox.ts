@@ -59,9 +59,9 @@ export class Outbox {
     const item = { at: performance.now(), data };
     if (!this.#line && this.#waiting.length >= WAITING) return new VoiceError('not_connected', 'too much waits');
     const chars = charsOf(data);
-    const retryAfterMs = Math.ceil(this.#chars.waitMs(item.at, chars));
-    if (!this.#chars.take(item.at, chars))
-      return new VoiceError('rate_limited', 'too much text', { retryable: true, retryAfterMs });
+    const waitMs = this.#chars.take(item.at, chars);
+    if (waitMs)
+      return new VoiceError('rate_limited', 'too much text', { retryable: true, retryAfterMs: Math.ceil(waitMs) });
     if (this.#line) this.#write(item);
     else this.#waiting.push(item);
     return null;
