@@ -1,9 +1,3 @@
-import { since } from './clock.js';
-import { Conversation } from './conversation.js';
-import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
-import type { CloseReason, Connected } from './events.js';
-import type { CallHost } from './call-host.js';
-import type { ReconnectPolicy } from './options.js';
 import { ClientSession, type Incoming } from './protocol/session.js';
 import { VERSIONS } from './protocol/tables.js';
 import type { ClientMessage, Live, Ready, Start, Starting } from './protocol/wire.js';
@@ -13,6 +7,12 @@ import type { Link } from './roads/line.js';
 import { Outbox } from './roads/outbox.js';
 import { webSockets } from './roads/transport.js';
 import { type Attempt, aborted } from './roads/wait.js';
+import { since } from './clock.js';
+import { Conversation } from './conversation.js';
+import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
+import type { CloseReason, Connected } from './events.js';
+import type { CallHost } from './call-host.js';
+import type { ReconnectPolicy } from './options.js';
 import { INITIAL } from './state.js';
 
 const CONNECT_TIMEOUT_MS = 150_000; //: a cold start of the server takes up to a minute

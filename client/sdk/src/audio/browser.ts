@@ -1,8 +1,8 @@
+import { loadWorklets } from './modules.js';
+import { BrowserMicrophone } from './microphone.js';
+import { BrowserPlayer, wake } from './player.js';
 import type { AudioOptions } from '../options.js';
 import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels } from './engine.js';
-import { BrowserMicrophone } from './microphone.js';
-import { loadWorklets } from './modules.js';
-import { BrowserPlayer, wake } from './player.js';
 
 const SETTLE_MS = 500; //: until a context must run, and its clock must move
 
