@@ -1,4 +1,4 @@
-import type { AudioDevices, AudioLevels, PlayedUntil } from './audio/engine.js';
+import type { AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import type { CallHost } from './call-host.js';
 import { badOption, VoiceError } from './errors.js';
@@ -47,7 +47,9 @@ export class VoiceClient {
     this.mic = mic;
     this.talk = mic.talk;
     this.speaker = sound;
-    this.devices = { list: (wish) => listDevices(this.#host, wish?.requestPermission) };
+    this.devices = {
+      list: async (wish) => (await onDemand()).listDevices(this.#host, wish?.requestPermission),
+    };
   }
 
   /** The present state; the same object until something changes. */
@@ -149,17 +151,6 @@ export class VoiceClient {
     if (!this.#call) throw new VoiceError('not_connected', 'no session');
     return this.#call;
   }
-}
-
-async function listDevices({ sound, store, mic }: CallHost, isAsking = false): Promise<AudioDevices> {
-  const engine = sound.make();
-  if (!engine) return { inputs: [], outputs: [], labelled: false };
-  const devices = await engine.devices();
-  if (devices.labelled || !isAsking || store.state.mic.status !== 'off') return devices;
-  await mic.enable();
-  const labelled = await sound.engine?.devices();
-  if (!mic.isInCall) await mic.disable();
-  return labelled ?? devices;
 }
 
 function checkText(text: string): void {

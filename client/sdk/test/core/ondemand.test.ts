@@ -71,6 +71,15 @@ test('an image that cannot be encoded for the same reason is refused with a Voic
   await client.disconnect();
 });
 
+test('devices are listed by it, and where it cannot be fetched a VoiceError says so', async () => {
+  const { client } = await live();
+  network.isDown = true;
+  await expect(client.devices.list()).rejects.toMatchObject({ name: 'VoiceError', code: 'connect_failed' });
+  network.isDown = false;
+  expect(await client.devices.list()).toHaveProperty('labelled');
+  expect(network.fetches).toBe(2);
+});
+
 test('frames on the wire are shown in order, from the first on, and without secrets', async () => {
   const { client, server } = await live();
   const shown: string[] = [];
