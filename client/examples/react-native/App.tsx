@@ -1,6 +1,7 @@
 import { Pressable, SafeAreaView, ScrollView, Text } from 'react-native';
 import { useConnection, useMessages, VoiceProvider } from 'vivavoce/react';
 import { NativeEngine } from './engine';
+import { nativeSockets } from './transport';
 
 const session = {
   url: 'wss://your-stack.example/v1',
@@ -10,7 +11,7 @@ const audio = { engine: new NativeEngine() };
 
 export default function App() {
   return (
-    <VoiceProvider session={session} audio={audio}>
+    <VoiceProvider session={session} audio={audio} transport={nativeSockets}>
       <Call />
     </VoiceProvider>
   );
