@@ -22,10 +22,8 @@ from websockets.http11 import Response
 from relay import refusals
 from relay.gemini_wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
 from relay.model import (
-    SILENCE_MS,
     Audio,
     Credential,
-    FlushAudio,
     Interrupted,
     ModelCommand,
     ModelEvent,
@@ -37,8 +35,6 @@ logger = logging.getLogger("relay.gemini")
 
 SETUP_TIMEOUT_S = 15.0  #: connect, handshake and the answer to the setup together
 CLOSE_TIMEOUT_S = 1.0  #: after that the socket is aborted: close() may hang without pings
-FLUSH_MARGIN_MS = 400  #: of silence beyond what ends a turn, when the microphone has paused
-SILENCE_PIECE = bytes(3_200)  #: 100 ms at 16 kHz
 BODY_BYTES = 4_096  #: of an HTTP refusal that are read
 MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long answers off
 
@@ -46,19 +42,14 @@ MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long an
 class GeminiLeg:
     """One open, set-up connection to Gemini Live."""
 
-    def __init__(self, connection: ClientConnection, silence_ms: int = SILENCE_MS) -> None:
-        """`silence_ms` of quiet end the user's turn."""
+    def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._half = b""  #: of a sample, whose other half comes with the next audio
-        self._flush_pieces = -(-(silence_ms + FLUSH_MARGIN_MS) // 100)
 
     async def send_audio(self, pcm: bytes) -> None:
         await self._send(write_audio(pcm))
 
     async def send(self, command: ModelCommand) -> None:
-        if isinstance(command, FlushAudio):  # not every model heeds it, but each hears when it gets quiet
-            for _ in range(self._flush_pieces):
-                await self.send_audio(SILENCE_PIECE)
         await self._send(write_command(command).encode())
 
     async def events(self) -> AsyncIterator[ModelEvent]:
@@ -167,7 +158,7 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
     except (OSError, TimeoutError, InvalidHandshake) as failed:
         logger.warning("model not reached", extra={"error_type": type(failed).__name__})
         raise UpstreamError("upstream_unavailable") from None
-    return GeminiLeg(connection, credential.silence_ms)
+    return GeminiLeg(connection)
 
 
 async def _await_setup(connection: ClientConnection) -> None:

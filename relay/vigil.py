@@ -55,6 +55,8 @@ class Vigil:
                 self._note_speech(pcm, now)
             case model.SayText(respond=True) | model.MarkActivity(started=False) | model.AnswerTool():
                 self._owed_since = now
+            case model.FlushAudio() if self._owed_since is not None:
+                self._owed_since = now  # until then the model was kept waiting for the end of the turn
 
     def heard(self, event: ModelEvent, now: float) -> None:
         """The model gave a sign."""

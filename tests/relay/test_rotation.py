@@ -433,3 +433,10 @@ async def test_a_conversation_that_moved_here_is_given_time_too(code: str) -> No
     async with lone_call(here, handle="left by another relay") as (call, _):
         await asyncio.sleep(5)
         assert not call.is_over and here.leg.handle == "left by another relay"
+
+
+async def talk(listener: Listener, seconds: float, first: int = 0) -> None:
+    """A loud microphone in real time."""
+    for number in range(first, first + round(seconds * 50)):
+        listener.call._audio(encode_audio(0, number, b"\x28\x23\xd8\xdc" * 160))
+        await asyncio.sleep(0.02)
