@@ -44,6 +44,7 @@ class GeminiLeg:
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
+        self._ending: str | None = None  #: the registry's code for how it ended
         self._half = b""  #: of a sample, whose other half comes with the next audio
 
     async def send_audio(self, pcm: bytes) -> None:
@@ -63,9 +64,9 @@ class GeminiLeg:
                     if isinstance(event, Interrupted | TurnCompleted):
                         self._half = b""
                     yield event
-        except ConnectionClosed as closed:
-            raise _upstream_error(closed) from None
-        raise UpstreamError("upstream_unavailable")  # closed with 1000: still not what we asked for
+        except ConnectionClosed:
+            pass
+        raise self._lost()  # also when it was closed with 1000: still not what we asked for
 
     def _whole_samples(self, pcm: bytes) -> bytes:
         pcm = self._half + pcm
@@ -76,8 +77,8 @@ class GeminiLeg:
     async def ping(self) -> None:
         try:
             await (await self._connection.ping())
-        except ConnectionClosed as closed:
-            raise _upstream_error(closed) from None
+        except ConnectionClosed:
+            raise self._lost() from None
 
     async def close(self) -> None:
         """Closed, politely if the peer answers in time."""
@@ -89,19 +90,23 @@ class GeminiLeg:
     async def _send(self, data: bytes) -> None:
         try:
             await self._connection.send(data, text=True)
-        except ConnectionClosed as closed:
-            raise _upstream_error(closed) from None
+        except ConnectionClosed:
+            raise self._lost() from None
+
+    def _lost(self) -> UpstreamError:
+        """The error for the end of the connection. Both ways meet it: logged once."""
+        if self._ending is None:
+            self._ending = _ending(self._connection)
+        return UpstreamError(self._ending)
 
 
-def _upstream_error(closed: ConnectionClosed) -> UpstreamError:
-    """The error for a close of Google's, or for a connection that broke. Logged: a client gets no reason."""
-    frame = closed.rcvd
-    if frame is None:
-        return UpstreamError("upstream_unavailable")
-    code = refusals.by_close(frame.code, frame.reason)
-    told = {"close_code": int(frame.code), "reason": refusals.scrub(frame.reason), "code": code}
+def _ending(connection: ClientConnection) -> str:
+    """The registry's code for a close of Google's, or for a break (1006). Logged: a client gets no reason."""
+    close, reason = connection.close_code or 1006, connection.close_reason or ""
+    code = refusals.by_close(close, reason)
+    told = {"close_code": int(close), "reason": refusals.scrub(reason), "code": code}
     logger.warning("model closed the connection", extra=told)
-    return UpstreamError(code)
+    return code
 
 
 def _refusal(response: Response) -> UpstreamError:
@@ -148,11 +153,11 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
             try:
                 await connection.send(first_message(credential, handle))
                 await _await_setup(connection)
+            except ConnectionClosed:
+                raise UpstreamError(_ending(connection)) from None
             except BaseException:
                 connection.transport.abort()
                 raise
-    except ConnectionClosed as closed:
-        raise _upstream_error(closed) from None
     except InvalidStatus as refused:
         raise _refusal(refused.response) from None
     except (OSError, TimeoutError, InvalidHandshake) as failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http
 import json
 import ssl
 from array import array
@@ -14,10 +15,12 @@ from typing import Literal
 import aiohttp
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 import simulator
 from protocol.audio import AudioFrame
 from relay import gemini
+from relay.logs import name_session
 from relay.model import (
     SILENCE_MS,
     Audio,
@@ -27,12 +30,15 @@ from relay.model import (
     SpeechEnded,
     SpeechStarted,
     TurnCompleted,
+    UpstreamError,
 )
 from relay.ring import Ring
 from relay.sender import Sender
 from relay.uplink import UplinkQueue
 from simulator import certificate
 from simulator.scenario import Behaviour, Scenario
+from tests.relay.fakes import Visitor, house
+from tests.witness import CANARY
 
 AUDIO_OUT = {"generationConfig": {"responseModalities": ["AUDIO"]}}
 LOUD = array("h", [9_000, -9_000] * 800).tobytes()  #: 100 ms of a microphone that somebody speaks into
@@ -80,6 +86,63 @@ async def test_a_certificate_that_is_not_trusted_is_refused(tmp_path: Path) -> N
     async with google(set_up, server_side) as url:
         with pytest.raises(gemini.UpstreamError, match="upstream_unavailable"):
             await gemini.open_leg(url, CREDENTIAL, None)
+
+
+@pytest.mark.parametrize(
+    ("close", "reason", "logged"),
+    [
+        (1000, "server reset", "server reset"),
+        (1001, "", ""),
+        (1008, "The operation was aborted.", "The operation was aborted."),
+        (1011, f"{CANARY}: auth_tokens/0123456789ab has expired", "…-…: auth_tokens/… has expired"),
+        (None, "", ""),
+    ],
+)
+async def test_whatever_a_connection_ends_with_is_logged_and_nothing_secret_of_it(
+    close: int | None, reason: str, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def end(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(json.dumps({"setupComplete": {}}))
+        if close is None:
+            connection.transport.abort()
+        else:
+            await connection.close(close, reason)
+
+    async with google(end) as url:
+        leg = await gemini.open_leg(url, CREDENTIAL, None)
+        with pytest.raises(gemini.UpstreamError):
+            [event async for event in leg.events()]
+        await leg.close()
+    (line,) = [record for record in caplog.records if record.message == "model closed the connection"]
+    assert (line.close_code, line.reason) == (close or 1006, logged)  # type: ignore[attr-defined]
+
+
+async def test_a_refused_handshake_is_logged_with_its_status(caplog: pytest.LogCaptureFixture) -> None:
+    body = json.dumps({"error": {"code": 403, "message": "Permission denied: 'api_key:AIza0' Rosalind"}})
+
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(http.HTTPStatus.FORBIDDEN, body)
+
+    async with google(set_up, process_request=refuse) as url:
+        with pytest.raises(gemini.UpstreamError, match="upstream_auth"):
+            await gemini.open_leg(url, CREDENTIAL, None)
+    (line,) = [record for record in caplog.records if record.message == "model refused the connection"]
+    assert (line.http_status, line.reason) == (403, "Permission denied: …")  # type: ignore[attr-defined]
+
+
+async def test_what_a_leg_logs_names_its_session(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.addFilter(name_session)
+    try:
+        async with house() as here, here.connect(here.book.ticket()) as wire:
+            await Visitor().join(wire)
+            here.model.opened.clear()
+            here.model.leg.say(UpstreamError("upstream_overload"))
+            await here.model.opened.wait()
+    finally:
+        caplog.handler.removeFilter(name_session)
+    (line,) = [record for record in caplog.records if record.message == "model leg lost"]
+    assert line.session_id == "s1"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("stream_end", ["honour", "ignore"])
