@@ -27,6 +27,7 @@ from relay.model import (
     Credential,
     FlushAudio,
     ModelEvent,
+    SayText,
     SpeechEnded,
     SpeechStarted,
     TurnCompleted,
@@ -35,7 +36,7 @@ from relay.model import (
 from relay.ring import Ring
 from relay.sender import Sender
 from relay.uplink import UplinkQueue
-from simulator import certificate
+from simulator import certificate, tones
 from simulator.scenario import Behaviour, Scenario
 from tests.relay.fakes import Visitor, house
 from tests.witness import CANARY
@@ -167,6 +168,23 @@ async def test_push_to_talk_is_answered_whether_the_model_heeds_the_end_of_the_s
     assert sum(isinstance(event, Audio) for event in answered) > 0
     told = {type(event) for event in answered} & {SpeechStarted, SpeechEnded}
     assert bool(told) is (voice_activity == "sent")
+
+
+@pytest.mark.parametrize("chunk_ms", [5, 40, 1000])
+async def test_an_answer_that_is_cut_in_the_middle_of_samples_is_heard_whole(chunk_ms: int) -> None:
+    behaviour = Behaviour(chunk_ms=chunk_ms, chunk_cut="byte", voice="synthetic", pace=50)
+    config = simulator.Config(time_scale=10, scenario=Scenario(settings=behaviour))
+    async with simulator.serve(config) as model:
+        leg = await gemini.open_leg(model.url, await minted(model.url), None)
+        await leg.send(SayText("Say something, please.", respond=True))
+        async with asyncio.timeout(20):
+            answered = [event async for event in until_answered(leg)]
+        await leg.close()
+        begun = await model.ledger.wait_for("answer.begun")
+    heard = b"".join(event.pcm for event in answered if isinstance(event, Audio))
+    assert all(len(event.pcm) % 2 == 0 for event in answered if isinstance(event, Audio))
+    assert tones.decode(heard) == begun["code"]
+    assert len(heard) / 48_000 == pytest.approx(begun["duration_s"], abs=0.001)
 
 
 async def until_answered(leg: gemini.GeminiLeg) -> AsyncIterator[ModelEvent]:
