@@ -16,6 +16,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from relay.cloud import Functions, MintRefused, connect, find_address, provenance
 from relay.config import RelayConfig
 from relay.gemini import open_leg, tls_context
+from relay.logs import name_session
 from relay.model import Credential, ModelLeg, UpstreamError
 from relay.scribe import LedgerUnavailable
 from relay.server import Relay
@@ -80,6 +81,7 @@ class SessionLegs:
 def _log_json(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(LambdaPowertoolsFormatter())
+    handler.addFilter(name_session)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("websockets", "botocore", "urllib3"):  # they log headers and peers' bytes
         logging.getLogger(chatty).setLevel(logging.CRITICAL)

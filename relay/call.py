@@ -301,7 +301,7 @@ class Call:
     def went_up(self, gap_ms: int | None) -> None:
         """The model leg is there, or there again."""
         self._connected.start(self._now())
-        self._vigil.leg_changed(self._now())
+        self._vigil.leg_changed(self._now(), self._upstream.silence_ms)
         if gap_ms is not None:
             self._conversation.changed_leg(gap_ms)
             self._client.wake()

@@ -22,10 +22,8 @@ from websockets.http11 import Response
 from relay import refusals
 from relay.gemini_wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
 from relay.model import (
-    SILENCE_MS,
     Audio,
     Credential,
-    FlushAudio,
     Interrupted,
     ModelCommand,
     ModelEvent,
@@ -37,8 +35,6 @@ logger = logging.getLogger("relay.gemini")
 
 SETUP_TIMEOUT_S = 15.0  #: connect, handshake and the answer to the setup together
 CLOSE_TIMEOUT_S = 1.0  #: after that the socket is aborted: close() may hang without pings
-FLUSH_MARGIN_MS = 400  #: of silence beyond what ends a turn, when the microphone has paused
-SILENCE_PIECE = bytes(3_200)  #: 100 ms at 16 kHz
 BODY_BYTES = 4_096  #: of an HTTP refusal that are read
 MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long answers off
 
@@ -46,19 +42,15 @@ MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long an
 class GeminiLeg:
     """One open, set-up connection to Gemini Live."""
 
-    def __init__(self, connection: ClientConnection, silence_ms: int = SILENCE_MS) -> None:
-        """`silence_ms` of quiet end the user's turn."""
+    def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
+        self._ending: str | None = None  #: the registry's code for how it ended
         self._half = b""  #: of a sample, whose other half comes with the next audio
-        self._flush_pieces = -(-(silence_ms + FLUSH_MARGIN_MS) // 100)
 
     async def send_audio(self, pcm: bytes) -> None:
         await self._send(write_audio(pcm))
 
     async def send(self, command: ModelCommand) -> None:
-        if isinstance(command, FlushAudio):  # not every model heeds it, but each hears when it gets quiet
-            for _ in range(self._flush_pieces):
-                await self.send_audio(SILENCE_PIECE)
         await self._send(write_command(command).encode())
 
     async def events(self) -> AsyncIterator[ModelEvent]:
@@ -72,9 +64,9 @@ class GeminiLeg:
                     if isinstance(event, Interrupted | TurnCompleted):
                         self._half = b""
                     yield event
-        except ConnectionClosed as closed:
-            raise _upstream_error(closed) from None
-        raise UpstreamError("upstream_unavailable")  # closed with 1000: still not what we asked for
+        except ConnectionClosed:
+            pass
+        raise self._lost()  # also when it was closed with 1000: still not what we asked for
 
     def _whole_samples(self, pcm: bytes) -> bytes:
         pcm = self._half + pcm
@@ -85,8 +77,8 @@ class GeminiLeg:
     async def ping(self) -> None:
         try:
             await (await self._connection.ping())
-        except ConnectionClosed as closed:
-            raise _upstream_error(closed) from None
+        except ConnectionClosed:
+            raise self._lost() from None
 
     async def close(self) -> None:
         """Closed, politely if the peer answers in time."""
@@ -98,19 +90,23 @@ class GeminiLeg:
     async def _send(self, data: bytes) -> None:
         try:
             await self._connection.send(data, text=True)
-        except ConnectionClosed as closed:
-            raise _upstream_error(closed) from None
+        except ConnectionClosed:
+            raise self._lost() from None
+
+    def _lost(self) -> UpstreamError:
+        """The error for the end of the connection. Both ways meet it: logged once."""
+        if self._ending is None:
+            self._ending = _ending(self._connection)
+        return UpstreamError(self._ending)
 
 
-def _upstream_error(closed: ConnectionClosed) -> UpstreamError:
-    """The error for a close of Google's, or for a connection that broke. Logged: a client gets no reason."""
-    frame = closed.rcvd
-    if frame is None:
-        return UpstreamError("upstream_unavailable")
-    code = refusals.by_close(frame.code, frame.reason)
-    told = {"close_code": int(frame.code), "reason": refusals.scrub(frame.reason), "code": code}
+def _ending(connection: ClientConnection) -> str:
+    """The registry's code for a close of Google's, or for a break (1006). Logged: a client gets no reason."""
+    close, reason = connection.close_code or 1006, connection.close_reason or ""
+    code = refusals.by_close(close, reason)
+    told = {"close_code": int(close), "reason": refusals.scrub(reason), "code": code}
     logger.warning("model closed the connection", extra=told)
-    return UpstreamError(code)
+    return code
 
 
 def _refusal(response: Response) -> UpstreamError:
@@ -157,17 +153,17 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
             try:
                 await connection.send(first_message(credential, handle))
                 await _await_setup(connection)
+            except ConnectionClosed:
+                raise UpstreamError(_ending(connection)) from None
             except BaseException:
                 connection.transport.abort()
                 raise
-    except ConnectionClosed as closed:
-        raise _upstream_error(closed) from None
     except InvalidStatus as refused:
         raise _refusal(refused.response) from None
     except (OSError, TimeoutError, InvalidHandshake) as failed:
         logger.warning("model not reached", extra={"error_type": type(failed).__name__})
         raise UpstreamError("upstream_unavailable") from None
-    return GeminiLeg(connection, credential.silence_ms)
+    return GeminiLeg(connection)
 
 
 async def _await_setup(connection: ClientConnection) -> None:

@@ -8,18 +8,37 @@ from __future__ import annotations
 
 import re
 
-_REASONS = (  # in a close reason, lower case, in the order in which they are looked for
-    (("aborted", "deadline e", "cancelled", "canceled", "internal error"), "upstream_unavailable"),
-    (("resource exhausted", "resource has been exhausted", "quota", "billing", "credit"), "upstream_quota"),
-    (("input token count", "context window", "context length", "maximum number of tokens", "too many tokens"),
-     "upstream_context_full"),
-    (("token has", "token is", "unregistered callers", "api key", "api_key", "unauthenticated", "credential",
-      "permission denied", "permission_denied", "leaked"), "upstream_auth"),
-    (("overloaded", "unavailable", "try again later", "high demand"), "upstream_overload"),
-    (("context is full", "context full", "context exceeded", "context too long"), "upstream_context_full"),
-    (("not found", "not implemented", "not supported", "invalid", "unsupported"), "upstream_invalid"),
-)  # fmt: skip
-_CLOSES = {1007: "upstream_invalid", 1008: "upstream_policy", 1009: "upstream_invalid"}
+_REASONS = tuple(
+    (re.compile(pattern), code)
+    for pattern, code in (  # of a reason in lower case, in the order in which they are looked for
+        (r"aborted|deadline e|cancell?ed|internal error|timed out", "upstream_unavailable"),
+        (
+            r"resource[ _](has been )?exhausted|quota|billing|credits|rate limit"
+            r"|too many (concurrent|requests)",
+            "upstream_quota",
+        ),
+        (
+            r"token (has|is)|unregistered callers|api[ _]key|unauthenticated|credential|permission[ _]denied"
+            r"|leaked|suspended|referer|requests to this api|has not been used in project|organization polic",
+            "upstream_auth",
+        ),
+        (
+            r"prohibited[ _]content|(blocked|stopped|rejected|refused|flagged)\b.*(safety|harm|polic)"
+            r"|violates\b.*polic",
+            "upstream_policy",
+        ),
+        (r"overloaded|unavailable|try again later|high demand", "upstream_overload"),
+        (r"not implemented|not supported|unsupported", "upstream_invalid"),
+        (
+            r"input token count|context (window|length)|maximum number of tokens|too many tokens"
+            r"|context (is |was |has been )?(full|exceeded|too long|exhausted)",
+            "upstream_context_full",
+        ),
+        (r"not found|invalid|unknown name", "upstream_invalid"),
+    )
+)
+#: where the words say nothing; 1008 comes with aborted operations as with wrong models: no word on content
+_CLOSES = {1007: "upstream_invalid", 1009: "upstream_invalid", 1013: "upstream_overload"}
 _STATUSES = {
     400: "upstream_invalid",
     401: "upstream_auth",
@@ -52,9 +71,14 @@ _WORDS = frozenset(
         token tokens too tool try turn turns type unable unauthenticated unavailable unexpected unknown
         unregistered unsupported until up use used user using valid value version violates violation was
         websocket were when while window with without you your
+        activities activity automatic declarations detection function functions instruction level parameters
+        realtime settings sliding target thinking tools transcription trigger voice
         """,
     )
 )
+#: closed or not: what stands in quotes may be somebody's words, unless it is the name or path of a field
+_QUOTED = re.compile(r"""(?<!\w)(['"`])(.*?)(?:\1(?!\w)|$)""", re.DOTALL)
+_FIELD = re.compile(r"[\w.\[\]]+")
 _PIECES = re.compile(r"models/gemini[\w.-]{1,50}|gemini-[\w.-]{1,50}|\w+|[^\w\s]|\s+")
 _MODEL = re.compile(r"(?:models/)?gemini[a-z0-9.-]*$")
 
@@ -73,20 +97,22 @@ def by_status(status: int, text: str) -> str:
 
 def scrub(reason: str) -> str:
     """What a log may hold of Google's words: those of API errors and names of models, `…` for each other."""
-    kept = "".join(_kept(piece) for piece in _PIECES.findall(reason[:REASON_CHARS]))
+    unquoted = _QUOTED.sub(lambda quoted: _field(quoted[2]), reason[:REASON_CHARS])
+    kept = "".join(_kept(piece) for piece in _PIECES.findall(unquoted))
     return re.sub(r"…(?:\s*…)+", "…", kept)
 
 
 def _by_words(text: str) -> str | None:
     words = text.lower()
-    for parts, code in _REASONS:
-        if any(part in words for part in parts):
-            return code
-    return None
+    return next((code for pattern, code in _REASONS if pattern.search(words)), None)
+
+
+def _field(quoted: str) -> str:
+    return f"'{quoted}'" if _FIELD.fullmatch(quoted) else "…"
 
 
 def _kept(piece: str) -> str:
-    if piece[0].isalnum():
-        is_known = piece.lower() in _WORDS or _MODEL.match(piece) or (piece.isdigit() and len(piece) <= 3)
+    if piece[0].isalnum():  # numbers go too: they might be somebody's
+        is_known = _WORDS.issuperset(piece.lower().split("_")) or _MODEL.match(piece)
         return piece if is_known else "…"
     return piece if piece[0] in " .,:;()'/-_" else "…" if not piece.isspace() else " "

@@ -32,6 +32,7 @@ from relay.config import RelayConfig
 from relay.departure import Departure, Room
 from relay.door import Admission, Door, TicketBook
 from relay.guard import GuardedConnection
+from relay.logs import SESSION
 from relay.metrics import Meter
 from relay.provenance import Check, anywhere
 from relay.scribe import Ledger, LedgerUnavailable, Unregistered, within
@@ -227,6 +228,7 @@ class Relay:
         return call
 
     async def _live(self, call: Call) -> None:
+        SESSION.set(call.record.id)
         logger.info("call started", extra={"session_id": call.record.id, "epoch": call.session.epoch})
         began_at = asyncio.get_running_loop().time()
         reason = "internal"

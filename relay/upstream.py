@@ -19,18 +19,18 @@ from typing import Protocol
 
 from relay.memory import Handle, Memory
 from relay.model import (
-    AnswerTool,
+    SILENCE_MS,
     Credential,
     HandleChanged,
     LegEnding,
     ModelCommand,
     ModelEvent,
     ModelLeg,
-    ShowImage,
     UpstreamError,
 )
 from relay.ring import Ring
 from relay.rotation import NEVER, SHORTEST_S, Schedule, retry_s
+from relay.sender import Sender
 from relay.uplink import Speech, UplinkQueue
 
 logger = logging.getLogger("relay.upstream")
@@ -129,6 +129,7 @@ class Upstream:
 
     def __init__(self, legs: Legs, uplink: UplinkQueue, memory: Memory, plan: Plan) -> None:
         self.is_up = False
+        self.silence_ms = SILENCE_MS  #: of quiet that end the user's turn, by the newest leg's setup
         self.readable = asyncio.Event()  #: cleared: the client is backed up, read no further
         self.readable.set()
         self._wanted = asyncio.Event()
@@ -175,9 +176,11 @@ class Upstream:
             assert made.leg is not None
             opened_at = self._now()
             try:
-                await self._catch_up(made.leg, made.handle)
+                self.silence_ms = made.credential.silence_ms
+                sender = Sender(made.leg, self.silence_ms, self._uplink, self._ring)
+                await self._catch_up(made.leg, sender, made.handle)
                 self._went_up(talk)
-                await self._carry(made.leg, made.credential, talk)
+                await self._carry(made, sender, talk)
                 self._judge_rotation(self._now() - opened_at)
             except UpstreamError as error:
                 self._judge(error, self._now() - opened_at)
@@ -220,13 +223,12 @@ class Upstream:
         self._pinned = handle = self._memory.handle
         return Ahead(await self._legs.mint(handle.text if handle else None), handle)
 
-    async def _catch_up(self, leg: ModelLeg, handle: Handle | None) -> None:
+    async def _catch_up(self, leg: ModelLeg, sender: Sender, handle: Handle | None) -> None:
         """Tell the model what it does not remember, and say again what it has not answered."""
         recall = self._memory.recall(handle)
         if recall is not None:
             await leg.send(recall)
-        for item in self._ring.since(self._memory.replay_from(handle)):
-            await (leg.send_audio(item.pcm) if isinstance(item, Speech) else leg.send(item))
+        await sender.say_again(self._ring.since(self._memory.replay_from(handle)))
         self._pinned = None
 
     def _went_up(self, talk: Talk) -> None:
@@ -263,15 +265,17 @@ class Upstream:
 
     # ---- carrying
 
-    async def _carry(self, leg: ModelLeg, credential: Credential, talk: Talk) -> None:
+    async def _carry(self, made: Ahead, sender: Sender, talk: Talk) -> None:
         """Both directions, until the leg is parked or due to be changed."""
-        now = self._heard_at = self._now()
-        self._schedule = Schedule(now, now + self._plan.rotate_after_s, self._expires(credential))
+        leg, now = made.leg, self._now()
+        assert leg is not None
+        self._heard_at = now
+        self._schedule = Schedule(now, now + self._plan.rotate_after_s, self._expires(made.credential))
         self._distrusted.clear()
         try:
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._receive(leg, talk), name="downlink")
-                ways.create_task(self._send(leg, talk), name="uplink")
+                ways.create_task(sender.run(talk.handed), name="uplink")
                 ways.create_task(self._rotate_when_due(talk), name="rotation")
                 ways.create_task(self._feel_pulse(leg, talk), name="pulse")
                 ways.create_task(self._until_distrusted(), name="distrust")
@@ -298,17 +302,6 @@ class Upstream:
     def _remember(self, handle: str) -> None:
         self._memory.handle = newest = Handle(handle, self._now())
         self._ring.forget_before((self._pinned or newest).covers)
-
-    async def _send(self, leg: ModelLeg, talk: Talk) -> None:
-        while True:
-            item = await self._uplink.get()
-            if not isinstance(item, ShowImage | AnswerTool):  # an image is stale, a tool's request forgotten
-                self._ring.add(item, self._now())  # before it is sent: what a cut loses is said again
-            if isinstance(item, Speech):
-                await leg.send_audio(item.pcm)
-            else:
-                await leg.send(item)
-            talk.handed(item)
 
     async def _until_distrusted(self) -> None:
         await self._distrusted.wait()

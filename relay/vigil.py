@@ -11,12 +11,13 @@ from typing import Literal
 
 from protocol.audio import downlink_ms, uplink_ms
 from relay import model
-from relay.model import ModelCommand, ModelEvent
+from relay.model import SILENCE_MS, ModelCommand, ModelEvent
 from relay.uplink import Speech
 
 LOUD = 1_500  #: peak of a frame that may be speech, of 32767; a quiet room stays below
 SPEECH_MS = 1_000.0  #: of loud frames that nobody answered: less may be a cough
 PAUSE_S = 1.0  #: of quiet after speech: longer than the pauses between words
+THINK_S = 2.0  #: from the end of the user's turn to the first sign of its answer, in most cases
 REPEATS = 2  #: legs in a row that are changed for silence; a model may also choose not to answer
 
 Trouble = Literal["silent_model", "endless_turn"]
@@ -40,8 +41,10 @@ class Vigil:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._owed_since: float | None = None  #: an answer is awaited since then
+        self._pause_s = PAUSE_S  #: of quiet that do not end the user's turn
         self._loud_ms = 0.0  #: of loud audio since the model last gave a sign
         self._loud_at = float("-inf")  #: when the last loud frame was sent
+        self._answered_at = float("-inf")  #: when the last sign of an answer came
         self._turn_at: float | None = None  #: the agent's turn began then
         self._plays_until = 0.0  #: what came of it lasts so long, and its last sign is not older
         self._is_voiceless = False  #: of it only words have come
@@ -55,6 +58,8 @@ class Vigil:
                 self._note_speech(pcm, now)
             case model.SayText(respond=True) | model.MarkActivity(started=False) | model.AnswerTool():
                 self._owed_since = now
+            case model.FlushAudio() if self._owed_since is not None:
+                self._owed_since = now  # until then the model was kept waiting for the end of the turn
 
     def heard(self, event: ModelEvent, now: float) -> None:
         """The model gave a sign."""
@@ -81,8 +86,12 @@ class Vigil:
         self._changed = 0
         return None
 
-    def leg_changed(self, now: float) -> None:
-        """Another leg is up. It was told again what is unanswered; of a turn it knows nothing."""
+    def leg_changed(self, now: float, silence_ms: int = SILENCE_MS) -> None:
+        """Another leg is up. It was told again what is unanswered; of a turn it knows nothing.
+
+        `silence_ms` of quiet end the user's turn by its setup.
+        """
+        self._pause_s = max(PAUSE_S, silence_ms / 1000)
         was_voiceless, self._is_voiceless = self._is_voiceless, False
         self._turn_at, self._plays_until, self._loud_ms, self._ended_unheard = None, now, 0.0, False
         if self._owed_since is not None:
@@ -133,6 +142,7 @@ class Vigil:
             self._loud_ms = 0.0  # loudspeakers that the microphone hears are no speech that nobody answers
 
     def _goes_on(self, now: float, sounds_s: float = 0.0) -> None:
+        self._answered_at = now
         self._owed_since, self._loud_ms, self._is_voiceless, self._ended_unheard = None, 0.0, False, False
         self._turn_at = now if self._turn_at is None else self._turn_at
         self._plays_until = max(self._plays_until, now) + sounds_s
@@ -150,7 +160,9 @@ class Vigil:
 
     def is_engaged(self, now: float) -> bool:
         """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
-        return now - self._loud_at < PAUSE_S or self._owed_since is not None
+        is_answered = self._answered_at > self._loud_at
+        awaited_s = self._pause_s + (0.0 if is_answered else THINK_S)
+        return now - self._loud_at < awaited_s or self._owed_since is not None
 
     @property
     def is_repeated(self) -> bool:

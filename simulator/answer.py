@@ -30,12 +30,15 @@ class Answer:
     timeline: tuple[Due, ...]
 
 
-def build(words: Speech, kind: str, pace: float, chunk_ms: int, chance: random.Random, timing: str) -> Answer:
-    """The whole answer around `words`. Up to 20 ms of work the first time: call it in a thread."""
+def build(words: Speech, kind: str, pace: float, step: int, chance: random.Random, timing: str) -> Answer:
+    """The whole answer around `words`, in messages of `step` bytes.
+
+    Up to 20 ms of work the first time: call it in a thread.
+    """
     code = tones.draw(chance)
     opening = tones.encode(code) + audio.silence(PAUSE_S, audio.OUT_HZ)
     lead_s = audio.seconds(opening, audio.OUT_HZ)
-    timeline = _audio(opening, words.pcm, pace, chunk_ms)
+    timeline = _audio(opening, words.pcm, pace, step)
     duration_s = lead_s + words.duration_s
     for at, text in speech.fragments(words, chance):
         due = min(max(0.0, (lead_s + at) / pace), duration_s / pace)
@@ -53,16 +56,16 @@ def build(words: Speech, kind: str, pace: float, chunk_ms: int, chance: random.R
     )
 
 
-def _audio(opening: bytes, words: bytes, pace: float, chunk_ms: int) -> list[Due]:
+def _audio(opening: bytes, words: bytes, pace: float, step: int) -> list[Due]:
     """Chunks of both parts. Cut apart, so that the encoded words can be cached."""
     timeline, sent_s = [], 0.0
     for part, messages in (
-        (opening, speech.encoded(opening, chunk_ms)),
-        (words, speech.messages(words, chunk_ms)),
+        (opening, speech.encoded(opening, step)),
+        (words, speech.messages(words, step)),
     ):
         left_s = audio.seconds(part, audio.OUT_HZ)
         for message in messages:
-            length = min(chunk_ms / 1000, left_s)
+            length = min(step / audio.SAMPLE_BYTES / audio.OUT_HZ, left_s)
             timeline.append(Due(sent_s / pace, message, sent_s + length))
             sent_s, left_s = sent_s + length, left_s - length
     return timeline

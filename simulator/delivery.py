@@ -44,7 +44,7 @@ def _compose(kind: str, plan: Plan, stimulus: Stimulus, pace: float, at: Convers
         assert plan.echo is not None and isinstance(stimulus, Heard)
         words = _echoed(stimulus)
         timing = "sample" if words.words else "unknown"
-    return answer.build(words, kind, pace, world.behaviour.chunk_ms, chance, timing)
+    return answer.build(words, kind, pace, world.behaviour.chunk_bytes, chance, timing)
 
 
 async def _send(said: Answer, turn: Turn, at: Conversation) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from simulator.faults import Fault
+from simulator.pcm import OUT_HZ, SAMPLE_BYTES
 
 
 class ScenarioError(ValueError):
@@ -21,6 +22,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     pace: float = 3.0  #: audio is sent this much faster than it plays
     chunk_ms: int = 40  #: PCM in one server message; Google's own size is not known
+    chunk_cut: Literal["sample", "byte"] = "sample"  #: byte: messages end in the middle of a sample
     think_s: float = 0.3  #: from the end of the user's turn to the first audio
     handle_every_s: float = 1.2  #: between resumption handles (measured by others)
     connection_limit_s: float = 600.0  #: "around 10 minutes"; some 3.8 connections ran 58
@@ -32,6 +34,11 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     unattributed_tokens: int = 25  #: prompt tokens that no modality accounts for (others saw 25 to 51)
     voice: Literal["auto", "espeak", "synthetic"] = "auto"  #: auto: espeak-ng where it is installed
     seed: int | None = None  #: fixes tone codes and timing; None: new ones every time
+
+    @property
+    def chunk_bytes(self) -> int:
+        """PCM in one server message."""
+        return SAMPLE_BYTES * OUT_HZ * self.chunk_ms // 1000 + (self.chunk_cut == "byte")
 
 
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -72,14 +72,13 @@ def echo(utterance: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def messages(pcm: bytes, chunk_ms: int) -> tuple[bytes, ...]:
+def messages(pcm: bytes, step: int) -> tuple[bytes, ...]:
     """`encoded`, cached: many sessions may say the same."""
-    return encoded(pcm, chunk_ms)
+    return encoded(pcm, step)
 
 
-def encoded(pcm: bytes, chunk_ms: int) -> tuple[bytes, ...]:
-    """24 kHz `pcm` as server messages of `chunk_ms` each."""
-    step = audio.SAMPLE_BYTES * audio.OUT_HZ * chunk_ms // 1000
+def encoded(pcm: bytes, step: int) -> tuple[bytes, ...]:
+    """24 kHz `pcm` as server messages of `step` bytes each."""
     return tuple(wire.encode_audio(pcm[at : at + step]) for at in range(0, len(pcm), step))
 
 

@@ -91,12 +91,19 @@ class Mint:
         }
 
     def _token(self, request: TokenRequest) -> str:
+        """By the key that is held; when that was replaced meanwhile, by the new one."""
+        held = self.key()
         try:
-            return self.minter.mint(self.key(), request)
+            return self.minter.mint(held, request)
         except MintFailed as failed:
-            if failed.code == "key_refused":
-                self.key.forget()
-            raise
+            if failed.code != "key_refused":
+                raise
+            self.key.forget()
+            kept = self.key()
+            if kept == held:
+                self.key.forget()  # an operator who mends it is not to wait for us
+                raise
+        return self.minter.mint(kept, request)
 
     def _current(self, asked: MintRequest, now: int) -> Session:
         """A relay that lost its session must not reach the model in its name."""

@@ -32,7 +32,7 @@ Lock = Literal["full", "masked"]
 
 
 class MintFailed(Exception):
-    """Google gave no token. The text is the error's type and status, never its message.
+    """Google gave no token. The text is the error's type, status and reason's name, never its message.
 
     `code` is in the protocol's registry: it tells a refused key from a refused request and from an outage.
     """
@@ -73,7 +73,8 @@ class GoogleTokens:
                 warnings.simplefilter("ignore")  # "experimental": the pinned version is what we tested
                 name: str | None = client.auth_tokens.create(config=_config(request)).name
         except errors.APIError as error:
-            raise MintFailed(f"{type(error).__name__} {error.code} {_status(error)}", _code(error)) from None
+            told = f"{type(error).__name__} {error.code} {' '.join(_names(error))}"
+            raise MintFailed(told.rstrip(), _code(error)) from None
         except (httpx2.HTTPError, ValueError) as error:
             raise MintFailed(type(error).__name__) from None
         if not name:
@@ -88,10 +89,13 @@ def _code(error: errors.APIError) -> str:
     return _CODES.get(error.code, "mint_failed")
 
 
-def _status(error: errors.APIError) -> str:
-    """Google's name for the failure, like INVALID_ARGUMENT; nothing that is no such name."""
-    status = str(error.status or "")
-    return status if re.fullmatch("[A-Z_]{2,40}", status) else ""
+def _names(error: errors.APIError) -> list[str]:
+    """What Google calls the failure, like INVALID_ARGUMENT, API_KEY_INVALID; nothing that is no such name."""
+    told = error.details.get("error", {}) if isinstance(error.details, dict) else {}
+    details = told.get("details") if isinstance(told, dict) else None
+    reasons = [each.get("reason") for each in details or [] if isinstance(each, dict)]
+    names = (str(name or "") for name in (error.status, *reasons))
+    return [name for name in names if re.fullmatch("[A-Z_]{2,40}", name)]
 
 
 @functools.lru_cache(maxsize=1)

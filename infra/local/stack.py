@@ -68,7 +68,7 @@ class Options:
     root: Path = ROOT  #: where the code of functions and relay lies
     gemini_url: str = ""
     gemini_key: str = field(
-        default_factory=lambda: os.environ.get("GEMINI_API_KEY", "simulator-key"), repr=False
+        default_factory=lambda: os.environ.get("GEMINI_API_KEY") or "simulator-key", repr=False
     )
     parameters: Mapping[str, str] = field(default_factory=dict)  #: more template parameters
     function_environment: Mapping[str, str] = field(default_factory=dict)  #: over the template's, for all

@@ -32,6 +32,8 @@ class Edges:
         self.token_requests = []  #: headers and body
         self.token_failure = None  #: an HTTP status
         self.token_complaint = "quoted back"  #: what is said with it
+        self.token_details = []  #: and beside it
+        self.token_keys = None  #: the only keys that are taken; None: any
         self.documents = {}  #: path to what GET answers
 
     def close(self):
@@ -90,8 +92,14 @@ class Edges:
 
     def token(self, path, headers, body):
         self.token_requests.append((path, dict(headers), json.loads(body)))
+        if self.token_keys is not None and dict(headers)["x-goog-api-key"] not in self.token_keys:
+            return 401, {"error": {"code": 401, "message": "", "status": "UNAUTHENTICATED"}}, None
         if self.token_failure:
-            told = {"code": self.token_failure, "message": self.token_complaint}
+            told = {
+                "code": self.token_failure,
+                "message": self.token_complaint,
+                "details": self.token_details,
+            }
             return self.token_failure, {"error": told}, None
         return 200, {"name": f"auth_tokens/token-{len(self.token_requests)}"}, None
 

@@ -274,3 +274,49 @@ def test_a_server_tool_is_declared_with_its_behavior(call, table):
     declared = [(each["name"], each["behavior"]) for each in tools["function_declarations"]]
     assert declared == [("book", "BLOCKING"), ("ring", "NON_BLOCKING")]
     assert setup.tool_names(agent, session) == ["book", "ring"]
+
+
+def test_a_key_that_was_replaced_is_read_anew_and_nobody_notices(call, edges, monkeypatch):
+    """The old one is withdrawn while containers still hold it: the first caller of each was turned away."""
+    event = call()
+    mint.handler(event, CONTEXT)
+    kept = iter(["old-key", "new-key"])
+    monkeypatch.setattr(mint.mint().key, "_store", Replaced(kept))
+    mint.mint().key.forget()
+    edges.token_keys = {"new-key"}
+    assert "token" in mint.handler(event, CONTEXT)
+    assert [headers["x-goog-api-key"] for _, headers, _ in edges.token_requests[-2:]] == [
+        "old-key",
+        "new-key",
+    ]
+
+
+def test_a_key_that_is_refused_is_not_tried_twice(call, edges, monkeypatch):
+    event = call()
+    edges.token_keys = {"another"}
+    assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
+    assert len(edges.token_requests) == 1
+
+
+class Replaced:
+    """A parameter store whose operator puts another value in after each reading."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def get_parameter(self, *, Name, WithDecryption):
+        return {"Parameter": {"Value": next(self._values)}}
+
+
+def test_what_google_calls_the_reason_is_logged(call, edges, caplog):
+    event = call()
+    edges.token_failure = 400
+    edges.token_complaint = "API key not valid."
+    edges.token_details = [
+        7,
+        {"reason": "planted words"},
+        {"@type": "ErrorInfo", "reason": "API_KEY_INVALID"},
+    ]
+    assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
+    (line,) = [record for record in caplog.records if record.message == "token not made"]
+    assert line.reason == "ClientError 400 API_KEY_INVALID"

@@ -14,6 +14,7 @@ import yaml
 
 from infra.bundle import PYTHON, TARGET
 from infra.embed import TEMPLATE, embed
+from infra.local.stack import Options
 from infra.local.template import decide, transform
 from protocol import control
 
@@ -194,6 +195,12 @@ def test_the_cluster_asks_for_nothing_that_a_fresh_account_has_not(form: dict[st
     """Capacity providers need ECS's service-linked role at once, which a first cluster only makes; and tasks
     are started by launch type."""
     assert of_type(form, "AWS::ECS::Cluster") == {"Cluster": {}}
+
+
+def test_an_empty_key_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store takes no empty value: `vivavoce soak` ended with a traceback, though it needs no key."""
+    monkeypatch.setenv("GEMINI_API_KEY", "")
+    assert Options().gemini_key
 
 
 def test_only_mint_can_read_the_gemini_key(form: dict[str, Any]) -> None:

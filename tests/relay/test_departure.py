@@ -15,6 +15,7 @@ from protocol.codec import encode
 from relay import model
 from relay.call import MOVE_S
 from relay.departure import ASK_S, FORCED_PART, PATIENT_PART, Departure
+from relay.vigil import PAUSE_S, THINK_S
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Visitor, house
 from tests.relay.test_rotation import SECOND, Listener, one_turn
@@ -251,7 +252,7 @@ async def test_speech_that_the_model_has_not_noticed_yet_is_no_gap() -> None:
         call._audio(encode_audio(0, 0, array("h", [9_000, -9_000] * 160).tobytes()))
         await asyncio.sleep(0.1)
         assert not call.is_at_gap(patient=True)
-        await asyncio.sleep(2)
+        await asyncio.sleep(PAUSE_S + THINK_S)
         assert call.is_at_gap(patient=True)
 
 

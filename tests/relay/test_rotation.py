@@ -13,6 +13,7 @@ from protocol.client import ClientSession
 from protocol.codec import encode
 from relay import model, rotation
 from relay.call import Call
+from relay.model import SILENCE_MS
 from relay.rotation import SHORTEST_S
 from relay.upstream import BACKOFF_S, DEFAULT_PLAN
 from tests.relay.calls import lone_call
@@ -433,3 +434,39 @@ async def test_a_conversation_that_moved_here_is_given_time_too(code: str) -> No
     async with lone_call(here, handle="left by another relay") as (call, _):
         await asyncio.sleep(5)
         assert not call.is_over and here.leg.handle == "left by another relay"
+
+
+@pytest.mark.parametrize(("silence_ms", "pause_s"), [(2_000, 1.6), (None, 0.9)])
+async def test_no_leg_is_changed_in_a_pause_that_does_not_end_the_users_turn(
+    silence_ms: int | None, pause_s: float
+) -> None:
+    here = Model()
+    here.silence_ms = silence_ms or here.silence_ms
+    async with lone_call(here, plan=replace(DEFAULT_PLAN, rotate_after_s=1.0)) as (call, _):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("h"))
+        await talk(listener, 0.6)
+        await asyncio.sleep(pause_s)
+        await talk(listener, 0.6, first=30)
+        assert len(here.legs) == 1
+
+
+async def test_no_leg_is_changed_between_a_short_word_and_its_answer() -> None:
+    async with lone_call(plan=replace(DEFAULT_PLAN, rotate_after_s=1.0)) as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("h"))
+        await talk(listener, 0.4)
+        await asyncio.sleep(SILENCE_MS / 1000 + 1.5)
+        assert len(here.legs) == 1, "the model thinks about it"
+        here.leg.say(model.Heard("yes"), SECOND, model.TurnCompleted(idle=True))
+        await asyncio.sleep(0.2)
+        here.leg.say(model.HandleChanged("h2"))
+        await asyncio.sleep(5)
+        assert [leg.handle for leg in here.legs][:2] == [None, "h2"]
+
+
+async def talk(listener: Listener, seconds: float, first: int = 0) -> None:
+    """A loud microphone in real time."""
+    for number in range(first, first + round(seconds * 50)):
+        listener.call._audio(encode_audio(0, number, b"\x28\x23\xd8\xdc" * 160))
+        await asyncio.sleep(0.02)
