@@ -1,43 +1,34 @@
 """Minutes of a user's day: reserved when a session starts, settled when it ends.
 
 What counts is the time in which a session's model is connected, spoken or not. A relay notes it as it goes,
-per epoch and as a sum, so that a note may be repeated and a relay that dies loses a minute at most. Until the
-end the whole reservation counts: several starts at once cannot all have what is left.
+per epoch and as a sum, so that a note may be repeated and a relay that dies loses a minute at most. Each note
+takes from what its session has reserved: several starts at once cannot all have what is left, and what is
+noted after the end, or by a relay that lost the session, is counted like the rest.
 """
 
 from __future__ import annotations
 
-from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
+from collections.abc import Sequence
+
+from records.attributes import Item
+from records.table import ConditionFailed, Key, Step, Table, Unavailable, check_step, update_step
 
 DAY_S = 86_400
 KEEP_S = 2 * DAY_S  #: of what is counted, and of what a session was connected
-TRIES = 8  #: of a reservation that other starts of the same user get ahead of
+TRIES = 8  #: of a write that others to the same item get ahead of
+DIGITS = 3  #: seconds are kept in ms: sums of them are then exact, and a condition can compare them
 
 
-def reserve(table: Table, user: str, *, want_s: int, limit_s: int, now: int) -> int:
-    """Take up to `want_s` of what is left of `limit_s` today (UTC). Returns the seconds; 0: none are."""
-    for _ in range(TRIES):
-        seconds = min(want_s, int(limit_s - seconds_today(table, user, now)))
-        if seconds <= 0:
-            return 0
-        try:
-            table.update(
-                _day_key(user, now),
-                "SET #ttl = :ttl ADD #seconds :seconds",
-                "attribute_not_exists(#seconds) OR #seconds <= :room",
-                ttl=now + KEEP_S,
-                seconds=seconds,
-                room=limit_s - seconds,
-            )
-        except ConditionFailed:
-            continue
-        return seconds
-    return 0
-
-
-def give_back(table: Table, user: str, seconds: float, reserved_at: int) -> None:
-    """Undo a reservation for which no session was opened."""
-    table.update(_day_key(user, reserved_at), "ADD #seconds :less", less=-seconds)
+def reserve_step(user: str, seconds: int, *, limit_s: int, now: int) -> Step:
+    """Write that takes so much of today (UTC), if that is left of `limit_s`. A part of opening a session."""
+    return update_step(
+        _day_key(user, now),
+        "SET #ttl = :ttl ADD #seconds :seconds",
+        "attribute_not_exists(#seconds) OR #seconds <= :room",
+        ttl=now + KEEP_S,
+        seconds=seconds,
+        room=limit_s - seconds,
+    )
 
 
 def seconds_today(table: Table, user: str, now: int) -> float:
@@ -46,39 +37,61 @@ def seconds_today(table: Table, user: str, now: int) -> float:
     return float(item.get("seconds", 0.0))
 
 
-def note_connected(table: Table, session: str, epoch: int, seconds: float, now: int) -> None:
-    """Note how long the model was connected in this epoch so far. Raises Fenced."""
-    try:
-        table.transact(
-            check_step(Key(f"SES#{session}"), "#epoch = :epoch", epoch=epoch),
-            put_step(_connected_key(session, epoch), {"seconds": seconds, "ttl": now + KEEP_S}),
+def note_connected(table: Table, session: str, epoch: int, seconds: float, now: int) -> float:
+    """Count how long the model was connected in this epoch so far. Returns what of it was not counted yet.
+
+    Not fenced: a relay that lost its session had a model connected all the same, and a session may have been
+    ended by others before its relay could note the last of it. Raises Unavailable.
+    """
+    for _ in range(TRIES):
+        before_s = float((table.get(_connected_key(session, epoch)) or {}).get("seconds", 0.0))
+        more_s = round(seconds - before_s, DIGITS)
+        owner = table.get(Key(f"SES#{session}"))
+        if more_s <= 0 or owner is None:
+            return 0.0
+        note = update_step(
+            _connected_key(session, epoch),
+            "SET #seconds = :seconds, #ttl = :ttl",
+            "attribute_not_exists(#seconds) OR #seconds = :before",
+            seconds=round(seconds, DIGITS),
+            before=before_s,
+            ttl=now + KEEP_S,
         )
-    except ConditionFailed:
-        raise Fenced(session) from None
+        try:
+            table.transact(note, *_count_steps(session, owner, more_s))
+        except ConditionFailed:
+            continue  # it was noted, or settled, meanwhile
+        return more_s
+    raise Unavailable("note")
 
 
-def connected(table: Table, session: str) -> float:
-    """Seconds that a session's model was connected, over all its relays, as far as they have noted it."""
-    noted = table.query("#PK = :pk AND begins_with(#SK, :noted)", pk=f"SES#{session}", noted="CONNECTED#")
-    return sum(float(item["seconds"]) for item in noted)
+def _count_steps(session: str, owner: Item, more_s: float) -> Sequence[Step]:
+    """Take it out of the reservation, which the day has counted already; without one, count it."""
+    meta = Key(f"SES#{session}")
+    if "reserved_s" in owner:
+        return [update_step(meta, "ADD #reserved_s :less", "attribute_exists(#reserved_s)", less=-more_s)]
+    day = update_step(_day_key(owner["user"], owner["created_at"]), "ADD #seconds :more", more=more_s)
+    return check_step(meta, "attribute_not_exists(#reserved_s)"), day
 
 
 def settle(table: Table, session: str) -> None:
-    """Count what an ended session has used and free the rest of its reservation. Once only."""
-    item = table.get(Key(f"SES#{session}")) or {}
-    reserved_s = item.get("reserved_s")
-    if not reserved_s or item["state"] != "ENDED":
+    """Give back what an ended session has reserved and not used. Once only. Raises Unavailable."""
+    for _ in range(TRIES):
+        item = table.get(Key(f"SES#{session}")) or {}
+        if "reserved_s" not in item or item["state"] != "ENDED":
+            return
+        unused = item["reserved_s"]
+        try:
+            table.transact(
+                update_step(
+                    Key(f"SES#{session}"), "REMOVE #reserved_s", "#reserved_s = :unused", unused=unused
+                ),
+                update_step(_day_key(item["user"], item["created_at"]), "ADD #seconds :less", less=-unused),
+            )
+        except ConditionFailed:
+            continue  # its relay has noted more, or somebody else has settled it
         return
-    more_s = connected(table, session) - float(reserved_s)
-    try:
-        table.transact(
-            update_step(
-                Key(f"SES#{session}"), "REMOVE #reserved_s", "#reserved_s = :reserved", reserved=reserved_s
-            ),
-            update_step(_day_key(item["user"], item["created_at"]), "ADD #seconds :more", more=more_s),
-        )
-    except ConditionFailed:
-        pass  # somebody else has settled it
+    raise Unavailable("settle")
 
 
 def _day_key(user: str, now: int) -> Key:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,10 +17,11 @@ import msgspec
 
 from protocol.control import ClientTool, Config
 from records import minutes, open_sessions, relays
-from records.table import ConditionFailed, Fenced, Key, Table, check_step, put_step, update_step
+from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
 KEYS_KEPT = 16  #: resume keys that are valid at a time, however often a client asks without using a new one
+ALSO = 4  #: writes that open a session, before those that are given to `create`
 HANDLE_BYTES = 16 * 1024  #: of a resumption handle; each read of the session pays for it
 
 _config = msgspec.json.Decoder(Config)
@@ -106,10 +107,10 @@ def opened(table: Table, user: str, request: str, now: int) -> str | None:
     return None if item is None or item["ttl"] <= now else str(item["session"])
 
 
-def create(table: Table, draft: Draft, *, limit: int, now: int) -> Session:
-    """Open a session, if its user has fewer than `limit` open.
+def create(table: Table, draft: Draft, *, limit: int, now: int, also: Sequence[Step] = ()) -> Session:
+    """Open a session, if its user has fewer than `limit` open; `also` is written with it or not at all.
 
-    Raises `open_sessions.Full`, and ConditionFailed when the request has opened one meanwhile.
+    Raises `open_sessions.Full`; ConditionFailed: from step ALSO on of `also`, before it of the same request.
     """
     open_sessions.make_room(table, draft.user, limit=limit, now=now)
     steps = (
@@ -122,6 +123,7 @@ def create(table: Table, draft: Draft, *, limit: int, now: int) -> Session:
         open_sessions.enter_step(draft.user, draft.id, until=draft.ends_at, limit=limit),
         put_step(key(draft.id), _meta(draft, now), "attribute_not_exists(PK)"),
         put_step(Key(f"SES#{draft.id}", "SETUP"), _setup(draft)),
+        *also,
     )
     try:
         table.transact(*steps)

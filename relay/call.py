@@ -111,6 +111,7 @@ class Call:
         except* Superseded:
             self.is_written = True  # nothing more of it may be
             self.end("superseded")
+            await within(WRITE_S, self._scribe.tell_connected(self._connected.seconds(self._now())))
         except* Exception as failures:
             self._fail(failures)
         self._say_last()

@@ -71,7 +71,6 @@ class TableLedger:
         self._table = table
         self._clock = clock
         self._meter = meter
-        self._connected: dict[str, float] = {}  #: seconds told to the meter, by session
 
     async def burn(self, ticket: str, relay: str) -> Burn:
         return await _store(tickets.burn, self._table, ticket, relay=relay, now=int(self._clock()))
@@ -118,9 +117,7 @@ class TableLedger:
 
     async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
         now = int(self._clock())
-        await _store(minutes.note_connected, self._table, session.id, epoch, seconds, now)
-        more_s = seconds - self._connected.get(session.id, 0.0)
-        self._connected[session.id] = seconds
+        more_s = await _store(minutes.note_connected, self._table, session.id, epoch, seconds, now)
         if self._meter is not None and more_s > 0:
             self._meter.connected(more_s)
 
@@ -131,7 +128,6 @@ class TableLedger:
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await _store(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
-        self._connected.pop(session.id, None)
 
 
 def _chars(turn: PastTurn) -> int:
@@ -158,6 +154,7 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
         ended_at=ended_ms,
         audio_ms=round(turn.audio_ms),
         tools=[turns.ToolUse(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in turn.tools],
+        truncated=turn.user_words.is_cut or turn.agent_words.is_cut,
     )
 
 

@@ -59,7 +59,7 @@ class Ledger(Protocol):
         ...
 
     async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
-        """How long the model was connected in this epoch so far."""
+        """How long the model was connected in this epoch so far. Not fenced: that was paid for."""
         ...
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
@@ -130,6 +130,11 @@ class Scribe:
         """Have written how long the model was connected so far."""
         save = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
         self._put_newest(_Write("connected", save))
+
+    async def tell_connected(self, seconds: float) -> None:
+        """Write how long the model was connected, when nothing else of the call may be written any more."""
+        save = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
+        await self._insist(_Write("connected", save))
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """Have written what was billed after the last turn, `after_turn`, was."""

@@ -22,9 +22,14 @@ class Words:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
 
+    @property
+    def is_cut(self) -> bool:
+        """There was more than is here."""
+        return self._left_bytes < 0
+
     def add(self, piece: str) -> str:
         """Collect `piece`. Returns what was taken of it: nothing once the bound is reached."""
-        if self._left_bytes < 0:
+        if self.is_cut:
             return ""
         data = piece.encode("utf-8", "surrogatepass")
         if len(data) > self._left_bytes:

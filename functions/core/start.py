@@ -15,7 +15,7 @@ from protocol.limits import VERSIONS
 from records import limits, minutes, open_sessions, sessions
 from records.connections import Connection
 from records.sessions import Draft, Session
-from records.table import ConditionFailed
+from records.table import ConditionFailed, Unavailable
 
 _USUAL = Config()
 _CHOICES: tuple[Override, ...] = ("voice", "language", "turns")  #: fields of a Config
@@ -30,8 +30,8 @@ def start(ports: Ports, connection: Connection, message: Start) -> None:
     key = offers.new_key()
     try:
         session = _open(ports, connection, message, sessions.hash_key(key))
-    except ConditionFailed:
-        # The same request has come twice at once: the other one was faster.
+    except (ConditionFailed, Refusal):
+        # The same request has come twice at once: the other one was faster, and uses what a quota allows.
         if _repeat(ports, connection, message):
             return
         raise
@@ -66,13 +66,30 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
     if agent is None:
         raise Refusal("agent_unknown")
     check_overrides(agent, message)
-    now = ports.now()
-    seconds = _reserve(ports, connection.user, agent)
-    draft = Draft(
+    quota, now, user = ports.config.limits, ports.now(), connection.user
+    wait_ms = limits.hit(ports.table, "start", user, limit=quota.starts, window_s=60, now=now)
+    if wait_ms:
+        raise Refusal("quota_starts", retry_after_ms=wait_ms)
+    for _ in range(minutes.TRIES):
+        seconds = _seconds_left(ports, user, agent, now)
+        draft = _draft(connection, message, key_hash, now=now, seconds=seconds)
+        reserve = minutes.reserve_step(user, seconds, limit_s=quota.day_minutes * 60, now=now)
+        try:
+            return sessions.create(ports.table, draft, limit=quota.sessions, now=now, also=[reserve])
+        except open_sessions.Full as full:
+            raise Refusal("quota_sessions", retry_after_ms=full.retry_after_s * 1000) from None
+        except ConditionFailed as failed:
+            if failed.step < sessions.ALSO:
+                raise
+    raise Unavailable("reserve")  # other starts of this user were faster each time
+
+
+def _draft(connection: Connection, message: Start, key_hash: str, *, now: int, seconds: int) -> Draft:
+    return Draft(
         id=secrets.token_hex(16),
         user=connection.user,
         request=message.request,
-        agent=agent.name,
+        agent=message.agent,
         config=message.config,
         tools=message.tools,
         metadata=message.metadata,
@@ -82,28 +99,16 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
         key_hash=key_hash,
         reserved_s=seconds,
     )
-    try:
-        return sessions.create(ports.table, draft, limit=ports.config.limits.sessions, now=now)
-    except open_sessions.Full as full:
-        minutes.give_back(ports.table, connection.user, seconds, now)
-        raise Refusal("quota_sessions", retry_after_ms=full.retry_after_s * 1000) from None
-    except ConditionFailed:
-        minutes.give_back(ports.table, connection.user, seconds, now)
-        raise
 
 
-def _reserve(ports: Ports, user: str, agent: Agent) -> int:
-    """Seconds that the session may last, taken from its user's minutes. Raises Refusal when none are left."""
-    quota, now = ports.config.limits, ports.now()
-    wait_ms = limits.hit(ports.table, "start", user, limit=quota.starts, window_s=60, now=now)
-    if wait_ms:
-        raise Refusal("quota_starts", retry_after_ms=wait_ms)
-    longest = min(quota.session_minutes, agent.limits.session_minutes or quota.session_minutes)
-    limit_s = quota.day_minutes * 60
-    seconds = minutes.reserve(ports.table, user, want_s=longest * 60, limit_s=limit_s, now=now)
-    if not seconds:
+def _seconds_left(ports: Ports, user: str, agent: Agent, now: int) -> int:
+    """How long a session may last: of its user's day, what is neither used nor reserved. Raises Refusal."""
+    quota = ports.config.limits
+    left_s = quota.day_minutes * 60 - int(minutes.seconds_today(ports.table, user, now))
+    if left_s <= 0:
         raise Refusal("quota_minutes", retry_after_ms=(minutes.DAY_S - now % minutes.DAY_S) * 1000)
-    return seconds
+    longest = min(quota.session_minutes, agent.limits.session_minutes or quota.session_minutes)
+    return min(longest * 60, left_s)
 
 
 def check_overrides(agent: Agent, message: Start) -> None:

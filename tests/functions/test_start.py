@@ -271,6 +271,32 @@ def test_minutes_are_limited_by_the_day_and_the_rest_bounds_the_session(
     assert client.start("r-4")[-1]["limits"]["session_ms"] == 390_000, "what was not used is free again"
 
 
+def test_starts_at_once_have_together_no_more_than_is_left(connected, relay, limits, table, clock):
+    relay()
+    limits(day_minutes=10, session_minutes=7, sessions=9)
+    clients = [connected() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda at: clients[at].start(f"r-{at}")[-1], range(4)))
+    given = sorted(reply["limits"]["session_ms"] for reply in replies if reply["type"] == "ready")
+    assert given == [180_000, 420_000] and minutes.seconds_today(table, "ada", int(clock())) == 600.0
+    assert {reply["code"] for reply in replies if reply["type"] == "error"} == {"quota_minutes"}
+
+
+@pytest.mark.parametrize(
+    "tight", [{"day_minutes": 10}, {"day_minutes": 7}, {"sessions": 1}], ids=["room", "minutes", "sessions"]
+)
+def test_one_request_that_comes_many_times_at_once_is_no_quota_matter(
+    connected, relay, limits, table, clock, tight
+):
+    relay()
+    limits(**{"session_minutes": 7, **tight})
+    clients = [connected() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda client: client.start("r-1"), clients))
+    assert [reply for each in replies for reply in each if reply["type"] == "error"] == []
+    assert minutes.seconds_today(table, "ada", int(clock())) == 420.0
+
+
 def test_a_start_that_opens_nothing_takes_no_minutes(connected, relay, limits, table, clock):
     relay()
     limits(day_minutes=10, session_minutes=2, sessions=1)

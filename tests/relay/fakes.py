@@ -97,7 +97,7 @@ class FakeBook:
         self.amended.append(replace(turn))
 
     async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
-        self._fence(session, epoch)
+        self._answer()
         self.connected[session.id] = seconds
 
     async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: media.Tokens) -> None:

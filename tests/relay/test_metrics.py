@@ -8,8 +8,10 @@ import logging
 import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from relay.cloud import TableLedger
 from relay.metrics import Meter
 from relay.turn import Turn
+from tests.relay.fakes import session
 
 
 @pytest.fixture
@@ -68,3 +70,27 @@ def test_what_troubled_a_call_is_counted_and_a_quiet_call_writes_nothing(
     (record,) = caplog.records
     found = json.loads(LambdaPowertoolsFormatter().format(record))
     assert found["watchdog_silent_model"] == 2 and "watchdog_mic_silent" not in found
+
+
+async def test_each_relay_tells_of_its_own_time_and_a_repeated_note_tells_of_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A session that comes back to the same relay begins to count anew, in another epoch."""
+    import boto3
+    from moto import mock_aws
+
+    from records.table import Key, Table
+    from tests.records import dynamo
+
+    caplog.set_level(logging.INFO, "relay.metrics")
+    with mock_aws():
+        client = boto3.client("dynamodb", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+        dynamo.make_table(client, "metrics")
+        table = Table(client, "metrics")
+        table.put(Key("SES#s1"), {"epoch": 1, "state": "OPEN", "user": "u1", "created_at": 0})
+        ledger = TableLedger(table, meter=Meter("viva"))
+        for epoch, seconds in ((1, 60.0), (1, 90.0), (1, 90.0), (3, 40.0)):
+            table.update(Key("SES#s1"), "SET #epoch = :epoch", epoch=epoch)
+            await ledger.save_connected(session(), epoch, seconds)
+    told = [record.talk_s for record in caplog.records if hasattr(record, "talk_s")]
+    assert told == [60.0, 30.0, 40.0]

@@ -42,6 +42,22 @@ async def test_a_call_that_lives_on_elsewhere_ends_at_the_next_heartbeat_though_
         assert here.book.finished == {}, "its session goes on"
 
 
+@pytest.mark.parametrize("unwritten", [False, True], ids=["nothing else to write", "a turn that is fenced"])
+async def test_a_call_that_lives_on_elsewhere_still_tells_how_long_its_model_was_connected(
+    monkeypatch: pytest.MonkeyPatch, unwritten: bool
+) -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        visitor = Visitor()
+        await visitor.join(wire)
+        if unwritten:
+            monkeypatch.setattr("relay.server.HEARTBEAT_S", 1e6)
+            here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
+        here.book.sessions["s1"] = session(epoch=2, relay="relay-2")
+        assert (await fatal(visitor)).code == "superseded"
+        await until(lambda: not here.relay.calls)
+        assert here.book.connected["s1"] > 0 and not here.book.turns
+
+
 async def test_a_call_whose_session_came_back_to_this_relay_in_another_epoch_ends_too() -> None:
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()

@@ -215,3 +215,21 @@ async def test_writes_that_the_store_never_takes_do_not_keep_a_relay_up(
         await until(lambda: "retire_if_idle" in here.task.calls)
     (lost,) = [record for record in caplog.records if record.message == "not written"]
     assert (lost.session_id, lost.writes) == ("s1", 2), "the turn, and the time connected"  # type: ignore[attr-defined]
+
+
+async def test_words_that_were_left_out_when_they_came_are_marked_logged_and_counted(
+    table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    spoken = plain(1)
+    for _ in range(56):
+        spoken.user_words.add("y" * 8_000)
+    scribe = Scribe(TableLedger(table, meter=Meter("viva")), session(), 1)
+    scribe.note(spoken, lambda _: None)
+    scribe.note(plain(2), lambda _: None)
+    await flushed(scribe)
+    assert [turn.truncated for turn in turns.list_all(table, "s1")] == [True, False]
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "turn truncated"
+    ]
+    assert [record for record in caplog.records if getattr(record, "watchdog_turn_truncated", 0)]
