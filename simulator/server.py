@@ -67,8 +67,7 @@ class Running:
         # Not `request.path`: a leading `//` would be read as a host.
         path = request.raw_path.partition("?")[0]
         is_control = path.startswith("/_control/")
-        host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
-        if self.is_on_loopback and is_foreign(host, origin, pages=not is_control):
+        if self.is_on_loopback and is_foreign(request.headers.get, pages=not is_control):
             return _error(403, "PERMISSION_DENIED", "Only for this machine.")
         if is_control:
             return await control(request, self)

@@ -50,7 +50,11 @@ def signed_calls(app: "WSGIApplication", access_key: str) -> "WSGIApplication":
     """`app` behind the guard of the other APIs: moto itself gives every web page all that it has."""
 
     def guard(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        is_page = is_foreign(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN"), pages=False)
+        def header(name: str) -> str | None:
+            value = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+            return None if value is None else str(value)
+
+        is_page = is_foreign(header, pages=False)
         if not is_page and is_signed(environ.get("HTTP_AUTHORIZATION", ""), access_key):
             return app(environ, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Connection", "close")])

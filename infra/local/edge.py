@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from infra.local.background import Background
 from infra.local.endpoint import url_of
+from simulator.loopback import is_host_of_loopback
 
 HEAD_BYTES = 16 * 1024  #: the ticket rides in a header of up to 8 KB
 HEAD_S = 10.0
@@ -29,6 +30,7 @@ Dead = Literal["refuses", "silent"]
 HEADER = b"x-vivavoce-edge"
 _SENT = re.compile(rb"\r\n%b:[^\r]*" % HEADER, re.IGNORECASE)
 _UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
+_HOST = re.compile(rb"\r\nhost:[ \t]*([^\r]*?)[ \t]*\r\n", re.IGNORECASE)
 _REASONS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway", 504: "Gateway Timeout"}
 
 
@@ -101,6 +103,9 @@ class Edge:
         path = rest.partition(" ")[0].partition("?")[0]
         if method != "GET" or not _UPGRADE.search(head):
             raise Refused(400)
+        host = _HOST.search(head)
+        if host is None or not is_host_of_loopback(host[1].decode("latin-1")):
+            raise Refused(403)  # DNS rebinding; CloudFront answers no foreign name either
         try:
             return self._read_route(path, int(time.time()))
         except ValueError:

@@ -32,6 +32,7 @@ from infra.local.invocation import Invoke
 from infra.local.selection import body_path, route_key
 from infra.local.template import Api
 from infra.local.throttle import Throttle
+from simulator.loopback import is_host_of_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Gateway:
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Runs $connect while the client waits for its handshake. None: let it in."""
         assert isinstance(connection, Peer)
+        if not is_host_of_loopback(request.headers.get("Host")):
+            return _refusal(403, "Forbidden")  # DNS rebinding; API Gateway answers no foreign name either
         try:
             connection.protocol.process_request(request)
         except InvalidHandshake:

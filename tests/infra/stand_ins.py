@@ -106,7 +106,7 @@ def upgrade(path: str, *headers: str) -> bytes:
     """The bytes of a WebSocket handshake."""
     lines = (
         f"GET {path} HTTP/1.1",
-        "Host: gateway",
+        "Host: localhost",
         "Connection: Upgrade",
         "Upgrade: websocket",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",

@@ -79,6 +79,16 @@ async def test_a_wrong_signature_or_an_expired_route_is_403() -> None:
         assert await status(e.url + "/elsewhere") == 403
 
 
+async def test_a_rebound_name_is_403_however_good_the_route() -> None:
+    async with serve(echo, "127.0.0.1", 0) as server, edge() as e:
+        path = sign_route(KEY, "s1", address(server.sockets[0].getsockname()[1]), SOON)
+        for host, answer in (("evil.example", 403), ("localhost:1", 101)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(e.url.rpartition(":")[2]))
+            writer.write(upgrade(path).replace(b"Host: localhost", f"Host: {host}".encode()))
+            assert (await reader.readline()).startswith(f"HTTP/1.1 {answer} ".encode())
+            writer.transport.abort()
+
+
 async def test_an_unreachable_task_is_502_and_no_address_is_403() -> None:
     free = listen()
     port = free.getsockname()[1]

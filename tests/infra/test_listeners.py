@@ -44,16 +44,24 @@ ASKED = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> None:
+    """Workers live on between the tests of this file, and the schedule may start one at any time."""
+
+
 def listening(process: int) -> Iterator[tuple[str, int]]:
     """(address, port) of every TCP socket on which this process or one below it listens."""
-    family = {process}
-    for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int(path.joinpath("stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        if parent in family:
-            family.add(int(path.name))
+            stat = path.joinpath("stat").read_text()
+        except OSError:
+            continue  # it ended meanwhile
+        parents[int(path.name)] = int(stat.rpartition(")")[2].split()[1])
+    family, found = set[int](), {process}
+    while found:  # a child's number may be lower than its parent's, once numbers have gone round
+        family |= found
+        found = {child for child, parent in parents.items() if parent in family} - family
     inodes = set()
     for each in family:
         for link in Path(f"/proc/{each}/fd").glob("*"):
@@ -61,7 +69,8 @@ def listening(process: int) -> Iterator[tuple[str, int]]:
                 inodes.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
             except OSError:
                 continue
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    tables = [table for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if table.exists()]
+    for line in [line for table in tables for line in table.read_text().splitlines()[1:]]:
         fields = line.split()
         if fields[3] == "0A" and fields[9] in inodes:
             address, _, port = fields[1].partition(":")
@@ -119,6 +128,23 @@ async def _ask(http: aiohttp.ClientSession, method: str, url: str, headers: dict
         return ""
     except TimeoutError:
         return "it waits, as if for an event"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin"])
+async def test_a_page_takes_no_event_away_by_a_get_that_has_no_origin(stack: LocalStack, site: str) -> None:
+    """An `<img>` sends neither Origin nor a foreign Host; that a page sent it is in Sec-Fetch-Site alone."""
+    headers, path = {"Sec-Fetch-Site": site}, "/2018-06-01/runtime/invocation/next"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as http:
+        for _, port in sorted(set(listening(os.getpid()))):
+            assert await _ask(http, "GET", f"http://127.0.0.1:{port}{path}", headers) == ""
+
+
+async def test_the_gateway_opens_for_no_rebound_name_even_with_a_good_token(stack: LocalStack) -> None:
+    protocols = ["vivavoce", f"vivavoce.jwt.{stack.user().token()}"]
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await http.ws_connect(stack.urls.control, protocols=protocols, headers=REBOUND)
+    assert refused.value.status == 403
 
 
 async def test_what_belongs_here_is_answered(stack: LocalStack) -> None:
