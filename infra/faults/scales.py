@@ -12,6 +12,9 @@ from pathlib import Path
 OBJECTS, HEAP_KB = 60.0, 12.0  #: a session may leave so much, which is noise: a call holds 370 and more
 WARM = 1 / 2  #: of a relay's samples are not judged: caches fill, connections are made
 FEWEST = 20  #: samples that can be judged
+SERVED = (
+    100  #: sessions while it is judged: the calls of the moment, a few more or fewer, weigh as much as a leak
+)
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
@@ -71,10 +74,10 @@ class Scales:
 
 
 def growth(samples: Sequence[Weight]) -> Growth | None:
-    """Of a relay since it is warm; None: it was weighed too rarely."""
-    if len(samples) < FEWEST:
-        return None
+    """Of a relay since it is warm; None: it was weighed too rarely, or served too few sessions."""
     warm = samples[int(len(samples) * WARM) :]
+    if len(samples) < FEWEST or warm[-1].sessions - warm[0].sessions < SERVED:
+        return None
     objects = slope([(weight.sessions, weight.objects) for weight in warm])
     return Growth(objects, slope([(weight.sessions, weight.heap_kb) for weight in warm]))
 

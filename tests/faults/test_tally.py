@@ -91,10 +91,18 @@ def test_the_slope_is_that_of_a_line() -> None:
 
 
 def test_growth_is_that_of_a_relay_that_is_warm() -> None:
-    early = [Weight(n, 1_000 * n, 100.0 * n, 0) for n in range(FEWEST)]
-    late = [Weight(FEWEST + n, 500_000 + 5 * n, 2_000.0, 0) for n in range(FEWEST)]
+    early = [Weight(10 * n, 1_000 * n, 100.0 * n, 0) for n in range(FEWEST)]
+    late = [Weight(10 * (FEWEST + n), 500_000 + 50 * n, 2_000.0, 0) for n in range(FEWEST)]
     assert growth(early + late) == Growth(5.0, 0.0)
-    assert growth(late[:-1]) is None, "too few to tell"
+    assert growth(late[:-1]) is None, "too few samples to tell"
+
+
+def test_the_calls_of_the_moment_are_no_leak_of_a_relay_that_served_few_sessions() -> None:
+    calls = (3, 3, 3, 4, 3, 4, 4, 5, 4, 5)  # at a time, each of 370 objects
+    served = [Weight(1.5 * n, 370 * calls[n % len(calls)], 0.0, 0) for n in range(FEWEST)]
+    assert growth(served) is None
+    for_long = [Weight(15.0 * n, 370 * calls[n % len(calls)], 0.0, 0) for n in range(FEWEST)]
+    assert (grown := growth(for_long)) is not None and not grown.is_leak
 
 
 def test_a_process_tells_what_lives_in_it(tmp_path: Path) -> None:
