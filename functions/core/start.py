@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 
@@ -104,7 +105,8 @@ def _draft(connection: Connection, message: Start, key_hash: str, *, now: int, s
 def _seconds_left(ports: Ports, user: str, agent: Agent, now: int) -> int:
     """How long a session may last: of its user's day, what is neither used nor reserved. Raises Refusal."""
     quota = ports.config.limits
-    left_s = quota.day_minutes * 60 - int(minutes.seconds_today(ports.table, user, now))
+    # In whole seconds, and never more than is left: so much could not be reserved.
+    left_s = math.floor(quota.day_minutes * 60 - minutes.seconds_today(ports.table, user, now))
     if left_s <= 0:
         raise Refusal("quota_minutes", retry_after_ms=(minutes.DAY_S - now % minutes.DAY_S) * 1000)
     longest = min(quota.session_minutes, agent.limits.session_minutes or quota.session_minutes)

@@ -271,6 +271,23 @@ def test_minutes_are_limited_by_the_day_and_the_rest_bounds_the_session(
     assert client.start("r-4")[-1]["limits"]["session_ms"] == 390_000, "what was not used is free again"
 
 
+@pytest.mark.parametrize(("used_s", "left_ms"), [(580.5, 19_000), (599.999, None)])
+def test_a_part_of_a_second_that_was_used_is_not_given_again(
+    connected, relay, limits, table, clock, used_s, left_ms
+):
+    relay()
+    limits(day_minutes=10, session_minutes=10)
+    client, now = connected(), int(clock())
+    first = client.start("r-1")[-1]["session"]
+    minutes.note_connected(table, first, 1, used_s, now)
+    sessions.finish(table, first, 1, "client", now)
+    reply = client.start("r-2")[-1]
+    if left_ms is None:
+        assert reply["code"] == "quota_minutes"
+    else:
+        assert reply["limits"]["session_ms"] == left_ms
+
+
 def test_starts_at_once_have_together_no_more_than_is_left(connected, relay, limits, table, clock):
     relay()
     limits(day_minutes=10, session_minutes=7, sessions=9)
