@@ -13,13 +13,14 @@ from typing import NoReturn
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from gemini.messages import Credential
+from relay.call.turn_writer import LedgerUnavailable
 from relay.cloud import Functions, MintRefused, connect, find_address, provenance
 from relay.config import RelayConfig
-from relay.gemini import open_leg, tls_context
 from relay.logs import name_session
-from relay.model import Credential, ModelLeg, UpstreamError
-from relay.scribe import LedgerUnavailable
-from relay.server import Relay
+from relay.model.gemini import open_leg, tls_context
+from relay.model.port import ModelLeg, UpstreamError
+from relay.task.service import Relay
 
 logger = logging.getLogger("relay")
 

@@ -15,18 +15,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gemini.messages import SILENCE_MS, Credential
 from protocol.media import PastTurn, Tokens
 from records import minutes, relays, sessions, standings, tickets, turns, usage
 from records.sessions import Session
 from records.table import ConditionFailed, Fenced, Refused, StoreError, Table
 from records.tickets import Burn
+from relay.call.metrics import Meter
+from relay.call.turn import Turn
+from relay.call.turn_writer import LedgerUnavailable, Superseded, Unregistered, WriteRefused
+from relay.client.origin_secret import Check, SecretHeader, anywhere
 from relay.config import RelayConfig
-from relay.metrics import Meter
-from relay.model import SILENCE_MS, Credential
-from relay.place import Nowhere, Targets, interface, public_name
-from relay.provenance import Check, SecretHeader, anywhere
-from relay.scribe import LedgerUnavailable, Superseded, Unregistered, WriteRefused
-from relay.turn import Turn
+from relay.task.address import Nowhere, Targets, interface, public_name
 
 logger = logging.getLogger("relay.cloud")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.vigil import Patience
+from relay.call.watchdog import Patience
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,19 +18,19 @@ import boto3
 import jwt
 import pytest
 
-from functions.core import aws
-from functions.core.keys import Keys, Names
-from functions.core.launcher import STARTED_BY
-from functions.core.replies import Replies
+from functions.core.fleet.ecs_launcher import STARTED_BY
+from functions.core.keys.rotation import Keys, Names
+from functions.core.runtime import aws
+from functions.core.sessions.replies import Replies
 from infra.relay import bootstrap
 from protocol import control
 from records import connections, keyring, open_sessions, relays, sessions, tickets
 from records.keyring import Keyring
 from records.table import Table
 from relay import cloud
+from relay.call.turn import Turn
 from relay.config import RelayConfig
-from relay.place import Nowhere
-from relay.turn import Turn
+from relay.task.address import Nowhere
 from tests.aws.emulator import REGION, STACK, Emulator
 
 SECRET = "a-secret-that-is-long-enough-for-hs256"

@@ -7,8 +7,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from relay.call import Call, Terms
-from relay.upstream import DEFAULT_PLAN, Plan
+from relay.call.call import Call, Terms
+from relay.model.connection import DEFAULT_PLAN, Plan
 from tests.relay.fakes import FakeBook, Model, session
 
 

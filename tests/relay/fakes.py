@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from gemini.messages import SILENCE_MS, Credential, ModelCommand, ModelEvent
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
@@ -18,11 +19,11 @@ from protocol.control import ClientTool, Config
 from protocol.credentials import offer
 from records.sessions import Session
 from records.tickets import Burn
+from relay.call.turn import Turn
+from relay.call.turn_writer import LedgerUnavailable, Superseded, Unregistered
 from relay.config import RelayConfig
-from relay.model import SILENCE_MS, Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
-from relay.scribe import LedgerUnavailable, Superseded, Unregistered
-from relay.server import Relay
-from relay.turn import Turn
+from relay.model.port import ModelLeg, UpstreamError
+from relay.task.service import Relay
 
 
 def session(id: str = "s1", **changes: object) -> Session:

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from records import turns
 from records.table import Unavailable
+from relay.call.turn import Turn
+from relay.call.turn_writer import LedgerUnavailable, Unregistered
 from relay.cloud import Functions, MintRefused, TableLedger, TaskRecord
-from relay.scribe import LedgerUnavailable, Unregistered
-from relay.turn import Turn
 from tests.relay.fakes import CONFIG, session
 from tests.relay.test_server import until
 

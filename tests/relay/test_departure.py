@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import MOVE_S
-from relay.departure import ASK_S, FORCED_PART, PATIENT_PART, Departure
-from relay.vigil import PAUSE_S, THINK_S
+from relay.call.call import MOVE_S
+from relay.call.watchdog import PAUSE_S, THINK_S
+from relay.model.port import UpstreamError
+from relay.task.drain import ASK_S, FORCED_PART, PATIENT_PART, Departure
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Visitor, house
 from tests.relay.test_rotation import SECOND, Listener, one_turn
@@ -263,7 +264,7 @@ async def test_a_call_whose_leg_is_being_changed_or_joined_is_not_at_a_gap() -> 
         Listener(call)
         await one_turn(here)
         here.refuse = ["upstream_unavailable"] * 3
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(0.1)
         assert not call.is_at_gap(patient=False)
 
@@ -285,8 +286,8 @@ async def test_a_call_whose_last_turn_is_in_no_handle_yet_waits_for_one_but_not_
 async def test_a_relay_whose_record_is_gone_or_that_is_ordered_to_hands_its_calls_on(
     why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.05)
-    monkeypatch.setattr("relay.departure.PATIENT_PART", 0.0)
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("relay.task.drain.PATIENT_PART", 0.0)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.place import Nowhere, Targets, interface, public_name
+from relay.task.address import Nowhere, Targets, interface, public_name
 
 #: As ECS gives it (ECS developer guide, "Task metadata endpoint version 4", shortened)
 METADATA = {

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from records.keyring import Keyring
-from relay.provenance import ASK_S, HEADER, KEEP_S, SecretHeader
+from relay.client.origin_secret import ASK_S, HEADER, KEEP_S, SecretHeader
 from tests.relay.fakes import Visitor, house
 
 

@@ -17,16 +17,16 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from gemini import messages as model
 from protocol import media
 from protocol.codec import encode
 from protocol.media import Tokens
 from records import turns, usage
 from records.table import Key, Table
-from relay import model
+from relay.call.metrics import Meter
+from relay.call.turn import ToolUse, Turn
+from relay.call.turn_writer import LedgerUnavailable, Scribe
 from relay.cloud import TableLedger
-from relay.metrics import Meter
-from relay.scribe import LedgerUnavailable, Scribe
-from relay.turn import ToolUse, Turn
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 from tests.relay.test_server import answer, until
 
@@ -198,11 +198,11 @@ async def test_a_client_that_comes_back_sees_that_there_was_more(table: Table) -
 async def test_writes_that_the_store_never_takes_do_not_keep_a_relay_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.server")
-    monkeypatch.setattr("relay.call.WRITE_S", 0.05)
-    monkeypatch.setattr("relay.scribe.RETRY_S", (0.05,))
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.02)
-    monkeypatch.setattr("relay.server.UNWRITTEN_S", 0.3, raising=False)
+    caplog.set_level(logging.ERROR, "relay.task.service")
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
+    monkeypatch.setattr("relay.call.turn_writer.RETRY_S", (0.05,))
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("relay.task.service.UNWRITTEN_S", 0.3, raising=False)
     async with house(config=replace(CONFIG, idle_s=0.05)) as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()

@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import Call
-from relay.sender import MARGIN_MS
-from relay.vigil import Patience
+from relay.call.call import Call
+from relay.call.watchdog import Patience
+from relay.model.port import UpstreamError
+from relay.model.sender import MARGIN_MS
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model, ScriptedLeg
 from tests.relay.test_rotation import Listener, one_turn, talk
@@ -90,7 +91,7 @@ async def test_a_leg_that_is_lost_meanwhile_leaves_the_whole_silence_to_the_next
         await talk(listener, 1.0)
         mic(call, "paused")
         await asyncio.sleep(0.3)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
         assert len(here.legs) == 2
         assert quiet_ms(here.leg) >= ENOUGH_MS and any(here.leg.pcm)
@@ -107,7 +108,7 @@ async def test_a_pause_within_what_is_said_again_is_a_pause_again() -> None:
             await asyncio.sleep(2)
             mic(call, "open")
         await talk(listener, 0.2, first=20)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
         assert bytes(here.leg.pcm).count(bytes(32 * ENOUGH_MS)) == 2 and quiet_ms(here.leg) == 0
         assert here.leg.commands == [model.FlushAudio()] * 2

@@ -11,13 +11,14 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import Call
-from relay.turn import Turn
-from relay.vigil import Patience
+from relay.call.call import Call
+from relay.call.turn import Turn
+from relay.call.watchdog import Patience
+from relay.model.port import UpstreamError
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 
 MS20_UP, MS20_DOWN = bytes(640), bytes(960)
@@ -163,7 +164,7 @@ async def test_a_model_leg_that_dies_ends_the_call_with_its_turn_kept() -> None:
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
-        here.model.leg.say(*answer(), model.UpstreamError("upstream_policy"))
+        here.model.leg.say(*answer(), UpstreamError("upstream_policy"))
         await visitor.until(media.Ended)
         assert await visitor.read_to_the_end() == 4462
         assert [turn.agent_text for _, turn in here.book.turns] == ["hi there"]
@@ -295,7 +296,7 @@ async def test_an_order_ends_the_call() -> None:
 
 
 async def test_leaving_tells_the_clients_and_serves_those_who_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.call.MOVE_S", 0.1)
+    monkeypatch.setattr("relay.call.call.MOVE_S", 0.1)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
@@ -401,8 +402,8 @@ def test_config_names_what_is_missing() -> None:
 async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.clientleg.SLOW_S", 0.2)
-    monkeypatch.setattr("relay.clientleg.CLOSE_S", 5.0)
+    monkeypatch.setattr("relay.client.leg.SLOW_S", 0.2)
+    monkeypatch.setattr("relay.client.leg.CLOSE_S", 5.0)
     async with house() as here:
         visitor = Visitor()
         async with here.connect(here.book.ticket()) as wire:
@@ -421,7 +422,7 @@ async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
 
 
 async def test_a_client_without_pongs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.server.PING_S", 0.05)
+    monkeypatch.setattr("relay.task.service.PING_S", 0.05)
     config = replace(CONFIG, patience=Patience(client_pong_s=0.1))
     async with house(config=config) as here, here.connect(here.book.ticket()) as wire:
         await Visitor().join(wire)

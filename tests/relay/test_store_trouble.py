@@ -14,17 +14,18 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.codec import encode
 from protocol.media import Tokens
 from records import turns, usage
 from records.table import Key, Table, Unavailable
-from relay import model
-from relay.call import WRITE_S
+from relay.call.call import WRITE_S
+from relay.call.turn import ToolUse, Turn
+from relay.call.turn_writer import WAITING_LIMIT, Scribe
 from relay.cloud import TableLedger
-from relay.scribe import WAITING_LIMIT, Scribe
-from relay.turn import ToolUse, Turn
+from relay.model.port import UpstreamError
 from tests.relay.calls import lone_call
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 from tests.relay.test_rotation import SECOND, Listener, one_turn
@@ -79,9 +80,9 @@ async def test_a_store_that_is_down_when_the_call_ends_gets_its_turns_and_the_en
 async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.call.WRITE_S", 0.05)
-    monkeypatch.setattr("relay.scribe.RETRY_S", (0.05,))
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
+    monkeypatch.setattr("relay.call.turn_writer.RETRY_S", (0.05,))
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
     async with house(config=replace(CONFIG, idle_s=0.05)) as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()
@@ -104,9 +105,9 @@ async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
 async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is_lost(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.server")
-    monkeypatch.setattr("relay.call.WRITE_S", 0.05)
-    monkeypatch.setattr("relay.server.FAREWELL_S", 0.2)
+    caplog.set_level(logging.ERROR, "relay.task.service")
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
+    monkeypatch.setattr("relay.task.service.FAREWELL_S", 0.2)
     async with house() as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()
@@ -125,9 +126,9 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
 async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.server")
-    monkeypatch.setattr("relay.call.WRITE_S", 0.5)
-    monkeypatch.setattr("relay.server.FAREWELL_S", 0.1)
+    caplog.set_level(logging.ERROR, "relay.task.service")
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.5)
+    monkeypatch.setattr("relay.task.service.FAREWELL_S", 0.1)
     async with (
         asyncio.timeout(10),
         house(config=replace(CONFIG, drain_s=0.1)) as here,
@@ -142,7 +143,7 @@ async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its
 
 
 async def test_a_store_that_hangs_does_not_keep_a_relay_from_going(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.server.WORD_S", 0.05)
+    monkeypatch.setattr("relay.task.service.WORD_S", 0.05)
     async with house() as here:
 
         async def hang() -> None:
@@ -175,10 +176,10 @@ async def test_a_leg_that_is_lost_while_the_store_is_down_is_opened_when_it_is_b
         mint = here.mint
 
         async def refused(handle: str | None) -> model.Credential:
-            raise model.UpstreamError("store_unavailable")
+            raise UpstreamError("store_unavailable")
 
         here.mint = refused  # type: ignore[method-assign]
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(OUTAGE_S)
         here.mint = mint  # type: ignore[method-assign]
         await asyncio.sleep(10)

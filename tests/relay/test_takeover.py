@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.codec import encode
-from relay import model
-from relay.scribe import LedgerUnavailable
+from relay.call.turn_writer import LedgerUnavailable
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Visitor, house, session
 from tests.relay.test_rotation import Listener, one_turn

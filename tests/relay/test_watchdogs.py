@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import Call
-from relay.upstream import DEFAULT_PLAN
-from relay.vigil import Patience
+from relay.call.call import Call
+from relay.call.watchdog import Patience
+from relay.model.connection import DEFAULT_PLAN
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model
 from tests.relay.test_rotation import SECOND, Listener, one_turn
@@ -254,7 +254,7 @@ async def test_a_client_that_does_not_read_is_no_silent_model() -> None:
 
 
 async def test_a_watchdogs_finding_is_logged_with_the_session(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "relay.call")
+    caplog.set_level(logging.WARNING, "relay.call.call.call")
 
     async def freeze(call: Call, here: Model) -> None:
         call._text(encode(media.Text("secret words")))

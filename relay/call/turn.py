@@ -1,0 +1,120 @@
+"""One exchange: what the user said, what the agent answered, and how much of that was heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.audio import downlink_ms
+from protocol.media import Tokens
+from protocol.states import TURN, TurnState, advance
+from relay.call.words import TextField, Words
+
+
+@dataclass(slots=True)
+class ToolUse:
+    """A tool call that the model made in a turn."""
+
+    call_id: str
+    name: str
+    args: dict[str, Any]
+    asked_at: float
+    ok: bool | None = None  #: None: nobody has answered
+    took_ms: int = 0
+
+    def answer(self, ok: bool, now: float) -> None:
+        self.ok, self.took_ms = ok, round((now - self.asked_at) * 1000)
+
+
+_USER, _AGENT = TextField(), TextField()
+
+
+@dataclass
+class Turn:
+    """The user's part and the agent's share one number. Times are loop time in seconds."""
+
+    number: int
+    started_at: float
+    ended_at: float = 0.0
+    state: TurnState = TurnState.SILENT
+    user_started: bool = False
+    user_text: TextField = _USER  #: reads as `str`
+    user_ended_at: float | None = None
+    agent_text: TextField = _AGENT
+    audio_ms: float = 0.0  #: of the agent's voice, as far as it was passed on
+    first_audio_at: float | None = None
+    last_audio_at: float = 0.0
+    played_ms: int | None = None  #: what the client reported last
+    cut_at: float | None = None  #: when an interruption was decided
+    finish_at: float | None = None  #: wait until then for the client to say what was played
+    tokens: Tokens = field(default_factory=Tokens)
+    tools: list[ToolUse] = field(default_factory=list)
+
+    def advance(self, event: str) -> None:
+        self.state = advance(TURN, self.state, event)
+
+    @property
+    def user_words(self) -> Words:
+        return _USER.words(self)
+
+    @property
+    def agent_words(self) -> Words:
+        return _AGENT.words(self)
+
+    def add_audio(self, pcm: bytes, now: float) -> None:
+        self.audio_ms += downlink_ms(len(pcm))
+        if self.first_audio_at is None:
+            self.first_audio_at = now
+        self.last_audio_at = now
+
+    @property
+    def lasted_s(self) -> float:
+        return max(0.0, self.ended_at - self.started_at)
+
+    @property
+    def first_audio_ms(self) -> int:
+        """End of the user's speech to the first audio here; 0 when either is unknown."""
+        if self.user_ended_at is None or self.first_audio_at is None:
+            return 0
+        return max(0, round((self.first_audio_at - self.user_ended_at) * 1000))
+
+    @property
+    def generation_ms(self) -> int:
+        return round((self.last_audio_at - self.first_audio_at) * 1000) if self.first_audio_at else 0
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self.state is TurnState.INTERRUPTED
+
+    def heard_ms(self) -> float:
+        """How much of the agent's voice was heard: what the client reported, else what time allows."""
+        if self.cut_at is None:
+            return self.audio_ms
+        if self.played_ms is not None:
+            return min(float(self.played_ms), self.audio_ms)
+        if self.first_audio_at is None:
+            return 0.0
+        return min((self.cut_at - self.first_audio_at) * 1000, self.audio_ms)
+
+    def heard_text(self) -> str:
+        """The words heard. Without word times from the model, text is spread evenly over the audio."""
+        if self.cut_at is None:
+            return self.agent_text
+        if self.audio_ms <= 0:
+            return ""
+        text = self.agent_text
+        return _whole_words(text, round(len(text) * self.heard_ms() / self.audio_ms))
+
+
+def _whole_words(text: str, chars: int) -> str:
+    """The words of `text` whose larger half lies within the first `chars` characters."""
+    if chars >= len(text):
+        return text
+    kept = end = 0
+    for word in text.split(" "):
+        if end + len(word) / 2 > chars:
+            break
+        end += len(word)
+        kept = end
+        end += 1  # the space behind it
+    return text[:kept]
