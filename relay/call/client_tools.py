@@ -14,7 +14,7 @@ from protocol.errors import RemoteProtocolError
 from protocol.limits import TOOL_ARGS_BYTES
 from protocol.media import ToolCall, ToolCancel, ToolResult
 from records.turns import TOOL_USES
-from relay.call.turn import ToolUse
+from relay.turn import ToolUse
 
 ARGS_BYTES = 4_096  #: of a call's arguments in the record, whose items have a limit; longer ones are left out
 GRACE_S = 0.5  #: on top of a tool's own time, for the way there and back
@@ -27,7 +27,7 @@ class _Open:
     use: ToolUse
 
 
-class Toolbox:
+class ClientTools:
     """Knows the client's tools, names each call ourselves, and answers the model when nobody else does."""
 
     def __init__(self, tools: list[ClientTool]) -> None:

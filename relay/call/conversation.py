@@ -17,8 +17,8 @@ from protocol.errors import RemoteProtocolError
 from protocol.media import ClientMessage, Tokens
 from protocol.server import ServerSession
 from protocol.states import TurnState
-from relay.call.client_tools import Toolbox
-from relay.call.turn import Turn
+from relay.call.client_tools import ClientTools
+from relay.turn import Turn
 
 _SPEAKING = (TurnState.SPEAKING, TurnState.SPOKEN)  # there is something to interrupt
 FLUSH_WAIT_S = 1.0  #: how long an interrupted turn waits for the client to say what was played
@@ -42,7 +42,7 @@ class Conversation:
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._session = session
-        self._toolbox = Toolbox(tools)
+        self._toolbox = ClientTools(tools)
         self._manual = turns == "manual"
         self._next_number = first_turn
         self._user: Turn | None = None  #: the turn the user is forming: the agent has not begun

@@ -11,64 +11,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Literal, Protocol
+from typing import Literal
 
 from protocol.media import Tokens
 from records.sessions import Session
-from relay.call.turn import Turn
+from relay.ports import Ledger, LedgerUnavailable, WriteRefused
+from relay.turn import Turn
 
-logger = logging.getLogger("relay.call.call.turn_writer")
+logger = logging.getLogger("relay.call.turn_writer")
 
 RETRY_S = (0.2, 1.0, 5.0)  #: longest waits between tries of one write; the last one repeats
-INSIST_S = 600.0  #: how long one write is tried; an outage should be over by then, and others wait behind it
+RETRY_LIMIT_S = 600.0  #: how long one write is tried; others wait behind it
 WAITING_LIMIT = 500  #: writes of one call that wait: hours of talk, or a megabyte
-
-
-class Superseded(Exception):
-    """Another relay owns the session now: its record must not be written any more."""
-
-
-class LedgerUnavailable(Exception):
-    """The store did not take a write; it may later."""
-
-
-class WriteRefused(LedgerUnavailable):
-    """The store will never take this write: it is too large or malformed, or we may not write there."""
-
-
-class Unregistered(Exception):
-    """The table does not know this relay any more: nobody can be led here."""
-
-
-class Ledger(Protocol):
-    """Where a call's facts are kept. Writes are fenced by the epoch: Superseded.
-
-    They raise LedgerUnavailable when they may be tried again, WriteRefused when that would not help.
-    """
-
-    async def save_turn(self, session: Session, epoch: int, turn: Turn) -> None:
-        """The finished turn, and what it used."""
-        ...
-
-    async def amend_turn(self, session: Session, epoch: int, turn: Turn) -> None:
-        """The turn once more, with what has come since it was saved. Its usage is not counted again."""
-        ...
-
-    async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: Tokens) -> None:
-        """What was billed without a turn; `seq` is above the numbers of all turns saved in this epoch."""
-        ...
-
-    async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
-        """How long the model was connected in this epoch so far. Not fenced: that was paid for."""
-        ...
-
-    async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
-        """The way back into the model's context, for another relay."""
-        ...
-
-    async def finish(self, session: Session, epoch: int, reason: str) -> None:
-        """The session is over."""
-        ...
 
 
 Kind = Literal["turn", "late words", "handle", "connected", "tokens", "end"]
@@ -84,11 +38,11 @@ class _Write:
     written: Callable[[Turn], None] | None = None
 
 
-class Scribe:
-    """One call's pen. Live audio never waits for it; what the store does not take is kept and tried again.
+class TurnWriter:
+    """Writes one call's facts in order. Live audio never waits for it; what the store refuses is retried.
 
     Each write may be repeated, for the answer to one that was done can get lost: the table counts it once.
-    One that is refused for good, or not taken for INSIST_S, is given up: those behind it shall be written.
+    One that is refused for good, or not taken for RETRY_LIMIT_S, is given up: others wait behind it.
     """
 
     def __init__(
@@ -115,7 +69,7 @@ class Scribe:
 
         self._put(_Write("turn", save, turn, written))
 
-    def note_more(self, turn: Turn) -> None:
+    def amend(self, turn: Turn) -> None:
         """Have a turn written again that was noted before: a part of it has come late."""
         amend = partial(self._ledger.amend_turn, self._session, self._epoch, turn)
         self._put(_Write("late words", amend))
@@ -134,7 +88,7 @@ class Scribe:
     async def tell_connected(self, seconds: float) -> None:
         """Write how long the model was connected, when nothing else of the call may be written any more."""
         save = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
-        await self._insist(_Write("connected", save))
+        await self._write_with_retry(_Write("connected", save))
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """Have written what was billed after the last turn, `after_turn`, was."""
@@ -152,16 +106,16 @@ class Scribe:
         async with self._writing:
             while self._unsaved:
                 write = self._unsaved[0]
-                is_written = await self._insist(write)
+                is_written = await self._write_with_retry(write)
                 if self._unsaved and self._unsaved[0] is write:
                     self._unsaved.popleft()
                     if not is_written:
-                        self._do_without(write)
+                        self._skip(write)
 
     async def finish(self, reason: str) -> None:
         """Write that the session is over; the sweep finds what could not be told. Raises Superseded."""
         end = partial(self._ledger.finish, self._session, self._epoch, reason)
-        await self._insist(_Write("end", end))
+        await self._write_with_retry(_Write("end", end))
 
     def _tokens(self, seq: int, tokens: Tokens) -> _Write:
         return _Write("tokens", partial(self._ledger.save_tokens, self._session, self._epoch, seq, tokens))
@@ -176,10 +130,10 @@ class Scribe:
     def _put(self, write: _Write) -> None:
         self._unsaved.append(write)
         if len(self._unsaved) > WAITING_LIMIT:
-            self._lose(self._unsaved.popleft(), "write_given_up")
+            self._give_up(self._unsaved.popleft(), "write_given_up")
         self._noted.set()
 
-    async def _insist(self, write: _Write) -> bool:
+    async def _write_with_retry(self, write: _Write) -> bool:
         """Write it, however often it takes. False when it is given up."""
         now = asyncio.get_running_loop().time
         began_at = now()
@@ -188,16 +142,16 @@ class Scribe:
                 await write.do()
                 break
             except WriteRefused:
-                return self._lose(write, "write_refused")
+                return self._give_up(write, "write_refused")
             except LedgerUnavailable:
                 wait_s = random.uniform(0.5, 1.0) * RETRY_S[min(tries, len(RETRY_S)) - 1]  # not all at once
-                if now() + wait_s - began_at > INSIST_S:
-                    return self._lose(write, "write_given_up")
+                if now() + wait_s - began_at > RETRY_LIMIT_S:
+                    return self._give_up(write, "write_given_up")
                 logger.warning("not written", extra={"session_id": self._session.id, "tries": tries})
             await asyncio.sleep(wait_s)
         return True
 
-    def _lose(self, write: _Write, trouble: str) -> bool:
+    def _give_up(self, write: _Write, trouble: str) -> bool:
         """It will not be in the record."""
         self.given_up += write.kind == "turn"
         self._troubles[trouble] += 1
@@ -205,7 +159,7 @@ class Scribe:
         logger.error("write given up", extra=facts)
         return False
 
-    def _do_without(self, write: _Write) -> None:
+    def _skip(self, write: _Write) -> None:
         """A turn that is not kept is over for the client all the same, and was billed."""
         if write.turn is not None and write.written is not None:
             self._unsaved.appendleft(self._tokens(write.turn.number, write.turn.tokens))

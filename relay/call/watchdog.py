@@ -6,13 +6,13 @@ on or not (docs/sources.md#gemini-freeze). What is noticed is mended by changing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from gemini import messages as model
 from gemini.messages import SILENCE_MS, ModelCommand, ModelEvent
 from protocol.audio import downlink_ms, uplink_ms
 from relay.model.uplink_queue import Speech
+from relay.timeouts import Timeouts
 
 LOUD = 1_500  #: peak of a frame that may be speech, of 32767; a quiet room stays below
 SPEECH_MS = 1_000.0  #: of loud frames that nobody answered: less may be a cough
@@ -23,30 +23,20 @@ REPEATS = 2  #: legs in a row that are changed for silence; a model may also cho
 Trouble = Literal["silent_model", "endless_turn"]
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long what is waited for, in seconds."""
+class ModelWatchdog:
+    """Finds a silent or endless model, over all legs of one call."""
 
-    answer_s: float = 10.0  #: for the first sign of an answer that is owed
-    stall_s: float = 20.0  #: for more of an answer, or its end, after what came of it has played
-    turn_s: float = 600.0  #: the longest turn of the agent's
-    mic_s: float = 10.0  #: for audio of a microphone that is said to be open
-    model_pong_s: float = 60.0  #: for a sign of life on the model's socket; its pongs come 8 to 30 s late
-    client_pong_s: float = 20.0  #: for a client's pong
-
-
-class Vigil:
-    """Watches one call's model over all its legs."""
-
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
         self._owed_since: float | None = None  #: an answer is awaited since then
         self._pause_s = PAUSE_S  #: of quiet that do not end the user's turn
         self._loud_ms = 0.0  #: of loud audio since the model last gave a sign
         self._loud_at = float("-inf")  #: when the last loud frame was sent
         self._answered_at = float("-inf")  #: when the last sign of an answer came
         self._turn_at: float | None = None  #: the agent's turn began then
-        self._plays_until = 0.0  #: what came of it lasts so long, and its last sign is not older
+        self._plays_until = (
+            0.0  #: loop time when received audio has played out, or of the latest event if later
+        )
         self._is_voiceless = False  #: of it only words have come
         self._ended_unheard = False  #: a turn is over of which only words came: proof, not suspicion
         self._changed = 0  #: legs in a row, without a sign of the model's between them
@@ -97,19 +87,19 @@ class Vigil:
         if self._owed_since is not None:
             self._owed_since = None if was_voiceless else now  # what was answered in words is not asked again
 
-    def look(self, now: float, *, excused: bool) -> Trouble | None:
+    def check(self, now: float, *, suspended: bool) -> Trouble | None:
         """What is wrong now: once for each time that it is. To be asked only while a leg is up.
 
-        `excused`: it is not the model that is waited for, but a tool, or a client that does not read.
+        `suspended`: it is not the model that is waited for, but a tool, or a client that does not read.
         """
-        if excused:
+        if suspended:
             self._plays_until = max(self._plays_until, now)
             self._owed_since = None if self._owed_since is None else now
             return None
         if self._ended_unheard:
             self._ended_unheard = False
             return self._note_silence()
-        if self._owed_since is not None and now - self._owed_since >= self._patience.answer_s:
+        if self._owed_since is not None and now - self._owed_since >= self._timeouts.answer_s:
             self._owed_since = now
             return self._note_silence()
         if self._turn_at is not None and self._is_endless(self._turn_at, now):
@@ -120,7 +110,7 @@ class Vigil:
     def _note_speech(self, pcm: bytes, now: float) -> None:
         if max(memoryview(pcm).cast("h"), default=0) < LOUD:
             return
-        if now - self._loud_at > self._patience.answer_s:
+        if now - self._loud_at > self._timeouts.answer_s:
             self._loud_ms = 0.0  # coughs far apart are no speech together
         self._loud_at = now
         self._loud_ms += uplink_ms(len(pcm))
@@ -155,8 +145,8 @@ class Vigil:
         return "silent_model"
 
     def _is_endless(self, turn_at: float, now: float) -> bool:
-        stalls = now - self._plays_until >= self._patience.stall_s
-        return stalls or now - turn_at >= self._patience.turn_s
+        stalls = now - self._plays_until >= self._timeouts.stall_s
+        return stalls or now - turn_at >= self._timeouts.turn_s
 
     def is_engaged(self, now: float) -> bool:
         """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
@@ -170,7 +160,7 @@ class Vigil:
         return self._changed > 1
 
 
-class MicWatch:
+class MicWatchdog:
     """Notices a microphone that is said to be open and sends nothing."""
 
     def __init__(self, patience_s: float) -> None:

@@ -16,8 +16,8 @@ from websockets.http11 import Request, Response
 from protocol.credentials import credential, is_from_native, offered
 from protocol.errors import RemoteProtocolError
 from records.tickets import Burn
-from relay.call.turn_writer import LedgerUnavailable
-from relay.client.origin_secret import HEADER, Check, anywhere
+from relay.client.origin_secret import HEADER, OriginCheck, allow_any_origin
+from relay.ports import LedgerUnavailable
 
 
 class TicketBook(Protocol):
@@ -35,7 +35,7 @@ class Admission:
     refusal: str = ""  #: code of the registry
 
 
-class Door:
+class MediaHandshake:
     """Refuses in the handshake what is forged; what is genuine but late is told so after it.
 
     A browser cannot read the status of a refused handshake, so only those who have no right to an answer
@@ -47,21 +47,21 @@ class Door:
         book: TicketBook,
         relay: str,
         health: Callable[[], dict[str, object]],
-        came_by_edge: Check = anywhere,
+        origin_check: OriginCheck = allow_any_origin,
     ) -> None:
         self.is_open = True
-        self._came_by_edge = came_by_edge
+        self._origin_check = origin_check
         self._book = book
         self._relay = relay
         self._health = health
         self._admissions: WeakKeyDictionary[ServerConnection, Admission] = WeakKeyDictionary()
 
-    async def knock(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """`process_request` of the server: None lets the handshake go on."""
         if request.path == "/health":
             return _answer(HTTPStatus.OK if self.is_open else HTTPStatus.SERVICE_UNAVAILABLE, self._health())
         try:
-            if not await self._came_by_edge(request.headers.get(HEADER, "")):
+            if not await self._origin_check(request.headers.get(HEADER, "")):
                 raise RemoteProtocolError("origin_refused")
             admission = await self._admit(request.headers)
         except RemoteProtocolError as error:
@@ -73,7 +73,7 @@ class Door:
         return None
 
     def admission(self, connection: ServerConnection) -> Admission:
-        """What `knock` found out about a connection whose handshake is done. To be asked once."""
+        """What `process_request` found out about a connection whose handshake is done. To be asked once."""
         return self._admissions.pop(connection)
 
     async def _admit(self, headers: Headers) -> Admission:

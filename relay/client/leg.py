@@ -72,7 +72,7 @@ class ClientLeg:
             self._free.set()
 
     async def let_go(self, within_s: float) -> None:
-        """The call is over: wait for the client to take the last word; who does not in time is cut off."""
+        """The call is over: wait for the client to take the closing message, else abort."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._free.wait()

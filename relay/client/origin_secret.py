@@ -19,18 +19,18 @@ KEEP_S = 300.0  #: how long a ring that was read is believed
 ASK_S = 2.0  #: least time between two looks, whatever strangers send
 
 
-class Check(Protocol):
+class OriginCheck(Protocol):
     """Asked with the header's value for each handshake."""
 
     async def __call__(self, value: str) -> bool: ...
 
 
-async def anywhere(value: str) -> bool:
+async def allow_any_origin(value: str) -> bool:
     """For a relay that only its own edge can reach."""
     return True
 
 
-class SecretHeader:
+class OriginSecret:
     """Knows the secret of `read`, which blocks, and looks again when it meets one that it does not know.
 
     A rotation writes the new secret before the edge sends it, so one more look is enough.
@@ -39,7 +39,7 @@ class SecretHeader:
     def __init__(self, read: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
         self._read = read
         self._clock = clock
-        self._ring: Keyring | None = None
+        self._replay: Keyring | None = None
         self._read_at = float("-inf")
         self._looking = asyncio.Lock()
 
@@ -55,9 +55,9 @@ class SecretHeader:
         return self._knows(value)
 
     def _knows(self, value: str) -> bool:
-        if self._ring is None:
+        if self._replay is None:
             return False
-        accepted = self._ring.accepted(int(time.time()))
+        accepted = self._replay.accepted(int(time.time()))
         return any([hmac.compare_digest(value.encode(), each.encode()) for each in accepted])  # noqa: C419
 
     async def _look(self) -> None:
@@ -66,8 +66,8 @@ class SecretHeader:
                 return
             self._read_at = self._clock()
             try:
-                self._ring = keyring.read(await asyncio.to_thread(self._read))
+                self._replay = keyring.read(await asyncio.to_thread(self._read))
             except Exception:
-                if self._ring is None:
+                if self._replay is None:
                     self._read_at = float("-inf")
                     raise

@@ -19,13 +19,13 @@ from typing import Protocol
 
 from gemini.messages import SILENCE_MS, Credential, HandleChanged, LegEnding, ModelCommand, ModelEvent
 from relay.model.port import ModelLeg, UpstreamError
-from relay.model.replay_buffer import Ring
-from relay.model.resumption import Handle, Memory
+from relay.model.replay_buffer import ReplayBuffer
+from relay.model.resumption import Handle, Resumption
 from relay.model.rotation import NEVER, SHORTEST_S, Schedule, retry_s
 from relay.model.sender import Sender
 from relay.model.uplink_queue import Speech, UplinkQueue
 
-logger = logging.getLogger("relay.model.port.connection")
+logger = logging.getLogger("relay.model.connection")
 
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
@@ -38,7 +38,7 @@ REFUSALS = {
 NOT_SOON = {"key_refused", "upstream_quota"}  #: who has not talked yet is told at once, and need not wait
 YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
 TICK_S = 0.1  #: how often a due rotation looks for a turn gap
-PULSE_S = 20.0  #: how often an open leg is pinged
+PING_EVERY_S = 20.0  #: how often an open leg is pinged
 EXPIRY_MARGIN_S = 60.0  #: a running connection is cut when its credential expires
 
 
@@ -74,7 +74,7 @@ class Talk(Protocol):
     def heard(self, event: ModelEvent) -> None: ...
 
     def remembered(self) -> None:
-        """`Memory.handle` has changed."""
+        """`Resumption.handle` has changed."""
         ...
 
     def handed(self, item: Speech | ModelCommand) -> None:
@@ -116,19 +116,19 @@ class _Due(Exception):
     """Ends the task group of a leg that is to be changed."""
 
 
-class Upstream:
+class ModelConnection:
     """Carries the uplink queue to the model and the model's events to the talk."""
 
-    def __init__(self, legs: Legs, uplink: UplinkQueue, memory: Memory, plan: Plan) -> None:
+    def __init__(self, legs: Legs, uplink: UplinkQueue, resumption: Resumption, plan: Plan) -> None:
         self.is_up = False
         self.silence_ms = SILENCE_MS  #: of quiet that end the user's turn, by the newest leg's setup
         self.readable = asyncio.Event()  #: cleared: the client is backed up, read no further
         self.readable.set()
         self._wanted = asyncio.Event()
         self._parking = asyncio.Event()
-        self._distrusted = asyncio.Event()
-        self._legs, self._uplink, self._memory, self._plan = legs, uplink, memory, plan
-        self._ring = Ring()
+        self._replacing = asyncio.Event()
+        self._legs, self._uplink, self._resumption, self._plan = legs, uplink, resumption, plan
+        self._replay = ReplayBuffer()
         self._now = asyncio.get_running_loop().time
         self._ahead: Ahead | None = None  #: what a rotation has made ready
         self._pinned: Handle | None = None  #: what it starts from: nothing sent since may be forgotten
@@ -156,8 +156,8 @@ class Upstream:
         `forget`: do without its handle, which may lead to the same trouble again.
         """
         if forget:
-            self._memory.handle = None
-        self._distrusted.set()
+            self._resumption.handle = None
+        self._replacing.set()
 
     async def run(self, talk: Talk) -> None:
         """Until cancelled. Raises UpstreamError when there is no way to go on."""
@@ -169,10 +169,10 @@ class Upstream:
             opened_at = self._now()
             try:
                 self.silence_ms = made.credential.silence_ms
-                sender = Sender(made.leg, self.silence_ms, self._uplink, self._ring)
+                sender = Sender(made.leg, self.silence_ms, self._uplink, self._replay)
                 await self._catch_up(made.leg, sender, made.handle)
                 self._went_up(talk)
-                await self._carry(made, sender, talk)
+                await self._run_legs(made, sender, talk)
                 self._judge_rotation(self._now() - opened_at)
             except UpstreamError as error:
                 self._judge(error, self._now() - opened_at)
@@ -184,21 +184,21 @@ class Upstream:
     # ---- opening
 
     async def _open(self) -> Ahead:
-        """A leg with the newest memory that is to be had. Raises UpstreamError after the last try."""
+        """A leg with the newest context that is to be had. Raises UpstreamError after the last try."""
         began_at = self._now()
         for tries in count():
             await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
             try:
                 return await self._try_open()
             except UpstreamError as error:
-                is_new = self._down_at is None and self._memory.is_empty
+                is_new = self._down_at is None and self._resumption.is_empty
                 if error.code in OVER or (error.code in NOT_SOON and is_new):
                     raise
                 if error.code in REFUSALS:
-                    if self._memory.handle is None:
+                    if self._resumption.handle is None:
                         raise
                     logger.warning("handle refused", extra={"code": error.code})
-                    self._memory.handle = None
+                    self._resumption.handle = None
                 is_store = error.code == "store_unavailable" and self._now() - began_at < STORE_S
                 if tries >= len(BACKOFF_S) - 1 and not is_store:
                     raise
@@ -212,15 +212,15 @@ class Upstream:
         return replace(ahead, leg=leg)
 
     async def _mint(self) -> Ahead:
-        self._pinned = handle = self._memory.handle
+        self._pinned = handle = self._resumption.handle
         return Ahead(await self._legs.mint(handle.text if handle else None), handle)
 
     async def _catch_up(self, leg: ModelLeg, sender: Sender, handle: Handle | None) -> None:
         """Tell the model what it does not remember, and say again what it has not answered."""
-        recall = self._memory.recall(handle)
+        recall = self._resumption.recall(handle)
         if recall is not None:
             await leg.send(recall)
-        await sender.say_again(self._ring.since(self._memory.replay_from(handle)))
+        await sender.say_again(self._replay.since(self._resumption.replay_from(handle)))
         self._pinned = None
 
     def _went_up(self, talk: Talk) -> None:
@@ -248,29 +248,29 @@ class Upstream:
         goes on by its handle, and by what was heard when there is none.
         """
         self._count_life(lived_s)
-        is_refused = error.code in REFUSALS and self._memory.handle is None and self._young_deaths > 0
+        is_refused = error.code in REFUSALS and self._resumption.handle is None and self._young_deaths > 0
         if error.code in OVER or is_refused or self._young_deaths == len(BACKOFF_S):
             raise error
         logger.info("model leg lost", extra={"code": error.code, "lived_s": round(lived_s, 1)})
         if self._young_deaths > 1 or error.code == "upstream_context_full":
-            self._memory.handle = None
+            self._resumption.handle = None
 
     # ---- carrying
 
-    async def _carry(self, made: Ahead, sender: Sender, talk: Talk) -> None:
+    async def _run_legs(self, made: Ahead, sender: Sender, talk: Talk) -> None:
         """Both directions, until the leg is parked or due to be changed."""
         leg, now = made.leg, self._now()
         assert leg is not None
         self._heard_at = now
         self._schedule = Schedule(now, now + self._plan.rotate_after_s, self._expires(made.credential))
-        self._distrusted.clear()
+        self._replacing.clear()
         try:
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._receive(leg, talk), name="downlink")
                 ways.create_task(sender.run(talk.handed), name="uplink")
                 ways.create_task(self._rotate_when_due(talk), name="rotation")
-                ways.create_task(self._feel_pulse(leg, talk), name="pulse")
-                ways.create_task(self._until_distrusted(), name="distrust")
+                ways.create_task(self._keep_alive(leg, talk), name="pulse")
+                ways.create_task(self._until_replaced(), name="distrust")
                 await self._parking.wait()
                 raise _Parked
         except* (_Parked, _Due):
@@ -292,17 +292,17 @@ class Upstream:
                 await self.readable.wait()
 
     def _remember(self, handle: str) -> None:
-        self._memory.handle = newest = Handle(handle, self._now())
-        self._ring.forget_before((self._pinned or newest).covers)
+        self._resumption.handle = newest = Handle(handle, self._now())
+        self._replay.forget_before((self._pinned or newest).covers)
 
-    async def _until_distrusted(self) -> None:
-        await self._distrusted.wait()
+    async def _until_replaced(self) -> None:
+        await self._replacing.wait()
         raise UpstreamError("upstream_unavailable")
 
-    async def _feel_pulse(self, leg: ModelLeg, talk: Talk) -> None:
+    async def _keep_alive(self, leg: ModelLeg, talk: Talk) -> None:
         """A socket whose other end is gone without a word is found by its missing pongs."""
         while True:
-            await asyncio.sleep(PULSE_S)
+            await asyncio.sleep(PING_EVERY_S)
             asked_at = self._now()
             try:
                 async with asyncio.timeout(self._plan.pong_s):
@@ -336,7 +336,7 @@ class Upstream:
         now = self._now()
         if self._schedule.is_forced(now):
             return True
-        return self._schedule.is_due(now) and talk.is_quiet and self._memory.is_current
+        return self._schedule.is_due(now) and talk.is_quiet and self._resumption.is_current
 
     def _expires(self, credential: Credential) -> float:
         """Loop time by which the leg must be changed because of its credential."""

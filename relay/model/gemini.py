@@ -24,7 +24,7 @@ from gemini.messages import Audio, Credential, Interrupted, ModelCommand, ModelE
 from gemini.wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
 from relay.model.port import UpstreamError
 
-logger = logging.getLogger("relay.model.port.gemini")
+logger = logging.getLogger("relay.model.gemini")
 
 SETUP_TIMEOUT_S = 15.0  #: connect, handshake and the answer to the setup together
 CLOSE_TIMEOUT_S = 1.0  #: after that the socket is aborted: close() may hang without pings

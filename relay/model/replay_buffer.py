@@ -9,9 +9,7 @@ from gemini.messages import ModelCommand
 from protocol.audio import uplink_ms
 from relay.model.uplink_queue import Speech
 
-RING_MS = (
-    30_000  #: of speech; while the model speaks it hands out no way back, and answers rarely last longer
-)
+REPLAY_MS = 30_000  #: of speech; a speaking model issues no handle, and answers rarely last longer
 
 
 class Sent(NamedTuple):
@@ -21,10 +19,10 @@ class Sent(NamedTuple):
     item: Speech | ModelCommand
 
 
-class Ring:
+class ReplayBuffer:
     """Bounded in milliseconds of speech; the oldest goes first."""
 
-    def __init__(self, limit_ms: float = RING_MS) -> None:
+    def __init__(self, limit_ms: float = REPLAY_MS) -> None:
         self._limit_ms = limit_ms
         self._held_ms = 0.0
         self._sent: deque[Sent] = deque()

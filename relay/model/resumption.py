@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gemini.messages import Recall
 from protocol.media import PastTurn
-from relay.call.turn import Turn
+from relay.turn import Turn
 
 OVERLAP_S = 0.15  #: audio sent so shortly before a handle came may not be in it: the way there and back
 KEPT_TURNS = 60  #: finished turns for a model that has forgotten everything
@@ -18,7 +18,7 @@ RECALL_CHARS = 8_000  #: of them, the latest that fit: a prompt, not an archive
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A way back into the model's context as it was."""
+    """A resumption handle: the model's context as it was."""
 
     text: str
     at: float  #: loop time at which it came
@@ -29,7 +29,7 @@ class Handle:
         return self.at - OVERLAP_S
 
 
-class Memory:
+class Resumption:
     """Follows handles and turns."""
 
     def __init__(self, handle: str | None, now: float, past: Sequence[PastTurn] = ()) -> None:

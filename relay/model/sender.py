@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from gemini.messages import SILENCE_MS, AnswerTool, FlushAudio, ModelCommand, ShowImage
 from relay.model.port import ModelLeg
-from relay.model.replay_buffer import Ring
+from relay.model.replay_buffer import ReplayBuffer
 from relay.model.uplink_queue import Speech, UplinkQueue
 
 PIECE_S = 0.1  #: of silence in one message
@@ -22,9 +22,9 @@ MARGIN_MS = 400  #: of silence beyond what ends a turn
 class Sender:
     """Sends to one leg. What is sent is kept in the ring, to be said again when the leg is lost."""
 
-    def __init__(self, leg: ModelLeg, silence_ms: int, uplink: UplinkQueue, ring: Ring) -> None:
+    def __init__(self, leg: ModelLeg, silence_ms: int, uplink: UplinkQueue, ring: ReplayBuffer) -> None:
         """`silence_ms` of quiet end the user's turn by the agent's setup; not every model keeps to less."""
-        self._leg, self._uplink, self._ring = leg, uplink, ring
+        self._leg, self._uplink, self._replay = leg, uplink, ring
         self._pieces = -(-(max(silence_ms, SILENCE_MS) + MARGIN_MS) // 100)
         self._is_paused = False  #: what was said again ends with a microphone that paused
 
@@ -44,7 +44,7 @@ class Sender:
             while True:
                 item = await self._uplink.get()
                 if not isinstance(item, ShowImage | AnswerTool):  # an image is stale, a request forgotten
-                    self._ring.add(item, asyncio.get_running_loop().time())  # first: a cut loses nothing
+                    self._replay.add(item, asyncio.get_running_loop().time())  # first: a cut loses nothing
                 if isinstance(item, Speech | FlushAudio) and feeding is not None:
                     feeding.cancel()  # the microphone is open again
                     feeding = None

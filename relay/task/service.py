@@ -1,4 +1,4 @@
-"""The relay task: its door, its calls, its heartbeat, and the order in which it leaves.
+"""The relay task: its handshake, its calls, its heartbeat, and the order in which it leaves.
 
 Leaving, in this order: admit nobody, have room made elsewhere, hand each call on at its turn gap, end the
 rest at the deadline, exit.
@@ -27,22 +27,23 @@ from protocol.media import PastTurn
 from records.relays import LOST_S
 from records.sessions import Session
 from relay.call.call import GOES_ON, Call, Terms
-from relay.call.metrics import Meter
-from relay.call.turn_writer import Ledger, LedgerUnavailable, Unregistered, within
+from relay.call.turn_writer import within
 from relay.client.guard import GuardedConnection
-from relay.client.handshake import Admission, Door, TicketBook
+from relay.client.handshake import Admission, MediaHandshake, TicketBook
 from relay.client.leg import close
-from relay.client.origin_secret import Check, anywhere
+from relay.client.origin_secret import OriginCheck, allow_any_origin
 from relay.config import RelayConfig
 from relay.logs import SESSION
+from relay.metrics import Meter
 from relay.model.connection import Legs, Plan
-from relay.task.drain import Departure, Room
+from relay.ports import Ledger, LedgerUnavailable, Unregistered
+from relay.task.drain import Drain, ReserveCapacity
 
 logger = logging.getLogger("relay.task.service")
 
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
-FAREWELL_S = 14.0  #: what calls get to say their last word, and their last turns to be written
-WORD_S = 3.0  #: what the table gets to hear that this relay goes
+FAREWELL_S = 14.0  #: for calls to send their closing message and write their last turns
+STORE_NOTICE_S = 3.0  #: time limit of a best-effort status write
 UNWRITTEN_S = 3600.0  #: how long the last turns of ended calls are tried to be written
 UNWRITTEN_KEPT = 1_000  #: ended calls whose last turns wait for the store
 ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
@@ -76,19 +77,23 @@ class Task(Protocol):
 
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
-Knock = Callable[[ServerConnection, Request], Awaitable[Response | None]]
+ProcessRequest = Callable[[ServerConnection, Request], Awaitable[Response | None]]
 LegsFor = Callable[[str, int], Legs]  #: session, epoch
 
 
 def listen(
-    handler: Handler, host: str, port: int, knock: Knock | None = None, pong_s: float = PING_S
+    handler: Handler,
+    host: str,
+    port: int,
+    process_request: ProcessRequest | None = None,
+    pong_s: float = PING_S,
 ) -> AbstractAsyncContextManager[Server]:
     """The media road's WebSocket server, with the settings that everything here relies on."""
     return serve(
         handler,
         host,
         port,
-        process_request=knock,
+        process_request=process_request,
         select_subprotocol=_select_subprotocol,
         create_connection=GuardedConnection,
         compression=None,  # PCM does not deflate, and deflating costs more than the whole relay
@@ -106,7 +111,7 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
     return ours if ours in offered else None
 
 
-async def plenty(calls: int) -> int:
+async def unlimited(calls: int) -> int:
     """The room of a relay that has no fleet."""
     return calls
 
@@ -120,8 +125,8 @@ class Relay:
         book: Book,
         task: Task,
         legs_for: LegsFor,
-        came_by_edge: Check = anywhere,
-        room: Room = plenty,
+        origin_check: OriginCheck = allow_any_origin,
+        room: ReserveCapacity = unlimited,
     ) -> None:
         self._config = config
         self._book = book
@@ -129,7 +134,7 @@ class Relay:
         self._legs_for = legs_for
         self._room = room
         self._meter = Meter(config.service)
-        self._door = Door(book, config.relay, self._health, came_by_edge)
+        self._handshake = MediaHandshake(book, config.relay, self._health, origin_check)
         self.calls: dict[str, Call] = {}  #: by session
         self._joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
         self._ended: dict[str, int] = {}  #: epoch in which a session ended here, whatever the table says
@@ -143,7 +148,7 @@ class Relay:
 
     def leave(self) -> None:
         """Begin to leave; safe to call from a signal handler and more than once."""
-        self._door.is_open = False
+        self._handshake.is_open = False
         self._leaving.set()
 
     async def run(self, announce: Callable[[int], Coroutine[None, None, None]]) -> None:
@@ -154,8 +159,8 @@ class Relay:
                 self._serve,
                 self._config.host,
                 self._config.port,
-                self._door.knock,
-                self._config.patience.client_pong_s,
+                self._handshake.process_request,
+                self._config.timeouts.client_pong_s,
             ) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
@@ -169,7 +174,7 @@ class Relay:
     # ---- clients
 
     async def _serve(self, connection: ServerConnection) -> None:
-        admission = self._door.admission(connection)
+        admission = self._handshake.admission(connection)
         code = admission.refusal
         if not code:
             try:
@@ -218,9 +223,9 @@ class Relay:
 
     def _begin(self, record: Session, past: list[PastTurn]) -> Call:
         left_s = record.ends_at - time.time()
-        patience = self._config.patience
-        plan = Plan(self._config.rotate_s, self._config.close_first, patience.model_pong_s, time.time)
-        terms = Terms(record.epoch, left_s, self._config.resume_s, plan, patience)
+        timeouts = self._config.timeouts
+        plan = Plan(self._config.rotate_s, self._config.close_first, timeouts.model_pong_s, time.time)
+        terms = Terms(record.epoch, left_s, self._config.resume_s, plan, timeouts)
         call = Call(record, terms, self._book, self._legs_for(record.id, record.epoch), past)
         self.calls[record.id] = call
         self._empty.clear()
@@ -327,7 +332,7 @@ class Relay:
     async def _disown(self) -> None:
         """End the calls whose session the record gives to another relay, or calls ended.
 
-        A client may keep both ways open when it moves, and need not ever say that it has.
+        A client may keep both ways open when it is_moving, and need not ever say that it has.
         """
         held = {session: call.session.epoch for session, call in self.calls.items()}
         for session, reason in (await self._book.disowned(held) if held else {}).items():
@@ -346,19 +351,19 @@ class Relay:
                 self.leave()
 
     async def _drain(self) -> None:
-        await self._tell(self._task.stopping())
-        await Departure(self.calls, self._room, self._config.drain_s).run()
+        await self._notify_store(self._task.stopping())
+        await Drain(self.calls, self._room, self._config.drain_s).run()
         await self._until_empty(FAREWELL_S)
         self._is_gone = True
         for writing in list(self._unwritten.values()):
             if writing is not None:
                 writing.cancel()
-        await self._tell(self._task.leave())
+        await self._notify_store(self._task.leave())
 
-    async def _tell(self, word: Coroutine[None, None, None]) -> None:
-        """A word to the store, which may be down: nobody waits for it for long."""
+    async def _notify_store(self, word: Coroutine[None, None, None]) -> None:
+        """Best-effort write of this relay's state; errors and timeouts are ignored."""
         with contextlib.suppress(LedgerUnavailable, TimeoutError):
-            async with asyncio.timeout(WORD_S):
+            async with asyncio.timeout(STORE_NOTICE_S):
                 await word
 
     async def _until_empty(self, within_s: float) -> None:
@@ -371,7 +376,7 @@ class Relay:
             "relay": self._config.relay,
             "calls": len(self.calls),
             "capacity": self._config.capacity,
-            "open": self._door.is_open,
+            "open": self._handshake.is_open,
         }
 
 

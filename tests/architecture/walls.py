@@ -25,10 +25,17 @@ MAY_IMPORT: dict[str, set[str] | None] = {
 }
 ROOMS = set(MAY_IMPORT)
 
+#: folder -> the folders beside it that it must not import from
+APART = {
+    "relay/model/": ("relay.call", "relay.client", "relay.task", "relay.aws"),
+    "relay/client/": ("relay.call", "relay.model", "relay.task", "relay.aws"),
+    "relay/call/": ("relay.task", "relay.aws"),
+}
+
 #: module -> the only files and folders that may import it
 DOORS = {
     "google": ("functions/core/minting/gemini_tokens.py", "tests/", "bench/"),
-    "boto3": ("relay/cloud.py", "functions/core/runtime/aws.py", "infra/", "cli/", "tests/", "bench/"),
+    "boto3": ("relay/aws/wiring.py", "functions/core/runtime/aws.py", "infra/", "cli/", "tests/", "bench/"),
 }
 
 #: what the protocol may import besides the standard library, and what of that it may not
@@ -100,6 +107,14 @@ def rooms_keep_apart(root: Path) -> Iterator[str]:
             yield f"{name} imports {module}"
 
 
+def folders_keep_apart(root: Path) -> Iterator[str]:
+    """Within a room, the parts of a call do not know what holds them."""
+    for name, module in imports(root):
+        for folder, others in APART.items():
+            if name.startswith(folder) and f"{module}.".startswith(tuple(f"{other}." for other in others)):
+                yield f"{name} imports {module}"
+
+
 def protocol_is_quiet(root: Path) -> Iterator[str]:
     """No I/O, clock or logger, and no third party but msgspec."""
     for name, module in imports(root):
@@ -164,6 +179,7 @@ def names_are_free(root: Path, installed: Mapping[str, list[str]] | None = None)
 
 WALLS: tuple[Wall, ...] = (
     rooms_keep_apart,
+    folders_keep_apart,
     protocol_is_quiet,
     doors_are_kept,
     wire_names_stay_inside,

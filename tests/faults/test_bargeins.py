@@ -6,7 +6,7 @@ import pytest
 
 from bench import virtual
 from bench.bargeins import Cut, Figures, measure
-from relay.call.turn import Turn
+from relay.turn import Turn
 
 
 def test_what_is_stored_is_what_was_heard() -> None:

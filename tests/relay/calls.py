@@ -27,7 +27,7 @@ async def lone_call(
     model.wall = wall
     model.book = FakeBook(record)
     call = Call(record, Terms(1, session_s, resume_s, plan), model.book, model)
-    call._upstream.want()
+    call._connection.want()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(call.run())
         if not model.refuse_always:

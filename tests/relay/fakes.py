@@ -19,11 +19,11 @@ from protocol.control import ClientTool, Config
 from protocol.credentials import offer
 from records.sessions import Session
 from records.tickets import Burn
-from relay.call.turn import Turn
-from relay.call.turn_writer import LedgerUnavailable, Superseded, Unregistered
 from relay.config import RelayConfig
 from relay.model.port import ModelLeg, UpstreamError
+from relay.ports import LedgerUnavailable, Superseded, Unregistered
 from relay.task.service import Relay
+from relay.turn import Turn
 
 
 def session(id: str = "s1", **changes: object) -> Session:

@@ -16,7 +16,7 @@ from protocol import media
 from protocol.codec import encode
 from protocol.errors import REGISTRY
 from relay.call.call import GOES_ON
-from relay.call.turn_writer import LedgerUnavailable
+from relay.ports import LedgerUnavailable
 from tests.relay.fakes import House, Visitor, house, session
 from tests.relay.test_server import answer, until
 

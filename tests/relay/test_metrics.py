@@ -8,16 +8,16 @@ import logging
 import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from relay.call.metrics import Meter
-from relay.call.turn import Turn
-from relay.cloud import TableLedger
+from relay.aws.session_store import TableLedger
+from relay.metrics import Meter
+from relay.turn import Turn
 from tests.relay.fakes import session
 
 
 @pytest.fixture
 def line(caplog: pytest.LogCaptureFixture) -> object:
     """What the relay writes for a turn."""
-    caplog.set_level(logging.INFO, "relay.call.call.metrics")
+    caplog.set_level(logging.INFO, "relay.metrics")
 
     def written(turn: Turn) -> dict[str, object]:
         Meter("viva", lambda: 1_800_000_000.5).turn(turn)
@@ -41,13 +41,13 @@ def test_a_turn_with_voice_tells_its_latency(line: object) -> None:
 
 
 def test_a_turn_without_a_known_latency_does_not_lower_the_mean(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "relay.call.call.metrics")
+    caplog.set_level(logging.INFO, "relay.metrics")
     Meter("viva").turn(Turn(1, started_at=10.0, ended_at=11.0))
     assert caplog.records == []
 
 
 def test_the_time_that_a_model_was_connected_is_told_spoken_or_not(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "relay.call.call.metrics")
+    caplog.set_level(logging.INFO, "relay.metrics")
     Meter("viva").connected(60.0)
     found = json.loads(LambdaPowertoolsFormatter().format(caplog.records[-1]))
     assert found["talk_s"] == 60.0 and found["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] == "talk_s"
@@ -63,7 +63,7 @@ def test_no_word_of_the_turn_is_written(line: object) -> None:
 def test_what_troubled_a_call_is_counted_and_a_quiet_call_writes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, "relay.call.call.metrics")
+    caplog.set_level(logging.INFO, "relay.metrics")
     meter = Meter("viva", lambda: 1_800_000_000.5)
     meter.troubles({})
     meter.troubles({"silent_model": 2, "mic_silent": 0})
@@ -82,7 +82,7 @@ async def test_each_relay_tells_of_its_own_time_and_a_repeated_note_tells_of_non
     from records.table import Key, Table
     from tests.records import dynamo
 
-    caplog.set_level(logging.INFO, "relay.call.call.metrics")
+    caplog.set_level(logging.INFO, "relay.metrics")
     with mock_aws():
         client = boto3.client("dynamodb", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
         dynamo.make_table(client, "metrics")

@@ -36,7 +36,7 @@ def gated(here: House) -> GatedBook:
     """Put the gate between the relay and its book."""
     book = GatedBook(*here.book.sessions.values())
     book.tickets = here.book.tickets
-    here.relay._book = here.relay._door._book = here.book = book
+    here.relay._book = here.relay._handshake._book = here.book = book
     return book
 
 

@@ -172,7 +172,7 @@ async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
         await asyncio.sleep(1.5)
         assert here.leg.handle == "after one"
         assert here.leg.commands == [model.Recall((("user", "two"), ("agent", "second")))]
-        texts = [(t.user_text, t.agent_text) for _, t in call._scribe._ledger.turns]  # type: ignore[attr-defined]
+        texts = [(t.user_text, t.agent_text) for _, t in call._turn_writer._ledger.turns]  # type: ignore[attr-defined]
         assert texts == [("one", "first"), ("two", "second")]
         assert listener.of(media.TurnInterrupted) == [] and listener.of(media.Error) == []
 
@@ -370,7 +370,7 @@ async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_it
     async with asyncio.timeout(30), lone_call() as (call, here):
         await one_turn(here)
         if why == "parked":
-            call._upstream.park()
+            call._connection.park()
         else:
             here.leg.say(UpstreamError("upstream_unavailable"))
         for _ in range(ticks):

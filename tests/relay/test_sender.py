@@ -11,9 +11,9 @@ from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
 from relay.call.call import Call
-from relay.call.watchdog import Patience
 from relay.model.port import UpstreamError
 from relay.model.sender import MARGIN_MS
+from relay.timeouts import Timeouts
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model, ScriptedLeg
 from tests.relay.test_rotation import Listener, one_turn, talk
@@ -121,7 +121,7 @@ async def test_the_watchdog_waits_from_the_end_of_the_silence_on() -> None:
         listener = Listener(call)
         await talk(listener, 2.0)
         mic(call, "paused")
-        await asyncio.sleep(5.4 + Patience().answer_s - 1)
+        await asyncio.sleep(5.4 + Timeouts().answer_s - 1)
         assert len(here.legs) == 1 and not call.troubles
         await asyncio.sleep(2)
         assert call.troubles == {"silent_model": 1}, "it is not let off, either"
@@ -132,7 +132,7 @@ async def test_a_microphone_that_fell_silent_without_a_word_is_a_pause_to_the_mo
         listener = Listener(call)
         mic(call, "open")
         await talk(listener, 0.5)
-        await asyncio.sleep(Patience().mic_s + 3)
+        await asyncio.sleep(Timeouts().mic_s + 3)
         assert quiet_ms(here.leg) >= ENOUGH_MS and here.leg.commands == [model.FlushAudio()]
         call._audio(encode_audio(0, 100, b"\x01" * 640))
         await asyncio.sleep(0.1)

@@ -16,9 +16,9 @@ from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.codec import encode
 from relay.call.call import Call
-from relay.call.turn import Turn
-from relay.call.watchdog import Patience
 from relay.model.port import UpstreamError
+from relay.timeouts import Timeouts
+from relay.turn import Turn
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 
 MS20_UP, MS20_DOWN = bytes(640), bytes(960)
@@ -37,7 +37,7 @@ def answer(*, frames: int = 3) -> list[model.ModelEvent]:
 
 
 def _written(call: Call) -> list[Turn]:
-    book = call._scribe._ledger
+    book = call._turn_writer._ledger
     assert isinstance(book, FakeBook)
     return [turn for _, turn in book.turns]
 
@@ -345,7 +345,7 @@ async def test_a_call_without_a_client_parks_its_model_leg_and_comes_back_by_han
         here.leg.say(model.HandleChanged("h1"))
         await asyncio.sleep(20)
         assert here.leg.closed.is_set()
-        call._upstream.want()
+        call._connection.want()
         await asyncio.sleep(1)
         assert [leg.handle for leg in here.legs] == [None, "h1"]
 
@@ -362,7 +362,7 @@ async def test_an_answer_cut_by_parking_is_over_and_the_next_one_is_heard() -> N
         await asyncio.sleep(20)
         assert here.leg.closed.is_set()
         call._client.gone_at = None  # a client is back
-        call._upstream.want()
+        call._connection.want()
         await asyncio.sleep(1)
         here.leg.say(*answer(), model.TurnCompleted(idle=True))
         await asyncio.sleep(1)
@@ -423,7 +423,7 @@ async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
 
 async def test_a_client_without_pongs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.task.service.PING_S", 0.05)
-    config = replace(CONFIG, patience=Patience(client_pong_s=0.1))
+    config = replace(CONFIG, timeouts=Timeouts(client_pong_s=0.1))
     async with house(config=config) as here, here.connect(here.book.ticket()) as wire:
         await Visitor().join(wire)
         call = here.relay.calls["s1"]
