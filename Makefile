@@ -69,7 +69,7 @@ client-check: client/sdk/dist/index.js ## the client's own lint, types, tests, s
 	@cd client/sdk && npm run check --silent
 
 types: .venv/ready
-	@$(BIN)/mypy protocol records functions relay simulator infra cli client/python
+	@$(BIN)/mypy protocol records gemini functions relay simulator infra cli client/python
 
 schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made from the code
 	@$(BIN)/python -m protocol.schema
@@ -83,7 +83,7 @@ firefox: setup ## of these, a spoken call in Firefox with PulseAudio as its loud
 check: setup lint types client-check ## what CI runs: everything but the browser
 	@$(PYTEST) --ignore tests/browser
 
-include infra/build.mk
+include infra/deploy/build.mk
 
 clean: ## remove what setup and run made
 	rm -rf .venv .local .aws-sam tests/sdk/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist

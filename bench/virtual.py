@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 import simulator
 from client.python import Conversation
 from client.python.reactions import Speaker
+from gemini.messages import Credential
 from protocol.control import Limits, Media, Ready
-from relay.gemini import open_leg
-from relay.model import Credential, ModelLeg
-from relay.server import Relay
+from relay.model.gemini import open_leg
+from relay.model.port import ModelLeg
+from relay.task.service import Relay
 from simulator.scenario import Behaviour, Scenario
 from tests.relay.fakes import CONFIG, FakeBook, FakeTask, session
 

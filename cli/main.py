@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import cost, dev, doctor, drain, simulate, soak, talk, token
+from cli.commands import cost, dev, doctor, drain, simulate, soak, talk, token
 from cli.failure import INTERRUPTED, USAGE, Failure
 
 COMMANDS = {

@@ -10,12 +10,13 @@ import os
 import time
 from typing import Any
 
-from functions.core import admission, aws
-from functions.core.admission import Claims, KeySource
-from functions.core.config import ConnectConfig
-from functions.core.entry import guarded, logger
-from functions.core.parameters import Secret
-from functions.core.signing_keys import Issuer, SharedSecret
+from functions.core.admission import jwt as admission
+from functions.core.admission.jwt import Claims, KeySource
+from functions.core.admission.signing_keys import Issuer, SharedSecret
+from functions.core.runtime import aws
+from functions.core.runtime.config import ConnectConfig
+from functions.core.runtime.entry import guarded, logger
+from functions.core.runtime.secrets_cache import Secret
 from records import connections
 
 

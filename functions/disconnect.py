@@ -6,9 +6,9 @@ import functools
 import os
 from typing import Any
 
-from functions.core import aws
-from functions.core.config import DisconnectConfig
-from functions.core.entry import guarded
+from functions.core.runtime import aws
+from functions.core.runtime.config import DisconnectConfig
+from functions.core.runtime.entry import guarded
 from records import connections
 
 

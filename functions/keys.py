@@ -11,10 +11,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from functions.core import aws, resource
-from functions.core.config import KeysConfig
-from functions.core.entry import flush, logger, metrics
-from functions.core.keys import Keys, KeyValueStore, Names
+from functions.core.keys.rotation import Keys, KeyValueStore, Names
+from functions.core.runtime import aws
+from functions.core.runtime import custom_resource as resource
+from functions.core.runtime.config import KeysConfig
+from functions.core.runtime.entry import flush, logger, metrics
 
 #: The addresses from which CloudFront dials origins, a prefix list that each region names differently.
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"

@@ -8,11 +8,12 @@ import time
 from typing import Any
 
 from agents.catalogue import catalogue
-from functions.core import aws, minting
-from functions.core.config import MintConfig
-from functions.core.entry import guarded, logger, metrics
-from functions.core.parameters import Secret, SecretUnavailable
-from functions.core.tokens import GoogleTokens, MintFailed
+from functions.core.minting import mint as minting
+from functions.core.minting.gemini_tokens import GoogleTokens, MintFailed
+from functions.core.runtime import aws
+from functions.core.runtime.config import MintConfig
+from functions.core.runtime.entry import guarded, logger, metrics
+from functions.core.runtime.secrets_cache import Secret, SecretUnavailable
 
 FAILED = {"error": "mint_failed"}
 SECRETS = {"ParameterNotFound": "key_refused"}  #: what the store says, where it is no passing trouble

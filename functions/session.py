@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from functions.core import aws, control, leaving, waiting
-from functions.core.config import SessionConfig
-from functions.core.entry import guarded
-from functions.core.launcher import EcsLauncher
-from functions.core.parameters import Secret
-from functions.core.ports import Ports
-from functions.core.replies import Replies
+from functions.core.fleet import replace_leaving as leaving
+from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.runtime import aws
+from functions.core.runtime.config import SessionConfig
+from functions.core.runtime.entry import guarded
+from functions.core.runtime.ports import Ports
+from functions.core.runtime.secrets_cache import Secret
+from functions.core.sessions import dispatch as control
+from functions.core.sessions import notify_waiting as waiting
+from functions.core.sessions.replies import Replies
 
 MARGIN_MS = 8_000  #: of this function's time, for what has been begun when the rest is left
 

@@ -11,14 +11,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from functions.core import aws, resource, teardown
-from functions.core.config import SweepConfig
-from functions.core.entry import guarded
-from functions.core.launcher import EcsLauncher
-from functions.core.ports import SweepPorts
-from functions.core.replies import Replies
-from functions.core.sweep import sweep
-from functions.core.tasks import EcsTasks
+from functions.core.fleet import teardown
+from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.ecs_tasks import EcsTasks
+from functions.core.fleet.sweep import sweep
+from functions.core.runtime import aws
+from functions.core.runtime import custom_resource as resource
+from functions.core.runtime.config import SweepConfig
+from functions.core.runtime.entry import guarded
+from functions.core.runtime.ports import SweepPorts
+from functions.core.sessions.replies import Replies
 
 MARGIN_MS = 15_000  #: of this function's time, for the answer to CloudFormation
 

@@ -13,13 +13,15 @@ from typing import NoReturn
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from relay.cloud import Functions, MintRefused, connect, find_address, provenance
+from gemini.messages import Credential
+from relay.aws.lambdas import Functions, MintRefused
+from relay.aws.wiring import connect, find_address, origin_check
 from relay.config import RelayConfig
-from relay.gemini import open_leg, tls_context
 from relay.logs import name_session
-from relay.model import Credential, ModelLeg, UpstreamError
-from relay.scribe import LedgerUnavailable
-from relay.server import Relay
+from relay.model.gemini import open_leg, tls_context
+from relay.model.port import ModelLeg, UpstreamError
+from relay.ports import LedgerUnavailable
+from relay.task.service import Relay
 
 logger = logging.getLogger("relay")
 
@@ -52,7 +54,7 @@ async def _run(config: RelayConfig) -> None:
             logger.info("relay ready", extra={"relay": config.relay})
             await functions.announce()
 
-    relay = Relay(config, ledger, task, legs_for, provenance(config), functions.make_room)
+    relay = Relay(config, ledger, task, legs_for, origin_check(config), functions.make_room)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.leave)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.vigil import Patience
+from relay.timeouts import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class RelayConfig:
     drain_s: float = 95.0  #: from SIGTERM to the forced end of calls; ECS kills after 120 s
     rotate_s: float = 510.0  #: age at which a model connection is changed, at the next turn gap
     close_first: bool = True  #: close the old model connection before the new one is opened
-    patience: Patience = field(default_factory=Patience)  #: of the watchdogs
+    timeouts: Timeouts = field(default_factory=Timeouts)  #: of the watchdogs
     log_level: str = "INFO"
 
     @classmethod
@@ -60,7 +60,7 @@ class RelayConfig:
             drain_s=read.number("DRAIN_SECONDS", 95),
             rotate_s=read.number("ROTATE_SECONDS", 510),
             close_first=read.text("ROTATION_ORDER", "close-first") != "open-first",
-            patience=_patience(read),
+            timeouts=_timeouts(read),
             log_level=read.text("LOG_LEVEL", "INFO"),
         )
         if read.wrong:
@@ -68,9 +68,9 @@ class RelayConfig:
         return config
 
 
-def _patience(read: _Reader) -> Patience:
-    usual = Patience()
-    return Patience(
+def _timeouts(read: _Reader) -> Timeouts:
+    usual = Timeouts()
+    return Timeouts(
         answer_s=read.number("ANSWER_SECONDS", usual.answer_s),
         stall_s=read.number("STALL_SECONDS", usual.stall_s),
         turn_s=read.number("TURN_SECONDS", usual.turn_s),

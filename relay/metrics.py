@@ -28,19 +28,19 @@ class Meter:
     def turn(self, turn: Turn) -> None:
         """A finished turn. One without a known latency has nothing to tell."""
         if turn.first_audio_ms:
-            self._tell("turn kept", {VOICE_LATENCY: "Milliseconds"}, {VOICE_LATENCY: turn.first_audio_ms})
+            self._emit("turn kept", {VOICE_LATENCY: "Milliseconds"}, {VOICE_LATENCY: turn.first_audio_ms})
 
     def connected(self, seconds: float) -> None:
         """A model was connected for so much longer: what is paid for, spoken or not."""
-        self._tell("model connected", {TALK: "Seconds"}, {TALK: round(seconds, 3)})
+        self._emit("model connected", {TALK: "Seconds"}, {TALK: round(seconds, 3)})
 
     def troubles(self, counts: Mapping[str, int]) -> None:
         """What the watchdogs of a call have found. Nothing, nothing told: a metric costs by the hour."""
         found = {f"watchdog_{name}": float(count) for name, count in counts.items() if count}
         if found:
-            self._tell("call troubled", dict.fromkeys(found, "Count"), found)
+            self._emit("call troubled", dict.fromkeys(found, "Count"), found)
 
-    def _tell(self, what: str, units: Mapping[str, str], values: Mapping[str, float]) -> None:
+    def _emit(self, what: str, units: Mapping[str, str], values: Mapping[str, float]) -> None:
         listed = [{"Name": name, "Unit": unit} for name, unit in units.items()]
         how = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": listed}
         told = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [how]}

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from functions.core.config import SweepConfig
-from functions.core.entry import logger
-from functions.core.launcher import EcsLauncher
-from functions.core.ports import SweepPorts
-from functions.core.replies import Replies
-from functions.core.sweep import sweep
-from functions.core.tasks import EcsTasks
+from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.ecs_tasks import EcsTasks
+from functions.core.fleet.sweep import sweep
+from functions.core.runtime.config import SweepConfig
+from functions.core.runtime.entry import logger
+from functions.core.runtime.ports import SweepPorts
+from functions.core.sessions.replies import Replies
 from infra.faults.course import Course
 from infra.local.stack import NAME
 from records import open_sessions, relays

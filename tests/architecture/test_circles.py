@@ -138,7 +138,7 @@ def test_two_circles_are_told_apart(tmp_path: Path) -> None:
 def test_the_imports_of_the_checkout_are_seen() -> None:
     """No circle is found where no import is seen, too."""
     python, typescript = python_imports(ROOT), typescript_imports(ROOT)
-    assert "protocol/server.py" in python["relay/call.py"]
+    assert "protocol/server.py" in python["relay/call/call.py"]
     assert f"{SDK}/ondemand/index.ts" in typescript[f"{SDK}/ondemand.ts"]
     assert f"{SDK}/roads/control.ts" in typescript[f"{SDK}/call.ts"]
     assert f"{CONSOLE}/Console.tsx" in typescript[f"{CONSOLE}/main.tsx"]

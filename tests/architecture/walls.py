@@ -17,17 +17,25 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "records": {"protocol"},
     "agents": {"protocol"},
     "client": {"protocol"},
-    "functions": {"agents", "protocol", "records"},
-    "relay": {"agents", "protocol", "records"},
+    "gemini": {"agents", "protocol", "records"},
+    "functions": {"agents", "gemini", "protocol", "records"},
+    "relay": {"agents", "gemini", "protocol", "records"},
     "infra": None,
     "cli": None,
 }
 ROOMS = set(MAY_IMPORT)
 
+#: folder -> the folders beside it that it must not import from
+APART = {
+    "relay/model/": ("relay.call", "relay.client", "relay.task", "relay.aws"),
+    "relay/client/": ("relay.call", "relay.model", "relay.task", "relay.aws"),
+    "relay/call/": ("relay.task", "relay.aws"),
+}
+
 #: module -> the only files and folders that may import it
 DOORS = {
-    "google": ("functions/core/tokens.py", "tests/", "bench/"),
-    "boto3": ("relay/cloud.py", "functions/core/aws.py", "infra/", "cli/", "tests/", "bench/"),
+    "google": ("functions/core/minting/gemini_tokens.py", "tests/", "bench/"),
+    "boto3": ("relay/aws/wiring.py", "functions/core/runtime/aws.py", "infra/", "cli/", "tests/", "bench/"),
 }
 
 #: what the protocol may import besides the standard library, and what of that it may not
@@ -38,14 +46,13 @@ LOUD = {
     *("time", "datetime", "logging", "random", "secrets", "sqlite3"),
 }
 
-#: Google's names on the wire; only these files may know them
+#: Google's names on the wire; only the room `gemini` may know them
 WIRE_NAMES = re.compile(
     "BidiGenerate|generativelanguage|realtime_?input|server_?content|client_?content|session_?resumption"
     "|setup_?complete|automatic_?activity|function_?response|generation_?complete",
     re.IGNORECASE,
 )
-WIRE_FILES = {"relay/gemini_wire.py", "functions/core/tokens.py", "functions/core/setup.py"}
-WIRE_ROOMS = ROOMS - {"simulator"}  # it stands in for Google
+WIRE_ROOMS = ROOMS - {"gemini", "simulator"}  #: who may not: one knows Google, the other stands in for it
 
 SOURCES = {".py", ".ts", ".tsx", ".js", ".mjs", ".html"}
 FOREIGN = {"node_modules", "dist", "__pycache__"}
@@ -100,6 +107,14 @@ def rooms_keep_apart(root: Path) -> Iterator[str]:
             yield f"{name} imports {module}"
 
 
+def folders_keep_apart(root: Path) -> Iterator[str]:
+    """Within a room, the parts of a call do not know what holds them."""
+    for name, module in imports(root):
+        for folder, others in APART.items():
+            if name.startswith(folder) and f"{module}.".startswith(tuple(f"{other}." for other in others)):
+                yield f"{name} imports {module}"
+
+
 def protocol_is_quiet(root: Path) -> Iterator[str]:
     """No I/O, clock or logger, and no third party but msgspec."""
     for name, module in imports(root):
@@ -120,9 +135,9 @@ def doors_are_kept(root: Path) -> Iterator[str]:
 
 
 def wire_names_stay_inside(root: Path) -> Iterator[str]:
-    """Google's message names are known to the Gemini leg and to the minting of tokens only."""
+    """Google's names are known to one room only, besides its stand-in."""
     for name, path in sources(root, SOURCES):
-        if _top(name.replace("/", ".")) not in WIRE_ROOMS or name in WIRE_FILES:
+        if _top(name.replace("/", ".")) not in WIRE_ROOMS:
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if found := WIRE_NAMES.search(line):
@@ -164,6 +179,7 @@ def names_are_free(root: Path, installed: Mapping[str, list[str]] | None = None)
 
 WALLS: tuple[Wall, ...] = (
     rooms_keep_apart,
+    folders_keep_apart,
     protocol_is_quiet,
     doors_are_kept,
     wire_names_stay_inside,

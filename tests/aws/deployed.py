@@ -19,7 +19,7 @@ import jwt
 import yaml
 
 from client.python import Conversation
-from infra.bundle import PYTHON, find_python
+from infra.deploy.bundle import PYTHON, find_python
 from records import keyring, turns
 from records.routes import read_route_of_any
 from records.table import Table

@@ -30,7 +30,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from infra.embed import TEMPLATE
+from infra.deploy.embed import TEMPLATE
 from infra.local.intrinsics import ACCOUNT, Scope
 from infra.local.template import decide, read_template, transform
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.embed import TEMPLATE
+from infra.deploy.embed import TEMPLATE
 from infra.local.template import decide, transform
 from tests.aws.deployed import Deployed
 from tests.aws.emulator import REGION

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import bundle, sizes
-from infra.bundle import BUNDLES
+from infra.deploy import bundle, sizes
+from infra.deploy.bundle import BUNDLES
 from tests.aws.conftest import ROOT, Run
 
 OURS = set(bundle.ROOMS) | {"page"}

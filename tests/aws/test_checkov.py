@@ -1,4 +1,4 @@
-"""Checkov finds nothing on the deployed template and the image without a reason in infra/checkov.yaml."""
+"""Checkov finds nothing on template and image without a reason in infra/deploy/checkov.yaml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.embed import TEMPLATE
+from infra.deploy.embed import TEMPLATE
 from infra.local.template import decide, transform
 from tests.aws.conftest import ROOT
 
@@ -49,7 +49,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
 
 
 def test_every_failure_has_a_written_reason(failures: list[tuple[str, str]]) -> None:
-    reasons: dict[str, dict[str, str]] = yaml.safe_load((ROOT / "infra/checkov.yaml").read_text())
+    reasons: dict[str, dict[str, str]] = yaml.safe_load((ROOT / "infra/deploy/checkov.yaml").read_text())
     unexplained = {(check, on) for check, on in failures if reasons.get(check, {}).get("where") != on}
     assert unexplained == set()
     assert reasons.keys() - {check for check, _ in failures} == set(), "reasons for what does not fail"

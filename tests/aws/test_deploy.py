@@ -25,7 +25,7 @@ from aiohttp import web
 import simulator
 from client.python import Conversation, Options, VoiceError
 from client.python.wavefile import read_wav
-from infra.bundle import PYTHON, find_python
+from infra.deploy.bundle import PYTHON, find_python
 from infra.local.edge import Edge
 from infra.local.endpoint import Endpoint, listen, url_of
 from protocol import media

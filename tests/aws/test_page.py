@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import PYTHON, find_python
+from infra.deploy.bundle import PYTHON, find_python
 from tests.aws.conftest import ROOT
 
 CONTROL = "wss://abc.execute-api.eu-west-1.amazonaws.com/v1"

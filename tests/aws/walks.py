@@ -18,18 +18,18 @@ import boto3
 import jwt
 import pytest
 
-from functions.core import aws
-from functions.core.keys import Keys, Names
-from functions.core.launcher import STARTED_BY
-from functions.core.replies import Replies
+from functions.core.fleet.ecs_launcher import STARTED_BY
+from functions.core.keys.rotation import Keys, Names
+from functions.core.runtime import aws
+from functions.core.sessions.replies import Replies
 from infra.relay import bootstrap
 from protocol import control
 from records import connections, keyring, open_sessions, relays, sessions, tickets
 from records.keyring import Keyring
 from records.table import Table
-from relay import cloud
+from relay.aws import lambdas, wiring
 from relay.config import RelayConfig
-from relay.place import Nowhere
+from relay.task.address import AddressUnknown
 from relay.turn import Turn
 from tests.aws.emulator import REGION, STACK, Emulator
 
@@ -243,13 +243,13 @@ class Walker:
         asyncio.run(self._relay(RelayConfig.from_env(given), session))
 
     async def _relay(self, config: RelayConfig, session: str) -> None:
-        ledger, task, functions = cloud.connect(config)
+        ledger, task, functions = wiring.connect(config)
         try:
-            await cloud.find_address(config, 8080)
-        except Nowhere as nowhere:  # there is no such interface; that it says so is what counts
+            await wiring.find_address(config, 8080)
+        except AddressUnknown as nowhere:  # no such interface; saying so is what counts
             require(str(nowhere) == "public DNS name", str(nowhere))
         await task.ready("ec2-1.amazonaws.com:8080")
-        require(await cloud.provenance(config)("s"), "the edge's secret")
+        require(await wiring.origin_check(config)("s"), "the edge's secret")
         require(await self._announced(functions), "those who wait are told")
         minted = await functions.mint(session, 1, None)
         require(minted.token == "t", "a token")
@@ -272,9 +272,9 @@ class Walker:
         await task.leave()
         require(not relays.pool(self.root).slots, "the slot is free")
 
-    async def _announced(self, functions: cloud.Functions) -> bool:
+    async def _announced(self, functions: lambdas.Functions) -> bool:
         """Once: `announce` itself tries again and again, and never fails."""
-        self.patch.setattr(cloud, "ANNOUNCEMENTS", 1)
+        self.patch.setattr(lambdas, "ANNOUNCEMENTS", 1)
         told, invoke = [], functions._invoke
 
         async def noting(function: str, event: dict[str, Any]) -> dict[str, Any]:

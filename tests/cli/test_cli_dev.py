@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import pytest
 
-from functions.core import tokens
+from gemini import tokens
 from infra.local.template import read_template
 from tests.cli.conftest import Run
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from cli import checkup, exercise, roads
-from cli.orders import by_page
-from cli.remedies import remedies
+from cli.doctor import conversation_check as exercise
+from cli.doctor import steps as checkup
+from cli.doctor import transport_checks as roads
+from cli.doctor.remedies import remedies
+from cli.doctor.rotation import by_page
 from protocol.codec import control_error, media_error
 from protocol.control import Limits, Media, Ready
 from protocol.errors import REGISTRY
@@ -301,13 +303,13 @@ def meet(
     doctor: Doctor, server: FakeServer, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Awaitable[Run]]:
     """`await meet(agent, *arguments)`: all is well up to the conversation, which that agent holds."""
-    monkeypatch.setattr("cli.talk.sample", lambda: speech)
+    monkeypatch.setattr("cli.commands.talk.sample", lambda: speech)
 
     async def examine(agent: Agent, *arguments: object, may_order: bool = True) -> Run:
         server.doors = [ready_at(), ready_at()]
         server.peers = [probed, agent.play]
         if may_order:
-            monkeypatch.setattr("cli.doctor._rotation", lambda access, deployment: agent.rotate)
+            monkeypatch.setattr("cli.commands.doctor._rotation", lambda access, deployment: agent.rotate)
         return await doctor(*arguments)
 
     async def probed(peer: Peer) -> None:
@@ -348,7 +350,9 @@ async def test_a_relay_that_obeys_no_order(meet: Any) -> None:
 
 
 async def test_an_order_that_cannot_be_left(meet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.doctor._rotation", lambda access, deployment: by_page("http://127.0.0.1:1"))
+    monkeypatch.setattr(
+        "cli.commands.doctor._rotation", lambda access, deployment: by_page("http://127.0.0.1:1")
+    )
     run = await meet(Agent(keeper()), "--json", may_order=False)
     assert verdict(run) == ("rotation", "no_order")
 
@@ -385,9 +389,7 @@ async def test_no_secret_is_printed(doctor: Doctor, server: FakeServer) -> None:
 
 
 def test_every_advice_is_for_a_step_and_a_code_that_there_are() -> None:
-    sources = "".join(
-        (ROOT / "cli" / name).read_text() for name in ("roads.py", "exercise.py", "knock.py", "orders.py")
-    )
+    sources = "".join(path.read_text() for path in (ROOT / "cli" / "doctor").glob("*.py"))
     ours = set(re.findall(r'"([a-z_]+)"', sources)) | {"http_404", "http_429", "http_500", "http_502"}
     table = remedies()
     assert set(table) - {"any step"} == set(checkup.STEPS)

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from moto import mock_aws
 
-from infra.embed import TEMPLATE
+from infra.deploy.embed import TEMPLATE
 from infra.local.template import transform
 from tests.cli.conftest import Run
 from tests.witness import WITNESS

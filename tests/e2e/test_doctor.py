@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import simulator
-from cli.checkup import STEPS
+from cli.doctor.steps import STEPS
 from infra.local.stack import LocalStack, Options
 from tests.e2e.conftest import GEMINI_KEY, System
 from tests.witness import WITNESS

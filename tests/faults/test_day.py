@@ -6,8 +6,8 @@ import pytest
 
 from bench import day, virtual
 from bench.day import MOST_BLOCKS, Figures, Hour, measure
-from relay import server
-from relay.call import Call
+from relay.call.call import Call
+from relay.task import service as server
 
 HOURS, HOUR_S, SESSION_S = 6, 200.0, 80.0
 

@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parent.parent / "records"))
 import dynamo
 
 from functions import connect, disconnect, mint, session, sweep
-from functions.core import aws
+from functions.core.runtime import aws
 from records import relays
 
 ENVIRONMENT = {

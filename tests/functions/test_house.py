@@ -10,9 +10,9 @@ from shapes import connect_event
 
 from agents.catalogue import catalogue
 from functions import connect, mint
-from functions.core import config
-from functions.core.entry import logger
-from functions.core.parameters import Secret
+from functions.core.runtime import config
+from functions.core.runtime.entry import logger
+from functions.core.runtime.secrets_cache import Secret
 
 ENVIRONMENT = {
     "TABLE_NAME": "t",

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions import keys as module
-from functions.core.keys import EDGE_KEY, KEEP_S, PAUSE_S, Keys, KeyValueStore, Names
+from functions.core.keys.rotation import EDGE_KEY, KEEP_S, PAUSE_S, Keys, KeyValueStore, Names
 from records import keyring
 from records.keyring import Keyring
 from records.routes import read_route_of_any, sign_route

@@ -60,6 +60,6 @@ def test_room_of_an_old_revision_of_a_silent_relay_and_its_own_is_no_room(table,
 
 
 def test_a_fleet_without_a_slot_says_so_and_the_relay_asks_again(going, table, edges, monkeypatch):
-    monkeypatch.setattr("functions.core.fleet.Pool.free_slot", lambda pool, slots: None)
+    monkeypatch.setattr("functions.core.fleet.start_relay.Pool.free_slot", lambda pool, slots: None)
     assert leaving(calls=1) == {"room": 0, "coming": 0}
     assert edges.run_task_requests == []

@@ -10,7 +10,9 @@ from deployment import CONTEXT, GEMINI_KEY
 from agents import catalogue
 from agents.catalogue import Agent, ServerTool
 from functions import mint
-from functions.core import aws, setup, tokens
+from functions.core.minting import gemini_tokens
+from functions.core.runtime import aws
+from gemini import setup, tokens
 from records import sessions
 
 TOOL = {
@@ -227,8 +229,8 @@ def test_a_wrong_key_is_told_from_a_wrong_field_and_read_anew_when_it_was_replac
 @pytest.mark.parametrize("key", ["", " ", "two words", "Schlüssel", "line\nbreak"])
 def test_what_cannot_be_a_key_is_refused_without_asking(key):
     request = tokens.TokenRequest("gemini-3.8-live", {}, None, "full", 0, 60)
-    with pytest.raises(tokens.MintFailed) as failed:
-        tokens.GoogleTokens("http://127.0.0.1:1").mint(key, request)
+    with pytest.raises(gemini_tokens.MintFailed) as failed:
+        gemini_tokens.GoogleTokens("http://127.0.0.1:1").mint(key, request)
     assert failed.value.code == "key_refused"
 
 
@@ -247,8 +249,8 @@ def test_how_long_it_took_is_a_metric(call, capsys):
 
 def test_an_unreachable_google_is_mint_failed(call):
     request = tokens.TokenRequest("gemini-3.8-live", {}, None, "full", 0, 60)
-    with pytest.raises(tokens.MintFailed):
-        tokens.GoogleTokens("http://127.0.0.1:1").mint(GEMINI_KEY, request)
+    with pytest.raises(gemini_tokens.MintFailed):
+        gemini_tokens.GoogleTokens("http://127.0.0.1:1").mint(GEMINI_KEY, request)
 
 
 @pytest.mark.parametrize(

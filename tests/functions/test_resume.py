@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from functions.core import resume as resume_module
+from functions.core.sessions import resume as resume_module
 from records import relays, sessions, tickets
 
 

@@ -7,7 +7,9 @@ import pytest
 from deployment import CONTEXT
 
 from functions import sweep as sweep_function
-from functions.core import losses, orphans, upkeep
+from functions.core.fleet import reap_relays as losses
+from functions.core.fleet import reap_sessions as orphans
+from functions.core.fleet import warm_and_drain as upkeep
 from records import open_sessions, relays, sessions, tickets
 
 

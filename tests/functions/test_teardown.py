@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from functions import sweep as sweep_function
-from functions.core import teardown
+from functions.core.fleet import teardown
 
 
 def answered(cloudformation, kind, left_ms=200_000):

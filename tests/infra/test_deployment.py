@@ -12,14 +12,14 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from infra.bundle import PYTHON, TARGET
-from infra.embed import TEMPLATE, embed
+from infra.deploy.bundle import PYTHON, TARGET
+from infra.deploy.embed import TEMPLATE, embed
 from infra.local.stack import Options
 from infra.local.template import decide, transform
 from protocol import control
 
 ROOT = Path(__file__).resolve().parents[2]
-WILDCARDS = ROOT / "infra" / "wildcards.yaml"
+WILDCARDS = ROOT / "infra" / "deploy" / "wildcards.yaml"
 #: The managed policy that SAM gives to every function would let it make log groups.
 NO_LOG_GROUPS = {"Sid": "NoLogGroups", "Effect": "Deny", "Action": "logs:CreateLogGroup", "Resource": "*"}
 FORMS: dict[str, dict[str, str]] = {
@@ -112,7 +112,7 @@ def test_routes_handlers_and_protocol_types_agree(form: dict[str, Any]) -> None:
 
 
 def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str, Any]) -> None:
-    from functions.core import config
+    from functions.core.runtime import config
 
     readers = {"connect": config.ConnectConfig, "disconnect": config.DisconnectConfig}
     readers |= {"session": config.SessionConfig, "mint": config.MintConfig, "keys": config.KeysConfig}  # type: ignore[dict-item]
@@ -459,7 +459,7 @@ def test_the_dashboard_is_json(form: dict[str, Any]) -> None:
 
 def test_the_template_holds_the_sources_that_it_must_carry() -> None:
     text = TEMPLATE.read_text()
-    assert embed(text) == text, "run python -m infra.embed"
+    assert embed(text) == text, "run python -m infra.deploy.embed"
     form = decide(transform(TEMPLATE), {})
     (function,) = of_type(form, "AWS::CloudFront::Function").values()
     assert function["FunctionCode"] == (ROOT / "infra/edge/route.js").read_text()

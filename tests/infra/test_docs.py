@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.embed import TEMPLATE
+from infra.deploy.embed import TEMPLATE
 from infra.local.template import transform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,5 +59,5 @@ def test_every_link_of_the_guide_leads_somewhere() -> None:
 
 def test_the_reasons_of_the_skip_list_are_of_resources_in_the_template(made: dict[str, Any]) -> None:
     kinds = {resource["Type"] for resource in made["Resources"].values()} | {"/Dockerfile"}
-    reasons = yaml.safe_load((ROOT / "infra/checkov.yaml").read_text())
+    reasons = yaml.safe_load((ROOT / "infra/deploy/checkov.yaml").read_text())
     assert {reason["where"] for reason in reasons.values()} <= kinds

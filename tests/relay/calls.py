@@ -7,8 +7,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from relay.call import Call, Terms
-from relay.upstream import DEFAULT_PLAN, Plan
+from relay.call.call import Call, Terms
+from relay.model.connection import DEFAULT_PLAN, Plan
 from tests.relay.fakes import FakeBook, Model, session
 
 
@@ -27,7 +27,7 @@ async def lone_call(
     model.wall = wall
     model.book = FakeBook(record)
     call = Call(record, Terms(1, session_s, resume_s, plan), model.book, model)
-    call._upstream.want()
+    call._connection.want()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(call.run())
         if not model.refuse_always:

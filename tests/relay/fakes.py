@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from gemini.messages import SILENCE_MS, Credential, ModelCommand, ModelEvent
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
@@ -19,9 +20,9 @@ from protocol.credentials import offer
 from records.sessions import Session
 from records.tickets import Burn
 from relay.config import RelayConfig
-from relay.model import SILENCE_MS, Credential, ModelCommand, ModelEvent, ModelLeg, UpstreamError
-from relay.scribe import LedgerUnavailable, Superseded, Unregistered
-from relay.server import Relay
+from relay.model.port import ModelLeg, UpstreamError
+from relay.ports import LedgerUnavailable, Superseded, Unregistered
+from relay.task.service import Relay
 from relay.turn import Turn
 
 

@@ -14,8 +14,10 @@ from botocore.exceptions import ClientError
 
 from records import turns
 from records.table import Unavailable
-from relay.cloud import Functions, MintRefused, TableLedger, TaskRecord
-from relay.scribe import LedgerUnavailable, Unregistered
+from relay.aws.lambdas import Functions, MintRefused
+from relay.aws.session_store import TableLedger
+from relay.aws.task_record import TaskRecord
+from relay.ports import LedgerUnavailable, Unregistered
 from relay.turn import Turn
 from tests.relay.fakes import CONFIG, session
 from tests.relay.test_server import until
@@ -71,7 +73,7 @@ async def refused(functions: Functions, session: str) -> str:
 async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.cloud.ANNOUNCEMENTS", 1)
+    monkeypatch.setattr("relay.aws.lambdas.ANNOUNCEMENTS", 1)
 
     class Refusing:
         def invoke(self, **_: Any) -> dict[str, Any]:
@@ -91,15 +93,17 @@ async def test_a_relay_calls_again_until_nobody_is_left_to_be_told(monkeypatch: 
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("relay.cloud.asyncio.sleep", wait)
+    monkeypatch.setattr("relay.aws.lambdas.asyncio.sleep", wait)
     await Functions(Lambda(), CONFIG).announce()
     assert (answers, waits) == ([b"never asked"], [0, 1, 2])
 
 
 async def test_a_turn_written_late_keeps_the_time_at_which_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[turns.Turn] = []
-    monkeypatch.setattr("relay.cloud.turns.put", lambda table, session, epoch, turn: kept.append(turn))
-    monkeypatch.setattr("relay.cloud.usage.add", lambda *facts: True)
+    monkeypatch.setattr(
+        "relay.aws.session_store.turns.put", lambda table, session, epoch, turn: kept.append(turn)
+    )
+    monkeypatch.setattr("relay.aws.session_store.usage.add", lambda *facts: True)
     now = asyncio.get_running_loop().time()
     ledger = TableLedger(EmptyTable(), clock=lambda: 1000.0)  # type: ignore[arg-type]
     await ledger.save_turn(session(), 1, Turn(1, now - 65, now - 60))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.client import ClientSession
 from protocol.control import ClientTool
 from protocol.errors import RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits, Tokens
 from protocol.server import ServerSession
-from relay import model
-from relay.conversation import FLUSH_WAIT_S, Conversation
+from relay.call.conversation import FLUSH_WAIT_S, Conversation
 
 MS20 = bytes(960)  # 20 ms of the agent's audio
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import MOVE_S
-from relay.departure import ASK_S, FORCED_PART, PATIENT_PART, Departure
-from relay.vigil import PAUSE_S, THINK_S
+from relay.call.call import MOVE_S
+from relay.call.watchdog import PAUSE_S, THINK_S
+from relay.model.port import UpstreamError
+from relay.task.drain import ASK_S, FORCED_PART, PATIENT_PART, Drain
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Visitor, house
 from tests.relay.test_rotation import SECOND, Listener, one_turn
@@ -43,8 +44,8 @@ class StandIn:
     crowd: Crowd
     name: str
     gap: Callable[[float], bool]
-    moves: bool = False
-    is_deserted: bool = False
+    is_moving: bool = False
+    is_detached: bool = False
     is_over: bool = False
     told_at: float = -1.0
     forced: bool = False
@@ -59,7 +60,7 @@ class StandIn:
         del self.crowd.calls[self.name]
 
     def go_away(self, ends_in_s: float) -> None:
-        self.moves = self.forced = True
+        self.is_moving = self.forced = True
         self.told_at = asyncio.get_running_loop().time()
 
     def end(self, reason: str) -> None:
@@ -83,7 +84,7 @@ async def test_nobody_is_told_to_move_before_there_is_a_place_to_go_to() -> None
     crowd = Crowd([lambda now: True] * 3)
     everybody = list(crowd.calls.values())
     ask, asked = room(0, 0, 0, 40)
-    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     assert all(call.told_at >= 3 * ASK_S and not call.ended for call in everybody)
     assert asked == [3, 3, 3, 3]
 
@@ -93,7 +94,7 @@ async def test_no_more_are_told_than_there_are_places() -> None:
     crowd = Crowd([lambda now: True] * 5, takes_s=10.0)
     everybody = list(crowd.calls.values())
     ask, _ = room(2)
-    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     told = sorted(round(call.told_at) for call in everybody)
     assert told == [0, 0, 10, 10, 20] and not any(call.ended for call in everybody)
 
@@ -103,7 +104,7 @@ async def test_each_is_told_at_its_own_gap_and_at_the_deadline_whoever_speaks() 
     crowd = Crowd([lambda now: now > 30, lambda now: now > 60, lambda now: False])
     first, second, never = crowd.calls.values()
     ask, _ = room(40)
-    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     assert (round(first.told_at), round(second.told_at)) == (30, 60)
     assert never.forced and round(never.told_at) == FORCED_AT and never.ended == "going_away"
     assert not first.ended and not second.ended
@@ -114,7 +115,7 @@ async def test_without_any_room_all_are_told_when_the_deadline_nears() -> None:
     crowd = Crowd([lambda now: True] * 3)
     everybody = list(crowd.calls.values())
     ask, _ = room(0)
-    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     assert [round(call.told_at) for call in everybody] == [FORCED_AT] * 3
 
 
@@ -122,9 +123,9 @@ async def test_without_any_room_all_are_told_when_the_deadline_nears() -> None:
 async def test_who_has_no_client_is_let_go_at_once() -> None:
     crowd = Crowd([lambda now: False])
     (gone,) = crowd.calls.values()
-    gone.is_deserted = True
+    gone.is_detached = True
     ask, _ = room(0)
-    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     assert gone.ended == "going_away" and asyncio.get_running_loop().time() < 1
 
 
@@ -135,7 +136,7 @@ async def test_no_room_is_asked_for_a_call_that_is_over_and_it_is_not_told_to_mo
     over.is_over = True
     asyncio.get_running_loop().call_later(1.0, lambda: crowd.calls.pop("0"))
     ask, asked = room(40)
-    await Departure(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
     assert asked == [1] and over.told_at < 0 <= other.told_at
 
 
@@ -144,10 +145,10 @@ async def test_a_relay_whose_calls_are_all_over_asks_for_no_room() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        call._scribe._ledger.down = True  # type: ignore[attr-defined]
+        call._turn_writer._ledger.down = True  # type: ignore[attr-defined]
         call.end("client")
         ask, asked = room(40)
-        await Departure({"s1": call}, ask, 0.5).run()  # type: ignore[arg-type]
+        await Drain({"s1": call}, ask, 0.5).run()  # type: ignore[arg-type]
         assert asked == [] and listener.of(media.GoingAway) == []
 
 
@@ -166,7 +167,7 @@ async def test_a_call_at_a_gap_is_moved_with_its_way_back_written_and_its_leg_cl
         await asyncio.wait_for(call.move(50.0), MOVE_S + 1)
         (away,) = listener.of(media.GoingAway)
         assert isinstance(away, media.GoingAway) and (away.ends_in_ms, away.move) == (50_000, True)
-        assert call._scribe._ledger.handles[-1] == "the newest"  # type: ignore[attr-defined]
+        assert call._turn_writer._ledger.handles[-1] == "the newest"  # type: ignore[attr-defined]
         assert here.legs[0].closed.is_set()
 
 
@@ -183,10 +184,10 @@ async def test_a_client_that_was_told_and_stays_is_served_again() -> None:
 
 @pytest.mark.looptime
 async def test_what_is_said_after_the_word_to_move_is_left_to_the_next_relay() -> None:
-    async with lone_call() as (call, here), asyncio.TaskGroup() as moves:
+    async with lone_call() as (call, here), asyncio.TaskGroup() as is_moving:
         listener = Listener(call)
         await one_turn(here)
-        moves.create_task(call.move(50.0))
+        is_moving.create_task(call.move(50.0))
         await asyncio.sleep(0.1)
         for number in range(100):
             listener.speak(number)
@@ -196,10 +197,10 @@ async def test_what_is_said_after_the_word_to_move_is_left_to_the_next_relay() -
 
 @pytest.mark.looptime
 async def test_text_that_crossed_the_word_to_move_is_answered_here() -> None:
-    async with lone_call() as (call, here), asyncio.TaskGroup() as moves:
+    async with lone_call() as (call, here), asyncio.TaskGroup() as is_moving:
         Listener(call)
         await one_turn(here)
-        moves.create_task(call.move(50.0))
+        is_moving.create_task(call.move(50.0))
         await asyncio.sleep(0.1)
         call._text(encode(media.Text("one more thing")))
         await asyncio.sleep(0.5)
@@ -211,9 +212,9 @@ async def test_a_call_that_another_relay_has_taken_meanwhile_ends_and_takes_no_o
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        book = call._scribe._ledger
+        book = call._turn_writer._ledger
         book.sessions["s1"] = replace(book.sessions["s1"], epoch=2)  # type: ignore[attr-defined]
-        await Departure({"s1": call}, room(1)[0], 3.0).run()  # type: ignore[arg-type]
+        await Drain({"s1": call}, room(1)[0], 3.0).run()  # type: ignore[arg-type]
         await asyncio.sleep(1)
         (error,) = listener.of(media.Error)
         assert isinstance(error, media.Error) and error.code == "superseded"
@@ -263,7 +264,7 @@ async def test_a_call_whose_leg_is_being_changed_or_joined_is_not_at_a_gap() -> 
         Listener(call)
         await one_turn(here)
         here.refuse = ["upstream_unavailable"] * 3
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(0.1)
         assert not call.is_at_gap(patient=False)
 
@@ -285,8 +286,8 @@ async def test_a_call_whose_last_turn_is_in_no_handle_yet_waits_for_one_but_not_
 async def test_a_relay_whose_record_is_gone_or_that_is_ordered_to_hands_its_calls_on(
     why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.05)
-    monkeypatch.setattr("relay.departure.PATIENT_PART", 0.0)
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("relay.task.drain.PATIENT_PART", 0.0)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
@@ -295,7 +296,7 @@ async def test_a_relay_whose_record_is_gone_or_that_is_ordered_to_hands_its_call
         else:
             here.task.is_gone = True
         await visitor.until(media.GoingAway)
-        assert not here.relay._door.is_open
+        assert not here.relay._handshake.is_open
         beats = here.task.calls.count("heartbeat")
         await until(lambda: here.task.calls.count("heartbeat") > beats + 2)  # it reads its orders to the end
         here.relay._obey({"end:s1"})

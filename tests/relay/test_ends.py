@@ -11,12 +11,12 @@ import sys
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from gemini import messages as model
 from protocol import media
 from protocol.codec import encode
 from protocol.errors import REGISTRY
-from relay import model
-from relay.call import GOES_ON
-from relay.scribe import LedgerUnavailable
+from relay.call.call import GOES_ON
+from relay.ports import LedgerUnavailable
 from tests.relay.fakes import House, Visitor, house, session
 from tests.relay.test_server import answer, until
 
@@ -63,7 +63,7 @@ async def test_a_call_that_cannot_even_end_takes_no_other_with_it() -> None:
 async def test_a_code_that_this_relay_does_not_know_ends_its_call_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.upstream.BACKOFF_S", (0.0,))
+    monkeypatch.setattr("relay.model.connection.BACKOFF_S", (0.0,))
     async with house(session(), session("s2")) as here, here.connect(here.book.ticket("s2")) as other:
         bystander, visitor = Visitor(), Visitor()
         await bystander.join(other)
@@ -106,7 +106,7 @@ async def test_a_store_that_comes_back_still_learns_that_the_session_is_over() -
 async def test_a_session_that_ended_here_is_not_begun_anew_when_the_store_missed_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.call.WRITE_S", 0.1)
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.1)
     async with house() as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()

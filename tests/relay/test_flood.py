@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import uplink_ms
 from protocol.codec import encode
@@ -19,8 +20,7 @@ from protocol.limits import (
 )
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
-from relay import model
-from relay.conversation import Conversation
+from relay.call.conversation import Conversation
 from tests.relay.fakes import House, Visitor, house
 from tests.relay.test_server import until
 

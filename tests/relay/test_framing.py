@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame, downlink_ms
 from protocol.limits import DOWNLINK_FRAME_MS
-from relay import model
 from tests.relay.fakes import Visitor, house
 
 

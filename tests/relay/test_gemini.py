@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from gemini import messages as model
+from gemini.wire import first_message, is_set_up, read_message, write_audio, write_command
 from protocol.media import Tokens
-from relay import model
-from relay.gemini_wire import first_message, is_set_up, read_message, write_audio, write_command
 
 
 def read(message: object) -> list[model.ModelEvent]:

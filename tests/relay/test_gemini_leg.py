@@ -18,10 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 import simulator
-from protocol.audio import AudioFrame
-from relay import gemini
-from relay.logs import name_session
-from relay.model import (
+from gemini.messages import (
     SILENCE_MS,
     Audio,
     Credential,
@@ -31,11 +28,14 @@ from relay.model import (
     SpeechEnded,
     SpeechStarted,
     TurnCompleted,
-    UpstreamError,
 )
-from relay.ring import Ring
-from relay.sender import Sender
-from relay.uplink import UplinkQueue
+from protocol.audio import AudioFrame
+from relay.logs import name_session
+from relay.model import gemini
+from relay.model.port import UpstreamError
+from relay.model.replay_buffer import ReplayBuffer
+from relay.model.sender import Sender
+from relay.model.uplink_queue import UplinkQueue
 from simulator import certificate, tones
 from simulator.scenario import Behaviour, Scenario
 from tests.relay.fakes import Visitor, house
@@ -160,7 +160,7 @@ async def test_push_to_talk_is_answered_whether_the_model_heeds_the_end_of_the_s
         for number in range(15):
             uplink.put_audio(AudioFrame(0, number, LOUD))
         uplink.put_command(FlushAudio())
-        sending = asyncio.create_task(Sender(leg, SILENCE_MS, uplink, Ring()).run(handed.append))
+        sending = asyncio.create_task(Sender(leg, SILENCE_MS, uplink, ReplayBuffer()).run(handed.append))
         async with asyncio.timeout(20):
             answered = [event async for event in until_answered(leg)]
         sending.cancel()

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame, decode_uplink
 from protocol.codec import client_messages
 from protocol.errors import REGISTRY, RemoteProtocolError
-from relay import model
 from tests import hostile
 from tests.relay.fakes import House, Visitor, house, session
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from relay.cloud import TableLedger
+from relay.aws.session_store import TableLedger
 from relay.metrics import Meter
 from relay.turn import Turn
 from tests.relay.fakes import session

@@ -12,8 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from gemini import messages as model
 from protocol import media
-from relay import model
 from tests.relay.fakes import CONFIG, House, Visitor, house, session
 from tests.relay.test_server import answer, until
 
@@ -22,7 +22,7 @@ MANY = [session(f"s{number}") for number in range(1, 5)]
 
 @pytest.fixture(autouse=True)
 def quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
 
 
 async def fatal(visitor: Visitor) -> media.Error:
@@ -50,7 +50,7 @@ async def test_a_call_that_lives_on_elsewhere_still_tells_how_long_its_model_was
         visitor = Visitor()
         await visitor.join(wire)
         if unwritten:
-            monkeypatch.setattr("relay.server.HEARTBEAT_S", 1e6)
+            monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 1e6)
             here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
         here.book.sessions["s1"] = session(epoch=2, relay="relay-2")
         assert (await fatal(visitor)).code == "superseded"
@@ -178,7 +178,7 @@ async def test_who_comes_back_to_a_full_relay_finds_his_call() -> None:
 async def test_a_full_relay_lets_go_of_what_is_not_its_own_before_it_refuses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 1e6)
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 1e6)
     async with house(*MANY, config=replace(CONFIG, capacity=2)) as here:
         async for _ in join_all(here, "s1", "s2"):
             pass

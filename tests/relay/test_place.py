@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.place import Nowhere, Targets, interface, public_name
+from relay.task.address import AddressUnknown, TargetGroup, network_interface, public_name
 
 #: As ECS gives it (ECS developer guide, "Task metadata endpoint version 4", shortened)
 METADATA = {
@@ -57,19 +57,19 @@ def metadata() -> Iterator[tuple[str, list[Any]]]:
 
 
 def test_the_interface_is_read_from_the_tasks_metadata(metadata: tuple[str, list[Any]]) -> None:
-    assert interface(metadata[0]) == ("0e:9e:32:c7:48:85", "10.0.2.106")
+    assert network_interface(metadata[0]) == ("0e:9e:32:c7:48:85", "10.0.2.106")
 
 
 @pytest.mark.parametrize("wrong", [{}, {"Containers": []}, {"Containers": [{"Networks": []}]}])
 def test_metadata_without_an_interface_is_nowhere(metadata: tuple[str, list[Any]], wrong: object) -> None:
     metadata[1].append(wrong)
-    with pytest.raises(Nowhere, match="task metadata"):
-        interface(metadata[0])
+    with pytest.raises(AddressUnknown, match="task metadata"):
+        network_interface(metadata[0])
 
 
 def test_no_metadata_is_nowhere(metadata: tuple[str, list[Any]]) -> None:
-    with pytest.raises(Nowhere):
-        interface(metadata[0] + "/not")
+    with pytest.raises(AddressUnknown):
+        network_interface(metadata[0] + "/not")
 
 
 class Ec2:
@@ -88,7 +88,7 @@ def test_the_public_name_is_the_interfaces() -> None:
 
 @pytest.mark.parametrize("found", [(), ({},), ({"Association": {"PublicDnsName": ""}},)])
 def test_an_interface_without_a_public_name_is_nowhere(found: tuple[dict[str, Any], ...]) -> None:
-    with pytest.raises(Nowhere, match="public DNS name"):
+    with pytest.raises(AddressUnknown, match="public DNS name"):
         public_name(Ec2(*found), "0e:9e")
 
 
@@ -112,11 +112,11 @@ class Balancer:
         ]
         return {"TargetHealthDescriptions": told}
 
-    def register_targets(self, TargetGroupArn: str, Targets: list[dict[str, Any]]) -> None:
-        self.groups[TargetGroupArn] |= {(each["Id"], each["Port"]): "initial" for each in Targets}
+    def register_targets(self, TargetGroupArn: str, TargetGroup: list[dict[str, Any]]) -> None:
+        self.groups[TargetGroupArn] |= {(each["Id"], each["Port"]): "initial" for each in TargetGroup}
 
-    def deregister_targets(self, TargetGroupArn: str, Targets: list[dict[str, Any]]) -> None:
-        for each in Targets:
+    def deregister_targets(self, TargetGroupArn: str, TargetGroup: list[dict[str, Any]]) -> None:
+        for each in TargetGroup:
             assert each.keys() == {"Id", "Port"}
             del self.groups[TargetGroupArn][each["Id"], each["Port"]]
 
@@ -136,7 +136,7 @@ class Waiting:
 
 def test_a_relay_enters_its_own_slot_and_is_there_when_it_is_healthy() -> None:
     balancer, clock = Balancer(looks=3), Waiting()
-    Targets(balancer, ["g0", "g1"], "1").enter("10.0.0.1", 8080, now=clock, pause=clock.pause)
+    TargetGroup(balancer, ["g0", "g1"], "1").enter("10.0.0.1", 8080, now=clock, pause=clock.pause)
     assert balancer.groups == {"g0": {}, "g1": {("10.0.0.1", 8080): "initial"}}
     assert clock.now > 0
 
@@ -144,19 +144,19 @@ def test_a_relay_enters_its_own_slot_and_is_there_when_it_is_healthy() -> None:
 def test_who_had_the_slot_before_is_put_out() -> None:
     balancer = Balancer(looks=0)
     balancer.groups["g0"] = {("10.0.0.9", 8080): "unhealthy"}
-    Targets(balancer, ["g0", "g1"], "0").enter("10.0.0.1", 8080)
+    TargetGroup(balancer, ["g0", "g1"], "0").enter("10.0.0.1", 8080)
     assert balancer.groups["g0"].keys() == {("10.0.0.1", 8080)}
 
 
 def test_one_that_never_becomes_healthy_is_nowhere() -> None:
     balancer, clock = Balancer(looks=10_000), Waiting()
-    with pytest.raises(Nowhere, match="load balancer"):
-        Targets(balancer, ["g0"], "0").enter("10.0.0.1", 8080, now=clock, pause=clock.pause)
+    with pytest.raises(AddressUnknown, match="load balancer"):
+        TargetGroup(balancer, ["g0"], "0").enter("10.0.0.1", 8080, now=clock, pause=clock.pause)
 
 
 def test_leaving_takes_only_ourselves_out_and_before_entering_nobody() -> None:
     balancer = Balancer(looks=0)
-    targets = Targets(balancer, ["g0"], "0")
+    targets = TargetGroup(balancer, ["g0"], "0")
     targets.leave()
     targets.enter("10.0.0.1", 8080)
     balancer.groups["g0"]["10.0.0.2", 8080] = "healthy"

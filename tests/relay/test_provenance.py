@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from records.keyring import Keyring
-from relay.provenance import ASK_S, HEADER, KEEP_S, SecretHeader
+from relay.client.origin_secret import ASK_S, HEADER, KEEP_S, OriginSecret
 from tests.relay.fakes import Visitor, house
 
 
@@ -25,8 +25,8 @@ class Store:
             raise OSError
         return self.text
 
-    def check(self) -> SecretHeader:
-        return SecretHeader(self.read, lambda: self.now)
+    def check(self) -> OriginSecret:
+        return OriginSecret(self.read, lambda: self.now)
 
 
 async def test_the_secret_passes_and_nothing_else_does() -> None:
@@ -84,7 +84,7 @@ async def test_with_nothing_to_compare_with_nobody_passes() -> None:
 
 async def test_the_door_is_shut_for_those_who_come_another_way() -> None:
     async with house() as here:
-        here.relay._door._came_by_edge = Store("s3cret").check()
+        here.relay._handshake._origin_check = Store("s3cret").check()
         ticket = here.book.ticket()
         for headers in ({}, {HEADER: "guess"}):
             with pytest.raises(InvalidStatus) as refused:
@@ -97,7 +97,7 @@ async def test_the_door_is_shut_for_those_who_come_another_way() -> None:
 
 async def test_the_health_check_needs_no_secret() -> None:
     async with house() as here:
-        here.relay._door._came_by_edge = Store("s3cret").check()
+        here.relay._handshake._origin_check = Store("s3cret").check()
         with pytest.raises(InvalidStatus) as answered:
             async with connect(f"{here.url}/health"):
                 pass

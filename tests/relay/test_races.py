@@ -9,11 +9,11 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame
 from records.sessions import Session
-from relay import model
-from relay.server import Relay
+from relay.task.service import Relay
 from tests.relay.fakes import CONFIG, FakeBook, FakeTask, House, Model, Visitor, house, session
 from tests.relay.test_server import until
 
@@ -36,7 +36,7 @@ def gated(here: House) -> GatedBook:
     """Put the gate between the relay and its book."""
     book = GatedBook(*here.book.sessions.values())
     book.tickets = here.book.tickets
-    here.relay._book = here.relay._door._book = here.book = book
+    here.relay._book = here.relay._handshake._book = here.book = book
     return book
 
 
@@ -100,7 +100,7 @@ async def test_a_relay_forgets_the_sessions_it_refused() -> None:
 async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.call.FAREWELL_S", 0.2)
+    monkeypatch.setattr("relay.call.call.FAREWELL_S", 0.2)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         await Visitor().join(wire)
         async with here.connect(here.book.ticket()) as mute:
@@ -114,7 +114,7 @@ async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
 async def test_a_relay_shows_that_it_lives_while_it_tells_the_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.0)
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.0)
     told, task = asyncio.Event(), FakeTask()
     relay = Relay(CONFIG, FakeBook(), task, Model().open)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gemini.refusals import by_close, by_status, scrub
 from protocol.errors import REGISTRY
-from relay.refusals import by_close, by_status, scrub
 
 
 @pytest.mark.parametrize(

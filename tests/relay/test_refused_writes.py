@@ -17,15 +17,16 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from gemini import messages as model
 from protocol import media
 from protocol.codec import encode
 from protocol.media import Tokens
 from records import turns, usage
 from records.table import Key, Table
-from relay import model
-from relay.cloud import TableLedger
+from relay.aws.session_store import TableLedger
+from relay.call.turn_writer import TurnWriter
 from relay.metrics import Meter
-from relay.scribe import LedgerUnavailable, Scribe
+from relay.ports import LedgerUnavailable
 from relay.turn import ToolUse, Turn
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 from tests.relay.test_server import answer, until
@@ -73,9 +74,9 @@ def plain(number: int) -> Turn:
     return Turn(number, 0.0, 2.0, user_text=f"q{number}", agent_text="a", tokens=Tokens(total=7))
 
 
-async def flushed(scribe: Scribe) -> None:
+async def flushed(turn_writer: TurnWriter) -> None:
     async with asyncio.timeout(8):
-        await scribe.flush()
+        await turn_writer.flush()
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
@@ -85,16 +86,16 @@ async def test_a_turn_that_is_refused_for_good_does_not_keep_the_later_ones(
     client.poison, client.code = "TURN#00000002", code
     told: list[int] = []
     troubles: Counter[str] = Counter()
-    scribe = Scribe(TableLedger(table), session(), 1, troubles)
+    turn_writer = TurnWriter(TableLedger(table), session(), 1, troubles)
     for number in (1, 2, 3):
-        scribe.note(plain(number), lambda turn: told.append(turn.number))
-    scribe.note_handle("handle-3")
-    await flushed(scribe)
+        turn_writer.note(plain(number), lambda turn: told.append(turn.number))
+    turn_writer.note_handle("handle-3")
+    await flushed(turn_writer)
     assert [turn.number for turn in turns.list_all(table, "s1")] == [1, 3]
     assert told == [1, 2, 3], "each turn is over for the client, in its order"
     assert usage.load(table, "s1").tokens.total == 21, "what was billed is counted all the same"
     assert (table.get(Key("SES#s1")) or {})["handle"] == "handle-3"
-    assert client.asked == 1 and scribe.waiting == 0 and troubles == {"write_refused": 1}
+    assert client.asked == 1 and turn_writer.waiting == 0 and troubles == {"write_refused": 1}
     (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert error.message == "write given up"
 
@@ -102,13 +103,13 @@ async def test_a_turn_that_is_refused_for_good_does_not_keep_the_later_ones(
 async def test_late_words_that_are_refused_for_good_do_not_keep_later_turns(
     client: Client, table: Table
 ) -> None:
-    scribe = Scribe(TableLedger(table), session(), 1)
-    scribe.note(plain(1), lambda _: None)
-    await flushed(scribe)
+    turn_writer = TurnWriter(TableLedger(table), session(), 1)
+    turn_writer.note(plain(1), lambda _: None)
+    await flushed(turn_writer)
     client.poison, client.code = "TURN#00000001", "ValidationException"
-    scribe.note_more(plain(1))
-    scribe.note(plain(2), lambda _: None)
-    await flushed(scribe)
+    turn_writer.amend(plain(1))
+    turn_writer.note(plain(2), lambda _: None)
+    await flushed(turn_writer)
     assert [turn.number for turn in turns.list_all(table, "s1")] == [1, 2]
     assert usage.load(table, "s1").tokens.total == 14
 
@@ -116,7 +117,7 @@ async def test_late_words_that_are_refused_for_good_do_not_keep_later_turns(
 async def test_an_end_that_is_refused_for_good_is_not_tried_for_ever(client: Client, table: Table) -> None:
     client.poison, client.code = "reason", "AccessDeniedException"
     async with asyncio.timeout(5):
-        await Scribe(TableLedger(table), session(), 1).finish("client")
+        await TurnWriter(TableLedger(table), session(), 1).finish("client")
 
 
 @pytest.mark.looptime
@@ -132,12 +133,12 @@ async def test_one_write_is_tried_for_ten_minutes_and_the_later_ones_are_written
 
     book, told = Stubborn(session()), list[int]()
     troubles: Counter[str] = Counter()
-    scribe = Scribe(book, session(), 1, troubles)
+    turn_writer = TurnWriter(book, session(), 1, troubles)
     for number in (1, 2):
-        scribe.note(plain(number), lambda turn: told.append(turn.number))
+        turn_writer.note(plain(number), lambda turn: told.append(turn.number))
     began_at = asyncio.get_running_loop().time()
     async with asyncio.timeout(3_600):
-        await scribe.flush()
+        await turn_writer.flush()
     assert 590 < asyncio.get_running_loop().time() - began_at < 610 and book.tries > 50
     assert [turn.number for _, turn in book.turns] == [2] and told == [1, 2]
     assert book.owed == [(1, Tokens(total=7))] and troubles == {"write_given_up": 1}
@@ -148,12 +149,12 @@ async def test_a_turn_too_large_for_an_item_is_kept_truncated_logged_and_counted
 ) -> None:
     caplog.set_level(logging.INFO)
     ledger = TableLedger(table, meter=Meter("viva"))
-    scribe = Scribe(ledger, session(), 1)
+    turn_writer = TurnWriter(ledger, session(), 1)
     large = replace(plain(1), user_text="y" * 448_000)
-    scribe.note(large, lambda _: None)
-    scribe.note(plain(2), lambda _: None)
-    scribe.note_more(large)
-    await flushed(scribe)
+    turn_writer.note(large, lambda _: None)
+    turn_writer.note(plain(2), lambda _: None)
+    turn_writer.amend(large)
+    await flushed(turn_writer)
     kept = turns.list_all(table, "s1")
     assert [(turn.number, turn.truncated) for turn in kept] == [(1, True), (2, False)]
     assert usage.load(table, "s1").tokens.total == 14
@@ -166,9 +167,9 @@ async def test_a_turn_too_large_for_an_item_is_kept_truncated_logged_and_counted
 async def test_a_turn_with_thousands_of_tools_keeps_the_first_of_them(table: Table) -> None:
     large = plain(1)
     large.tools = [ToolUse(f"call-{n}", "tool", {"text": "b" * 3_900}, 0.0, True, 1) for n in range(3_000)]
-    scribe = Scribe(TableLedger(table), session(), 1)
-    scribe.note(large, lambda _: None)
-    await flushed(scribe)
+    turn_writer = TurnWriter(TableLedger(table), session(), 1)
+    turn_writer.note(large, lambda _: None)
+    await flushed(turn_writer)
     (kept,) = turns.list_all(table, "s1")
     assert kept.truncated and [use.call_id for use in kept.tools][:2] == ["call-0", "call-1"]
 
@@ -176,10 +177,10 @@ async def test_a_turn_with_thousands_of_tools_keeps_the_first_of_them(table: Tab
 async def test_a_handle_too_large_to_keep_is_counted_and_keeps_nothing_waiting(
     table: Table, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scribe = Scribe(TableLedger(table), session(), 1)
-    scribe.note_handle("h" * 500_000)
-    scribe.note(plain(1), lambda _: None)
-    await flushed(scribe)
+    turn_writer = TurnWriter(TableLedger(table), session(), 1)
+    turn_writer.note_handle("h" * 500_000)
+    turn_writer.note(plain(1), lambda _: None)
+    await flushed(turn_writer)
     assert [turn.number for turn in turns.list_all(table, "s1")] == [1]
     assert "handle" not in (table.get(Key("SES#s1")) or {})
     assert [record.message for record in caplog.records] == ["handle not kept"]
@@ -198,11 +199,11 @@ async def test_a_client_that_comes_back_sees_that_there_was_more(table: Table) -
 async def test_writes_that_the_store_never_takes_do_not_keep_a_relay_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.server")
-    monkeypatch.setattr("relay.call.WRITE_S", 0.05)
-    monkeypatch.setattr("relay.scribe.RETRY_S", (0.05,))
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.02)
-    monkeypatch.setattr("relay.server.UNWRITTEN_S", 0.3, raising=False)
+    caplog.set_level(logging.ERROR, "relay.task.service")
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
+    monkeypatch.setattr("relay.call.turn_writer.RETRY_S", (0.05,))
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("relay.task.service.UNWRITTEN_S", 0.3, raising=False)
     async with house(config=replace(CONFIG, idle_s=0.05)) as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()
@@ -224,10 +225,10 @@ async def test_words_that_were_left_out_when_they_came_are_marked_logged_and_cou
     spoken = plain(1)
     for _ in range(56):
         spoken.user_words.add("y" * 8_000)
-    scribe = Scribe(TableLedger(table, meter=Meter("viva")), session(), 1)
-    scribe.note(spoken, lambda _: None)
-    scribe.note(plain(2), lambda _: None)
-    await flushed(scribe)
+    turn_writer = TurnWriter(TableLedger(table, meter=Meter("viva")), session(), 1)
+    turn_writer.note(spoken, lambda _: None)
+    turn_writer.note(plain(2), lambda _: None)
+    await flushed(turn_writer)
     assert [turn.truncated for turn in turns.list_all(table, "s1")] == [True, False]
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
         "turn truncated"

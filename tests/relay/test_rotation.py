@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from gemini import messages as model
+from gemini.messages import SILENCE_MS
 from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.client import ClientSession
 from protocol.codec import encode
-from relay import model, rotation
-from relay.call import Call
-from relay.model import SILENCE_MS
-from relay.rotation import SHORTEST_S
-from relay.upstream import BACKOFF_S, DEFAULT_PLAN
+from relay.call.call import Call
+from relay.model import rotation
+from relay.model.connection import BACKOFF_S, DEFAULT_PLAN
+from relay.model.port import ModelLeg, UpstreamError
+from relay.model.rotation import SHORTEST_S
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model, ScriptedLeg
 
@@ -166,11 +168,11 @@ async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
         )
         here.leg.say(model.GenerationEnded())
         await asyncio.sleep(0.5)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1.5)
         assert here.leg.handle == "after one"
         assert here.leg.commands == [model.Recall((("user", "two"), ("agent", "second")))]
-        texts = [(t.user_text, t.agent_text) for _, t in call._scribe._ledger.turns]  # type: ignore[attr-defined]
+        texts = [(t.user_text, t.agent_text) for _, t in call._turn_writer._ledger.turns]  # type: ignore[attr-defined]
         assert texts == [("one", "first"), ("two", "second")]
         assert listener.of(media.TurnInterrupted) == [] and listener.of(media.Error) == []
 
@@ -184,7 +186,7 @@ async def test_an_answer_cut_by_a_drop_is_given_once() -> None:
         await asyncio.sleep(0.5)
         here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), SECOND, model.Said("be"))
         await asyncio.sleep(0.3)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(2)
         assert frames(here.leg) == [], "what was answered is not asked again"
         ended = [e for e in listener.of(media.TurnEnded) if e.role == "agent"]  # type: ignore[attr-defined]
@@ -202,7 +204,7 @@ async def test_speech_that_was_not_answered_is_said_again_to_the_new_leg() -> No
             listener.speak(number)
         await asyncio.sleep(0.2)
         assert frames(here.leg) == list(range(5))
-        here.leg.say(model.UpstreamError("upstream_overload"))
+        here.leg.say(UpstreamError("upstream_overload"))
         await asyncio.sleep(1)
         assert here.leg.handle == "h" and frames(here.leg) == list(range(5))
 
@@ -213,7 +215,7 @@ async def test_typed_text_that_was_not_answered_is_said_again() -> None:
         await asyncio.sleep(0.1)
         call._text(encode(media.Text("hello")))
         await asyncio.sleep(0.1)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1)
         assert here.leg.commands == [model.SayText("hello", respond=True)]
 
@@ -234,7 +236,7 @@ async def test_a_model_that_stays_away_ends_the_call_by_its_code() -> None:
         listener = Listener(call)
         await one_turn(here)
         here.refuse_always = "upstream_overload"
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(sum(BACKOFF_S) - 1)
         assert not call._over.is_set()
         await asyncio.sleep(2)
@@ -248,7 +250,7 @@ async def test_a_model_that_dies_again_and_again_is_given_up() -> None:
         for _ in range(len(BACKOFF_S)):
             await here.opened.wait()
             here.opened.clear()
-            here.leg.say(model.UpstreamError("upstream_unavailable"))
+            here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1)
         assert call._reason == "upstream_unavailable"
 
@@ -261,7 +263,7 @@ async def test_whatever_a_healthy_leg_is_closed_for_its_handle_carries_on(code: 
         Listener(call)
         await one_turn(here)
         await asyncio.sleep(10)
-        here.leg.say(model.UpstreamError(code))
+        here.leg.say(UpstreamError(code))
         await asyncio.sleep(1)
         assert [leg.handle for leg in here.legs] == [None, "after why"]
         assert not call.is_over
@@ -272,7 +274,7 @@ async def test_a_context_that_is_full_is_left_behind_and_what_was_heard_is_told_
         Listener(call)
         await one_turn(here)
         await asyncio.sleep(10)
-        here.leg.say(model.UpstreamError("upstream_context_full"))
+        here.leg.say(UpstreamError("upstream_context_full"))
         await asyncio.sleep(1)
         assert here.leg.handle is None and not call.is_over
         assert here.leg.commands == [model.Recall((("user", "why"), ("agent", "because")))]
@@ -282,7 +284,7 @@ async def test_a_context_that_is_full_is_left_behind_and_what_was_heard_is_told_
 async def test_a_setup_that_is_refused_without_a_handle_ends_the_call(code: str) -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        here.leg.say(model.UpstreamError(code))
+        here.leg.say(UpstreamError(code))
         await asyncio.sleep(1)
         assert code_of(listener) == code and len(here.legs) == 1
 
@@ -302,7 +304,7 @@ async def test_who_talks_is_given_time_for_it_to_be_mended(code: str) -> None:
         Listener(call)
         await one_turn(here)
         here.refuse_always = code
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
         here.refuse_always = ""
         await asyncio.sleep(5)
@@ -322,7 +324,7 @@ async def test_a_mint_that_fails_puts_the_rotation_off_and_the_leg_stays() -> No
         mint = here.mint
 
         async def failing(handle: str | None) -> model.Credential:
-            raise model.UpstreamError("mint_failed")
+            raise UpstreamError("mint_failed")
 
         here.mint = failing  # type: ignore[method-assign]
         await asyncio.sleep(70)
@@ -340,7 +342,7 @@ async def test_the_new_leg_can_be_opened_before_the_old_is_closed() -> None:
         opened_while: list[bool] = []
         open_leg = here.open
 
-        async def watched(credential: model.Credential, handle: str | None) -> model.ModelLeg:
+        async def watched(credential: model.Credential, handle: str | None) -> ModelLeg:
             opened_while.append(not old.closed.is_set())
             return await open_leg(credential, handle)
 
@@ -354,7 +356,7 @@ async def test_tools_of_a_forgotten_request_are_withdrawn() -> None:
         listener = Listener(call)
         here.leg.say(model.ToolRequested("fc-1", "weather", {}))
         await asyncio.sleep(0.1)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(0.5)
         (cancel,) = listener.of(media.ToolCancel)
         assert cancel.call_ids == ["call-1"]  # type: ignore[attr-defined]
@@ -368,9 +370,9 @@ async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_it
     async with asyncio.timeout(30), lone_call() as (call, here):
         await one_turn(here)
         if why == "parked":
-            call._upstream.park()
+            call._connection.park()
         else:
-            here.leg.say(model.UpstreamError("upstream_unavailable"))
+            here.leg.say(UpstreamError("upstream_unavailable"))
         for _ in range(ticks):
             await asyncio.sleep(0)
         call.end("client")

@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import Call
-from relay.sender import MARGIN_MS
-from relay.vigil import Patience
+from relay.call.call import Call
+from relay.model.port import UpstreamError
+from relay.model.sender import MARGIN_MS
+from relay.timeouts import Timeouts
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model, ScriptedLeg
 from tests.relay.test_rotation import Listener, one_turn, talk
@@ -90,7 +91,7 @@ async def test_a_leg_that_is_lost_meanwhile_leaves_the_whole_silence_to_the_next
         await talk(listener, 1.0)
         mic(call, "paused")
         await asyncio.sleep(0.3)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
         assert len(here.legs) == 2
         assert quiet_ms(here.leg) >= ENOUGH_MS and any(here.leg.pcm)
@@ -107,7 +108,7 @@ async def test_a_pause_within_what_is_said_again_is_a_pause_again() -> None:
             await asyncio.sleep(2)
             mic(call, "open")
         await talk(listener, 0.2, first=20)
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
         assert bytes(here.leg.pcm).count(bytes(32 * ENOUGH_MS)) == 2 and quiet_ms(here.leg) == 0
         assert here.leg.commands == [model.FlushAudio()] * 2
@@ -120,7 +121,7 @@ async def test_the_watchdog_waits_from_the_end_of_the_silence_on() -> None:
         listener = Listener(call)
         await talk(listener, 2.0)
         mic(call, "paused")
-        await asyncio.sleep(5.4 + Patience().answer_s - 1)
+        await asyncio.sleep(5.4 + Timeouts().answer_s - 1)
         assert len(here.legs) == 1 and not call.troubles
         await asyncio.sleep(2)
         assert call.troubles == {"silent_model": 1}, "it is not let off, either"
@@ -131,7 +132,7 @@ async def test_a_microphone_that_fell_silent_without_a_word_is_a_pause_to_the_mo
         listener = Listener(call)
         mic(call, "open")
         await talk(listener, 0.5)
-        await asyncio.sleep(Patience().mic_s + 3)
+        await asyncio.sleep(Timeouts().mic_s + 3)
         assert quiet_ms(here.leg) >= ENOUGH_MS and here.leg.commands == [model.FlushAudio()]
         call._audio(encode_audio(0, 100, b"\x01" * 640))
         await asyncio.sleep(0.1)

@@ -11,13 +11,14 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import Call
+from relay.call.call import Call
+from relay.model.port import UpstreamError
+from relay.timeouts import Timeouts
 from relay.turn import Turn
-from relay.vigil import Patience
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
 
 MS20_UP, MS20_DOWN = bytes(640), bytes(960)
@@ -36,7 +37,7 @@ def answer(*, frames: int = 3) -> list[model.ModelEvent]:
 
 
 def _written(call: Call) -> list[Turn]:
-    book = call._scribe._ledger
+    book = call._turn_writer._ledger
     assert isinstance(book, FakeBook)
     return [turn for _, turn in book.turns]
 
@@ -163,7 +164,7 @@ async def test_a_model_leg_that_dies_ends_the_call_with_its_turn_kept() -> None:
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
-        here.model.leg.say(*answer(), model.UpstreamError("upstream_policy"))
+        here.model.leg.say(*answer(), UpstreamError("upstream_policy"))
         await visitor.until(media.Ended)
         assert await visitor.read_to_the_end() == 4462
         assert [turn.agent_text for _, turn in here.book.turns] == ["hi there"]
@@ -295,7 +296,7 @@ async def test_an_order_ends_the_call() -> None:
 
 
 async def test_leaving_tells_the_clients_and_serves_those_who_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.call.MOVE_S", 0.1)
+    monkeypatch.setattr("relay.call.call.MOVE_S", 0.1)
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
@@ -344,7 +345,7 @@ async def test_a_call_without_a_client_parks_its_model_leg_and_comes_back_by_han
         here.leg.say(model.HandleChanged("h1"))
         await asyncio.sleep(20)
         assert here.leg.closed.is_set()
-        call._upstream.want()
+        call._connection.want()
         await asyncio.sleep(1)
         assert [leg.handle for leg in here.legs] == [None, "h1"]
 
@@ -361,7 +362,7 @@ async def test_an_answer_cut_by_parking_is_over_and_the_next_one_is_heard() -> N
         await asyncio.sleep(20)
         assert here.leg.closed.is_set()
         call._client.gone_at = None  # a client is back
-        call._upstream.want()
+        call._connection.want()
         await asyncio.sleep(1)
         here.leg.say(*answer(), model.TurnCompleted(idle=True))
         await asyncio.sleep(1)
@@ -401,8 +402,8 @@ def test_config_names_what_is_missing() -> None:
 async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.clientleg.SLOW_S", 0.2)
-    monkeypatch.setattr("relay.clientleg.CLOSE_S", 5.0)
+    monkeypatch.setattr("relay.client.leg.SLOW_S", 0.2)
+    monkeypatch.setattr("relay.client.leg.CLOSE_S", 5.0)
     async with house() as here:
         visitor = Visitor()
         async with here.connect(here.book.ticket()) as wire:
@@ -421,8 +422,8 @@ async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
 
 
 async def test_a_client_without_pongs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.server.PING_S", 0.05)
-    config = replace(CONFIG, patience=Patience(client_pong_s=0.1))
+    monkeypatch.setattr("relay.task.service.PING_S", 0.05)
+    config = replace(CONFIG, timeouts=Timeouts(client_pong_s=0.1))
     async with house(config=config) as here, here.connect(here.book.ticket()) as wire:
         await Visitor().join(wire)
         call = here.relay.calls["s1"]

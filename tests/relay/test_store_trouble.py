@@ -14,16 +14,17 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.codec import encode
 from protocol.media import Tokens
 from records import turns, usage
 from records.table import Key, Table, Unavailable
-from relay import model
-from relay.call import WRITE_S
-from relay.cloud import TableLedger
-from relay.scribe import WAITING_LIMIT, Scribe
+from relay.aws.session_store import TableLedger
+from relay.call.call import WRITE_S
+from relay.call.turn_writer import WAITING_LIMIT, TurnWriter
+from relay.model.port import UpstreamError
 from relay.turn import ToolUse, Turn
 from tests.relay.calls import lone_call
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
@@ -37,7 +38,7 @@ OUTAGE_S = 60.0
 async def test_an_outage_of_a_minute_in_mid_call_is_heard_by_nobody_and_costs_no_turn() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        book: Any = call._scribe._ledger
+        book: Any = call._turn_writer._ledger
         await one_turn(here, "before")
         book.down = True
         for number in range(6):
@@ -62,7 +63,7 @@ def _told_finished(listener: Listener) -> list[int]:
 async def test_a_store_that_is_down_when_the_call_ends_gets_its_turns_and_the_end_when_it_is_back() -> None:
     async with lone_call() as (call, here):
         Listener(call)
-        book: Any = call._scribe._ledger
+        book: Any = call._turn_writer._ledger
         book.down = True
         await one_turn(here)
         call.end("client")
@@ -79,9 +80,9 @@ async def test_a_store_that_is_down_when_the_call_ends_gets_its_turns_and_the_en
 async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.call.WRITE_S", 0.05)
-    monkeypatch.setattr("relay.scribe.RETRY_S", (0.05,))
-    monkeypatch.setattr("relay.server.HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
+    monkeypatch.setattr("relay.call.turn_writer.RETRY_S", (0.05,))
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
     async with house(config=replace(CONFIG, idle_s=0.05)) as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()
@@ -104,9 +105,9 @@ async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
 async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is_lost(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.server")
-    monkeypatch.setattr("relay.call.WRITE_S", 0.05)
-    monkeypatch.setattr("relay.server.FAREWELL_S", 0.2)
+    caplog.set_level(logging.ERROR, "relay.task.service")
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
+    monkeypatch.setattr("relay.task.service.FAREWELL_S", 0.2)
     async with house() as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()
@@ -125,9 +126,9 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
 async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.server")
-    monkeypatch.setattr("relay.call.WRITE_S", 0.5)
-    monkeypatch.setattr("relay.server.FAREWELL_S", 0.1)
+    caplog.set_level(logging.ERROR, "relay.task.service")
+    monkeypatch.setattr("relay.call.call.WRITE_S", 0.5)
+    monkeypatch.setattr("relay.task.service.FAREWELL_S", 0.1)
     async with (
         asyncio.timeout(10),
         house(config=replace(CONFIG, drain_s=0.1)) as here,
@@ -142,7 +143,7 @@ async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its
 
 
 async def test_a_store_that_hangs_does_not_keep_a_relay_from_going(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.server.WORD_S", 0.05)
+    monkeypatch.setattr("relay.task.service.STORE_NOTICE_S", 0.05)
     async with house() as here:
 
         async def hang() -> None:
@@ -156,13 +157,13 @@ async def test_a_store_that_hangs_does_not_keep_a_relay_from_going(monkeypatch: 
 async def test_what_waits_for_the_store_is_bounded_and_of_handles_only_the_newest_waits() -> None:
     book = FakeBook(session())
     book.down = True
-    scribe = Scribe(book, session(), 1)
+    turn_writer = TurnWriter(book, session(), 1)
     for number in range(WAITING_LIMIT * 2):
-        scribe.note(Turn(number + 1, 0.0), lambda turn: None)
-        scribe.note_handle(f"h{number}")
-    assert scribe.waiting == WAITING_LIMIT and scribe.given_up >= WAITING_LIMIT
+        turn_writer.note(Turn(number + 1, 0.0), lambda turn: None)
+        turn_writer.note_handle(f"h{number}")
+    assert turn_writer.waiting == WAITING_LIMIT and turn_writer.given_up >= WAITING_LIMIT
     book.down = False
-    await scribe.flush()
+    await turn_writer.flush()
     assert book.handles == [f"h{WAITING_LIMIT * 2 - 1}"]
     assert [turn.number for _, turn in book.turns][-1] == WAITING_LIMIT * 2
 
@@ -175,10 +176,10 @@ async def test_a_leg_that_is_lost_while_the_store_is_down_is_opened_when_it_is_b
         mint = here.mint
 
         async def refused(handle: str | None) -> model.Credential:
-            raise model.UpstreamError("store_unavailable")
+            raise UpstreamError("store_unavailable")
 
         here.mint = refused  # type: ignore[method-assign]
-        here.leg.say(model.UpstreamError("upstream_unavailable"))
+        here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(OUTAGE_S)
         here.mint = mint  # type: ignore[method-assign]
         await asyncio.sleep(10)
@@ -215,17 +216,17 @@ def table() -> Iterator[Unsure]:
 
 
 async def written(table: Unsure, note: Any, unsure: int) -> None:
-    scribe = Scribe(TableLedger(table), session(), 1)
-    note(scribe)
+    turn_writer = TurnWriter(TableLedger(table), session(), 1)
+    note(turn_writer)
     table.unsure = unsure
-    await scribe.flush()
+    await turn_writer.flush()
 
 
 @pytest.mark.parametrize("unsure", [0, 1, 2, 3])
 async def test_a_turn_whose_writing_was_not_confirmed_is_counted_once(table: Unsure, unsure: int) -> None:
     turn = Turn(1, 0.0, 2.0, user_text="why", agent_text="because", tokens=Tokens(total=7))
     turn.tools.append(ToolUse("call-1", "weather", {"city": "Oslo"}, 0.0, True, 120))
-    await written(table, lambda scribe: scribe.note(turn, lambda _: None), unsure)
+    await written(table, lambda turn_writer: turn_writer.note(turn, lambda _: None), unsure)
     (kept,) = turns.list_all(table, "s1")
     assert (kept.user_text, kept.agent_text) == ("why", "because")
     assert kept.tools == [turns.ToolUse("call-1", "weather", {"city": "Oslo"}, True, 120)]
@@ -234,17 +235,17 @@ async def test_a_turn_whose_writing_was_not_confirmed_is_counted_once(table: Uns
 
 async def test_a_turn_that_is_written_again_with_late_words_is_billed_once(table: Unsure) -> None:
     turn = Turn(1, 0.0, 2.0, agent_text="because", tokens=Tokens(total=7))
-    await written(table, lambda scribe: scribe.note(turn, lambda _: None), 0)
+    await written(table, lambda turn_writer: turn_writer.note(turn, lambda _: None), 0)
     turn.agent_text += " I say so"
-    await written(table, lambda scribe: scribe.note_more(turn), 1)
+    await written(table, lambda turn_writer: turn_writer.amend(turn), 1)
     (kept,) = turns.list_all(table, "s1")
     assert kept.agent_text == "because I say so" and usage.load(table, "s1").tokens.total == 7
 
 
 async def test_what_was_billed_after_the_last_turn_is_counted_once(table: Unsure) -> None:
     turn = Turn(4, 0.0, 2.0, tokens=Tokens(total=7))
-    await written(table, lambda scribe: scribe.note(turn, lambda _: None), 0)
-    await written(table, lambda scribe: scribe.note_tokens(4, Tokens(total=5)), 1)
+    await written(table, lambda turn_writer: turn_writer.note(turn, lambda _: None), 0)
+    await written(table, lambda turn_writer: turn_writer.note_tokens(4, Tokens(total=5)), 1)
     assert usage.load(table, "s1").tokens.total == 12
 
 
@@ -260,7 +261,7 @@ async def test_what_is_remembered_of_other_relays_is_what_was_heard(table: Unsur
 
 
 def test_only_the_newest_turns_are_remembered(table: Unsure, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.cloud.PAST_CHARS", 10)
+    monkeypatch.setattr("relay.aws.session_store.PAST_CHARS", 10)
     ledger = TableLedger(table)
 
     async def remember() -> list[media.PastTurn]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from gemini.messages import FlushAudio
 from protocol.audio import AudioFrame
-from relay.model import FlushAudio
-from relay.uplink import Speech, UplinkQueue
+from relay.model.uplink_queue import Speech, UplinkQueue
 
 MS20 = bytes(640)
 

@@ -9,20 +9,20 @@ from dataclasses import replace
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from relay import model
-from relay.call import Call
-from relay.upstream import DEFAULT_PLAN
-from relay.vigil import Patience
+from relay.call.call import Call
+from relay.model.connection import DEFAULT_PLAN
+from relay.timeouts import Timeouts
 from tests.relay.calls import lone_call
 from tests.relay.fakes import Model
 from tests.relay.test_rotation import SECOND, Listener, one_turn
 
 pytestmark = pytest.mark.looptime
 
-USUAL = Patience()
+USUAL = Timeouts()
 SPEECH = array("h", [8_000, -8_000] * 160).tobytes()  # 20 ms, loud
 HUSH = array("h", [200, -200] * 160).tobytes()
 
@@ -143,7 +143,7 @@ async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_c
         assert len(here.legs) == 1, "ten seconds of it play, and the end may be late"
         await asyncio.sleep(3)
         assert len(here.legs) == 2 and call.troubles == {"endless_turn": 1}
-        kept = call._scribe._ledger.turns  # type: ignore[attr-defined]
+        kept = call._turn_writer._ledger.turns  # type: ignore[attr-defined]
         assert [(turn.user_text, turn.agent_text, turn.audio_ms) for _, turn in kept] == [
             ("why", "because", 10_000)
         ]
@@ -158,7 +158,7 @@ async def test_a_turn_beyond_the_longest_is_closed_though_it_goes_on() -> None:
             here.legs[0].say(SECOND)
             await asyncio.sleep(1)
             listener.read()
-            call._breathe()
+            call._resume_reading()
         assert call.troubles == {"endless_turn": 1} and len(here.legs) == 2
 
 
@@ -248,13 +248,13 @@ async def test_a_client_that_does_not_read_is_no_silent_model() -> None:
         Listener(call)
         here.leg.say(model.Heard("tell me everything"), *[SECOND] * 70)
         await asyncio.sleep(1)
-        assert not call._upstream.readable.is_set()
+        assert not call._connection.readable.is_set()
         await asyncio.sleep(200)
         assert len(here.legs) == 1 and not call.troubles
 
 
 async def test_a_watchdogs_finding_is_logged_with_the_session(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "relay.call")
+    caplog.set_level(logging.WARNING, "relay.call.call")
 
     async def freeze(call: Call, here: Model) -> None:
         call._text(encode(media.Text("secret words")))

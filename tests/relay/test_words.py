@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from gemini import messages as model
 from protocol import media
 from protocol.limits import TURN_TEXT_BYTES
 from protocol.server import ServerSession
-from relay import model
-from relay.conversation import Conversation
+from relay.call.conversation import Conversation
 from tests.relay.test_conversation import Table
 
 

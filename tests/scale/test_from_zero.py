@@ -12,13 +12,13 @@ from dataclasses import replace
 
 import pytest
 
-from functions.core.config import SweepConfig
-from functions.core.launcher import EcsLauncher
-from functions.core.losses import SETTLE_S
-from functions.core.ports import SweepPorts
-from functions.core.replies import Replies
-from functions.core.sweep import sweep
-from functions.core.tasks import EcsTasks
+from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.ecs_tasks import EcsTasks
+from functions.core.fleet.reap_relays import SETTLE_S
+from functions.core.fleet.sweep import sweep
+from functions.core.runtime.config import SweepConfig
+from functions.core.runtime.ports import SweepPorts
+from functions.core.sessions.replies import Replies
 from infra.local.stack import LocalStack
 from infra.local.tasks import RelayTask
 from records.table import Table

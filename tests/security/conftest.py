@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from moto import mock_aws
 
 from functions import connect
-from functions.core import aws
+from functions.core.runtime import aws
 from records import connections
 from records.table import Table
 from tests.functions.shapes import connect_event

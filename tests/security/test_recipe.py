@@ -76,7 +76,7 @@ def test_a_token_of_the_recipe_is_admitted(make: object, door: Door, tmp_path: P
 
 
 def test_the_recipe_names_the_algorithms_that_are_accepted() -> None:
-    from functions.core.signing_keys import Issuer
+    from functions.core.admission.signing_keys import Issuer
 
     told = re.search(r"\(RS256 to RS512, (.*?)\)", RECIPE)
     assert told and {"RS256", "RS384", "RS512", *told[1].split(", ")} == Issuer.algorithms

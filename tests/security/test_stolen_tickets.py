@@ -23,8 +23,8 @@ from records import relays, sessions, tickets
 from records.sessions import Session
 from records.table import Table
 from records.tickets import Ticket
-from relay.cloud import TableLedger
-from relay.server import Relay
+from relay.aws.session_store import TableLedger
+from relay.task.service import Relay
 from tests.relay.fakes import CONFIG, FakeTask, Model
 
 PAGE = "https://app.example"

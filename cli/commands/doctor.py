@@ -1,0 +1,109 @@
+"""Check a deployment, or the local stack, step by step, and say what to change where it fails.
+
+From the name to a spoken turn, and over a change of the model's connection. It opens two short sessions as
+one of your users, and talks for some seconds: with Google as the model that costs a cent or two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from cli.failure import FAILED, USAGE, Failure
+
+if TYPE_CHECKING:
+    from cli.doctor.conversation_check import Rotate
+    from cli.doctor.steps import Checkup
+    from cli.stack.access import Access
+    from cli.stack.deployed import Deployment
+
+PATIENCE_S = 180.0  #: for a relay to start; the functions give one up after that
+TOKEN_MINUTES = 15
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url", help='control URL (wss://…), or the page of "vivavoce dev" (default: http://127.0.0.1:8787)'
+    )
+    parser.add_argument(
+        "--stack", metavar="NAME", help="a deployed stack: gives URL and token, and may order the rotation"
+    )
+    parser.add_argument("--region", help="of the stack (default: the shell's)")
+    parser.add_argument(
+        "--token", help="admission JWT (default: $VIVAVOCE_TOKEN, the stack's, a local stack's)"
+    )
+    parser.add_argument(
+        "--agent", default="assistant", metavar="NAME", help="whom to talk to (default: assistant)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=PATIENCE_S, help=f"for a relay to start (default: {PATIENCE_S:.0f})"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object with every step")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all is well; 1: a step failed. Raises Failure when there is nothing to check."""
+    if not (math.isfinite(args.seconds) and args.seconds > 0):
+        raise Failure("--seconds is not a length of time.", code=USAGE)
+    import asyncio
+
+    from cli.doctor.report import Report
+    from cli.doctor.steps import Checkup
+
+    deployment = _deployment(args)
+    access = _access(args, deployment)
+    report = Report(sys.stdout, access.url)
+    names = {"AGENT": args.agent} | ({"STACK": deployment.name} if deployment else {})
+    checkup = Checkup(names=names) if args.json else Checkup(report.tell, report.wait, names)
+    if not args.json:
+        report.begin()
+    asyncio.run(_examine(args, access, _rotation(access, deployment), checkup))
+    if args.json:
+        print(json.dumps(report.summary(checkup)))
+    else:
+        report.end(checkup)
+    return 0 if checkup.is_well else FAILED
+
+
+async def _examine(args: argparse.Namespace, access: Access, rotate: Rotate | None, checkup: Checkup) -> None:
+    from cli.commands.talk import sample
+    from cli.doctor.conversation_check import Exercise
+    from cli.doctor.steps import Stopped
+    from cli.doctor.transport_checks import Roads
+    from client.python.wavefile import read_wav
+
+    recording = read_wav(sample())
+    token = access.token if isinstance(access.token, str) else await access.token()
+    try:
+        await Roads(checkup, access.url, token, args.agent, args.seconds).walk()
+        await Exercise(access.url, access.token, args.agent, recording, rotate).hold(checkup)
+    except Stopped:
+        return
+
+
+def _deployment(args: argparse.Namespace) -> Deployment | None:
+    from cli.stack.deployed import find_deployment
+
+    return find_deployment(args.stack, args.region) if args.stack else None
+
+
+def _access(args: argparse.Namespace, deployment: Deployment | None) -> Access:
+    from cli.commands.token import of_stack
+    from cli.stack.access import Access, find_access, given_token
+
+    if deployment is None:
+        return find_access(args.url, args.token)
+    token = given_token(args.token) or of_stack(deployment, "doctor", TOKEN_MINUTES)
+    return Access(args.url or deployment.control_url, token)
+
+
+def _rotation(access: Access, deployment: Deployment | None) -> Rotate | None:
+    """How a change of the model's connection is ordered here; None: by nobody."""
+    from cli.doctor.rotation import by_page, by_table
+
+    if deployment is not None:
+        return by_table(deployment)
+    return by_page(access.page) if access.page else None

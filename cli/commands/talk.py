@@ -1,0 +1,222 @@
+"""Talk to an agent from this terminal: a WAV or a text in, the answer out.
+
+Without --wav and --text it speaks a sample that comes with the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.failure import FAILED, USAGE, Failure, failed
+
+if TYPE_CHECKING:
+    from cli.talk.dialogue import Outcome, Recording, Script
+
+PATIENCE_S = 120.0  #: for the whole conversation, unless --seconds says otherwise
+SAMPLE = "question.wav"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where")
+    where.add_argument(
+        "--url", help='control URL (wss://…), or the page of "vivavoce dev" (default: http://127.0.0.1:8787)'
+    )
+    where.add_argument(
+        "--token", help="admission JWT (default: $VIVAVOCE_TOKEN; a local stack gives its own)"
+    )
+    where.add_argument(
+        "--agent", default="assistant", metavar="NAME", help="who to talk to (default: assistant)"
+    )
+    say = parser.add_argument_group("what to say")
+    say.add_argument("--wav", type=Path, metavar="FILE", help="speak this file: any PCM WAV")
+    say.add_argument(
+        "--text", action="append", default=[], help="write this (after the WAV; may be repeated)"
+    )
+    say.add_argument(
+        "--interrupt-at", type=float, metavar="SECONDS", help="speak again so long after the answer begins"
+    )
+    say.add_argument("--interrupt-wav", type=Path, metavar="FILE", help="what to say then")
+    hear = parser.add_argument_group("what to keep")
+    hear.add_argument(
+        "--out", type=Path, metavar="FILE", help="save what was heard of the answer (24 kHz WAV)"
+    )
+    hear.add_argument("--json", action="store_true", help="print one JSON object with all that came of it")
+    hear.add_argument(
+        "--seconds",
+        type=float,
+        default=PATIENCE_S,
+        help=f"give up after this long (default: {PATIENCE_S:.0f})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hold the conversation and report on it. Raises Failure when it did not come to its end."""
+    _check(args)
+    import asyncio
+
+    from cli.stack.access import find_access
+    from cli.talk.dialogue import Dialogue
+    from cli.talk.narrator import Narrator
+
+    script = _script(args)
+    access = find_access(args.url, args.token)
+    dialogue = Dialogue(script, Narrator())
+    try:
+        asyncio.run(dialogue.hold(access))
+    finally:
+        _save(dialogue.outcome, args.out)
+        _report(dialogue.outcome, args, access.page)
+    _judge(dialogue.outcome, script)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What can be known to be wrong before anything starts."""
+    if (args.interrupt_at is None) != (args.interrupt_wav is None):
+        raise Failure("--interrupt-at and --interrupt-wav need each other.", code=USAGE)
+    if args.interrupt_at is not None and args.text and not args.wav:
+        raise Failure("--interrupt-at needs a spoken beginning: --wav.", code=USAGE)
+    for name in ("seconds", "interrupt_at"):
+        value = getattr(args, name)
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise Failure(f"--{name.replace('_', '-')} is not a length of time.", code=USAGE)
+    if args.out and not (args.out.parent.is_dir() and os.access(args.out.parent, os.W_OK)):
+        raise Failure(f"cannot write into {args.out.parent}.", "Make the folder first.", USAGE)
+    if args.out and args.out.is_dir():
+        raise Failure(f"{args.out} is a folder.", "Name a file.", USAGE)
+
+
+def _script(args: argparse.Namespace) -> Script:
+    from cli.talk.dialogue import Script
+
+    wav = args.wav
+    if wav is None and not args.text:
+        wav = sample()
+    return Script(
+        args.agent,
+        _recording(wav),
+        tuple(args.text),
+        args.interrupt_at,
+        _recording(args.interrupt_wav),
+        args.seconds,
+    )
+
+
+def sample() -> Path:
+    """The shipped recording that is spoken by default. Raises Failure when the package has none."""
+    from importlib.resources import files
+
+    folder = Path(str(files("simulator"))) / "samples"
+    found = sorted(folder.glob("*.wav"), key=lambda path: (path.name != SAMPLE, path.name))
+    if not found:
+        raise Failure("there is nothing to say.", "Give --wav FILE or --text TEXT.", USAGE)
+    return found[0]
+
+
+def _recording(path: Path | None) -> Recording | None:
+    from cli.talk.dialogue import Recording
+    from client.python.wavefile import WavError, read_wav
+
+    if path is None:
+        return None
+    try:
+        return Recording(path.name, read_wav(path))
+    except WavError as error:
+        raise Failure(f"cannot speak {path}: {error}.", "Give a PCM WAV file.", USAGE) from None
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}.", "Check the path.", USAGE) from None
+
+
+def _save(outcome: Outcome, path: Path | None) -> None:
+    from client.python.wavefile import write_wav
+
+    if path is None or not outcome.heard:
+        return
+    try:
+        write_wav(path, bytes(outcome.heard))
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}.", "Name another file as --out.") from None
+
+
+def _report(outcome: Outcome, args: argparse.Namespace, page: str) -> None:
+    from cli.stack.access import read_record
+
+    summary = summarise(outcome, args.out)
+    summary["record"] = record = read_record(page, outcome.session) if page and outcome.session else None
+    if args.json:
+        print(json.dumps(summary))
+        return
+    if not outcome.session:
+        return  # nothing came of it, and the one line about that follows
+    latency = summary["first_audio_ms"]
+    lines = [
+        f"session        {summary['session']}",
+        f"turns          {summary['turns']}, interrupted {summary['interruptions']}",
+        f"first audio    {'none' if latency is None else f'{latency} ms after the last word'}",
+        f"at the server  {_or_none(summary['server_first_audio_ms'], 'ms')}",
+        f"heard          {summary['audio_ms'] / 1000:.1f} s, {_saved(summary['out'], args.out)}",
+        f"reconnects     {summary['reconnects']}",
+        *_record_lines(record),
+    ]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def summarise(outcome: Outcome, out: Path | None) -> dict[str, Any]:
+    """All that came of the conversation, as `--json` prints it. Times in ms; None: there was none."""
+    tally = outcome.tally
+    return {
+        "session": outcome.session,
+        "transcripts": tally.transcripts(),
+        "turns": len(tally.turns),
+        "interruptions": tally.interruptions,
+        "first_audio_ms": outcome.first_audio_ms,
+        "server_first_audio_ms": tally.server_first_audio_ms,
+        "audio_ms": outcome.audio_ms,
+        "out": str(out) if out and outcome.heard else None,
+        "events": dict(sorted(tally.events.items())),
+        "reconnects": outcome.reconnects,
+        "close_reason": tally.close_reason or (outcome.failure.code if outcome.failure else ""),
+        "error": outcome.failure.code if outcome.failure else None,
+    }
+
+
+def _judge(outcome: Outcome, script: Script) -> None:
+    """Raises Failure when the script did not come to its end."""
+    if outcome.failure is not None:
+        raise failed(outcome.failure)
+    if outcome.is_complete:
+        return
+    if outcome.tally.close_reason:
+        raise Failure(f"the server ended the session ({outcome.tally.close_reason}).", "Start again.", FAILED)
+    raise Failure(f"no complete answer came within {script.patience_s:g} s.", "Give it more with --seconds.")
+
+
+def _record_lines(record: dict[str, Any] | None) -> list[str]:
+    """What a local stack has written down: the Lambda requests, and the turns as the table holds them."""
+    if record is None:
+        return []
+    requests = [f"admitted by    {made['route_key']} {made['request_id']}" for made in record["admitted_by"]]
+    return requests + [f"in the table   {_stored(turn)}" for turn in record["turns"]]
+
+
+def _stored(turn: dict[str, Any]) -> str:
+    said, answered = turn.get("user_text", ""), turn.get("agent_text", "")
+    heard = turn.get("heard")
+    cut = "" if heard is None else f", of which was heard: {heard!r}"
+    return f"turn {turn['number']}: {said!r} -> {answered!r}{cut}"
+
+
+def _or_none(value: int | None, unit: str) -> str:
+    return "none" if value is None else f"{value} {unit}"
+
+
+def _saved(saved: str | None, wanted: Path | None) -> str:
+    if saved:
+        return f"saved to {saved}"
+    return "nothing to save" if wanted else "not saved (--out FILE does)"

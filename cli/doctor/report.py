@@ -1,0 +1,65 @@
+"""The report of `doctor`: a line for each step as it comes, in 80 columns, or one object for machines."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from cli.doctor.steps import Checkup, Result
+from client.python.wire import place
+
+WIDTH = 80
+NAMES, STATES, TIMES = 11, 12, 10  #: widths of the columns
+INDENT = " " * (NAMES + STATES + TIMES)
+
+
+class Report:
+    """Writes to `out`."""
+
+    def __init__(self, out: TextIO, url: str) -> None:
+        self._out = out
+        self._url = url
+
+    def begin(self) -> None:
+        self._print(f"checking {place(self._url)}", "")
+
+    def wait(self, what: str) -> None:
+        """Something begins that may take a while."""
+        self._print(f"{'':{NAMES}}{'…':{STATES}}{'':{TIMES}}{what}")
+
+    def tell(self, result: Result) -> None:
+        state = result.state.upper() if result.state == "failed" else result.state
+        took = "" if result.ms is None else f"{result.ms:,} ms"
+        head = f"{result.name:{NAMES}}{state:{STATES}}{took:>{TIMES - 2}}  "
+        self._print(*_wrapped(head, result.detail))
+        if result.advice:
+            self._print(*_wrapped(INDENT, f"-> {result.advice}"))
+
+    def end(self, checkup: Checkup) -> None:
+        """The steps that were not reached, and the verdict."""
+        for result in checkup.results:
+            if result.state == "not reached":
+                self.tell(result)
+        left_out = sum(result.state == "left out" for result in checkup.results)
+        failed = [result.name for result in checkup.results if result.state == "failed"]
+        verdict = f"{failed[0]} failed" if failed else "all is well"
+        self._print("", verdict + (f"; {left_out} left out" if left_out and not failed else ""))
+
+    def summary(self, checkup: Checkup) -> dict[str, Any]:
+        """As `--json` prints it: times in ms, null where nothing was measured."""
+        return {
+            "url": self._url,
+            "ok": checkup.is_well,
+            "steps": [asdict(result) for result in checkup.results],
+        }
+
+    def _print(self, *lines: str) -> None:
+        for line in lines:
+            print(line.rstrip(), file=self._out, flush=True)
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=head, subsequent_indent=INDENT, break_long_words=False
+    ) or [head]

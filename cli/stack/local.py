@@ -1,0 +1,86 @@
+"""The local stack, from first line to last: start, announce, wait, end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+
+from cli.stack.gemini_key import check_key
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything listens, as `--json` prints it."""
+
+    page: str
+    control: str
+    media: str
+    simulator: str | None  #: None: the model is Google's
+    pid: int
+
+
+async def serve(page_port: int, *, prints_json: bool, is_quiet: bool) -> None:
+    """Run until SIGINT or SIGTERM. Raises OSError when a port is taken, Failure for a key that is no use."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    say = _silence if is_quiet else _say
+    say("starting: gateway, functions, record (a few seconds)…")
+    try:
+        async with AsyncExitStack() as parts:
+            key = os.environ.get("GEMINI_API_KEY")
+            if key is not None:
+                await check_key(key, say)
+            addresses = await _start(parts, page_port)
+            if prints_json:
+                print(json.dumps(asdict(addresses)), flush=True)
+            say(_welcome(addresses))
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        return  # by the signals above: this is how one stops it, and everything has ended
+
+
+async def _start(parts: AsyncExitStack, page_port: int) -> Addresses:
+    """Bring everything up in `parts`."""
+    from infra.local.stack import LocalStack, Options
+
+    simulator_url = ""
+    if not os.environ.get("GEMINI_API_KEY"):
+        from simulator import serve as simulate
+
+        simulator_url = (await parts.enter_async_context(simulate())).url
+    options = Options(gemini_url=simulator_url, page_port=page_port)
+    urls = (await parts.enter_async_context(LocalStack(options))).urls
+    return Addresses(urls.page, urls.control, urls.media, simulator_url or None, os.getpid())
+
+
+def _welcome(addresses: Addresses) -> str:
+    model = (
+        f"the simulator at {addresses.simulator}" if addresses.simulator else "Google's (this costs money)"
+    )
+    return f"""The model is {model}.
+Open      {addresses.page}
+or try    {_command()} talk --url {addresses.page}
+Your app  gets {{url, token}} from {addresses.page}/dev/session.json
+Ctrl-C ends it all."""
+
+
+def _command() -> str:
+    """What a second terminal can run: by its path, unless the shell finds it by its name."""
+    is_ours = os.path.basename(sys.argv[0]) == "vivavoce"
+    return sys.argv[0] if is_ours and shutil.which("vivavoce") is None else "vivavoce"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _silence(text: str) -> None:
+    pass

@@ -1,0 +1,171 @@
+"""One conversation by script: say this, wait for the answer, interrupt it, write that."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from cli.stack.access import Access
+from cli.talk.answers import Answers, Prompt
+from cli.talk.narrator import Narrator
+from cli.talk.tally import Tally
+from client.python import Conversation, Options, VoiceError
+from client.python.microphone import Microphone
+from client.python.playback import VirtualSpeaker
+from client.python.wire import place
+from protocol.audio import downlink_ms, uplink_ms
+
+GOODBYE_S = 3.0  #: for the server's last words after ours
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Something to say."""
+
+    name: str
+    pcm: bytes = field(repr=False)  #: 16 kHz mono s16le
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What the user does. The recording first, then the texts, each after the last answer."""
+
+    agent: str
+    recording: Recording | None
+    texts: tuple[str, ...]
+    interrupt_at_s: float | None  #: so long after the answer begins…
+    interruption: Recording | None  #: …this is said
+    patience_s: float  #: for the whole conversation
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a microphone is needed."""
+        return self.recording is not None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is left when it is over."""
+
+    tally: Tally = field(default_factory=Tally)
+    answers: Answers = field(default_factory=Answers)
+    heard: bytearray = field(default_factory=bytearray)  #: what came out of the speaker, 24 kHz
+    session: str = ""
+    reconnects: int = 0
+    is_complete: bool = False  #: every answer came and was heard
+    failure: VoiceError | None = None
+
+    @property
+    def audio_ms(self) -> int:
+        return round(downlink_ms(len(self.heard)))
+
+    @property
+    def first_audio_ms(self) -> int | None:
+        prompts = self.answers.prompts
+        return prompts[0].first_audio_ms if prompts else None
+
+
+class Dialogue:
+    """Holds one conversation along a script."""
+
+    def __init__(self, script: Script, narrator: Narrator) -> None:
+        self.outcome = Outcome()
+        self._script = script
+        self._narrator = narrator
+        self._speaker = VirtualSpeaker(self.outcome.heard.extend)
+
+    async def hold(self, access: Access) -> Outcome:
+        """The whole conversation; what went wrong with it is in the outcome."""
+        call = Conversation(
+            access.url,
+            access.token,
+            agent=self._script.agent,
+            speaker=self._speaker,
+            options=Options(on_starting=self._narrator.stage),
+        )
+        self._narrator.wait_for(f"connecting to {place(access.url)}")
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(self._narrator.keep_saying(), name="narrator")
+            try:
+                async with asyncio.timeout(self._script.patience_s), call:
+                    await self._follow(call)
+            except VoiceError as failure:
+                self.outcome.failure = failure
+            except TimeoutError:
+                self._narrator.say("-- time is up")
+            finally:
+                self.outcome.session, self.outcome.reconnects = call.session, call.reconnects
+                waiting.cancel()
+        return self.outcome
+
+    async def _follow(self, call: Conversation) -> None:
+        """Until the script is through, or the session is over. Raises VoiceError."""
+        async with asyncio.TaskGroup() as tasks:
+            reader = tasks.create_task(self._read(call), name="reader")
+            director = tasks.create_task(self._direct(call, tasks), name="director")
+            await asyncio.wait({reader, director}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reader}, timeout=GOODBYE_S)
+            reader.cancel()
+            director.cancel()
+        if not reader.cancelled() and (failure := reader.result()):
+            raise failure
+
+    async def _read(self, call: Conversation) -> VoiceError | None:
+        """All events, to the end. Returns why the conversation failed: a task of a group should not raise."""
+        try:
+            async for event in call.events():
+                self.outcome.answers.note(event, _now())
+                self.outcome.tally.note(event)
+                self._narrator.tell(event)
+        except VoiceError as failure:
+            return failure
+        return None
+
+    async def _direct(self, call: Conversation, tasks: asyncio.TaskGroup) -> None:
+        """The user's part."""
+        microphone = Microphone(call.send_audio)
+        sender = tasks.create_task(microphone.run(), name="microphone") if self._script.speaks else None
+        try:
+            await self._go_through(call, microphone)
+            self.outcome.is_complete = True
+            await call.end("done")
+        except VoiceError:
+            return  # it is over; the reader has the reason
+        finally:
+            if sender:
+                sender.cancel()
+
+    async def _go_through(self, call: Conversation, microphone: Microphone) -> None:
+        script, prompt = self._script, None
+        if script.recording:
+            prompt = await self._speak(microphone, script.recording)
+            if script.interruption:
+                prompt = await self._interrupt(microphone, prompt, script.interruption)
+            await self._hear_out(prompt)
+        for text in script.texts:
+            prompt = self.outcome.answers.begin()
+            prompt.ended_at = _now()
+            await call.send_text(text)
+            await self._hear_out(prompt)
+
+    async def _speak(self, microphone: Microphone, recording: Recording) -> Prompt:
+        self._narrator.wait_for(f"speaking {recording.name} ({uplink_ms(len(recording.pcm)) / 1000:.1f} s)")
+        prompt = self.outcome.answers.begin()
+        prompt.ended_at = await microphone.say(recording.pcm)
+        self._narrator.wait_for("listening")
+        return prompt
+
+    async def _interrupt(self, microphone: Microphone, prompt: Prompt, recording: Recording) -> Prompt:
+        """Speak again while the answer plays. Returns the new prompt."""
+        await self.outcome.answers.begun(prompt)
+        assert prompt.first_audio_at is not None and self._script.interrupt_at_s is not None
+        await asyncio.sleep(prompt.first_audio_at + self._script.interrupt_at_s - _now())
+        return await self._speak(microphone, recording)
+
+    async def _hear_out(self, prompt: Prompt) -> None:
+        await self.outcome.answers.complete(prompt)
+        await self._speaker.is_silent.wait()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,60 @@
+"""Starts relay tasks on ECS."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from functions.core.runtime.config import RelayConfig
+from functions.core.runtime.entry import logger
+from functions.core.runtime.ports import LaunchFailed
+from records.relays import Relay
+
+STARTED_BY = "relay-"  #: and the relay's id: how a task of ours is known
+CONTAINER = "relay"  #: its name in the task definition
+
+
+class Ecs(Protocol):
+    """What is needed of ECS."""
+
+    def run_task(self, **request: Any) -> Any: ...
+
+
+class EcsLauncher:
+    """One task per relay: the relay's id is the client token, so that asking twice starts one."""
+
+    def __init__(self, ecs: Ecs, config: RelayConfig) -> None:
+        self._ecs = ecs
+        self._config = config
+
+    def launch(self, relay: Relay) -> None:
+        try:
+            answer = self._ecs.run_task(**self._request(relay))
+        except (ClientError, HTTPClientError, ConnectionError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            logger.error("run task failed", extra={"relay": relay.id, "code": code})
+            raise LaunchFailed from None
+        if not answer.get("tasks"):
+            reasons = [failure.get("reason", "") for failure in answer.get("failures", [])]
+            logger.error("run task refused", extra={"relay": relay.id, "reasons": reasons})
+            raise LaunchFailed
+
+    def _request(self, relay: Relay) -> dict[str, Any]:
+        given = {"RELAY_ID": relay.id, "RELAY_SLOT": relay.slot, "RELAY_REVISION": relay.revision}
+        environment = [{"name": name, "value": value} for name, value in given.items()]
+        network = {
+            "subnets": list(self._config.subnets),
+            "securityGroups": [self._config.security_group],
+            "assignPublicIp": "ENABLED",  # to reach the model without a NAT
+        }
+        return {
+            "cluster": self._config.cluster,
+            "taskDefinition": self._config.task_definition,
+            "launchType": "FARGATE",
+            "count": 1,
+            "clientToken": relay.id,
+            "startedBy": f"{STARTED_BY}{relay.id}",
+            "networkConfiguration": {"awsvpcConfiguration": network},
+            "overrides": {"containerOverrides": [{"name": CONTAINER, "environment": environment}]},
+        }

@@ -1,0 +1,57 @@
+"""Starts relays: one for each view of the pool, however many look at it at once."""
+
+from __future__ import annotations
+
+import secrets
+
+from functions.core.fleet import give_up_relay as stranded
+from functions.core.runtime.config import RelayConfig
+from functions.core.runtime.entry import logger
+from functions.core.runtime.ports import Dispatch, LaunchFailed
+from records import relays
+from records.relays import Pool, Relay
+from records.table import ConditionFailed
+
+RELAUNCH_S = 10  #: a start that nobody confirmed by then is asked for again
+
+
+class Full(Exception):
+    """Every slot is taken."""
+
+
+def register(ports: Dispatch, config: RelayConfig, seen: Pool) -> Relay | None:
+    """Enter a relay that is to be launched. None: somebody has changed the pool since. Raises Full."""
+    slot = seen.free_slot(config.slots)
+    if slot is None:
+        raise Full
+    relay = Relay(
+        id=secrets.token_hex(8),
+        slot=slot,
+        revision=config.revision,
+        capacity=config.capacity,
+        state="STARTING",
+        started_at=ports.now(),
+    )
+    try:
+        ports.table.transact(*relays.start_steps(relay, seen))
+    except ConditionFailed:
+        return None
+    return relay
+
+
+def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
+    """Have its task started. Raises LaunchFailed, after those who wait there were told, except `asker`."""
+    try:
+        ports.launcher.launch(relay)
+    except LaunchFailed:
+        stranded.give_up(ports, relay, but=asker)
+        raise
+    relays.launched(ports.table, relay.id)
+    logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
+
+
+def relaunch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
+    """Whoever registered the relay may have died before it was launched. Raises LaunchFailed."""
+    is_unconfirmed = relay.state == "STARTING" and not relay.launched
+    if is_unconfirmed and relay.started_at <= ports.now() - RELAUNCH_S:
+        launch(ports, relay, asker)

@@ -1,0 +1,121 @@
+"""A relay asks for the credential of one connection to the model."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from agents.catalogue import Agent
+from functions.core.minting.gemini_tokens import MintFailed
+from gemini import setup
+from gemini.tokens import Lock, TokenRequest
+from records import sessions
+from records.sessions import Session
+from records.table import StoreError, Table
+
+LONGEST_S = 30 * 60  #: a connection lasts ten minutes; what leaks is not worth more
+MARGIN_S = 60  #: the relay ends a session before its token does
+
+
+class MintRequest(msgspec.Struct, frozen=True):
+    """What a relay sends."""
+
+    session: str
+    epoch: int
+    relay: str
+    handle: str | None = None  #: of the model, to continue the conversation
+
+
+class Refused(Exception):
+    """No token for this one. `code` is in the protocol's registry."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Minter(Protocol):
+    def mint(self, key: str, request: TokenRequest) -> str:
+        """A token. Raises MintFailed."""
+
+
+class Key(Protocol):
+    """The long-lived key."""
+
+    def __call__(self) -> str:
+        """Its value. Raises SecretUnavailable."""
+        ...
+
+    def forget(self) -> None:
+        """Have it read anew next time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Checks who asks, builds the setup, and has the token made."""
+
+    table: Table
+    minter: Minter
+    key: Key
+    agents: Callable[[], Mapping[str, Agent]]
+    clock: Callable[[], float]  #: wall clock, epoch s
+    lock: Lock
+
+    def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The relay's answer. Raises Refused, MintFailed."""
+        try:
+            asked = msgspec.convert(event, MintRequest)
+        except msgspec.ValidationError:
+            raise Refused("bad_message") from None
+        now = int(self.clock())
+        session = self._current(asked, now)
+        agent = self.agents().get(session.agent)
+        if agent is None:
+            raise Refused("agent_unknown")
+        expires_at = min(session.ends_at, now + LONGEST_S) + MARGIN_S
+        today = datetime.datetime.fromtimestamp(now, datetime.UTC).date().isoformat()
+        built = setup.build(agent, session, today)
+        request = TokenRequest(agent.model, built, asked.handle, self.lock, now, expires_at)
+        return {
+            "token": self._token(request),
+            "model": agent.model,
+            "expires_at": expires_at * 1000,
+            "token_lock": self.lock,
+            "silence_ms": agent.turn_detection.silence_ms,
+            "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
+            "turns": session.config.turns,
+        }
+
+    def _token(self, request: TokenRequest) -> str:
+        """By the key that is held; when that was replaced meanwhile, by the new one."""
+        held = self.key()
+        try:
+            return self.minter.mint(held, request)
+        except MintFailed as failed:
+            if failed.code != "key_refused":
+                raise
+            self.key.forget()
+            kept = self.key()
+            if kept == held:
+                self.key.forget()  # an operator who mends it is not to wait for us
+                raise
+        return self.minter.mint(kept, request)
+
+    def _current(self, asked: MintRequest, now: int) -> Session:
+        """A relay that lost its session must not reach the model in its name."""
+        try:
+            session = sessions.load(self.table, asked.session)
+        except StoreError:
+            raise Refused("store_unavailable") from None
+        if session is None:
+            raise Refused("session_unknown")
+        if (session.epoch, session.relay) != (asked.epoch, asked.relay):
+            raise Refused("superseded")
+        if session.state == "ENDED" or session.ends_at <= now:
+            raise Refused("session_ended")
+        return session

@@ -1,0 +1,87 @@
+"""The control road: one message in, replies out, and an `error` for whatever cannot be granted."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+import msgspec
+
+from functions.core.runtime.entry import logger, place_of
+from functions.core.runtime.ports import Ports
+from functions.core.runtime.refusal import Overtaken, Refusal
+from functions.core.sessions.end import end
+from functions.core.sessions.resume import resume
+from functions.core.sessions.start import start
+from protocol.codec import control_error, control_requests
+from protocol.control import ControlRequest, End, Resume, Start
+from protocol.errors import RemoteProtocolError
+from records import connections, sessions
+from records.connections import Connection
+from records.table import StoreError
+
+
+def handle(ports: Ports, event: dict[str, Any]) -> None:
+    """Answer one MESSAGE event. Only what a reply cannot be posted for rises."""
+    connection = event["requestContext"]["connectionId"]
+    message: ControlRequest | None = None
+    try:
+        message = control_requests.decode(event.get("body") or "")
+        _grant(ports, connection, message)
+    except RemoteProtocolError as error:
+        fatal = error.code == "protocol_mismatch"
+        _refuse(ports, connection, Refusal(error.code, ref=error.ref or _ref(message), fatal=fatal))
+    except Overtaken:
+        logger.info("request overtaken", extra={"ref": _ref(message)})
+    except Refusal as refusal:
+        refusal.ref = refusal.ref or _ref(message)
+        _refuse(ports, connection, refusal)
+    except StoreError as error:
+        logger.error("store failed", extra=place_of(error))
+        _refuse(ports, connection, Refusal("store_unavailable", ref=_ref(message), retry_after_ms=1000))
+    except Exception as error:
+        logger.error("request failed", extra=place_of(error))
+        _refuse(ports, connection, Refusal("internal", ref=_ref(message)))
+
+
+def _grant(ports: Ports, connection_id: str, message: ControlRequest) -> None:
+    connection = connections.load(ports.table, connection_id, ports.now())
+    if connection is None:
+        raise Refusal("auth_missing")
+    match message:
+        case Start():
+            start(ports, _current(ports, connection), message)
+        case Resume():
+            resume(ports, _current(ports, connection), message)
+        case End():
+            end(ports, connection, message)
+        case _:
+            assert_never(message)
+    logger.info("request granted", extra={"type": type(message).__name__, "ref": _ref(message)})
+
+
+def _current(ports: Ports, connection: Connection) -> Connection:
+    """A connection may outlive its credential, but opens nothing then. Ending is always allowed."""
+    if connection.expires_at <= ports.now():
+        raise Refusal("auth_expired")
+    return connection
+
+
+def _refuse(ports: Ports, connection: str, refusal: Refusal) -> None:
+    logger.info("request refused", extra={"code": refusal.code, "connection": connection})
+    error = control_error(
+        refusal.code, ref=refusal.ref, retry_after_ms=refusal.retry_after_ms, fatal=refusal.fatal
+    )
+    if refusal.session:
+        i = sessions.count_post(ports.table, refusal.session)
+        error = msgspec.structs.replace(error, i=i)
+    ports.replies.send(connection, error)
+
+
+def _ref(message: ControlRequest | None) -> str:
+    match message:
+        case Start():
+            return message.request
+        case Resume() | End():
+            return message.session
+        case _:
+            return ""

@@ -1,0 +1,60 @@
+"""Replies on the control road, posted through `@connections`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from functions.core.runtime.entry import logger
+from protocol.codec import encode
+from protocol.control import ControlReply
+from records import connections
+from records.table import Table
+
+ATTEMPTS = 4  #: of one post, while API Gateway says 429
+BACKOFF_S = 0.1  #: first pause between them; doubles
+
+
+class Gateway(Protocol):
+    """What is needed of API Gateway's management API."""
+
+    def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> Any: ...
+
+
+class Replies:
+    """Posts messages to connections, one after the other."""
+
+    def __init__(self, gateway: Gateway, table: Table, pause: Callable[[float], None]) -> None:
+        self._gateway = gateway
+        self._table = table
+        self._pause = pause
+
+    def send(self, connection: str, message: ControlReply) -> bool:
+        """False when it was not delivered; a connection that is gone is then forgotten."""
+        data = encode(message).encode()
+        for attempt in range(ATTEMPTS):
+            code = self._post(connection, data)
+            if not code:
+                return True
+            if code == "GoneException":
+                connections.forget(self._table, connection)
+                return False
+            self._pause(BACKOFF_S * 2**attempt)
+        # 429 also means that the client does not read. It will ask again.
+        logger.warning("reply dropped", extra={"connection": connection, "type": type(message).__name__})
+        return False
+
+    def _post(self, connection: str, data: bytes) -> str:
+        """Empty when it went out, else why not. Errors that another try cannot mend rise."""
+        try:
+            self._gateway.post_to_connection(ConnectionId=connection, Data=data)
+        except (HTTPClientError, ConnectionError) as error:
+            return type(error).__name__
+        except ClientError as error:
+            code = str(error.response["Error"]["Code"])
+            if code not in ("GoneException", "LimitExceededException"):
+                raise
+            return code
+        return ""

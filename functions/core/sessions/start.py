@@ -1,0 +1,138 @@
+"""`start`: open a session, within the user's limits, once per request."""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+
+from agents.catalogue import Agent, Override, catalogue
+from functions.core.fleet import allocate as capacity
+from functions.core.fleet import give_up_relay as stranded
+from functions.core.runtime.ports import Ports
+from functions.core.runtime.refusal import Refusal
+from functions.core.sessions import ready_reply as offers
+from protocol.codec import common_version
+from protocol.control import Config, Start
+from protocol.limits import VERSIONS
+from records import limits, minutes, open_sessions, sessions
+from records.connections import Connection
+from records.sessions import Draft, Session
+from records.table import ConditionFailed, Unavailable
+
+_USUAL = Config()
+_CHOICES: tuple[Override, ...] = ("voice", "language", "turns")  #: fields of a Config
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # it reaches the model's instructions
+
+
+def start(ports: Ports, connection: Connection, message: Start) -> None:
+    """Open the session and lead the client to a relay. Raises Refusal, RemoteProtocolError."""
+    common_version(message.versions, VERSIONS)
+    if _repeat(ports, connection, message):
+        return
+    key = offers.new_key()
+    try:
+        session = _open(ports, connection, message, sessions.hash_key(key))
+    except (ConditionFailed, Refusal):
+        # The same request has come twice at once: the other one was faster, and uses what a quota allows.
+        if _repeat(ports, connection, message):
+            return
+        raise
+    offers.admitted(ports, session, key)
+    placed = _place_new(ports, session)
+    offers.answer(ports, placed, origin=connection.origin, key=key)
+
+
+def _repeat(ports: Ports, connection: Connection, message: Start) -> bool:
+    """Answer a request that has opened its session already. False when it has not."""
+    session = _opened(ports, connection, message)
+    if session is None:
+        return False
+    placed = capacity.place(ports, offers.asked(ports, session, connection.id))
+    offers.answer(ports, placed, origin=connection.origin)
+    return True
+
+
+def _opened(ports: Ports, connection: Connection, message: Start) -> Session | None:
+    """The session that this request has opened already."""
+    found = sessions.opened(ports.table, connection.user, message.request, ports.now())
+    session = None if found is None else sessions.load(ports.table, found)
+    if session is None:
+        return None
+    if session.state == "ENDED" or session.ends_at <= ports.now():
+        raise Refusal("session_ended", session=session.id)
+    return session
+
+
+def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -> Session:
+    agent = catalogue().get(message.agent)
+    if agent is None:
+        raise Refusal("agent_unknown")
+    check_overrides(agent, message)
+    quota, now, user = ports.config.limits, ports.now(), connection.user
+    wait_ms = limits.hit(ports.table, "start", user, limit=quota.starts, window_s=60, now=now)
+    if wait_ms:
+        raise Refusal("quota_starts", retry_after_ms=wait_ms)
+    for _ in range(minutes.TRIES):
+        seconds = _seconds_left(ports, user, agent, now)
+        draft = _draft(connection, message, key_hash, now=now, seconds=seconds)
+        reserve = minutes.reserve_step(user, seconds, limit_s=quota.day_minutes * 60, now=now)
+        try:
+            return sessions.create(ports.table, draft, limit=quota.sessions, now=now, also=[reserve])
+        except open_sessions.Full as full:
+            raise Refusal("quota_sessions", retry_after_ms=full.retry_after_s * 1000) from None
+        except ConditionFailed as failed:
+            if failed.step < sessions.ALSO:
+                raise
+    raise Unavailable("reserve")  # other starts of this user were faster each time
+
+
+def _draft(connection: Connection, message: Start, key_hash: str, *, now: int, seconds: int) -> Draft:
+    return Draft(
+        id=secrets.token_hex(16),
+        user=connection.user,
+        request=message.request,
+        agent=message.agent,
+        config=message.config,
+        tools=message.tools,
+        metadata=message.metadata,
+        connection=connection.id,
+        origin=connection.origin,
+        ends_at=now + seconds,
+        key_hash=key_hash,
+        reserved_s=seconds,
+    )
+
+
+def _seconds_left(ports: Ports, user: str, agent: Agent, now: int) -> int:
+    """How long a session may last: of its user's day, what is neither used nor reserved. Raises Refusal."""
+    quota = ports.config.limits
+    # In whole seconds, and never more than is left: so much could not be reserved.
+    left_s = math.floor(quota.day_minutes * 60 - minutes.seconds_today(ports.table, user, now))
+    if left_s <= 0:
+        raise Refusal("quota_minutes", retry_after_ms=(minutes.DAY_S - now % minutes.DAY_S) * 1000)
+    longest = min(quota.session_minutes, agent.limits.session_minutes or quota.session_minutes)
+    return min(longest * 60, left_s)
+
+
+def check_overrides(agent: Agent, message: Start) -> None:
+    """Raises Refusal(`config_refused`) with the field that this agent does not leave to a client."""
+    asked = [name for name in _CHOICES if getattr(message.config, name) != getattr(_USUAL, name)]
+    for name in asked:
+        if name not in agent.allow:
+            raise Refusal("config_refused", ref=f"config.{name}")
+    if message.config.language and not _LANGUAGE.match(message.config.language):
+        raise Refusal("config_refused", ref="config.language")
+    names = [tool.name for tool in agent.tools] + [tool.name for tool in message.tools]
+    if (message.tools and "tools" not in agent.allow) or len(set(names)) < len(names):
+        raise Refusal("config_refused", ref="tools")
+
+
+def _place_new(ports: Ports, session: Session) -> capacity.Placed:
+    """A session that gets no relay never came to be: its request may be sent again."""
+    try:
+        return capacity.place(ports, session)
+    except Refusal as refusal:
+        if refusal.code == "capacity":
+            stranded.never_came(ports, session)
+        raise

@@ -1,0 +1,164 @@
+"""What a model leg tells us and what we tell it, in our own words. Only `wire.py` knows another's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from protocol.media import Tokens
+
+SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
+
+# ---- what the model leg tells
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The agent's voice: mono s16le, 24 kHz. Comes faster than it plays."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of the transcript of the agent's voice, in no order with the audio."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The transcript of what the user said."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The model found that the user speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The model found that the user has finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The agent's turn is cut short: the user spoke over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationEnded:
+    """All of the agent's audio has come; it may still play."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCompleted:
+    """The agent is quiet. `idle` false: it will go on by itself."""
+
+    idle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequested:
+    id: str  #: the model's own id; the client never sees it
+    name: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsWithdrawn:
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokensUsed:
+    """What one turn was billed."""
+
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class HandleChanged:
+    """The newest way back into the model's context; comes about every second."""
+
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnding:
+    """The model will close the connection in `left_s` seconds; None when it does not say."""
+
+    left_s: float | None
+
+
+ModelEvent = (
+    Audio
+    | Said
+    | Heard
+    | SpeechStarted
+    | SpeechEnded
+    | Interrupted
+    | GenerationEnded
+    | TurnCompleted
+    | ToolRequested
+    | ToolsWithdrawn
+    | TokensUsed
+    | HandleChanged
+    | LegEnding
+)
+
+# ---- what we tell the model
+
+
+@dataclass(frozen=True, slots=True)
+class SayText:
+    text: str
+    respond: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowImage:
+    mime: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkActivity:
+    """The user's turn begins or ends, when the client decides that."""
+
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlushAudio:
+    """The microphone has paused: the model should not wait for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTool:
+    id: str
+    name: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was said before, for a model that does not remember it. Makes no turn."""
+
+    said: tuple[tuple[Literal["user", "agent"], str], ...]
+
+
+ModelCommand = SayText | ShowImage | MarkActivity | FlushAudio | AnswerTool | Recall
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What `mint` gives for one connection to the model."""
+
+    token: str = field(repr=False)
+    model: str
+    expires_at_ms: int  #: Unix time
+    lock: str  #: full: the token holds the handle; masked: we send it
+    silence_ms: int = SILENCE_MS  #: of quiet that ends the user's turn, as the setup has it

@@ -1,0 +1,252 @@
+"""Google's wire, both ways: JSON in, our events out; our commands in, JSON out. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from binascii import b2a_base64
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from gemini import tolerance
+from gemini.messages import (
+    AnswerTool,
+    Audio,
+    Credential,
+    FlushAudio,
+    GenerationEnded,
+    HandleChanged,
+    Heard,
+    Interrupted,
+    LegEnding,
+    MarkActivity,
+    ModelCommand,
+    ModelEvent,
+    Recall,
+    Said,
+    SayText,
+    ShowImage,
+    SpeechEnded,
+    SpeechStarted,
+    TokensUsed,
+    ToolRequested,
+    ToolsWithdrawn,
+    TurnCompleted,
+)
+from protocol.media import Tokens
+
+METHOD = "google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
+
+_AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
+_AUDIO_TAIL = b'"}}}'
+
+# ---- what the server sends; unknown fields are ignored
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]  #: of tokens; more than any number of JSON can count is none
+
+
+class _Camel(msgspec.Struct, rename="camel"):
+    """Google's JSON names."""
+
+
+class _Blob(_Camel):
+    data: bytes = b""
+
+
+class _Part(_Camel):
+    inline_data: _Blob | None = None
+    thought: bool = False
+
+
+class _Content(_Camel):
+    parts: list[_Part] = []
+
+
+class _Transcription(_Camel):
+    text: str = ""
+
+
+class _ServerContent(_Camel):
+    model_turn: _Content | None = None
+    input_transcription: _Transcription | None = None
+    output_transcription: _Transcription | None = None
+    interrupted: bool = False
+    generation_complete: bool = False
+    turn_complete: bool = False
+    interaction_status: str = ""
+
+
+class _FunctionCall(_Camel):
+    id: str = ""
+    name: str = ""
+    args: dict[str, Any] = {}
+
+
+class _ToolCall(_Camel):
+    function_calls: list[_FunctionCall] = []
+
+
+class _Cancellation(_Camel):
+    ids: list[str] = []
+
+
+class _GoAway(_Camel):
+    time_left: Any = None  #: a string by the documentation; nothing else of the message may depend on it
+
+
+class _Resumption(_Camel):
+    new_handle: str = ""
+    resumable: bool = False
+
+
+class _ModalityCount(_Camel):
+    modality: str = ""
+    token_count: Count = 0
+
+
+class _UsageMetadata(_Camel):
+    total_token_count: Count = 0
+    prompt_tokens_details: list[_ModalityCount] = []
+    response_tokens_details: list[_ModalityCount] = []
+
+
+class _VoiceActivity(_Camel):
+    type: str = ""
+
+
+class _ServerMessage(_Camel):
+    setup_complete: dict[str, Any] | None = None
+    server_content: _ServerContent | None = None
+    tool_call: _ToolCall | None = None
+    tool_call_cancellation: _Cancellation | None = None
+    go_away: _GoAway | None = None
+    session_resumption_update: _Resumption | None = None
+    usage_metadata: _UsageMetadata | None = None
+    voice_activity: _VoiceActivity | None = None
+
+
+_decode = msgspec.json.Decoder(_ServerMessage, strict=False).decode
+
+
+def _read(data: str | bytes) -> _ServerMessage | None:
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return tolerance.read(data, _ServerMessage)  # slower, and loses no more than what cannot be read
+
+
+def read_message(data: str | bytes) -> Iterator[ModelEvent]:
+    """Our events in one server message, which may bundle many of theirs; none in one we cannot read."""
+    message = _read(data)
+    if message is None:
+        return
+    if message.voice_activity is not None:
+        yield SpeechStarted() if message.voice_activity.type == "ACTIVITY_START" else SpeechEnded()
+    if message.session_resumption_update is not None and message.session_resumption_update.resumable:
+        yield HandleChanged(message.session_resumption_update.new_handle)
+    if message.tool_call is not None:
+        for call in message.tool_call.function_calls:
+            yield ToolRequested(call.id, call.name, call.args)
+    if message.tool_call_cancellation is not None:
+        yield ToolsWithdrawn(tuple(message.tool_call_cancellation.ids))
+    if message.go_away is not None:
+        yield LegEnding(_seconds(message.go_away.time_left))
+    if message.usage_metadata is not None:
+        yield TokensUsed(_tokens(message.usage_metadata))
+    if message.server_content is not None:
+        yield from _content_events(message.server_content)
+
+
+def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
+    """In the order in which they must be acted upon when one message holds several."""
+    if content.interrupted:
+        yield Interrupted()
+    if content.input_transcription is not None and content.input_transcription.text:
+        yield Heard(content.input_transcription.text)
+    if content.model_turn is not None:
+        for part in content.model_turn.parts:
+            if part.inline_data is not None and part.inline_data.data and not part.thought:
+                yield Audio(part.inline_data.data)
+    if content.output_transcription is not None and content.output_transcription.text:
+        yield Said(content.output_transcription.text)
+    if content.generation_complete:
+        yield GenerationEnded()
+    if content.turn_complete:
+        yield TurnCompleted(idle=content.interaction_status != "IN_PROGRESS")
+
+
+def _seconds(duration: object) -> float | None:
+    """Protobuf's JSON Duration, like "50s", not below 0; None when it is missing or is no time."""
+    try:
+        seconds = float(str(duration).removesuffix("s"))
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _tokens(usage: _UsageMetadata) -> Tokens:
+    def count(details: list[_ModalityCount], *modalities: str) -> int:
+        return sum(detail.token_count for detail in details if detail.modality in modalities)
+
+    prompt, response = usage.prompt_tokens_details, usage.response_tokens_details
+    return Tokens(
+        input_text=count(prompt, "TEXT"),
+        input_audio=count(prompt, "AUDIO"),
+        input_image=count(prompt, "IMAGE", "VIDEO"),
+        output_text=count(response, "TEXT"),
+        output_audio=count(response, "AUDIO"),
+        total=usage.total_token_count,
+    )
+
+
+# ---- what we send
+
+
+def write_audio(pcm: bytes) -> bytes:
+    """One stretch of microphone audio: mono s16le, 16 kHz."""
+    return _AUDIO_HEAD + b2a_base64(pcm, newline=False) + _AUDIO_TAIL
+
+
+def write_command(command: ModelCommand) -> str:
+    """Everything but audio."""
+    return json.dumps(_command(command), separators=(",", ":"))
+
+
+def _command(command: ModelCommand) -> dict[str, Any]:
+    match command:
+        case SayText(text, respond):
+            content = {"role": "user", "parts": [{"text": text}]}
+            return {"clientContent": {"turns": [content], "turnComplete": respond}}
+        case ShowImage(mime, data):
+            blob = {"mimeType": mime, "data": b2a_base64(data, newline=False).decode()}
+            return {"realtimeInput": {"video": blob}}
+        case MarkActivity(started):
+            return {"realtimeInput": {"activityStart" if started else "activityEnd": {}}}
+        case FlushAudio():
+            return {"realtimeInput": {"audioStreamEnd": True}}
+        case Recall(said):
+            turns = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in said]
+            return {"clientContent": {"turns": turns, "turnComplete": False}}
+        case AnswerTool(id, name, result):
+            response = {"id": id, "name": name, "response": result, "scheduling": "WHEN_IDLE"}
+            return {"toolResponse": {"functionResponses": [response]}}
+
+
+_ROLES = {"user": "user", "agent": "model"}
+
+
+def first_message(credential: Credential, handle: str | None) -> str:
+    """The setup. Under a full lock Google takes all of it from the token and ignores ours."""
+    setup: dict[str, Any] = {"model": f"models/{credential.model.removeprefix('models/')}"}
+    if credential.lock == "masked":
+        setup["sessionResumption"] = {"handle": handle} if handle else {}
+    return json.dumps({"setup": setup})
+
+
+def is_set_up(data: str | bytes) -> bool:
+    """The server has taken the setup."""
+    message = _read(data)
+    return message is not None and message.setup_complete is not None

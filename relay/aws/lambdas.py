@@ -1,0 +1,81 @@
+"""The two functions that a relay invokes. A blocking client, run in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gemini.messages import SILENCE_MS, Credential
+from relay.config import RelayConfig
+
+logger = logging.getLogger("relay.aws.lambdas")
+
+ANNOUNCEMENTS = 6  #: tries to tell all who wait for this relay that it is ready
+
+
+class MintRefused(Exception):
+    """No credential: `code` is the registry's word for why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Functions:
+    """The two functions a relay may invoke."""
+
+    def __init__(self, client: Any, config: RelayConfig) -> None:
+        self._client = client
+        self._config = config
+        self._threads = ThreadPoolExecutor(config.capacity + 1, "invoke")
+
+    async def mint(self, session: str, epoch: int, handle: str | None) -> Credential:
+        """A single-use credential for one connection to the model. Raises MintRefused."""
+        asked = {"session": session, "epoch": epoch, "relay": self._config.relay, "handle": handle}
+        try:
+            answer = await self._invoke(self._config.mint_function, asked)
+        except (BotoCoreError, ClientError, ValueError):
+            raise MintRefused("mint_failed") from None
+        if "token" not in answer:
+            raise MintRefused(str(answer.get("error", "mint_failed")))
+        silence_ms = int(answer.get("silence_ms") or SILENCE_MS)
+        lock = answer["token_lock"]
+        return Credential(answer["token"], answer["model"], answer["expires_at"], lock, silence_ms)
+
+    async def announce(self) -> None:
+        """Have `ready` sent to all who wait for this relay. Clients that are missed retry on their own."""
+        ready = {"relay_ready": self._config.relay}
+        for attempt in range(ANNOUNCEMENTS):
+            await asyncio.sleep(attempt)
+            try:
+                answer = await self._invoke(self._config.session_function, ready)
+                if answer.get("left") == 0:
+                    return
+            except (BotoCoreError, ClientError, ValueError) as error:
+                logger.warning("waiting clients not told", extra={"error": type(error).__name__})
+
+    async def make_room(self, calls: int) -> int:
+        """Places for so many calls on other relays that are ready. What is missing is started."""
+        asked = {"relay_leaving": self._config.relay, "calls": calls}
+        try:
+            return int((await self._invoke(self._config.session_function, asked)).get("room", 0))
+        except (BotoCoreError, ClientError, ValueError) as error:
+            logger.warning("no room asked for", extra={"error": type(error).__name__})
+            return 0
+
+    async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        call = partial(self._invoke_blocking, function, event)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def _invoke_blocking(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        answer = self._client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        body = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer or not isinstance(body, dict):
+            return {}
+        return body

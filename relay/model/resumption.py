@@ -1,0 +1,92 @@
+"""What the model behind the present handle remembers, and what it must be told again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gemini.messages import Recall
+from protocol.media import PastTurn
+from relay.turn import Turn
+
+OVERLAP_S = 0.15  #: audio sent so shortly before a handle came may not be in it: the way there and back
+KEPT_TURNS = 60  #: finished turns for a model that has forgotten everything
+BEFORE = float("-inf")  #: the time of what was said before this call
+RECALL_CHARS = 8_000  #: of them, the latest that fit: a prompt, not an archive
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A resumption handle: the model's context as it was."""
+
+    text: str
+    at: float  #: loop time at which it came
+
+    @property
+    def covers(self) -> float:
+        """Audio sent before this loop time is in it for certain."""
+        return self.at - OVERLAP_S
+
+
+class Resumption:
+    """Follows handles and turns."""
+
+    def __init__(self, handle: str | None, now: float, past: Sequence[PastTurn] = ()) -> None:
+        """`handle` is one that another relay has left: it holds what was said before this call, `past`."""
+        self.handle: Handle | None = Handle(handle, now) if handle else None
+        self._written: Handle | None = self.handle  #: the last one that was written down
+        self.answered_at = 0.0  #: loop time at which the agent last began to answer
+        self._turns: deque[tuple[float, Turn]] = deque(maxlen=KEPT_TURNS)  #: with the time each was noted
+        self._turns.extend((BEFORE, _turn(each)) for each in past)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said yet, here or on another relay."""
+        return self.handle is None and not self._turns
+
+    @property
+    def is_current(self) -> bool:
+        """The handle holds every finished turn."""
+        if self.handle is None:
+            return False
+        return not self._turns or self._turns[-1][0] <= self.handle.at
+
+    @property
+    def has_news(self) -> bool:
+        """The handle holds a turn that the one last written down does not."""
+        if self.handle is None or not self.is_current or self.handle == self._written:
+            return False
+        return self._written is None or bool(self._turns and self._turns[-1][0] >= self._written.at)
+
+    def news(self) -> str:
+        """The handle to write down now; it counts as written."""
+        assert self.handle is not None
+        self._written = self.handle
+        return self.handle.text
+
+    def note(self, turn: Turn, now: float) -> None:
+        """A turn has ended, or has lost the leg that spoke it. Noted twice, the first time counts."""
+        if not self._turns or self._turns[-1][1] is not turn:
+            self._turns.append((now, turn))
+
+    def replay_from(self, handle: Handle | None) -> float:
+        """Loop time from which what was sent must be sent again. What was answered is not said twice."""
+        return max(handle.covers if handle else 0.0, self.answered_at)
+
+    def recall(self, handle: Handle | None) -> Recall | None:
+        """The turns that a model resumed by `handle` does not know, as they were heard."""
+        since = handle.at if handle else BEFORE
+        lines: list[tuple[str, str]] = []
+        chars = 0
+        for noted_at, turn in reversed(self._turns):
+            said = turn.user_text, turn.heard_text()
+            chars += sum(map(len, said))
+            if noted_at < since or chars > RECALL_CHARS:
+                break
+            lines += [(role, text) for role, text in (("agent", said[1]), ("user", said[0])) if text.strip()]
+        return Recall(tuple(reversed(lines))) if lines else None  # type: ignore[arg-type]
+
+
+def _turn(past: PastTurn) -> Turn:
+    return Turn(past.turn, BEFORE, user_text=past.user, agent_text=past.agent)
