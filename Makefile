@@ -71,7 +71,7 @@ client-check: client/sdk/dist/index.js ## the client's own lint, types, tests, s
 types: .venv/ready
 	@$(BIN)/mypy protocol records gemini functions relay simulator infra cli client/python
 
-schema: .venv/ready ## write the JSON Schema, vectors and diagrams that are made from the code
+schema: .venv/ready ## write the JSON Schema, vectors and the parts of REFERENCE.md that are made from the code
 	@$(BIN)/python -m protocol.schema
 
 browser: setup ## the console page in real browsers; wants a machine with nothing else to do

@@ -1,4 +1,4 @@
-"""What is made from the code: JSON Schema, error registry, limits, state vectors, diagrams of PROTOCOL.md.
+"""What is made from the code: JSON Schema, error registry, limits, state vectors, parts of REFERENCE.md.
 
 python -m protocol.schema           writes them
 python -m protocol.schema --check   exits 1 and names the files that have drifted
@@ -7,7 +7,6 @@ python -m protocol.schema --check   exits 1 and names the files that have drifte
 from __future__ import annotations
 
 import json
-import re
 import sys
 from enum import Enum
 from pathlib import Path
@@ -20,7 +19,8 @@ from protocol.control import ControlReply, ControlRequest
 from protocol.errors import REGISTRY
 from protocol.limits import VERSIONS
 from protocol.media import ClientMessage, ServerMessage
-from protocol.states import CLIENT, SERVER, TURN, mermaid
+from protocol.reference import filled
+from protocol.states import TABLES
 
 HERE = Path(__file__).parent
 DIRECTIONS: dict[str, Any] = {
@@ -29,9 +29,6 @@ DIRECTIONS: dict[str, Any] = {
     "ClientMessage": ClientMessage,  #: client to server, media road
     "ServerMessage": ServerMessage,
 }
-TABLES: dict[str, dict[Any, dict[str, Any]]] = {"server": SERVER, "client": CLIENT, "turn": TURN}
-
-_DIAGRAM = re.compile(r"(<!-- states: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def schema() -> dict[str, Any]:
@@ -44,6 +41,12 @@ def schema() -> dict[str, Any]:
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in DIRECTIONS],
         "$defs": {**defs, **dict(zip(DIRECTIONS, unions, strict=True))},
     }
+
+
+def definitions() -> dict[str, dict[str, Any]]:
+    """`$defs` of the schema, as JSON has it: lists where Python has tuples."""
+    found: dict[str, dict[str, Any]] = json.loads(_json(schema()["$defs"], is_sorted=False))
+    return found
 
 
 def errors() -> dict[str, Any]:
@@ -84,15 +87,6 @@ def events_of(table: dict[Any, dict[str, Any]]) -> list[str]:
     return sorted({event for moves in table.values() for event in moves})
 
 
-def with_diagrams(text: str) -> str:
-    """`text` with the diagram of each table between its markers."""
-
-    def drawn(match: re.Match[str]) -> str:
-        return f"{match[1]}```mermaid\n{mermaid(TABLES[match[2]])}\n```\n{match[3]}"
-
-    return _DIAGRAM.sub(drawn, text)
-
-
 def files(root: Path = HERE) -> dict[Path, str]:
     """Everything that is made from the code, by path."""
     made = {
@@ -101,9 +95,9 @@ def files(root: Path = HERE) -> dict[Path, str]:
         root / "schema" / "limits.json": _json(constants()),
         root / "vectors" / "states.json": _json(state_vectors()),
     }
-    text = root / "PROTOCOL.md"
-    if text.exists():
-        made[text] = with_diagrams(text.read_text(encoding="utf-8"))
+    page = root / "REFERENCE.md"
+    if page.exists():
+        made[page] = filled(page.read_text(encoding="utf-8"), definitions())
     return made
 
 
@@ -134,8 +128,8 @@ def _value(state: Enum | None) -> Any:
     return None if state is None else state.value
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+def _json(value: object, is_sorted: bool = True) -> str:
+    return json.dumps(value, indent=2, sort_keys=is_sorted, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """States and legal moves of both ends of the media road, and of one agent turn, as tables.
 
-A missing pair is illegal. PROTOCOL.md prints its diagrams from these tables; a test visits every pair.
+A missing pair is illegal. REFERENCE.md prints its diagrams from these tables; a test visits every pair.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from protocol.errors import LocalProtocolError
 
@@ -71,6 +71,8 @@ TURN: dict[TurnState, dict[str, TurnState]] = {
     T.INTERRUPTED: {"end": T.ENDED},
     T.ENDED: {},
 }
+
+TABLES: dict[str, dict[Any, dict[str, Any]]] = {"server": SERVER, "client": CLIENT, "turn": TURN}
 
 State = TypeVar("State", ServerState, ClientState, TurnState)
 

@@ -1,4 +1,4 @@
-/** What may be sent: so much at once, and so much a second for long (PROTOCOL.md section 13). Full at time 0. */
+/** What may be sent: so much at once, and so much a second for long (REFERENCE.md, "Limits"). Full at time 0. */
 final class Budget {
     private final double perSecond;
     private final double burst;

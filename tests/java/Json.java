@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 /**
  * JSON text to values and back: Map, List, String, Long, Double, Boolean and null.
  *
- * As strict as PROTOCOL.md section 3: no NaN, no Infinity, no half a surrogate pair; the last of two equal keys counts.
+ * As strict as PROTOCOL.md ("Messages in general"): no NaN, no Infinity, no half a surrogate pair; the last of two
+ * equal keys counts.
  */
 final class Json {
     private static final int DEPTH = 200; // deeper than any message, shallower than the stack

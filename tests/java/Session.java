@@ -7,7 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A client's end of the media road, without sockets and clocks: PROTOCOL.md sections 8, 10, 11 and 15.
+ * A client's end of the media road, without sockets and clocks: PROTOCOL.md on order, interruption and reconnecting,
+ * REFERENCE.md on states.
  *
  * It outlives its connections. Times are seconds of any monotonic clock.
  */

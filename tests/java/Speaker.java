@@ -4,7 +4,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 
-/** A loudspeaker without sound: it plays each turn in time, and says so as `playback` (PROTOCOL.md section 6). */
+/** A loudspeaker without sound: it plays each turn in time, and says so as `playback` (REFERENCE.md). */
 final class Speaker {
     private static final int BYTES_PER_MS = Wire.DOWN_HZ * 2 / 1000;
     private static final int REPORT_MS = 1000;

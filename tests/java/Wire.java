@@ -2,7 +2,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 
-/** What travels outside of JSON: audio frames (PROTOCOL.md section 5) and credentials (section 2). */
+/** What travels outside of JSON: audio frames and credentials (PROTOCOL.md has a section of each). */
 final class Wire {
     static final int UP_HZ = 16_000;
     static final int DOWN_HZ = 24_000;

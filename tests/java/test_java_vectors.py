@@ -1,4 +1,4 @@
-"""A client in Java, written from PROTOCOL.md, passes the shared vectors and lets none of them go unread."""
+"""A client in Java, written from the specification, passes the shared vectors and lets none go unread."""
 
 from __future__ import annotations
 

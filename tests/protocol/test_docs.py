@@ -1,38 +1,42 @@
-"""PROTOCOL.md says what the code does: tables, sections, numbers, examples and links."""
+"""PROTOCOL.md and REFERENCE.md say what the code does: tables, sections, numbers, examples and links."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
 
-import protocol
-from protocol import limits, media, schema
+from protocol import limits, media, reference, schema
 from protocol.client import Counters
 from protocol.codec import client_messages, control_replies, control_requests, server_messages
 from protocol.credentials import offer
 from protocol.errors import REGISTRY, RemoteProtocolError
-from tests.protocol.tables import DEFS, STRUCTS, rows
+from tests.protocol.page import HERE, PROTOCOL, REFERENCE, client_source
 
-HERE = Path(protocol.__file__).parent
-TEXT = (HERE / "PROTOCOL.md").read_text(encoding="utf-8")
-TABLES = dict(re.findall(r"<!-- fields: (\w+) -->\n((?:\|.*\n)*)", TEXT))
-#: the section of each direction: its heading, and the heading that ends it
-SECTIONS = {
-    "ControlRequest": ("### Client to server\n", "### Server to client\n"),
-    "ControlReply": ("### Server to client\n", "## 5. "),
-    "ClientMessage": ("## 6. ", "## 7. "),
-    "ServerMessage": ("## 7. ", "## 8. "),
+TEXT = PROTOCOL + REFERENCE
+DEFS = schema.definitions()
+STRUCTS = {
+    (direction, member.__struct_config__.tag): member.__name__
+    for direction, union in schema.DIRECTIONS.items()
+    for member in get_args(union)
 }
-EXAMPLES = re.findall(r"\b([CS]) (\{.*?\})(?=,? |$)", TEXT.partition("## 16. ")[2], re.MULTILINE)
+TABLES = dict(re.findall(r"<!-- fields: (\w+) -->\n((?:\|.*\n)*)", REFERENCE))
+#: the heading of each direction's section
+SECTIONS = {
+    "ControlRequest": "Control road, client to server",
+    "ControlReply": "Control road, server to client",
+    "ClientMessage": "Media road, client to server",
+    "ServerMessage": "Media road, server to client",
+}
+EXAMPLES = re.findall(
+    r"\b([CS]) (\{.*?\})(?=,? |$)", REFERENCE.partition("\n## Scenarios\n")[2], re.MULTILINE
+)
 
 
 def _section(direction: str) -> str:
-    first, last = SECTIONS[direction]
-    return TEXT.partition(first)[2].partition(last)[0]
+    return REFERENCE.partition(f"\n## {SECTIONS[direction]}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("struct", sorted(set(DEFS) - set(schema.DIRECTIONS)))
@@ -41,7 +45,7 @@ def test_each_table_has_the_fields_of_the_code(struct: str) -> None:
         tuple(cell.strip().strip("`") for cell in line.split("|")[1:4])
         for line in TABLES[struct].splitlines()[2:]
     ]
-    assert written == rows(struct)
+    assert written == reference.rows(DEFS[struct])
 
 
 def test_no_table_is_of_something_that_is_gone() -> None:
@@ -50,18 +54,18 @@ def test_no_table_is_of_something_that_is_gone() -> None:
 
 @pytest.mark.parametrize("direction", SECTIONS)
 def test_each_message_has_its_heading_in_its_section(direction: str) -> None:
-    headings = re.findall(r"^#### `(.+)`$", _section(direction), re.MULTILINE)
+    headings = re.findall(r"^### `(.+)`$", _section(direction), re.MULTILINE)
     assert headings == [kind for where, kind in STRUCTS if where == direction]
 
 
 @pytest.mark.parametrize(("direction", "kind"), STRUCTS, ids=["-".join(key) for key in STRUCTS])
 def test_each_message_is_followed_by_its_own_table(direction: str, kind: str) -> None:
-    part = _section(direction).partition(f"#### `{kind}`\n")[2].partition("####")[0]
+    part = _section(direction).partition(f"### `{kind}`\n")[2].partition("###")[0]
     assert f"<!-- fields: {STRUCTS[direction, kind]} -->" in part
 
 
 def test_answers_and_events_are_told_apart() -> None:
-    lists = dict(re.findall(r"^\| (answers|events) \| (.+) \|$", TEXT, re.MULTILINE))
+    lists = dict(re.findall(r"^\| (answers|events) \| (.+) \|$", REFERENCE, re.MULTILINE))
     for name, union in (("answers", media.Answer), ("events", media.Event)):
         kinds = {member.__struct_config__.tag for member in get_args(union)} | {"error"}
         assert set(re.findall(r"`([a-z_.]+)`", lists[name])) - {"n"} == kinds
@@ -141,21 +145,47 @@ def test_there_are_examples() -> None:
     assert len([text for _, text in EXAMPLES if "…" not in text]) > 15
 
 
-@pytest.mark.parametrize("name", ["PROTOCOL.md", "ERRORS.md", "vectors/README.md"])
+def _anchors(text: str) -> set[str]:
+    """Return the anchors that GitHub gives the headings; a repeated one gets a number."""
+    slugs = [
+        re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    ]
+    return {slug + (f"-{count}" if count else "") for slug in slugs for count in range(slugs.count(slug))}
+
+
+@pytest.mark.parametrize("name", ["PROTOCOL.md", "REFERENCE.md", "ERRORS.md", "vectors/README.md"])
 def test_links_lead_somewhere(name: str) -> None:
     page = HERE / name
-    text = page.read_text(encoding="utf-8")
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    }
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors
-        else:
-            assert (page.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        file, _, anchor = target.partition("#")
+        other = page.parent / file if file else page
+        assert other.exists(), target
+        if anchor:
+            assert anchor in _anchors(other.read_text(encoding="utf-8")), target
 
 
 @pytest.mark.parametrize("name", ["server", "client", "turn"])
 def test_each_diagram_is_drawn(name: str) -> None:
-    assert f"<!-- states: {name} -->\n```mermaid\nstateDiagram-v2\n" in TEXT
+    assert f"<!-- states: {name} -->\n```mermaid\nstateDiagram-v2\n" in REFERENCE
+
+
+def test_every_error_code_and_every_limit_has_its_row() -> None:
+    for name in (*REGISTRY, *schema.constants()):
+        assert re.search(rf"^\| \[?`{name}`", REFERENCE, re.MULTILINE), name
+
+
+def test_every_limit_says_why() -> None:
+    assert [name for name, why in reference.reasons().items() if name.isupper() and not why] == []
+
+
+def test_the_client_on_the_page_has_at_most_sixty_lines() -> None:
+    lines = [line for line in client_source().splitlines() if line]
+    assert len(lines) <= 60
+    assert max(len(line) for line in lines) <= 110
+
+
+def test_the_page_can_be_read_at_one_sitting() -> None:
+    """What is no table and no listing: as many lines as a reader takes in from top to bottom."""
+    prose = re.sub(r"^```python\n.*?^```$", "", PROTOCOL, flags=re.MULTILINE | re.DOTALL)
+    assert len([line for line in prose.splitlines() if not line.startswith("|")]) <= 370

@@ -88,12 +88,12 @@ def test_errors_and_limits_are_complete() -> None:
 
 
 def test_it_writes_what_it_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "PROTOCOL.md").write_text("a\n<!-- states: turn -->\nold\n<!-- end -->\nb\n")
+    (tmp_path / "REFERENCE.md").write_text("a\n<!-- states: turn -->\nold\n<!-- end -->\nb\n")
     assert schema.main(["--check"], tmp_path) == 1
     assert "drifted: schema/v1.json" in capsys.readouterr().err
     assert schema.main([], tmp_path) == 0
     assert schema.main(["--check"], tmp_path) == 0
-    assert "silent --> speaking: speech" in (tmp_path / "PROTOCOL.md").read_text()
+    assert "silent --> speaking: speech" in (tmp_path / "REFERENCE.md").read_text()
     (tmp_path / "schema" / "errors.json").write_text("{}\n")
     assert schema.main(["--check"], tmp_path) == 1
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from protocol.errors import LocalProtocolError
-from protocol.schema import TABLES, events_of
-from protocol.states import ClientState, ServerState, TurnState, advance, mermaid
+from protocol.schema import events_of
+from protocol.states import TABLES, ClientState, ServerState, TurnState, advance, mermaid
 
 ENUMS = {"server": ServerState, "client": ClientState, "turn": TurnState}
 PAIRS = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocol.schema import TABLES
+from protocol.states import TABLES
 from tests.protocol.players import (
     VECTORS,
     Case,

@@ -21,7 +21,7 @@ type NativeSockets = new (
  * React Native's WebSocket, with the credential in `Authorization` and in no subprotocol.
  *
  * React Native sends an `Origin` made of the address it connects to, which no server can have on its list. A
- * credential in this header needs none, for no page can set it (PROTOCOL.md, section 2).
+ * credential in this header needs none, for no page can set it (PROTOCOL.md, "Handshake and credentials").
  */
 export const nativeSockets: Transport = {
   open(url, protocols, events) {
