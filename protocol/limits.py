@@ -32,7 +32,6 @@ RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its val
 REPLAY_AUDIO_MS = 60_000  #: agent audio kept after it was written: it is written faster than it plays
 REPLAY_EVENTS = 4_096  #: events kept for a client that comes back
 REPLAY_EVENT_BYTES = 1024 * 1024  #: memory of those events; the oldest go first
-STEADY_S = 10.0  #: a connection that was live for so long ends its client's backoff; a shorter one does not
 ACK_EVERY_FRAMES = 25  #: uplink frames per `ack`: half a second of 20 ms frames
 PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the model leg is not read
 PENDING_EVENT_BYTES = (
@@ -48,5 +47,22 @@ UPLINK_HELD_MS = 2_000  #: audio over that rate waits; beyond this the oldest is
 TEXT_CHARS_PER_S = 2_000  #: `text` and `context` of a call, sustained
 TEXT_CHARS_BURST = 64_000  #: at once: a document of twenty pages
 IMAGE_CHARS = 1_000  #: what an image counts for among them: it costs the model about as much
+
+# A client's timeouts and delays: PROTOCOL.md#reconnecting
+OPEN_TIMEOUT_S = 10.0  #: TCP, TLS and the handshake of either road together
+REPLY_TIMEOUT_S = 30.0  #: longest silence on a control request; then it counts as lost: replies can get lost
+RESUME_TIMEOUT_S = 8.0  #: to the first reply to a `resume`: somebody is in mid-conversation
+START_PATIENCE_S = 150.0  #: from the first request to `ready`: a relay may take a minute to start
+START_TRIES = 3  #: a `start` is sent so often while nothing at all is answered
+LIVE_TIMEOUT_S = 45.0  #: from the media handshake to `live`: a credential may take 28 s, the model 15 s more
+FATAL_CLOSE_S = 2.0  #: from a fatal error to the close that follows it
+TICKET_S = 60.0  #: validity of a media ticket
+STEADY_S = 10.0  #: a connection that was live for so long ends its client's backoff; a shorter one does not
+BACKOFF_BASE_S = 0.25  #: bound of the first random wait; it doubles with every further attempt
+BACKOFF_MAX_S = 8.0  #: largest bound
+LATER_S = 1.0  #: shortest wait after an error that says `later` and no `retry_after_ms`
+MOVE_EARLY_S = 5.0  #: before a relay's time is over, when no pause between turns has come
+PING_AFTER_S = 5.0  #: a client sends `ping` so often
+SILENCE_S = 10.0  #: without anything received a connection is lost: phones and proxies often do not tell
 
 NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`

@@ -16,19 +16,18 @@ from websockets.exceptions import ConnectionClosed
 
 from cli.doctor.handshake import Refused, knock
 from cli.doctor.steps import Checkup, Trouble
+from client.python.reconnect import is_relay_failure
 from client.python.wire import is_loopback, place
 from protocol.client import ClientSession
 from protocol.codec import control_replies, encode
 from protocol.control import ClientInfo, ControlError, ControlReply, End, Ready, Start, Starting
 from protocol.credentials import Kind
 from protocol.errors import RemoteProtocolError
-from protocol.limits import VERSIONS
+from protocol.limits import LIVE_TIMEOUT_S, REPLY_TIMEOUT_S, VERSIONS
 from protocol.media import EndCall, Ended, Error, Live, Ping, Pong
 
-REPLY_S = 30.0  #: for the first reply to `start`: the functions may start cold
 PINGS = 5
 PONG_S = 10.0  #: for each of them
-LIVE_S = 45.0  #: from `hello`: a credential may take 28 s, the model 15 s more
 FAREWELL_S = 3.0  #: for the server's last word
 FORBIDDEN, UNAUTHORIZED = 403, 401
 UNREACHED = (502, 503, 504)
@@ -97,7 +96,7 @@ class Roads:
         with self.checkup.step("start") as step:
             start = Start(request, list(VERSIONS), self.agent, client=ClientInfo("vivavoce-doctor"))
             await control.send(encode(start))
-            reply = await _reply(control, REPLY_S, "no_answer")
+            reply = await _reply(control, REPLY_TIMEOUT_S, "no_answer")
             self.session = reply.session
             step.detail = f"session {reply.session}"
         with self.checkup.step("cold start") as step:
@@ -121,7 +120,7 @@ class Roads:
             try:
                 wire = await self._open(knock, ready.media.url, "ticket", ready.media.ticket)
             except Refused as refusal:
-                raise Trouble(_edge_code(refusal), refusal.detail) from None
+                raise Trouble(_edge_code(refusal), f"{refusal.detail}; {_clients_do(refusal)}") from None
             step.detail = f"{place(ready.media.url)} led the upgrade to the relay"
         media = MediaRoad(wire)
         with self.checkup.step("echo") as step:
@@ -186,8 +185,8 @@ class MediaRoad:
     async def live(self) -> None:
         """Until the model is there. Raises Trouble: `no_live`, or what the relay says of it."""
         if not self._is_live:
-            late = Trouble("no_live", f"nothing came within {LIVE_S:.0f} s")
-            await self._until(lambda item: isinstance(item, Live), LIVE_S, late)
+            late = Trouble("no_live", f"nothing came within {LIVE_TIMEOUT_S:.0f} s")
+            await self._until(lambda item: isinstance(item, Live), LIVE_TIMEOUT_S, late)
 
     async def end(self) -> None:
         """Say goodbye, and wait a little for the answer."""
@@ -277,6 +276,12 @@ def _look_at(ready: Ready) -> str:
     if left_s <= 0:
         raise Trouble("clock", f"expired {-left_s:.0f} s ago by this machine's clock")
     return f"single use, {left_s:.0f} s left; slot {parts.path.split('/')[2]}"
+
+
+def _clients_do(refusal: Refused) -> str:
+    """What a refused upgrade makes every client do, in the words of the report."""
+    wanted = "relay" if is_relay_failure(refusal.status, 0) else "ticket"
+    return f"clients ask for another {wanted}"
 
 
 def _edge_code(refusal: Refused) -> str:

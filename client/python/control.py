@@ -1,4 +1,4 @@
-"""The control road: opens a session, finds the way back into it, ends it.
+"""The control road: opens, resumes and ends a session.
 
 One WebSocket per request: after `ready` nothing more is said there, and a reply to an earlier request can
 never be taken for one to this. Within a request replies may overtake each other; `i` puts them in order.
@@ -12,8 +12,8 @@ from contextlib import aclosing
 
 from websockets.exceptions import ConnectionClosed
 
-from client.python.backoff import Backoff
-from client.python.errors import LOCAL, VoiceError
+from client.python.errors import VoiceError
+from client.python.reconnect import OF_TOKEN
 from client.python.wire import open_wire
 from protocol.codec import control_replies, encode
 from protocol.control import (
@@ -27,48 +27,32 @@ from protocol.control import (
     Start,
     Starting,
 )
-from protocol.errors import REGISTRY, RemoteProtocolError
-
-REPLY_TIMEOUT_S = 30.0  #: longest silence on a request; then it is made again: replies can get lost
-RESUME_TIMEOUT_S = 8.0  #: for the first reply to a resume: somebody is in mid-conversation
-START_PATIENCE_S = 150.0  #: for a session that was admitted; a relay may take a minute to start
-CUT_OFF_LIMIT = 3  #: a start is sent again so often while nothing at all is answered
+from protocol.errors import RemoteProtocolError
+from protocol.limits import REPLY_TIMEOUT_S, RESUME_TIMEOUT_S
 
 Token = str | Callable[[], Awaitable[str]]  #: a fixed admission JWT, or where to get a fresh one
 
 
 class Control:
-    """The control road of one session. Not for concurrent use."""
+    """The control road of one session. Not for concurrent use. All of it raises VoiceError."""
 
-    def __init__(self, url: str, token: Token) -> None:
+    def __init__(self, url: str, token: Token, on_starting: Callable[[Starting], None]) -> None:
         self.session = ""  #: empty until the server has admitted us
         self._url = url
         self._token = token
+        self._on_starting = on_starting  #: hears of the stages on the way to `ready`
         self._resume_key = ""
 
-    async def start(self, request: Start, on_starting: Callable[[Starting], None]) -> Ready:
-        """Open a session; `on_starting` hears of the stages on the way.
-
-        A connection lost on the way is made anew: `request.request` makes sure it stays one session.
-        Raises VoiceError.
-        """
-        retry, attempts = Backoff(START_PATIENCE_S), 0
-        while True:
-            try:
-                return await self._ready(request, on_starting)
-            except VoiceError as error:
-                attempts += 1
-                is_cut_off = error.code == "connection_lost" and attempts < CUT_OFF_LIMIT
-                if not is_cut_off and not (self.session and error.code in LOCAL):
-                    raise
-                await retry.wait(error)
+    async def start(self, request: Start) -> Ready:
+        """Open a session, by one attempt; `request.request` makes sure that the next opens no other."""
+        return await self._ask(request)
 
     async def resume(self, media_failed: bool) -> Ready:
-        """A new way to the same session, by one attempt. Raises VoiceError."""
-        return await self._ready(Resume(self.session, self._resume_key, media_failed), lambda stage: None)
+        """A new way to the same session, by one attempt."""
+        return await self._ask(Resume(self.session, self._resume_key, media_failed))
 
     async def end(self) -> None:
-        """End the session, however far it came. Raises VoiceError."""
+        """End the session, however far it came."""
         if not self.session:
             return
         async with aclosing(self._replies(End(self.session))) as replies:
@@ -76,51 +60,43 @@ class Control:
                 if isinstance(reply, ControlEnded):
                     return
 
-    async def _ready(self, request: ControlRequest, on_starting: Callable[[Starting], None]) -> Ready:
-        try:
-            return await self._ask(request, on_starting)
-        except VoiceError as error:
-            entry = REGISTRY.get(error.code)
-            if entry is None or entry.retry != "refresh":
-                raise
-            if isinstance(self._token, str):
-                error.retryable = False  # a fixed token will be refused again
-                raise
-        return await self._ask(request, on_starting)  # once more, with a fresh token
-
-    async def _ask(self, request: ControlRequest, on_starting: Callable[[Starting], None]) -> Ready:
+    async def _ask(self, request: ControlRequest) -> Ready:
         newest = 0
         async with aclosing(self._replies(request)) as replies:
             async for reply in replies:
-                if isinstance(reply, ControlError | ControlEnded) or reply.i < newest:
+                if isinstance(reply, ControlEnded) or reply.i < newest:
                     continue
                 newest = reply.i
                 self.session, self._resume_key = reply.session, reply.resume_key
                 if isinstance(reply, Ready):
                     return reply
-                on_starting(reply)
+                self._on_starting(reply)
         raise VoiceError.of("connection_lost")
 
-    async def _replies(self, request: ControlRequest) -> AsyncGenerator[ControlReply, None]:
-        """What the server says to `request`, until it closes. Raises VoiceError for its fatal errors."""
-        token = await self._fresh_token()
-        async with open_wire(self._url, "jwt", token) as wire:
-            try:
+    async def _replies(
+        self, request: ControlRequest
+    ) -> AsyncGenerator[Starting | Ready | ControlEnded, None]:
+        """What the server says to `request`, until it closes. Raises VoiceError for its errors."""
+        try:
+            async with open_wire(self._url, "jwt", await self._fresh_token()) as wire:
                 await wire.send(encode(request))
                 patience_s = RESUME_TIMEOUT_S if isinstance(request, Resume) else REPLY_TIMEOUT_S
                 while True:
                     async with asyncio.timeout(patience_s):
-                        data = await wire.recv()
+                        reply = _decode(await wire.recv())
                     patience_s = REPLY_TIMEOUT_S
-                    reply = _decode(data)
-                    if isinstance(reply, ControlError) and reply.fatal:
+                    if isinstance(reply, ControlError):  # fatal or not, it answers the request
                         raise VoiceError.received(reply)
                     if reply is not None:
                         yield reply
-            except ConnectionClosed:
-                raise VoiceError.of("connection_lost") from None
-            except TimeoutError:
-                raise VoiceError.of("connect_timeout") from None
+        except ConnectionClosed:
+            raise VoiceError.of("connection_lost") from None
+        except TimeoutError:
+            raise VoiceError.of("connect_timeout") from None
+        except VoiceError as error:
+            if error.code in OF_TOKEN and isinstance(self._token, str):
+                error.retryable = False  # a fixed token will be refused again
+            raise
 
     async def _fresh_token(self) -> str:
         if isinstance(self._token, str):

@@ -86,7 +86,7 @@ class Conversation:
         self._events = EventQueue()
         self._tools = Toolbox(tools or {}, self._outbox.message)
         self._reactions = Reactions(self._media, self._outbox, self._events, self._tools, self._speaker)
-        self._control = Control(url, token)
+        self._control = Control(url, token, self._heed_stage)
         self._lifeline = Lifeline(self._control, self._media, self._outbox, self._receive)
         self._agent = agent
         self._has_begun = asyncio.Event()  #: live, or failed
@@ -202,8 +202,7 @@ class Conversation:
             self._options.client,
         )
         try:
-            ready = await self._control.start(request, self._heed_stage)
-            await self._lifeline.run(ready)
+            await self._lifeline.run(request)
         except VoiceError as failure:
             return failure
         return None

@@ -25,6 +25,7 @@ class VoiceError(Exception):
 
     def __init__(self, code: str, message: str, retryable: bool = False, retry_after_ms: int = 0) -> None:
         super().__init__(f"{code}: {message}")
+        self.status: int | None = None  #: HTTP status of a refused handshake
         self.code = code
         self.message = message
         self.retryable = retryable

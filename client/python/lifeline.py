@@ -1,37 +1,31 @@
-"""Keeps one media connection under a conversation: join, read and write, find the way back after a break.
+"""Keeps one media connection under a conversation: opens the session, joins, reads, writes, resumes.
 
-ready ──▶ connect ──▶ hello ──▶ live ──▶ broken ──▶ (jittered wait) ──▶ control `resume` ──▶ ready …
-                                  └──▶ ended, or an error that no resume can mend
+What follows what is decided by `reconnect.Reconnect`; here it is done.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from client.python.backoff import Backoff
 from client.python.control import Control
 from client.python.errors import LOCAL, VoiceError
 from client.python.outbox import Outbox
+from client.python.reconnect import MediaClose, Reconnect, Step, comes_back, move_within_s
 from client.python.wire import open_wire
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
-from protocol.control import Ready
-from protocol.errors import REGISTRY, Retry
-from protocol.media import Ended, Error, Live, ServerMessage
+from protocol.control import Ready, Start
+from protocol.limits import FATAL_CLOSE_S, LIVE_TIMEOUT_S
+from protocol.media import Ended, Error, GoingAway, Live, ServerMessage
 from protocol.states import ClientState
-
-LIVE_TIMEOUT_S = 45.0  #: from the media connection to `live`: a credential may take 28 s, the model 15 s more
-LAST_WORDS_S = 2.0  #: from a fatal error to the close that follows it
-_COMES_BACK = ("resume", "refresh")  #: a resume brings a new ticket too
-#: close code -> verdict; codes shared by several errors go to the one that a resume mends
-_CLOSED: dict[int | None, str] = {
-    entry.close: code for code, entry in sorted(REGISTRY.items(), key=lambda row: row[1].retry in _COMES_BACK)
-} | {None: "connection_lost"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,46 +50,85 @@ class Lifeline:
         self._control = control
         self._session = session
         self._outbox = outbox
-        self._receive = receive  #: True: leave this relay, a resume leads to another
-        self._refusal: Error | None = None  #: the fatal error of the present connection
-        self._close_code: int | None = None
-        self._moves = False
-        self._is_reached = False  #: the handshake with the relay was done
-        self._retry: Backoff | None = None  #: since the last connection that held
-        self._live_at: float | None = None  #: loop time at which the last connection went live
+        self._receive = receive  #: True: this is a pause in which to leave a relay that goes away
+        self._policy = Reconnect()
+        self._ready: Ready | None = None  #: the newest
+        # of the present connection:
+        self._wire: ClientConnection | None = None
+        self._refusal: Error | None = None  #: the fatal error
+        self._live_at: float | None = None  #: loop time
+        self._must_move = asyncio.Event()
 
-    async def run(self, ready: Ready) -> None:
+    async def run(self, request: Start) -> None:
         """Returns when the session has ended. Raises VoiceError when it cannot go on."""
-        while True:
-            try:
-                await self._serve(ready)
-            except VoiceError as unreachable:  # which is no verdict on the session: another relay may be
-                failure = unreachable
-            else:
-                if self._refusal is None and self.ended is not None:
-                    return
-                failure = self._verdict()
-                if not self._may_come_back(failure.code):
-                    raise failure
-            await self._receive(Reconnecting(failure.code))
-            ready = await self._way_back(ready.limits.resume_ms / 1000, failure)
+        step = self._policy.start(_now())
+        while step.do != "end":
+            await asyncio.sleep(step.wait_s + random.uniform(0, step.jitter_s))
+            step = await (self._connect() if step.do == "connect" else self._ask(step, request))
+        if step.error is not None:
+            raise step.error
 
-    async def _serve(self, ready: Ready) -> None:
-        """One connection, to its end. Raises VoiceError when it does not come to `live`."""
-        self._refusal, self._is_reached, self._moves, self._close_code = None, False, False, None
+    async def _ask(self, step: Step, request: Start | None = None) -> Step:
+        """Make one request on control."""
         try:
-            async with open_wire(ready.media.url, "ticket", ready.media.ticket) as wire:
-                self._is_reached = True
-                await self._talk(wire)
-                self._close_code = wire.close_code
+            if step.do == "start" and request is not None:
+                self._ready = await self._control.start(request)
+            else:
+                self._ready = await self._control.resume(step.media_failed)
+        except VoiceError as error:
+            self._policy.is_admitted = self._control.session != ""
+            return self._policy.failed(error, _now())
+        return self._policy.ready(self._ready.limits.resume_ms / 1000)
+
+    async def _connect(self) -> Step:
+        """Open a media connection and talk until it is gone, or until another relay is ready to take over."""
+        self._refusal, self._live_at, self._must_move = None, None, asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            mover = tasks.create_task(self._move(), name="mover")
+            closed = await self._serve()
+            if not self._must_move.is_set() or (self.ended and self._refusal is None):
+                mover.cancel()
+        step = self._policy.closed(closed, _now()) if mover.cancelled() else mover.result()
+        if step.do == "stay":
+            step = self._policy.closed(closed, _now())
+        if step.do != "end":
+            self.ended = None  # that was the end of the relay's part, if anything
+            if self._session.state is ClientState.ENDED:
+                self._session.state = ClientState.BROKEN
+            await self._receive(Reconnecting(step.error.code if step.error else "going_away"))
+        return step
+
+    async def _move(self) -> Step:
+        """When it is time, resume elsewhere, and only then leave the present relay."""
+        await self._must_move.wait()
+        step = self._policy.move()
+        while step.do == "resume":
+            step = await self._ask(step)
+        if step.do == "connect" and self._wire is not None:
+            await self._wire.close()
+        return step
+
+    async def _serve(self) -> MediaClose:
+        """One connection, to its end."""
+        assert self._ready is not None
+        media, from_s, code = self._ready.media, time.time(), None
+        try:
+            async with open_wire(media.url, "ticket", media.ticket) as self._wire:
+                await self._talk(self._wire)
+                code = self._wire.close_code
         except VoiceError as refused:
-            self._is_reached = refused.code == "auth_invalid"  # it is the ticket that was not taken
-            raise
+            failure = refused if refused.code in LOCAL else VoiceError.of("connect_failed")
+            return MediaClose(failure, refused.status, ticket_s=time.time() - from_s)
         except TimeoutError:
-            if self._refusal is None:
-                raise VoiceError.of("connect_timeout") from None
+            pass
         finally:
             self._outbox.close()
+        return MediaClose(
+            live_s=None if self._live_at is None else _now() - self._live_at,
+            code=code,
+            refusal=None if self._refusal is None else VoiceError.received(self._refusal),
+            is_ended=self.ended is not None,
+        )
 
     async def _talk(self, wire: ClientConnection) -> None:
         """Hello, then both directions. Raises TimeoutError when what must come next does not come."""
@@ -110,11 +143,12 @@ class Lifeline:
 
     async def _read(self, wire: ClientConnection, hello: str, deadline: asyncio.Timeout) -> None:
         try:
-            await wire.send(hello)
+            with suppress(ConnectionClosed):  # what it was closed for is still to be read
+                await wire.send(hello)
             async for data in wire:
                 for item in self._session.receive(data):
                     await self._heed(item, deadline)  # one message gives at most one item
-                if self.ended or self._moves:
+                if self.ended:
                     return
         except ConnectionClosed:
             return
@@ -129,58 +163,25 @@ class Lifeline:
                 return
 
     async def _heed(self, item: ServerMessage | AudioFrame, deadline: asyncio.Timeout) -> None:
-        now = asyncio.get_running_loop().time()
         match item:
             case Live():
                 self.lives += 1
-                self._live_at = now
-                self._outbox.open(self._session.resend(now))
+                self._live_at = _now()
+                self._outbox.open(self._session.resend(self._live_at))
                 deadline.reschedule(None)
             case Error(fatal=True):
                 self._refusal = item
-                deadline.reschedule(now + LAST_WORDS_S)
-            case Ended() if self._refusal and _retry(self._refusal.code) in _COMES_BACK:
+                deadline.reschedule(_now() + FATAL_CLOSE_S)
+            case GoingAway(move=True):
+                within_s = move_within_s(item.ends_in_ms)
+                asyncio.get_running_loop().call_later(within_s, self._must_move.set)
+            case Ended() if self._refusal and comes_back(self._refusal.code):
                 return  # what ended is this relay's part
             case Ended():
                 self.ended = item
-        self._moves = await self._receive(item)
-
-    def _verdict(self) -> VoiceError:
-        """Why the connection that was just closed broke."""
-        if self._session.state is ClientState.ENDED and self.ended is None:
-            # By an `ended` that only ended this relay's part: there is a way back, so the session goes on.
-            self._session.state = ClientState.BROKEN
-        if self._moves:
-            return VoiceError.of("going_away")
-        if self._refusal is not None:
-            return VoiceError.received(self._refusal)
-        return VoiceError.of(_CLOSED.get(self._close_code, "connection_lost"))
-
-    async def _way_back(self, patience_s: float, failure: VoiceError) -> Ready:
-        """Resume, over and over. Raises VoiceError when the server says no or has stopped waiting for us."""
-        self._retry = self._retry or Backoff(patience_s)
-        if self._live_at is not None:
-            self._retry.broke(asyncio.get_running_loop().time() - self._live_at, patience_s)
-            self._live_at = None
-        while True:
-            await self._retry.wait(failure)
-            try:
-                return await self._control.resume(media_failed=not self._is_reached)
-            except VoiceError as error:
-                if error.code == "session_ended" and self._refusal is not None:
-                    raise VoiceError.received(self._refusal) from None  # which is why it ended
-                if not error.retryable:
-                    raise
-                failure = error
-
-    def _may_come_back(self, code: str) -> bool:
-        """Whether a resume may help. Of "try later" it is the session that is meant, once it has ended."""
-        retry = _retry(code)
-        return retry in _COMES_BACK or (retry == "later" and self.ended is None)
+        if await self._receive(item):
+            self._must_move.set()
 
 
-def _retry(code: str) -> Retry:
-    """The registry's verdict; `never` for a code of a newer server."""
-    if code in LOCAL:
-        return "resume"
-    return REGISTRY[code].retry if code in REGISTRY else "never"
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -73,13 +73,14 @@ class Reactions:
         self._speaker = speaker
         self._epoch = 0
         self._speaking = 0  #: the agent turn that is open, 0 for none
+        self._is_awaited = False  #: the user has spoken, the agent has not
         self._must_move = False  #: the relay asked us to leave at the next turn gap
         self._mic: Mic | None = None  #: the latest word on the microphone
         self._playback: Playback | None = None  #: the latest report
         self._goodbye: EndCall | None = None  #: said by us, and perhaps lost with a connection
 
     async def receive(self, item: ConversationEvent) -> bool:
-        """Act on `item` and hand it on. True: now is the time to leave this relay."""
+        """Act on `item` and hand it on. True: now is the time to leave a relay that goes away."""
         match item:
             case AudioFrame():
                 self._speaker.play(item.turn, item.pcm)
@@ -122,7 +123,7 @@ class Reactions:
         """A connection is live: tell the server what it may have missed."""
         if live.e != self._epoch:  # another relay: what the last one had begun ends here
             self._speaker.finish(self._session.last_turn)
-            self._epoch, self._speaking = live.e, 0
+            self._epoch, self._speaking, self._is_awaited = live.e, 0, False
         self._must_move = False
         for latest in (self._mic, self._playback, self._goodbye):
             if latest is not None:
@@ -132,8 +133,10 @@ class Reactions:
         match item:
             case GoingAway(move=True):
                 self._must_move = True
+            case TurnEnded(role="user"):
+                self._is_awaited = True
             case TurnStarted(role="agent"):
-                self._speaking = item.turn
+                self._speaking, self._is_awaited = item.turn, False
             case TurnEnded(role="agent") | TurnInterrupted():
-                self._speaking = 0
-        return self._must_move and not self._speaking
+                self._speaking, self._is_awaited = 0, False
+        return self._must_move and not self._speaking and not self._is_awaited

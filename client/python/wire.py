@@ -14,12 +14,12 @@ from websockets.typing import Subprotocol
 from client.python.errors import VoiceError
 from protocol.credentials import Kind, offer
 from protocol.errors import LocalProtocolError
-from protocol.limits import MEDIA_MESSAGE_BYTES
+from protocol.limits import MEDIA_MESSAGE_BYTES, OPEN_TIMEOUT_S
 
-OPEN_TIMEOUT_S = 10.0  #: for TCP, TLS and the handshake together
 CLOSE_TIMEOUT_S = 2.0  #: for the peer's close frame; a dead network never sends one
 PING_EVERY_S = 10.0  #: finds a dead network within twice this time, and keeps proxies from calling us idle
-_AUTH_STATUS = {401: "auth_invalid", 403: "auth_invalid", 413: "too_large", 429: "rate_limited"}
+_STATUS_CODES = {401: "auth_invalid", 403: "auth_invalid", 413: "too_large", 429: "rate_limited"}
+_RETRYABLE = (401, 403, 429)  #: besides 5xx; the first two with another credential
 
 
 @asynccontextmanager
@@ -59,9 +59,10 @@ async def _connect(url: str, kind: Kind, secret: str) -> ClientConnection:
 
 
 def _refused(url: str, status: int) -> VoiceError:
-    code = _AUTH_STATUS.get(status, "connect_failed")
+    code = _STATUS_CODES.get(status, "connect_failed")
     error = VoiceError.of(code, f"({place(url)} answered HTTP {status})")
-    error.retryable = error.retryable and (status == 429 or status >= 500)
+    error.retryable = error.retryable and (status in _RETRYABLE or status >= 500)
+    error.status = status
     return error
 
 

@@ -44,7 +44,7 @@ def doctor(vivavoce: Callable[..., Run], server: FakeServer) -> Doctor:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for what a test has made sure will not come."""
-    for name in ("REPLY_S", "PONG_S", "LIVE_S", "FAREWELL_S"):
+    for name in ("REPLY_TIMEOUT_S", "PONG_S", "LIVE_TIMEOUT_S", "FAREWELL_S"):
         monkeypatch.setattr(roads, name, 0.5)
     monkeypatch.setattr(exercise, "SETTLE_S", 0.05)
     for name in ("ANSWER_S", "ROTATION_S"):
@@ -193,6 +193,18 @@ async def test_a_media_upgrade_that_is_refused(
 ) -> None:
     server.doors, server.refuse_media = [ready_at()], (status, body)
     assert verdict(await doctor("--json")) == ("edge", code)
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"), [(401, "ticket"), (403, "ticket"), (502, "relay"), (404, "relay")]
+)
+async def test_a_refused_media_upgrade_says_what_it_makes_clients_do(
+    doctor: Doctor, server: FakeServer, status: int, wanted: str
+) -> None:
+    server.doors, server.refuse_media = [ready_at()], (status, "")
+    steps = (await doctor("--json")).json["steps"]
+    (detail,) = [step["detail"] for step in steps if step["name"] == "edge"]
+    assert detail.endswith(f"answered HTTP {status}; clients ask for another {wanted}")
 
 
 async def test_a_media_host_that_is_not_there(doctor: Doctor, server: FakeServer) -> None:
@@ -373,7 +385,11 @@ async def test_the_report_reads_well_in_80_columns(doctor: Doctor, server: FakeS
     assert run.code == 1 and max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines if line.startswith("edge  ")] == ["edge"]
     assert any(
-        re.match(r"edge +FAILED +[\d,]+ ms  127\.0\.0\.1:\d+ answered HTTP 502$", line) for line in lines
+        re.match(
+            r"edge +FAILED +[\d,]+ ms  127\.0\.0\.1:\d+ answered HTTP 502; ",
+            line,
+        )
+        for line in lines
     )
     assert any("-> CloudFront could not reach the task." in line for line in lines)
     assert [line.split()[0] for line in lines if line.endswith("not reached")] == [

@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client.python import backoff
+from client.python import reconnect
 from tests.client.fake_server import FakeServer, fake_server
 
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jitter stays, its seconds do not."""
-    monkeypatch.setattr(backoff, "BASE_S", 0.01)
+    monkeypatch.setattr(reconnect, "BACKOFF_BASE_S", 0.01)
+    monkeypatch.setattr(reconnect, "LATER_S", 0.01)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 
 import pytest
@@ -250,7 +251,7 @@ async def test_a_handshake_refused_on_the_way_to_a_relay_is_no_verdict_on_the_se
     server.doors, server.peers = [admit_and_refuse], [end_at_once]
     async with Conversation(server.url, "a.jwt") as call:
         events = await read_all(call)
-    assert Reconnecting("rate_limited") in events and server.resumes[0].media_failed
+    assert Reconnecting("connect_failed") in events and server.resumes[0].media_failed
 
 
 @pytest.mark.parametrize(("status", "is_failed"), [(401, False), (403, False), (502, True), (404, True)])
@@ -444,6 +445,131 @@ async def test_it_moves_to_another_relay_at_the_next_turn_gap(server: FakeServer
         events = await read_all(call)
     assert Reconnecting("going_away") in events and call.reconnects == 1
     assert sum(isinstance(event, AudioFrame) for event in events) == 1
+
+
+async def test_it_leaves_the_old_relay_only_when_another_is_ready(server: FakeServer) -> None:
+    was_open: list[bool] = []
+
+    async def leave(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(GoingAway(60_000, move=True))
+
+        async def ready_late(door: Door) -> None:
+            await peer.send(Transcript("m", 1, "agent", "Still here."))
+            was_open.append(peer.wire.close_code is None)
+            await door.ready()
+
+        server.doors = [ready_late]
+        await peer.wire.wait_closed()
+
+    server.peers = [leave, end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        events = await read_all(call)
+    assert was_open == [True] and [resume.media_failed for resume in server.resumes] == [False]
+    words = [event.text for event in events if isinstance(event, Transcript)]
+    assert words == ["Still here."] and Reconnecting("going_away") in events
+
+
+async def test_it_does_not_move_while_an_answer_is_awaited(server: FakeServer) -> None:
+    async def leave(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(TurnStarted(1, "user"), TurnEnded(1, "user"), GoingAway(60_000, move=True))
+        await peer.heard(Text)  # it has read all that
+        assert not server.resumes
+        await peer.send(TurnStarted(1, "agent"), TurnEnded(1, "agent"))
+        await peer.wire.wait_closed()
+
+    server.peers = [leave, end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        async for event in call.events():
+            if isinstance(event, GoingAway):
+                await call.send_text("Seen.")
+    assert len(server.resumes) == 1
+
+
+async def test_it_moves_before_the_relay_s_time_is_over_when_no_pause_comes(server: FakeServer) -> None:
+    async def leave(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(TurnStarted(1, "agent"), GoingAway(5_050, move=True))
+        await peer.wire.wait_closed()
+
+    server.peers = [leave, end_at_once]
+    async with asyncio.timeout(4), Conversation(server.url, "a.jwt") as call:
+        events = await read_all(call)
+    assert Reconnecting("going_away") in events and len(server.resumes) == 1
+
+
+async def test_a_move_that_is_refused_leaves_the_connection_until_it_breaks(server: FakeServer) -> None:
+    refused = asyncio.Event()
+
+    async def stay(peer: Peer) -> None:
+        await peer.live()
+        server.doors = [refuse]
+        await peer.send(GoingAway(60_000, move=True))
+        await refused.wait()
+        await peer.send(Transcript("m", 1, "agent", "Still here."))
+        await peer.heard(Text)
+        peer.cut()
+
+    async def refuse(door: Door) -> None:
+        await door.reply(control_error("capacity", retry_after_ms=5_000, fatal=False))
+        refused.set()
+
+    server.peers = [stay, end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        reader = Reader(call)
+        await reader.until(lambda events: any(isinstance(event, Transcript) for event in events))
+        await call.send_text("Good.")
+        await reader.task
+    assert Reconnecting("connection_lost") in reader.events and len(server.resumes) == 2
+
+
+async def test_an_error_that_is_not_fatal_answers_a_resume_too(server: FakeServer) -> None:
+    async def cut(peer: Peer) -> None:
+        await peer.live()
+        peer.cut()
+
+    async def full(door: Door) -> None:
+        await door.reply(control_error("capacity", retry_after_ms=30, fatal=False))
+
+    server.doors, server.peers = [admit, full], [cut, end_at_once]
+    async with asyncio.timeout(5), Conversation(server.url, "a.jwt") as call:
+        await read_all(call)
+    assert len(server.resumes) == 2
+
+
+async def test_a_session_that_was_admitted_and_got_no_relay_is_asked_for_again(server: FakeServer) -> None:
+    async def full(door: Door) -> None:
+        await door.starting("admitted", 1)
+        await door.starting("relay", 2)
+        await door.reply(control_error("capacity", retry_after_ms=30))
+
+    server.doors, server.peers = [full], [end_at_once]
+    async with asyncio.timeout(5), Conversation(server.url, "a.jwt") as call:
+        await read_all(call)
+    first, second = server.requests
+    assert first == second
+
+
+async def test_connections_that_break_at_once_are_made_more_and_more_slowly(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+
+    def longest(low: float, high: float) -> float:
+        limits.append(high)
+        return high
+
+    async def cut(peer: Peer) -> None:
+        await peer.live()
+        peer.cut()
+
+    monkeypatch.setattr(random, "uniform", longest)
+    server.peers = [cut, cut, cut, cut, end_at_once]
+    async with Conversation(server.url, "a.jwt") as call:
+        await read_all(call)
+    assert [limit for limit in limits if limit] == [0.01, 0.02, 0.04, 0.08]
+    assert call.reconnects == 4
 
 
 async def test_leaving_in_a_break_ends_the_session_on_the_control_road(server: FakeServer) -> None:

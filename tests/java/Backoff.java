@@ -6,9 +6,13 @@ final class Backoff {
 
     private int boundMs = FIRST_MS;
 
-    /** Return the bound of the next wait. The connection that broke was live for so long; 0: never. */
-    int boundMs(double liveSeconds) {
+    /** A connection broke that had been live for so long. */
+    void broke(double liveSeconds) {
         if (liveSeconds >= STEADY_S) boundMs = FIRST_MS;
+    }
+
+    /** Return the bound of the next wait. */
+    int boundMs() {
         int bound = boundMs;
         boundMs = Math.min(2 * boundMs, LAST_MS);
         return bound;

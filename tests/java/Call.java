@@ -153,9 +153,9 @@ final class Call {
 
     /** Ask again after a random wait, and not before `after` seconds. */
     private void askAgain(double after) {
-        double liveSeconds = Math.max(0, now() - liveAt);
+        backoff.broke(now() - liveAt);
         liveAt = NEVER;
-        askAt = now() + Math.max(after, ThreadLocalRandom.current().nextInt(backoff.boundMs(liveSeconds)) / 1000.0);
+        askAt = now() + Math.max(after, ThreadLocalRandom.current().nextInt(backoff.boundMs()) / 1000.0);
     }
 
     private void onControl(Object what) throws Refused {

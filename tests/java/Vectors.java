@@ -28,12 +28,24 @@ final class Vectors {
         "interrupt", Set.of("turn"),
         "lost", Set.of(),
         "resend", Set.of("at", "sends"));
+    private static final Map<String, Set<String>> POLICY = Map.of(
+        "start", Set.of("at"),
+        "restore", Set.of("at"),
+        "starting", Set.of(),
+        "ready", Set.of("resume_ms"),
+        "failed", Set.of("at", "code", "retryable", "retry_after_ms"),
+        "unreachable", Set.of("at", "status", "timeout", "ticket_s"),
+        "closed", Set.of("at", "live_s", "close", "error", "ended"),
+        "going_away", Set.of("ends_in_ms"),
+        "move", Set.of("at"));
     private static final Set<String> AFTER_ANY = Set.of("do", "state", "after", "last_turn", "counters");
 
     private final Messages messages;
+    private final Map<String, Object> errors;
 
     private Vectors(Path protocol) throws IOException, Refused {
         messages = new Messages(protocol.resolve("schema/v1.json"));
+        errors = Messages.object(Json.read(Files.readString(protocol.resolve("schema/errors.json"))));
     }
 
     public static void main(String[] args) throws IOException, Refused {
@@ -83,7 +95,7 @@ final class Vectors {
             case "credentials" -> credentials(test);
             case "states" -> states(test);
             case "pace" -> pace(test);
-            case "backoff" -> backoff(test);
+            case "reconnect" -> reconnect(test);
             case "client_session" -> session(test);
             default -> throw new IllegalArgumentException("a file this runner does not know");
         }
@@ -148,13 +160,57 @@ final class Vectors {
         }
     }
 
-    private void backoff(Map<String, Object> test) {
+    private void reconnect(Map<String, Object> test) {
         known(test, Set.of("name", "steps"));
-        Backoff backoff = new Backoff();
+        Reconnect policy = new Reconnect(errors);
         for (Object one : (List<?>) test.get("steps")) {
             var step = Messages.object(one);
-            known(step, Set.of("live_s", "limit_ms"));
-            compare(step, "limit_ms", backoff.boundMs(number(step.get("live_s"))));
+            Map<String, Object> given = next(policy, step);
+            if (!step.containsKey("gives")) same(null, given);
+            else {
+                same(new TreeMap<>(Messages.object(step.get("gives"))).keySet().toString(), given.keySet().toString());
+                same(step.get("gives"), given);
+            }
+        }
+    }
+
+    private static Map<String, Object> next(Reconnect policy, Map<String, Object> step) {
+        String kind = (String) step.get("do");
+        Set<String> fields = POLICY.get(kind);
+        if (fields == null) throw new IllegalArgumentException("a step this runner does not know: " + kind);
+        known(step, Stream.concat(fields.stream(), Stream.of("do", "gives")).collect(Collectors.toSet()));
+        double at = number(step.get("at"));
+        switch (kind) {
+            case "start", "restore" -> {
+                return policy.begin(kind.equals("start") ? "start" : "resume", at);
+            }
+            case "starting" -> {
+                policy.starting();
+                return null;
+            }
+            case "ready" -> {
+                return policy.ready(number(step.get("resume_ms")));
+            }
+            case "failed" -> {
+                return policy.failed(Reconnect.Failure.of(step), at);
+            }
+            case "unreachable" -> {
+                boolean isLate = step.getOrDefault("timeout", false).equals(true);
+                return policy.unreachable(isLate, (Long) step.get("status"), number(step.get("ticket_s")), at);
+            }
+            case "closed" -> {
+                Object error = step.get("error");
+                var failure = error == null ? null : Reconnect.Failure.of(Messages.object(error));
+                Double live = step.get("live_s") == null ? null : (Double) number(step.get("live_s"));
+                boolean isEnded = step.getOrDefault("ended", false).equals(true);
+                return policy.closed(failure, isEnded, (long) step.get("close"), live, at);
+            }
+            case "going_away" -> {
+                return policy.goingAway(number(step.get("ends_in_ms")));
+            }
+            default -> {
+                return policy.move();
+            }
         }
     }
 

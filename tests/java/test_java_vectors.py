@@ -33,8 +33,10 @@ PLANTED: list[tuple[str, dict[str, Any]]] = [
     ("pace", {"rate_per_s": 1, "burst": 1, "steps": [{"at": 0, "amount": 2, "gives": True}]}),
     ("pace", {"rate_per_s": 1, "burst": 1, "steps": [{"at": 0, "amount": 2, "wait_s": 2}]}),
     ("pace", {"rate_per_s": 1, "burst": 1, "steps": [{"at": 0, "amount": 1, "mood": "fine"}]}),
-    ("backoff", {"steps": [{"live_s": 60, "limit_ms": 500}]}),
-    ("backoff", {"steps": [{"live_s": 60, "limit_ms": 250, "mood": "fine"}]}),
+    ("reconnect", {"steps": [{"do": "dance"}]}),
+    ("reconnect", {"steps": [{"do": "starting", "mood": "fine"}]}),
+    ("reconnect", {"steps": [{"do": "start", "at": 0, "gives": {"do": "resume"}}]}),
+    ("reconnect", {"steps": [{"do": "start", "at": 0, "gives": {"do": "start", "refresh": True}}]}),
     ("tomorrow", {"do": "anything"}),
 ]
 

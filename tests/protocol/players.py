@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from client.python.backoff import Backoff
+from client.python.errors import VoiceError
+from client.python.reconnect import MediaClose, Reconnect, move_within_s
+from client.python.reconnect import Step as NextStep
 from protocol import codec
 from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
@@ -156,16 +158,6 @@ def play_pace(case: Case) -> None:
         assert bucket.take(step["at"], step["amount"]) == step["gives"]
 
 
-def play_backoff(case: Case) -> None:
-    """Needs a running loop, whose clock is looked at."""
-    backoff = Backoff(60.0)
-    for step in case["steps"]:
-        assert set(step) == {"live_s", "limit_ms"}
-        if step["live_s"] is not None:
-            backoff.broke(step["live_s"], 60.0)
-        assert backoff.next_limit_s() * 1000 == step["limit_ms"]
-
-
 # ---- scripts
 
 
@@ -291,3 +283,71 @@ def _perform(player: object, step: Step, checks: tuple[str, ...]) -> None:
     """Call the player's method for the step. An unknown step, or an unknown field of one, is an error."""
     arguments = {name: value for name, value in step.items() if name not in ("do", *checks)}
     getattr(player, f"do_{step['do']}")(**arguments)
+
+
+class ReconnectPlayer:
+    """Plays the steps of reconnect.json against the Python client's policy."""
+
+    def __init__(self, case: Case) -> None:
+        self.policy = Reconnect()
+        self.steps = case["steps"]
+
+    def play(self) -> None:
+        for step in self.steps:
+            fields = {name: value for name, value in step.items() if name not in ("do", "gives")}
+            given = getattr(self, f"on_{step['do']}")(**fields)
+            assert _as_told(given) == step.get("gives"), step
+
+    def on_start(self, at: float) -> NextStep:
+        return self.policy.start(at)
+
+    def on_restore(self, at: float) -> NextStep:
+        return self.policy.restore(at)
+
+    def on_starting(self) -> None:
+        self.policy.is_admitted = True
+
+    def on_ready(self, resume_ms: int) -> NextStep:
+        return self.policy.ready(resume_ms / 1000)
+
+    def on_failed(self, at: float, **error: Any) -> NextStep:
+        return self.policy.failed(_failure(**error), at)
+
+    def on_unreachable(
+        self, at: float, ticket_s: float, status: int | None, timeout: bool = False
+    ) -> NextStep:
+        failure = VoiceError.of("connect_timeout" if timeout else "connect_failed")
+        return self.policy.closed(MediaClose(failure, status, ticket_s), at)
+
+    def on_closed(
+        self, at: float, live_s: float | None, close: int, ended: bool = False, error: Any = None
+    ) -> NextStep:
+        refusal = _failure(**error) if error else None
+        return self.policy.closed(
+            MediaClose(live_s=live_s, code=close or None, refusal=refusal, is_ended=ended), at
+        )
+
+    def on_going_away(self, ends_in_ms: int) -> dict[str, Any]:
+        return {"do": "move", "within_ms": move_within_s(ends_in_ms) * 1000}
+
+    def on_move(self, at: float) -> NextStep:
+        return self.policy.move()
+
+
+def _failure(code: str, retryable: bool, retry_after_ms: int = 0) -> VoiceError:
+    return VoiceError(code, "", retryable, retry_after_ms)
+
+
+def _as_told(given: NextStep | dict[str, Any] | None) -> dict[str, Any] | None:
+    """A step as reconnect.json has it: without the fields that have their default."""
+    if not isinstance(given, NextStep):
+        return given
+    wait_ms = [given.wait_s * 1000, (given.wait_s + given.jitter_s) * 1000]
+    told = {
+        "do": given.do,
+        "code": given.error and given.error.code,
+        "media_failed": given.media_failed,
+        "refresh": given.refresh,
+        "wait_ms": wait_ms if any(wait_ms) else None,
+    }
+    return {name: value for name, value in told.items() if value}

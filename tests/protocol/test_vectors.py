@@ -11,10 +11,10 @@ from tests.protocol.players import (
     VECTORS,
     Case,
     ClientPlayer,
+    ReconnectPlayer,
     ServerPlayer,
     cases,
     play_audio,
-    play_backoff,
     play_codec,
     play_credentials,
     play_pace,
@@ -51,9 +51,9 @@ def test_pace_vector(case: Case) -> None:
     play_pace(case)
 
 
-@_each("backoff")
-async def test_backoff_vector(case: Case) -> None:
-    play_backoff(case)
+@_each("reconnect")
+def test_reconnect_vector(case: Case) -> None:
+    ReconnectPlayer(case).play()
 
 
 @_each("client_session")
@@ -67,7 +67,7 @@ def test_server_session_vector(case: Case) -> None:
 
 
 def test_every_vector_file_is_run() -> None:
-    run = {"codec", "audio", "credentials", "states", "pace", "backoff", "client_session", "server_session"}
+    run = {"codec", "audio", "credentials", "states", "pace", "reconnect", "client_session", "server_session"}
     assert {path.stem for path in VECTORS.glob("*.json")} == run
 
 
@@ -77,13 +77,17 @@ def test_names_within_a_file_are_different(name: str) -> None:
     assert sorted(set(names)) == sorted(names)
 
 
-@pytest.mark.parametrize("player", [ClientPlayer, ServerPlayer])
-def test_an_unknown_step_fails(player: type[ClientPlayer] | type[ServerPlayer]) -> None:
+@pytest.mark.parametrize("player", [ClientPlayer, ServerPlayer, ReconnectPlayer])
+def test_an_unknown_step_fails(player: type[ClientPlayer | ServerPlayer | ReconnectPlayer]) -> None:
     with pytest.raises(AttributeError):
         player({"epoch": 1, "steps": [{"do": "dance"}]}).play()
 
 
-@pytest.mark.parametrize("player", [ClientPlayer, ServerPlayer])
-def test_an_unknown_field_of_a_step_fails(player: type[ClientPlayer] | type[ServerPlayer]) -> None:
+@pytest.mark.parametrize(
+    ("player", "do"), [(ClientPlayer, "lost"), (ServerPlayer, "lost"), (ReconnectPlayer, "starting")]
+)
+def test_an_unknown_field_of_a_step_fails(
+    player: type[ClientPlayer | ServerPlayer | ReconnectPlayer], do: str
+) -> None:
     with pytest.raises(TypeError):
-        player({"epoch": 1, "steps": [{"do": "lost", "mood": "fine"}]}).play()
+        player({"epoch": 1, "steps": [{"do": do, "mood": "fine"}]}).play()

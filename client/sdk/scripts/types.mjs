@@ -5,8 +5,14 @@ const SCHEMA = new URL('../../../protocol/schema/', import.meta.url);
 const TARGET = new URL('../src/protocol/', import.meta.url);
 const MADE = '// Made by scripts/types.mjs from protocol/schema. Do not edit.\n';
 const CONSTANTS = [
-  ...['DOWNLINK_HZ', 'IMAGE_BYTES', 'IMAGE_CHARS', 'JWT_ENTRY_BYTES', 'RESEND_WINDOW_S', 'SAMPLE_BYTES', 'STEADY_S', 'SUBPROTOCOL'],
+  ...['DOWNLINK_HZ', 'IMAGE_BYTES', 'IMAGE_CHARS', 'JWT_ENTRY_BYTES', 'RESEND_WINDOW_S', 'SAMPLE_BYTES', 'START_TRIES', 'SUBPROTOCOL'],
   ...['TEXT_CHARS', 'TEXT_CHARS_BURST', 'TEXT_CHARS_PER_S', 'TOOL_RESULT_BYTES', 'UPLINK_HZ', 'VERSIONS'],
+];
+
+/** Of `limits.json` in seconds, here in ms. */
+const TIMES = [
+  ...['BACKOFF_BASE_S', 'BACKOFF_MAX_S', 'FATAL_CLOSE_S', 'LATER_S', 'LIVE_TIMEOUT_S', 'MOVE_EARLY_S', 'OPEN_TIMEOUT_S'],
+  ...['PING_AFTER_S', 'REPLY_TIMEOUT_S', 'RESUME_TIMEOUT_S', 'SILENCE_S', 'START_PATIENCE_S', 'STEADY_S', 'TICKET_S'],
 ];
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, SCHEMA), 'utf8'));
@@ -159,6 +165,7 @@ export const RESUMABLE_CODES: readonly string[] = [${Object.entries(errors)
 export const FINAL_CLOSE_CODES: Record<number, ErrorCode> = ${show(codes)};
 
 ${CONSTANTS.map((name) => `export const ${name} = ${JSON.stringify(limits[name])};`).join('\n')}
+${TIMES.map((name) => `export const ${name.slice(0, -1)}MS = ${limits[name] * 1000};`).join('\n')}
 `;
 }
 

@@ -1,12 +1,12 @@
 import { ClientSession, type Incoming } from './protocol/session.js';
 import { VERSIONS } from './protocol/tables.js';
-import type { ClientMessage, Live, Ready, Start, Starting } from './protocol/wire.js';
+import type { ClientMessage, Live, Start, Starting } from './protocol/wire.js';
 import { Control } from './roads/control.js';
-import { Lifeline, type LifelineParts } from './roads/lifeline.js';
+import { type Attempt, Lifeline, type LifelineParts } from './roads/lifeline.js';
 import type { Link } from './roads/line.js';
 import { Outbox } from './roads/outbox.js';
 import { webSockets } from './roads/transport.js';
-import { type Attempt, aborted } from './roads/wait.js';
+import { aborted } from './roads/wait.js';
 import { since } from './clock.js';
 import { Conversation } from './conversation.js';
 import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
@@ -164,19 +164,13 @@ export class Call implements LifelineParts {
 
   async #run(resume: string | undefined): Promise<void> {
     try {
-      await this.#lifeline.run(await this.#open(resume));
+      if (resume) [this.control.session = '', this.control.resumeKey = ''] = resume.split('.');
+      await this.#lifeline.run(resume ? null : this.#request());
       const reason = this.#lifeline.ended?.reason ?? 'client';
       this.#finish({ by: this.isEnding || reason === 'client' ? 'client' : 'server', reason });
     } catch (thrown) {
       if (!this.signal.aborted) this.#fail(thrown);
     }
-  }
-
-  #open(resume: string | undefined): Promise<Ready> {
-    const { control, signal } = this;
-    if (!resume) return control.start(this.#request(), signal);
-    [control.session = '', control.resumeKey = ''] = resume.split('.');
-    return control.resume(false, signal);
   }
 
   #request(): Start {

@@ -13,8 +13,7 @@ import type {
   TurnStarted,
 } from './protocol/wire.js';
 import type { Outbox } from './roads/outbox.js';
-
-const MOVE_EARLY_MS = 5000; //: before a relay's time is over, when no pause between turns has come
+import { moveWithinMs } from './roads/reconnect.js';
 
 /** `ack` is the session's business, `ended` the lifeline's. */
 type Heeded = Exclude<Incoming['type'], 'ack' | 'ended'>;
@@ -260,7 +259,7 @@ export class Conversation {
     this.#host.emitter.emit('goaway', { endsAt: Date.now() + ends_in_ms, move });
     if (!move) return;
     this.#mustMove = true;
-    this.#moveTimer = setTimeout(this.#move, ends_in_ms - MOVE_EARLY_MS);
+    this.#moveTimer = setTimeout(this.#move, moveWithinMs(ends_in_ms));
     this.#moveIfDue();
   }
 

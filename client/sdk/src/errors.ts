@@ -1,4 +1,4 @@
-import { type ErrorCode as RegistryCode, RESUMABLE_CODES } from './protocol/tables.js';
+import type { ErrorCode as RegistryCode } from './protocol/tables.js';
 import type { ControlError, Error as MediaError } from './protocol/wire.js';
 
 /** Codes of this client only; all others are the protocol's. */
@@ -28,23 +28,6 @@ export type VoiceErrorCode = RegistryCode | LocalCode | (string & {});
 /** Local codes after which the same attempt may succeed: `connection_lost` too. */
 const RETRYABLE = /^(connect|mic_in_use|token_failed)/;
 
-/** For developers, of those that the client makes in more than one place or has nothing to add to. */
-const SENTENCES: Partial<Record<string, string>> = {
-  aborted: 'given up by the app',
-  audio_blocked: 'the browser wants a click before it plays or records',
-  audio_interrupted: 'another app has the audio',
-  connect_failed: 'the handshake failed: the server is down, the token forged, or this origin not allowed',
-  connect_timeout: 'no answer in time',
-  connection_lost: 'the connection broke',
-  insecure_context: 'audio needs https or localhost',
-  mic_lost: 'the device is gone, and no other could be opened',
-  mic_silent: 'the device gives nothing but zeros',
-  not_connected: 'there is no session',
-  speaker_unsupported: 'this device, or choosing one, is not to be had here',
-  token_failed: 'session.token threw or gave no text',
-  worklet_blocked: 'audioWorklet.addModule failed, by a Content-Security-Policy as a rule',
-};
-
 export interface VoiceErrorInit {
   readonly retryable?: boolean;
   readonly fatal?: boolean;
@@ -53,7 +36,10 @@ export interface VoiceErrorInit {
   readonly cause?: unknown;
 }
 
-/** What went wrong. `code` is stable; `message` is for developers, `advice` for users. */
+/**
+ * What went wrong. `code` is stable; `message` is for developers, `advice` for users: both have English sentences once
+ * `vivavoce/advice` or `vivavoce/react` is imported.
+ */
 export class VoiceError extends Error {
   override readonly name = 'VoiceError';
   declare readonly code: VoiceErrorCode;
@@ -67,7 +53,7 @@ export class VoiceError extends Error {
   declare readonly ref: string;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
-    const sentence = message || SENTENCES[code];
+    const sentence = message || sentences[code];
     super(sentence ? `${code}: ${sentence}` : code, init);
     const { retryable = RETRYABLE.test(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
     Object.assign(this, { code, retryable, fatal, retryAfterMs, ref });
@@ -83,15 +69,15 @@ export class VoiceError extends Error {
 }
 
 let advise = (error: VoiceError): string => error.message;
+let sentences: Readonly<Record<string, string>> = {};
 
-/** Say where `advice` comes from: an app's own words, in its own languages, by `error.code`. */
-export function setAdvice(words: (error: VoiceError) => string): void {
+/**
+ * Say where `advice` comes from: an app's own words, in its own languages, by `error.code`. `messages`, also by code, are
+ * for developers, of errors that come without one.
+ */
+export function setAdvice(words: (error: VoiceError) => string, messages = sentences): void {
   advise = words;
-}
-
-/** A resume brings the session back from it. */
-export function comesBack(code: string): boolean {
-  return RESUMABLE_CODES.includes(code);
+  sentences = messages;
 }
 
 /** The app's own mistake, by the option's name. */

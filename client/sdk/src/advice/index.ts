@@ -41,4 +41,21 @@ export function adviceOn({ code, retryable }: Pick<VoiceError, 'code' | 'retryab
   return retryable ? LATER : ANY;
 }
 
-setAdvice(adviceOn);
+/** For developers, of the codes that the client makes in more than one place or has nothing to add to. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  aborted: 'given up by the app',
+  audio_blocked: 'the browser wants a click before it plays or records',
+  audio_interrupted: 'another app has the audio',
+  connect_failed: 'the handshake failed: the server is down, the token forged, or this origin not allowed',
+  connect_timeout: 'no answer in time',
+  connection_lost: 'the connection broke',
+  insecure_context: 'audio needs https or localhost',
+  mic_lost: 'the device is gone, and no other could be opened',
+  mic_silent: 'the device gives nothing but zeros',
+  not_connected: 'there is no session',
+  speaker_unsupported: 'this device, or choosing one, is not to be had here',
+  token_failed: 'session.token threw or gave no text',
+  worklet_blocked: 'audioWorklet.addModule failed, by a Content-Security-Policy as a rule',
+};
+
+setAdvice(adviceOn, SENTENCES);

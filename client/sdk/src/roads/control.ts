@@ -3,14 +3,11 @@ import type { SessionSource, TokenContext } from '../options.js';
 import { RemoteProtocolError } from '../protocol/checks.js';
 import { decodeReply } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
-import type { ControlReply, ControlRequest, Ready, Start, Starting } from '../protocol/wire.js';
+import { REPLY_TIMEOUT_MS, RESUME_TIMEOUT_MS } from '../protocol/tables.js';
+import type { ControlError, ControlReply, ControlRequest, Ready, Start, Starting } from '../protocol/wire.js';
 import { Line, type Link } from './line.js';
-import { aborted, Backoff, throwIfAborted } from './wait.js';
-
-const REPLY_TIMEOUT_MS = 30_000; //: longest silence on a request; then it is made again: replies can get lost
-const RESUME_TIMEOUT_MS = 8_000; //: for the first reply to a resume: somebody is in mid-conversation
-const START_PATIENCE_MS = 150_000; //: for a session that was admitted; a relay may take a minute to start
-const CUT_OFFS = 2; //: a start is sent again so often while nothing at all is answered
+import type { Step } from './reconnect.js';
+import { aborted, throwIfAborted } from './wait.js';
 
 type Reason = TokenContext['reason'];
 
@@ -22,7 +19,7 @@ export class Control {
   /** Empty until the server has admitted us. */
   session = '';
   resumeKey = '';
-  #newest = 0; //: highest `i` of the session's replies
+  #newest = 0; //: highest `i` of the replies to this request: a session that got no relay is opened anew
   #line: Line | null = null; //: that is open
   readonly #link: Link;
   readonly #source: SessionSource;
@@ -34,23 +31,13 @@ export class Control {
     this.#onStarting = onStarting;
   }
 
-  /** Open a session. Made again when the connection is lost: `request.request` makes sure it stays one session. */
-  start(request: Start, signal: AbortSignal): Promise<Ready> {
-    return new Backoff(START_PATIENCE_MS, {}, signal, () => {}).retry(
-      () => this.#ready(request, 'connect', signal),
-      (error, attempt) => {
-        const isCutOff = error.code === 'connection_lost' && attempt < CUT_OFFS;
-        const isWaitedFor = this.session && error.retryable && !isAboutToken(error.code);
-        if (!isCutOff && !isWaitedFor) throw error;
-      },
-    );
-  }
-
-  /** A new way to the same session, by one attempt. */
-  resume(mediaFailed: boolean, signal: AbortSignal): Promise<Ready> {
+  /** One request, once: `start`, or a resume of the session. */
+  async ask(step: Step, start: Start | null, signal: AbortSignal): Promise<Ready> {
     const { session, resumeKey } = this;
-    const request = { type: 'resume', session, resume_key: resumeKey, media_failed: mediaFailed } as const;
-    return this.#ready(request, 'reconnect', signal);
+    const isStart = step.do === 'start';
+    const resume = { type: 'resume', session, resume_key: resumeKey, media_failed: !!step.mediaFailed } as const;
+    const reason = step.refresh ? 'refresh' : isStart ? 'connect' : 'reconnect';
+    return (await this.#exchange(isStart ? (start as Start) : resume, reason, signal)) as Ready;
   }
 
   /** End the session, however far it came. */
@@ -61,18 +48,6 @@ export class Control {
   /** End the session on the connection that is open, if one is: there is no time for another. */
   leave(): void {
     if (this.session) this.#line?.send({ type: 'end', session: this.session });
-  }
-
-  async #ready(request: Start | ControlRequest, reason: Reason, signal: AbortSignal): Promise<Ready> {
-    try {
-      return (await this.#exchange(request, reason, signal)) as Ready;
-    } catch (thrown) {
-      const { code } = toVoiceError(thrown);
-      if (!isAboutToken(code)) throw thrown;
-      if (typeof this.#source.token === 'string')
-        throw new VoiceError(code, '', { retryable: false });
-    }
-    return (await this.#exchange(request, 'refresh', signal)) as Ready;
   }
 
   /** Send `request`, and hear replies until the one that answers it. */
@@ -95,6 +70,7 @@ export class Control {
     signal: AbortSignal,
   ): Promise<ControlReply> {
     const wanted = request.type === 'end' ? 'ended' : 'ready';
+    this.#newest = 0;
     return new Promise((resolve, reject) => {
       let isOpen = false;
       const line = new Line(this.#link, 'control', url, protocols, {
@@ -108,7 +84,7 @@ export class Control {
           const reply = this.#read(data, line);
           if (!reply) return;
           line.within(REPLY_TIMEOUT_MS);
-          if (reply.type === 'error') reject(received(reply));
+          if (reply.type === 'error') reject(received(this.#judged(reply)));
           else if (reply.type === wanted) resolve(reply);
           else return;
           line.close(1000);
@@ -125,6 +101,12 @@ export class Control {
         line.close(1000);
       });
     });
+  }
+
+  /** A fixed token will be refused again. */
+  #judged(error: ControlError): ControlError {
+    const isFixed = typeof this.#source.token === 'string' && isAboutToken(error.code);
+    return isFixed ? { ...error, retryable: false } : error;
   }
 
   /** Null for what is old, of a newer server, or no message. */

@@ -1,11 +1,17 @@
-import { comesBack, received, VoiceError } from '../errors.js';
+import { toVoiceError, type VoiceError } from '../errors.js';
 import type { ReconnectPolicy } from '../options.js';
 import type { Incoming } from '../protocol/session.js';
-import { FINAL_CLOSE_CODES } from '../protocol/tables.js';
-import type { Ended, Ready } from '../protocol/wire.js';
+import type { Ended, Ready, Start } from '../protocol/wire.js';
 import type { Control } from './control.js';
-import { type MediaParts, MediaRoad, type Parting } from './media.js';
-import { type Attempt, Backoff, throwIfAborted } from './wait.js';
+import { type MediaParts, MediaRoad } from './media.js';
+import { Reconnect, type Step } from './reconnect.js';
+import { sleep, throwIfAborted } from './wait.js';
+
+export interface Attempt {
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly error: VoiceError;
+}
 
 export interface LifelineParts extends MediaParts {
   readonly control: Control;
@@ -16,90 +22,83 @@ export interface LifelineParts extends MediaParts {
   reconnecting(attempt: Attempt): void;
 }
 
-/**
- * Keeps one media connection under a call.
- *
- *     ready ──▶ connect ──▶ hello ──▶ live ──▶ broken ──▶ (jittered wait) ──▶ control `resume` ──▶ ready …
- *                                       └──▶ ended, or an error that no resume can mend
- */
+/** Keeps one media connection under a call: what follows what is decided by `Reconnect`, here it is done. */
 export class Lifeline {
   ended: Ended | null = null;
   #road: MediaRoad | null = null;
-  #backoff: Backoff | null = null; //: since the last connection that held
-  #liveAt: number | null = null; //: when the last connection went live
-  #moving: Promise<Ready | null> | null = null; //: a resume while the old connection still serves
+  #ready: Ready | undefined; //: the newest
+  #moving: Promise<Step> | null = null; //: a resume while the old connection still serves
+  readonly #policy: Reconnect;
   readonly #parts: LifelineParts;
 
   constructor(parts: LifelineParts) {
     this.#parts = parts;
+    this.#policy = new Reconnect(parts.policy || {});
     this.#parts.signal.addEventListener('abort', () => this.#road?.leave());
   }
 
-  /** Resolves when the session has ended. Rejects with VoiceError when it cannot go on. */
-  async run(ready: Ready): Promise<void> {
-    for (let next = ready; ; ) {
-      this.#road = new MediaRoad(this.#parts, (item) => this.#heed(item));
-      const parting = await this.#road.serve(next.media);
+  /** Resolves when the session has ended. Rejects with VoiceError when it cannot go on. `start`: none to resume. */
+  async run(start: Start | null): Promise<void> {
+    let step = this.#policy.begin(start ? 'start' : 'resume', performance.now());
+    while (step.do !== 'end') {
+      if (step.jitterMs) await this.#wait(step);
+      step = await (step.do === 'connect' ? this.#serve() : this.#ask(step, start));
       throwIfAborted(this.#parts.signal);
-      if (!parting.refusal && this.ended) return;
-      const moved = await this.#moving;
-      this.#moving = null;
-      next = moved ?? (await this.#wayBack(next.limits.resume_ms, parting));
     }
+    if (step.error) throw step.error;
   }
 
   /** Resume elsewhere, and only then leave the present relay. */
   move(): void {
+    this.#moving ??= this.#move();
+  }
+
+  async #move(): Promise<Step> {
+    let step = this.#policy.move();
+    while (step.do === 'resume') step = await this.#ask(step, null);
+    if (step.do === 'connect') this.#road?.leave();
+    return step;
+  }
+
+  async #ask(step: Step, start: Start | null): Promise<Step> {
     const { control, signal } = this.#parts;
-    const road = this.#road;
-    this.#moving ??= control.resume(false, signal).then(
-      (ready) => {
-        road?.leave();
-        return ready;
-      },
-      () => null, // the relay closes when its time is over; then as after any break
-    );
+    try {
+      this.#ready = await control.ask(step, start, signal);
+      return this.#policy.ready(this.#ready.limits.resume_ms);
+    } catch (thrown) {
+      return this.#policy.failed(toVoiceError(thrown), !!control.session, performance.now());
+    }
+  }
+
+  /** One media connection, to its end, or until another relay is ready to take over. */
+  async #serve(): Promise<Step> {
+    this.#road = new MediaRoad(this.#parts, (item) => this.#heed(item));
+    const closed = await this.#road.serve((this.#ready as Ready).media);
+    const isOver = this.ended && !closed.refusal;
+    const moved = isOver ? null : await this.#moving;
+    this.#moving = null;
+    const step = moved?.do === 'connect' ? moved : this.#policy.closed(closed, !!this.ended, performance.now());
+    if (step.do !== 'end') {
+      this.ended = null; // that was the end of the relay's part, if anything
+      this.#parts.session.revive();
+    }
+    return step;
   }
 
   #heed(item: Incoming): void {
-    if (item.type === 'live') this.#liveAt = performance.now();
     if (item.type === 'ended') this.ended = item;
     this.#parts.received(item);
   }
 
-  /** Resume, over and over. Rejects when the server says no or has stopped waiting for us. */
-  async #wayBack(patienceMs: number, parting: Parting): Promise<Ready> {
-    const { control, policy, signal } = this.#parts;
-    const { refusal, isUnreachable } = parting;
-    const failure = this.#verdict(parting);
-    if (!policy || !this.#mayComeBack(failure)) throw failure;
-    this.#backoff ??= new Backoff(patienceMs, policy, signal, (attempt) => this.#parts.reconnecting(attempt));
-    if (this.#liveAt !== null) this.#backoff.broke(performance.now() - this.#liveAt, patienceMs);
-    this.#liveAt = null;
-    await this.#backoff.wait(failure);
-    return await this.#backoff.retry(
-      () => control.resume(isUnreachable, signal),
-      (error) => {
-        if (error.code === 'session_ended' && refusal) throw received(refusal);
-        if (!error.retryable) throw error;
-      },
-    );
-  }
-
-  /** Why the connection that was just closed broke. */
-  #verdict({ code, refusal, isJoined }: Parting): VoiceError {
-    const lost = isJoined ? 'connection_lost' : code ? 'connect_failed' : 'connect_timeout';
-    if (!refusal) return new VoiceError(FINAL_CLOSE_CODES[code] ?? lost);
-    // `ended` after an error that a resume mends ended this relay's part only: control knows better.
-    if (comesBack(refusal.code)) {
-      this.ended = null;
-      this.#parts.session.revive();
+  async #wait({ do: next, error, waitMs, jitterMs }: Step): Promise<void> {
+    const { policy, signal } = this.#parts;
+    const delayMs = (waitMs as number) + Math.random() * (jitterMs as number);
+    if (next === 'resume') {
+      const info = { attempt: this.#policy.attempts, delayMs, error: error as VoiceError };
+      if (!policy || policy.shouldRetry?.(info) === false) throw error;
+      this.#parts.reconnecting(info);
     }
-    return received(refusal);
-  }
-
-  /** Whether a resume may help. Of "later" it is the session that is meant, once it has ended. */
-  #mayComeBack({ code, retryable }: VoiceError): boolean {
-    return comesBack(code) || (retryable && !this.ended);
+    await sleep(delayMs, signal);
+    throwIfAborted(signal);
   }
 }

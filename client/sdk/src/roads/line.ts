@@ -1,9 +1,8 @@
 import type { Emitter } from '../events.js';
 import type { Message, Shown } from '../ondemand/wire.js';
 import { onDemand } from '../ondemand.js';
+import { OPEN_TIMEOUT_MS } from '../protocol/tables.js';
 import type { Socket, SocketEvents, Transport } from './transport.js';
-
-const OPEN_TIMEOUT_MS = 10_000; //: for the handshake
 
 /** What all sockets of a call share: how they are made, who looks on, how much passed. */
 export interface Link {

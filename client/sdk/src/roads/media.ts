@@ -1,28 +1,13 @@
 import { offer } from '../protocol/credentials.js';
 import type { ClientSession, Incoming } from '../protocol/session.js';
+import { FATAL_CLOSE_MS, LIVE_TIMEOUT_MS, PING_AFTER_MS, SILENCE_MS } from '../protocol/tables.js';
 import type { Media, Error as Refusal } from '../protocol/wire.js';
 import { Line, type Link } from './line.js';
 import type { Outbox } from './outbox.js';
+import type { MediaClose } from './reconnect.js';
 
-const LIVE_TIMEOUT_MS = 45_000; //: from the handshake to `live`: a credential may take 28 s, the model 15 s more
-const TICKET_MS = 60_000; //: how long a ticket is good
-const LAST_WORDS_MS = 2000; //: from a fatal error to the close that follows it
 const TICK_MS = 1000;
-const PING_MS = 5000;
-const SILENCE_MS = 10_000; //: nothing at all for so long: lost. Phones and proxies often do not tell
 const FROZEN_MS = 3000; //: a tick that is so late was frozen with its tab: what came meanwhile is not read yet
-
-/** How a connection ended. */
-export interface Parting {
-  /** 0: by this end, because something did not come in time. */
-  readonly code: number;
-  /** The fatal error before it. */
-  readonly refusal: Refusal | null;
-  /** It came to `live`. */
-  readonly isJoined: boolean;
-  /** No handshake came about while the ticket was good. A browser does not say why one failed. */
-  readonly isUnreachable: boolean;
-}
 
 export interface MediaParts {
   readonly link: Link;
@@ -37,7 +22,7 @@ export class MediaRoad {
   #line: Line | null = null;
   #refusal: Refusal | null = null;
   #isReached = false;
-  #isJoined = false;
+  #liveAt = -1; //: never
   #heardAt = 0;
   #pingedAt = 0;
   #tickedAt = 0;
@@ -51,7 +36,7 @@ export class MediaRoad {
   }
 
   /** Connect and talk until the connection is gone. */
-  serve({ url, ticket }: Media): Promise<Parting> {
+  serve({ url, ticket }: Media): Promise<MediaClose> {
     const from = Date.now(); // which goes on while a page sleeps
     return new Promise((resolve) => {
       this.#line = new Line(this.#parts.link, 'media', url, offer('ticket', ticket), {
@@ -61,8 +46,13 @@ export class MediaRoad {
           clearInterval(this.#ticker);
           this.#parts.outbox.close();
           this.#parts.session.lost();
-          const isUnreachable = !this.#isReached && Date.now() - from < TICKET_MS;
-          resolve({ code, refusal: this.#refusal, isJoined: this.#isJoined, isUnreachable });
+          resolve({
+            code,
+            refusal: this.#refusal,
+            isReached: this.#isReached,
+            liveMs: this.#liveAt < 0 ? -1 : performance.now() - this.#liveAt,
+            ticketMs: Date.now() - from,
+          });
         },
       });
     });
@@ -86,24 +76,24 @@ export class MediaRoad {
     if (!item || !this.#line) return;
     this.#line.show('in', item.type === 'audio' ? { binary: item.pcm.byteLength } : item);
     if (item.type === 'live') {
-      this.#isJoined = true;
+      this.#liveAt = this.#heardAt;
       this.#line.within(0);
       outbox.open(this.#line, session.isMoved, session.resend(this.#heardAt));
       this.#tickedAt = this.#heardAt;
       this.#ticker = setInterval(() => this.#tick(performance.now()), TICK_MS);
     } else if (item.type === 'error' && item.fatal) {
       this.#refusal = item;
-      this.#line.within(LAST_WORDS_MS);
+      this.#line.within(FATAL_CLOSE_MS);
     }
     this.#received(item);
     if (item.type === 'ended') this.leave();
   }
 
   #tick(now: number): void {
-    if (now - this.#tickedAt > FROZEN_MS) this.#heardAt = Math.max(this.#heardAt, now - PING_MS);
+    if (now - this.#tickedAt > FROZEN_MS) this.#heardAt = Math.max(this.#heardAt, now - PING_AFTER_MS);
     this.#tickedAt = now;
     if (now - this.#heardAt >= SILENCE_MS) return this.#line?.close(0);
-    if (now - this.#pingedAt >= PING_MS) {
+    if (now - this.#pingedAt >= PING_AFTER_MS) {
       this.#pingedAt = now;
       this.#parts.outbox.send({ type: 'ping', t: now });
     }

@@ -205,7 +205,7 @@ describe('a session that cannot go on', () => {
     all.server.cutMedia(4429);
     await pass(3900);
     expect(all.client.getSnapshot().status).toBe('reconnecting');
-    await pass(200);
+    await pass(400);
     expect(all.client.getSnapshot().status).toBe('connected');
   });
 
@@ -216,6 +216,24 @@ describe('a session that cannot go on', () => {
     await pass(3000);
     expect(all.client.getSnapshot().status).toBe('connected');
   });
+});
+
+test('a session that was admitted and got no relay is opened anew, whose replies count from 1', async () => {
+  const all = rig();
+  const serve = all.server.transport.onOpen;
+  all.server.transport.onOpen = (socket) => {
+    all.server.transport.onOpen = serve;
+    socket.onSend = () => {
+      const common = { type: 'starting', session: 's0', resume_key: 'key-of-s0-0123456789', eta_ms: 0 };
+      socket.receive({ ...common, stage: 'admitted', i: 1 });
+      socket.receive({ ...common, stage: 'relay', i: 8 });
+      socket.receive({ type: 'error', code: 'capacity', message: '!', retryable: true, fatal: true, i: 9 });
+    };
+    socket.accept();
+  };
+  void all.client.connect();
+  await pass(3000);
+  expect(all.client.getSnapshot()).toMatchObject({ status: 'connected', sessionId: 's1' });
 });
 
 test('a call may be tried again from within what its failure sets off', async () => {

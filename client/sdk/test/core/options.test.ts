@@ -1,5 +1,6 @@
 // Devices and options, whenever they are set, and what is said when they cannot be.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import '../../src/advice/index.js';
 import { VoiceClient, VoiceError } from '../../src/index.js';
 import { pass, rig } from './rig.js';
 

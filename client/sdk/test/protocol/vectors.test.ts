@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { VoiceError } from '../../src/errors.js';
+import { received, VoiceError } from '../../src/errors.js';
 import { decodeAudio, encodeAudio } from '../../src/protocol/audio.js';
 import { RemoteProtocolError } from '../../src/protocol/checks.js';
 import { decodeMessage, decodeReply } from '../../src/protocol/codec.js';
 import { offer } from '../../src/protocol/credentials.js';
 import { TokenBucket } from '../../src/protocol/pace.js';
 import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
-import { Backoff } from '../../src/roads/wait.js';
+import { moveWithinMs, Reconnect, type Step } from '../../src/roads/reconnect.js';
 import { bytes, type Case, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
 
 function codeOf(act: () => unknown): string {
@@ -110,14 +110,97 @@ describe('pace', () => {
   });
 });
 
-describe('backoff', () => {
-  test.each(cases('backoff').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+describe('reconnect', () => {
+  type Failure = { code: string; retryable: boolean; retry_after_ms?: number };
+  type Given = {
+    do: string;
+    at: number;
+    resume_ms: number;
+    ends_in_ms: number;
+    status: number | null;
+    timeout?: boolean;
+    ticket_s: number;
+    live_s: number | null;
+    close: number;
+    ended?: boolean;
+    error?: Failure;
+    gives: object | undefined;
+  } & Failure;
+  const LISTED: Record<string, readonly string[]> = {
+    start: ['at'],
+    restore: ['at'],
+    starting: [],
+    ready: ['resume_ms'],
+    failed: ['at', 'code', 'retryable', 'retry_after_ms'],
+    unreachable: ['at', 'status', 'timeout', 'ticket_s'],
+    closed: ['at', 'live_s', 'close', 'ended', 'error'],
+    going_away: ['ends_in_ms'],
+    move: ['at'],
+  };
+  const refusal = (failure: Failure) =>
+    ({ type: 'error', message: '', fatal: true, ref: '', e: 1, n: 0, retry_after_ms: 0, ...failure }) as const;
+
+  /** A browser cannot read a status: of a case with one, only what goes before it is played. */
+  const isReadable = ({ status }: Given) => typeof status !== 'number';
+
+  /** As reconnect.json has it: without the fields that have their default. */
+  function told({ do: next, error, mediaFailed, refresh, waitMs = 0, jitterMs = 0 }: Step): object {
+    return {
+      do: next,
+      ...(error && { code: error.code }),
+      ...(mediaFailed && { media_failed: true }),
+      ...(refresh && { refresh: true }),
+      ...(jitterMs && { wait_ms: [waitMs, waitMs + jitterMs] }),
+    };
+  }
+
+  function play(policy: Reconnect, step: Given, isAdmitted: boolean): Step | object | undefined {
+    const at = step.at * 1000;
+    const closed = { code: step.close, refusal: null, isReached: true, liveMs: -1, ticketMs: 0 };
+    switch (step.do) {
+      case 'start':
+        return policy.begin('start', at);
+      case 'restore':
+        return policy.begin('resume', at);
+      case 'ready':
+        return policy.ready(step.resume_ms);
+      case 'failed':
+        return policy.failed(received(refusal(step)), isAdmitted, at);
+      case 'unreachable':
+        return policy.closed(
+          { ...closed, code: step.timeout ? 0 : 1006, isReached: false, ticketMs: step.ticket_s * 1000 },
+          false,
+          at,
+        );
+      case 'closed': {
+        const liveMs = step.live_s === null ? -1 : step.live_s * 1000;
+        return policy.closed(
+          { ...closed, liveMs, refusal: step.error ? refusal(step.error) : null },
+          !!step.ended,
+          at,
+        );
+      }
+      case 'move':
+        return policy.move();
+      case 'going_away':
+        return { do: 'move', within_ms: moveWithinMs(step.ends_in_ms) };
+      default:
+        return undefined;
+    }
+  }
+
+  test.each(cases('reconnect').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
     onlyKnown(entry, ['name', 'steps']);
-    const backoff = new Backoff(60_000, {}, new AbortController().signal, () => {});
-    for (const step of entry.steps as { live_s: number | null; limit_ms: number }[]) {
-      onlyKnown(step, ['live_s', 'limit_ms']);
-      if (step.live_s !== null) backoff.broke(step.live_s * 1000, 60_000);
-      expect(backoff.nextLimitMs()).toBe(step.limit_ms);
+    const policy = new Reconnect({});
+    const steps = entry.steps as Given[];
+    const until = steps.findIndex((step) => !isReadable(step));
+    let isAdmitted = steps[0]?.do === 'restore';
+    for (const step of until < 0 ? steps : steps.slice(0, until)) {
+      onlyKnown(step, ['do', 'gives', ...(LISTED[step.do] ?? [])]);
+      expect(step.do in LISTED).toBe(true);
+      isAdmitted ||= step.do === 'starting' || step.do === 'ready';
+      const given = play(policy, step, isAdmitted);
+      expect(given && 'within_ms' in given ? given : given && told(given as Step)).toEqual(step.gives);
     }
   });
 });
