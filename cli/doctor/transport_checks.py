@@ -16,7 +16,6 @@ from websockets.exceptions import ConnectionClosed
 
 from cli.doctor.handshake import Refused, knock
 from cli.doctor.steps import Checkup, Trouble
-from client.python.wire import is_loopback, place
 from protocol.client import ClientSession
 from protocol.codec import control_replies, encode
 from protocol.control import ClientInfo, ControlError, ControlReply, End, Ready, Start, Starting
@@ -24,6 +23,7 @@ from protocol.credentials import Kind
 from protocol.errors import RemoteProtocolError
 from protocol.limits import VERSIONS
 from protocol.media import EndCall, Ended, Error, Live, Ping, Pong
+from vivavoce.wire import is_loopback, place
 
 REPLY_S = 30.0  #: for the first reply to `start`: the functions may start cold
 PINGS = 5

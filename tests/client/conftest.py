@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client.python import backoff
 from tests.client.fake_server import FakeServer, fake_server
+from vivavoce import backoff
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from client.python import Conversation, VoiceError, backoff
-from client.python.backoff import Backoff
 from protocol.media import Ended
 from tests.client.fake_server import FakeServer, Peer
+from vivavoce import Conversation, VoiceError, backoff
+from vivavoce.backoff import Backoff
 
 
 async def test_connections_that_break_at_once_are_made_more_and_more_slowly(

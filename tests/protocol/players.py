@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from client.python.backoff import Backoff
 from protocol import codec
 from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
@@ -19,6 +18,7 @@ from protocol.media import Event, Live, PastTurn
 from protocol.pace import TokenBucket
 from protocol.server import ServerSession
 from protocol.states import advance
+from vivavoce.backoff import Backoff
 
 VECTORS = Path(codec.__file__).parent / "vectors"
 CODECS = {

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from client.python.backoff import Backoff
-from client.python.control import Control
-from client.python.errors import LOCAL, VoiceError
-from client.python.outbox import Outbox
-from client.python.wire import open_wire
-from protocol.audio import AudioFrame
-from protocol.client import ClientSession
-from protocol.control import Ready
-from protocol.errors import REGISTRY, Retry
-from protocol.media import Ended, Error, Live, ServerMessage
-from protocol.states import ClientState
+from ._protocol.audio import AudioFrame
+from ._protocol.client import ClientSession
+from ._protocol.control import Ready
+from ._protocol.errors import REGISTRY, Retry
+from ._protocol.media import Ended, Error, Live, ServerMessage
+from ._protocol.states import ClientState
+from .backoff import Backoff
+from .control import Control
+from .errors import LOCAL, VoiceError
+from .outbox import Outbox
+from .wire import open_wire
 
 LIVE_TIMEOUT_S = 45.0  #: from the media connection to `live`: a credential may take 28 s, the model 15 s more
 LAST_WORDS_S = 2.0  #: from a fatal error to the close that follows it

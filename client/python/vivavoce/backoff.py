@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from client.python.errors import VoiceError
-from protocol.limits import STEADY_S
+from ._protocol.limits import STEADY_S
+from .errors import VoiceError
 
 BASE_S = 0.25
 LONGEST_S = 8.0

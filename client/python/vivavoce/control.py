@@ -12,11 +12,8 @@ from contextlib import aclosing
 
 from websockets.exceptions import ConnectionClosed
 
-from client.python.backoff import Backoff
-from client.python.errors import LOCAL, VoiceError
-from client.python.wire import open_wire
-from protocol.codec import control_replies, encode
-from protocol.control import (
+from ._protocol.codec import control_replies, encode
+from ._protocol.control import (
     ControlEnded,
     ControlError,
     ControlReply,
@@ -27,7 +24,10 @@ from protocol.control import (
     Start,
     Starting,
 )
-from protocol.errors import REGISTRY, RemoteProtocolError
+from ._protocol.errors import REGISTRY, RemoteProtocolError
+from .backoff import Backoff
+from .errors import LOCAL, VoiceError
+from .wire import open_wire
 
 REPLY_TIMEOUT_S = 30.0  #: longest silence on a request; then it is made again: replies can get lost
 RESUME_TIMEOUT_S = 8.0  #: for the first reply to a resume: somebody is in mid-conversation
