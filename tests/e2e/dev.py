@@ -30,6 +30,14 @@ def dev() -> Iterator[dict[str, Any]]:
     assert process.returncode == 0
 
 
+def admission(page: str) -> tuple[str, str]:
+    """The control URL and a token, as the stack's page gives them to every app of this machine."""
+    with urllib.request.urlopen(f"{page}/dev/session.json") as given:
+        session = json.loads(given.read())
+    WITNESS.keeps(session["token"], "a JWT")
+    return session["url"], session["token"]
+
+
 def spoken_code(simulator: str) -> str:
     """The tone code of the last answer, which only the simulator's ledger knows."""
     with urllib.request.urlopen(f"{simulator}/_control/ledger?limit=1000") as answer:

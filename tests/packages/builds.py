@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import Message
@@ -26,10 +28,20 @@ class Built:
     wheel: Path
 
 
-def run(*command: str | Path, folder: Path = ROOT, within_s: float = 300) -> str:
-    """What a command prints. Raises AssertionError with all its output when it fails."""
+def run(
+    *command: str | Path,
+    folder: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    within_s: float = 300,
+) -> str:
+    """What a command prints; `environment` comes on top of ours. Raises AssertionError when it fails."""
     done = subprocess.run(
-        [str(part) for part in command], cwd=folder, capture_output=True, text=True, timeout=within_s
+        [str(part) for part in command],
+        cwd=folder,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=within_s,
     )
     assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
     return done.stdout

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ import pytest
 from simulator import tones
 from simulator.likeness import likeness
 from simulator.samples import SHIPPED
-from tests.e2e.dev import dev, spoken_code
+from tests.e2e.dev import admission, spoken_code
 from tests.packages.builds import CLIENT, Built, environment, install, installed, run
-from tests.witness import WITNESS
 from vivavoce.wavefile import read_wav
 
 pytestmark = [pytest.mark.packages, pytest.mark.timeout(300)]
@@ -33,21 +30,13 @@ print(json.dumps([packages_distributions()["agents"], bool(agents.Agent), sorted
 """
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[dict[str, Any]]:
-    with dev() as urls:
-        yield urls
-
-
 def speaks(python: Path, stack: dict[str, Any], folder: Path) -> None:
     """The README's spoken example, by that interpreter: asserts that the answer was heard as it was sent."""
-    with urllib.request.urlopen(f"{stack['page']}/dev/session.json") as given:
-        session = json.loads(given.read())
-    WITNESS.keeps(session["token"], "a JWT")
+    url, token = admission(stack["page"])
     examples = (CLIENT / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
     script, answer = folder / "ask.py", folder / "answer.wav"
     script.write_text(next(each for each in examples if "read_wav" in each).partition("```")[0])
-    run(python, "-I", script, session["url"], session["token"], QUESTION, answer, folder=folder, within_s=90)
+    run(python, "-I", script, url, token, QUESTION, answer, folder=folder, within_s=90)
     heard = read_wav(answer)  # comes back at 16 kHz
     assert tones.decode(heard, 16_000) == spoken_code(stack["simulator"])
     assert likeness(read_wav(QUESTION), heard, 16_000, 16_000) > 0.9
