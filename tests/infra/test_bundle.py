@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import modules
+from infra.deploy.bundle import modules
 
 MODULES = {
     "relay/__init__.py": "",
