@@ -6,18 +6,18 @@ UV_VERSION := 0.13.9
 WORKERS ?= 3
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help setup run test check client-check browser firefox hostile faults reliability scale survival lock lint types schema clean
+.PHONY: help setup run test check client-check browser firefox hostile faults reliability scale survival packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock pyproject.toml client/python/pyproject.toml
 	@echo "setting up .venv (about a minute the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
-	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . -e client/python
 	@touch $@
 
 tests/sdk/node_modules/ready: tests/sdk/package-lock.json
@@ -58,6 +58,9 @@ scale: setup ## two hundred callers on an empty fleet, with real processes
 
 survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it
 	@$(BIN)/pytest -s -m scale tests/survival
+
+packages: setup ## install the Python client and the packed SDK into empty projects, and talk to the local stack
+	@$(BIN)/pytest -s -m packages tests/packages
 
 lock: .venv/ready ## resolve the Python dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes -q --no-header -o requirements.lock

@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 
 from bench import virtual
-from client.python import Conversation
-from client.python.microphone import Microphone
-from client.python.playback import VirtualSpeaker
-from client.python.wavefile import read_wav
 from protocol import media
 from protocol.audio import downlink_ms
 from simulator.ledger import Line
 from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from vivavoce import Conversation
+from vivavoce.microphone import Microphone
+from vivavoce.playback import VirtualSpeaker
+from vivavoce.wavefile import read_wav
 
 MOST_WORDS = 2.0  #: p95 of the difference
 EACH = 25  #: barge-ins in one conversation

@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from statistics import stdev
 
 from bench import virtual
-from client.python import Conversation
-from client.python.wavefile import read_wav
 from infra.faults.scales import resident_kb, slope
 from protocol import media
 from simulator import faults
 from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from vivavoce import Conversation
+from vivavoce.wavefile import read_wav
 
 SESSION_S = 29 * 60.0
 FRAME_BYTES = 3_200  #: 100 ms of microphone: the longest that the protocol takes

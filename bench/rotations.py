@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from client.python import Conversation
-from client.python.wavefile import read_wav
 from infra.faults.course import Course, Terrain
 from protocol import media
 from protocol.control import Starting
@@ -28,6 +26,8 @@ from simulator.ledger import Line
 from simulator.planted import plant
 from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from vivavoce import Conversation
+from vivavoce.wavefile import read_wav
 
 SPOKEN_S = 52.0  #: of one conversation: the stand-in cuts an utterance after 60 s
 LIVES_S = 5.0  #: of a model connection…

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import simulator
-from client.python import Conversation
-from client.python.reactions import Speaker
 from gemini.messages import Credential
 from protocol.control import Limits, Media, Ready
 from relay.model.gemini import open_leg
@@ -24,6 +22,8 @@ from relay.model.port import ModelLeg
 from relay.task.service import Relay
 from simulator.scenario import Behaviour, Scenario
 from tests.relay.fakes import CONFIG, FakeBook, FakeTask, session
+from vivavoce import Conversation
+from vivavoce.reactions import Speaker
 
 T = TypeVar("T")
 NEVER = 10 * 365 * 86_400  #: seconds until a session must end: the clock here is not the wall's

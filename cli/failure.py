@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from client.python import VoiceError
+    from vivavoce import VoiceError
 
 USAGE = 2  #: exit code for what was typed wrong
 FAILED = 1  #: exit code for what went wrong

@@ -95,7 +95,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        print(version("vivavoce"))
+        print(version("vivavoce-application"))
         parser.exit()
 
 

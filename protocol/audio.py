@@ -13,8 +13,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from protocol.errors import RemoteProtocolError
-from protocol.limits import (
+from .errors import RemoteProtocolError
+from .limits import (
     DOWNLINK_FRAME_MS,
     DOWNLINK_HZ,
     FRAME_MAX_MS,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from protocol.audio import AudioFrame, decode_audio, encode_audio, uplink_ms
-from protocol.codec import encode, server_messages
-from protocol.errors import RemoteProtocolError
-from protocol.limits import RESEND_WINDOW_S, VERSIONS
-from protocol.media import (
+from .audio import AudioFrame, decode_audio, encode_audio, uplink_ms
+from .codec import encode, server_messages
+from .errors import RemoteProtocolError
+from .limits import RESEND_WINDOW_S, VERSIONS
+from .media import (
     Ack,
     Ended,
     Error,
@@ -20,7 +20,7 @@ from protocol.media import (
     TurnInterrupted,
     TurnStarted,
 )
-from protocol.states import CLIENT, ClientState, advance
+from .states import CLIENT, ClientState, advance
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from protocol.control import ControlError, ControlReply, ControlRequest, Start
-from protocol.errors import REGISTRY, RemoteProtocolError
-from protocol.limits import CONTROL_MESSAGE_BYTES, JSON_DEPTH, MEDIA_MESSAGE_BYTES, TOOL_RESULT_BYTES
-from protocol.media import ClientMessage, Error, ServerMessage, ToolResult
+from .control import ControlError, ControlReply, ControlRequest, Start
+from .errors import REGISTRY, RemoteProtocolError
+from .limits import CONTROL_MESSAGE_BYTES, JSON_DEPTH, MEDIA_MESSAGE_BYTES, TOOL_RESULT_BYTES
+from .media import ClientMessage, Error, ServerMessage, ToolResult
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from protocol.limits import CLIENT_TOOLS
+from .limits import CLIENT_TOOLS
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 # Python's `$` also matches before a final newline and other languages' does not: hence `(?!\n)$`.

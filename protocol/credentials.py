@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from protocol.errors import LocalProtocolError, RemoteProtocolError
-from protocol.limits import JWT_ENTRY_BYTES, SUBPROTOCOL
+from .errors import LocalProtocolError, RemoteProtocolError
+from .limits import JWT_ENTRY_BYTES, SUBPROTOCOL
 
 Kind = Literal["jwt", "ticket"]
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+\Z")  # what a subprotocol entry may hold, less what URLs dislike

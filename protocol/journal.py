@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from heapq import merge
 from typing import NamedTuple
 
-from protocol.audio import downlink_ms, encode_audio
-from protocol.limits import REPLAY_AUDIO_MS, REPLAY_EVENT_BYTES, REPLAY_EVENTS
+from .audio import downlink_ms, encode_audio
+from .limits import REPLAY_AUDIO_MS, REPLAY_EVENT_BYTES, REPLAY_EVENTS
 
 ENTRY_BYTES = 160  #: memory of an entry besides its text
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from protocol.control import Versions
-from protocol.limits import DOWNLINK_HZ, FRAME_MS, IMAGE_BYTES, TEXT_CHARS, UPLINK_HZ
+from .control import Versions
+from .limits import DOWNLINK_HZ, FRAME_MS, IMAGE_BYTES, TEXT_CHARS, UPLINK_HZ
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 TurnNumber = Annotated[int, Meta(ge=0, le=0xFFFF)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 
-from protocol.audio import AudioFrame, uplink_ms
-from protocol.limits import (
+from .audio import AudioFrame, uplink_ms
+from .limits import (
     IMAGE_CHARS,
     UPLINK_BURST_MS,
     UPLINK_HELD_MS,
     UPLINK_MS_PER_S,
 )
-from protocol.media import ClientMessage, Context, Image, Text
+from .media import ClientMessage, Context, Image, Text
 
 
 class TokenBucket:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from protocol import limits
-from protocol.errors import REGISTRY
-from protocol.states import TABLES, mermaid
+from . import limits
+from .errors import REGISTRY
+from .states import TABLES, mermaid
 
 Definitions = dict[str, dict[str, Any]]  #: `$defs` of the JSON Schema
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 
-from protocol import limits
-from protocol.control import ControlReply, ControlRequest
-from protocol.errors import REGISTRY
-from protocol.limits import VERSIONS
-from protocol.media import ClientMessage, ServerMessage
-from protocol.reference import filled
-from protocol.states import TABLES
+from . import limits
+from .control import ControlReply, ControlRequest
+from .errors import REGISTRY
+from .limits import VERSIONS
+from .media import ClientMessage, ServerMessage
+from .reference import filled
+from .states import TABLES
 
 HERE = Path(__file__).parent
 DIRECTIONS: dict[str, Any] = {

@@ -16,11 +16,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from protocol.audio import DOWNLINK_MAX_BYTES, AudioFrame, decode_uplink
-from protocol.codec import client_messages, common_version, encode, media_error, utf8_bytes
-from protocol.errors import REGISTRY, RemoteProtocolError
-from protocol.journal import Journal
-from protocol.limits import (
+from .audio import DOWNLINK_MAX_BYTES, AudioFrame, decode_uplink
+from .codec import client_messages, common_version, encode, media_error, utf8_bytes
+from .errors import REGISTRY, RemoteProtocolError
+from .journal import Journal
+from .limits import (
     ACK_EVERY_FRAMES,
     BYTES_BURST,
     BYTES_PER_S,
@@ -34,7 +34,7 @@ from protocol.limits import (
     TEXT_CHARS_PER_S,
     VERSIONS,
 )
-from protocol.media import (
+from .media import (
     Ack,
     Activity,
     ClientMessage,
@@ -50,8 +50,8 @@ from protocol.media import (
     Pong,
     Text,
 )
-from protocol.pace import AudioPace, TokenBucket, chars_of
-from protocol.states import SERVER, ServerState, advance
+from .pace import AudioPace, TokenBucket, chars_of
+from .states import SERVER, ServerState, advance
 
 REFUSALS_LIMIT = 100  #: refused messages on one connection before it is closed
 _FATAL = ("rate_limited", "protocol_mismatch")  #: for the connection, when what comes in must not be read

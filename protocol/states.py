@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, TypeVar
 
-from protocol.errors import LocalProtocolError
+from .errors import LocalProtocolError
 
 
 class ServerState(Enum):

@@ -22,7 +22,7 @@ os.environ |= {"POWERTOOLS_SERVICE_NAME": "vivavoce", "POWERTOOLS_METRICS_NAMESP
 _outer_loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_outer_loop)
 
-OURS = ("cli", "client", "functions", "infra", "records", "relay", "simulator")
+OURS = ("cli", "functions", "infra", "records", "relay", "simulator", "vivavoce")
 WIRES: WeakSet[ClientConnection] = WeakSet()  #: connections of our clients, for tests that cut them
 WORKERS: list[tuple[int, int, list[str]]] = []  #: what the witnesses of pytest-xdist's workers saw
 _recv = ClientConnection.recv

@@ -73,7 +73,7 @@ async def _examine(args: argparse.Namespace, access: Access, rotate: Rotate | No
     from cli.doctor.conversation_check import Exercise
     from cli.doctor.steps import Stopped
     from cli.doctor.transport_checks import Roads
-    from client.python.wavefile import read_wav
+    from vivavoce.wavefile import read_wav
 
     recording = read_wav(sample())
     token = access.token if isinstance(access.token, str) else await access.token()

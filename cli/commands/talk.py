@@ -121,7 +121,7 @@ def sample() -> Path:
 
 def _recording(path: Path | None) -> Recording | None:
     from cli.talk.dialogue import Recording
-    from client.python.wavefile import WavError, read_wav
+    from vivavoce.wavefile import WavError, read_wav
 
     if path is None:
         return None
@@ -134,7 +134,7 @@ def _recording(path: Path | None) -> Recording | None:
 
 
 def _save(outcome: Outcome, path: Path | None) -> None:
-    from client.python.wavefile import write_wav
+    from vivavoce.wavefile import write_wav
 
     if path is None or not outcome.heard:
         return

@@ -11,12 +11,12 @@ from typing import Any
 
 from cli.doctor.steps import Checkup, Result, Trouble
 from cli.talk.answers import Answers, Prompt
-from client.python import Conversation, VoiceError
-from client.python.control import Token
-from client.python.microphone import Microphone
-from client.python.playback import VirtualSpeaker
 from protocol.audio import AudioFrame, uplink_ms
 from protocol.media import Metrics, Transcript, TurnStarted
+from vivavoce import Conversation, VoiceError
+from vivavoce.control import Token
+from vivavoce.microphone import Microphone
+from vivavoce.playback import VirtualSpeaker
 
 ANSWER_S = 40.0  #: from the last word to the end of the answer
 SETTLE_S = 2.0  #: without a sound: a pause in what was said may have had an answer of its own

@@ -12,10 +12,10 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
 from cli.doctor.steps import Trouble
-from client.python.wire import CLOSE_TIMEOUT_S, is_loopback, place
 from protocol.credentials import Kind, offer
 from protocol.errors import LocalProtocolError
 from protocol.limits import MEDIA_MESSAGE_BYTES, OPEN_TIMEOUT_S
+from vivavoce.wire import CLOSE_TIMEOUT_S, is_loopback, place
 
 
 class Refused(Trouble):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from cli.doctor.steps import Checkup, Result
-from client.python.wire import place
+from vivavoce.wire import place
 
 WIDTH = 80
 NAMES, STATES, TIMES = 11, 12, 10  #: widths of the columns

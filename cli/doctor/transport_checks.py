@@ -16,8 +16,6 @@ from websockets.exceptions import ConnectionClosed
 
 from cli.doctor.handshake import Refused, knock
 from cli.doctor.steps import Checkup, Trouble
-from client.python.reconnect import is_relay_failure
-from client.python.wire import is_loopback, place
 from protocol.client import ClientSession
 from protocol.codec import control_replies, encode
 from protocol.control import ClientInfo, ControlError, ControlReply, End, Ready, Start, Starting
@@ -25,6 +23,8 @@ from protocol.credentials import Kind
 from protocol.errors import RemoteProtocolError
 from protocol.limits import LIVE_TIMEOUT_S, REPLY_TIMEOUT_S, VERSIONS
 from protocol.media import EndCall, Ended, Error, Live, Ping, Pong
+from vivavoce.reconnect import is_relay_failure
+from vivavoce.wire import is_loopback, place
 
 PINGS = 5
 PONG_S = 10.0  #: for each of them

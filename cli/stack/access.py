@@ -15,7 +15,7 @@ from cli.commands.dev import PAGE_PORT
 from cli.failure import USAGE, Failure
 
 if TYPE_CHECKING:
-    from client.python.control import Token
+    from vivavoce.control import Token
 
 LOCAL_PAGE = f"http://127.0.0.1:{PAGE_PORT}"
 PAGE_TIMEOUT_S = 5.0
@@ -37,7 +37,7 @@ def find_access(url: str | None, token: str | None) -> Access:
     The token is the one given, else $VIVAVOCE_TOKEN, else a local stack's page gives one.
     Raises Failure: a URL of another kind, no page there, no token to be had.
     """
-    from client.python.wire import is_loopback
+    from vivavoce.wire import is_loopback
 
     given = given_token(token)
     kind = _scheme(url) if url else "http"

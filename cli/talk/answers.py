@@ -11,7 +11,7 @@ from protocol.audio import AudioFrame
 from protocol.media import TurnEnded, TurnInterrupted, TurnStarted
 
 if TYPE_CHECKING:
-    from client.python import ConversationEvent
+    from vivavoce import ConversationEvent
 
 ANOTHER_S = 3.0  #: for a further answer to begin
 

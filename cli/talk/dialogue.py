@@ -9,11 +9,11 @@ from cli.stack.access import Access
 from cli.talk.answers import Answers, Prompt
 from cli.talk.narrator import Narrator
 from cli.talk.tally import Tally
-from client.python import Conversation, Options, VoiceError
-from client.python.microphone import Microphone
-from client.python.playback import VirtualSpeaker
-from client.python.wire import place
 from protocol.audio import downlink_ms, uplink_ms
+from vivavoce import Conversation, Options, VoiceError
+from vivavoce.microphone import Microphone
+from vivavoce.playback import VirtualSpeaker
+from vivavoce.wire import place
 
 GOODBYE_S = 3.0  #: for the server's last words after ours
 

@@ -10,7 +10,7 @@ from protocol.control import Starting
 from protocol.media import Error, GoingAway, Live, ToolCall, Transcript, TurnEnded, TurnInterrupted
 
 if TYPE_CHECKING:
-    from client.python import ConversationEvent
+    from vivavoce import ConversationEvent
 
 STILL_EVERY_S = 5.0  #: a wait that goes on says so this often
 
@@ -44,7 +44,7 @@ class Narrator:
 
     def tell(self, event: ConversationEvent) -> None:
         """The line for `event`, if it deserves one."""
-        from client.python import Reconnecting
+        from vivavoce import Reconnecting
 
         match event:
             case Live():

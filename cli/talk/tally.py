@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from protocol.media import Ended, Metrics, Transcript, TurnEnded, TurnInterrupted
 
 if TYPE_CHECKING:
-    from client.python import ConversationEvent
+    from vivavoce import ConversationEvent
 
 
 @dataclass(slots=True)

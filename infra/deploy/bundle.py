@@ -71,7 +71,7 @@ def modules(entry: tuple[str, ...], root: Path = ROOT) -> list[Path]:
         for file in _files(name, root):
             if file not in found:
                 found.add(file)
-                waiting += _imported(root / file)
+                waiting += _imported(root, file)
     if any(file.parts[0] == "agents" for file in found):
         found |= {file.relative_to(root) for file in (root / "agents").glob("*.yaml")}
     return sorted(found)
@@ -89,13 +89,16 @@ def _files(module: str, root: Path) -> Iterator[Path]:
                 yield file
 
 
-def _imported(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def _imported(root: Path, file: Path) -> Iterator[str]:
+    """Names of modules that `file` imports; of `from a import b`, both a and a.b."""
+    for node in ast.walk(ast.parse((root / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = file.parts[: -node.level] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def build(name: str, directory: Path, *, platform: str = TARGET, python: str = PYTHON) -> None:

@@ -19,9 +19,6 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import simulator
-from client.python import Conversation
-from client.python import Options as ClientOptions
-from client.python.reactions import Speaker
 from infra.faults.clock import JumpingClock
 from infra.faults.link import Firings, Link
 from infra.faults.scales import Scales
@@ -30,6 +27,9 @@ from infra.local.tasks import RelayTask
 from records import turns
 from records.table import Table
 from simulator.scenario import Behaviour, Scenario
+from vivavoce import Conversation
+from vivavoce import Options as ClientOptions
+from vivavoce.reactions import Speaker
 
 LINKS = (
     "client-gateway",

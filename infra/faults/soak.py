@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client.python.playback import VirtualSpeaker
 from infra.faults import census
 from infra.faults.course import Course, Terrain
 from infra.faults.judge import NEVER_TOLD, Kept, Seen, Verdict, judge
@@ -18,6 +17,7 @@ from infra.faults.plan import Incident, Plan, PlannedStrike, plans
 from infra.faults.scales import Scales, growth
 from infra.faults.tally import Tally
 from infra.faults.visitor import Visitor
+from vivavoce.playback import VirtualSpeaker
 
 SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
 STARTS = 3  #: tries of a user to get in

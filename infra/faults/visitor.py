@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from client.python import Conversation, VoiceError
-from client.python.microphone import Microphone
-from client.python.wavefile import read_wav
 from infra.faults.judge import STUCK, WENT_ON, Seen, Told, told
 from infra.faults.plan import Prompt
 from protocol import media
 from simulator.samples import SHIPPED
+from vivavoce import Conversation, VoiceError
+from vivavoce.microphone import Microphone
+from vivavoce.wavefile import read_wav
 
 ANSWER_S = 20.0  #: how long an answer is waited for before the next question
 LAST_S = 30.0  #: and the answer to the last one, which is asked again: the lines are good by then

@@ -21,8 +21,15 @@ BREACHES: list[tuple[Wall, str, str]] = [
     (walls.rooms_keep_apart, "protocol/codec.py", "from ..records import table\n"),
     (walls.rooms_keep_apart, "records/table.py", "import relay\n"),
     (walls.rooms_keep_apart, "simulator/server.py", "from protocol.audio import encode_audio\n"),
-    (walls.rooms_keep_apart, "client/python/wire.py", "from records import tickets\n"),
-    (walls.rooms_keep_apart, "client/python/wire.py", "from cli.main import main\n"),
+    (walls.rooms_keep_apart, "client/python/vivavoce/wire.py", "from records import tickets\n"),
+    (walls.rooms_keep_apart, "client/python/vivavoce/wire.py", "from cli.main import main\n"),
+    (walls.rooms_keep_apart, "relay/call/call.py", "from vivavoce import Conversation\n"),
+    (walls.rooms_keep_apart, "functions/session.py", "import vivavoce.messages\n"),
+    (walls.rooms_keep_apart, "protocol/codec.py", "def f():\n    from vivavoce import messages\n"),
+    (walls.packages_move, "client/python/vivavoce/wire.py", "from protocol import limits\n"),
+    (walls.packages_move, "client/python/vivavoce/tools.py", "def f():\n    import protocol.codec\n"),
+    (walls.packages_move, "client/python/vivavoce/tools.py", "from vivavoce.errors import ToolError\n"),
+    (walls.packages_move, "protocol/codec.py", "from protocol.limits import FRAME_MS\n"),
     (walls.rooms_keep_apart, "agents/catalogue.py", "import functions\n"),
     (walls.rooms_keep_apart, "cli/commands/dev.py", "from tests.relay import fakes\n"),
     (walls.rooms_keep_apart, "infra/local/stack.py", "import tests.conftest\n"),
@@ -73,8 +80,14 @@ HARMLESS: list[tuple[str, str]] = [
     ("simulator/wire.py", 'NAME = "serverContent"\n'),
     (
         "protocol/audio.py",
-        "import struct\nimport msgspec\nfrom . import limits\nfrom protocol import errors\n",
+        "import struct\nimport msgspec\nfrom . import limits\nfrom .errors import REGISTRY\n",
     ),
+    ("client/python/vivavoce/_protocol/media.py", "from protocol.media import *\n"),
+    (
+        "client/python/vivavoce/wire.py",
+        "import websockets\nfrom .errors import A\nfrom ._protocol.media import B\n",
+    ),
+    ("cli/commands/talk.py", "from vivavoce import Conversation\nfrom protocol import media\n"),
     ("relay/call/call.py", "from protocol import media\nfrom records import sessions\n# import functions\n"),
     ("relay/turn.py", "def f() -> None:\n    '''Long.\n" + "\n" * 50 + "    '''\n"),
     ("relay/node_modules/x.py", "import boto3\n" + "x = 1\n" * 500),
@@ -124,7 +137,7 @@ def test_the_checkout_is_looked_at() -> None:
     assert ("relay/call/call.py", "protocol.server") in set(walls.imports(ROOT))
 
 
-def test_our_own_distribution_shadows_nothing(tmp_path: Path) -> None:
+def test_a_folder_is_compared_with_what_is_installed(tmp_path: Path) -> None:
     (tmp_path / "relay").mkdir()
-    assert list(walls.names_are_free(tmp_path, {"relay": ["vivavoce"]})) == []
+    assert list(walls.names_are_free(tmp_path, {"vivavoce": ["vivavoce"]})) == []
     assert list(walls.names_are_free(tmp_path, {"relay": ["relay-lib"]})) == ["relay/ shadows relay-lib"]

@@ -24,6 +24,11 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "cli": None,
 }
 ROOMS = set(MAY_IMPORT)
+IMPORT_NAMES = {"vivavoce": "client"}  #: of rooms whose Python has another name than the folder
+
+#: folders that become parts of one published package -> the import name they have in the checkout
+PUBLISHED = {"client/python/vivavoce/": "vivavoce", "protocol/": "protocol"}
+STAND_INS = "client/python/vivavoce/_protocol/"  #: lead to protocol/ in the checkout, and are not published
 
 #: folder -> the folders beside it that it must not import from
 APART = {
@@ -96,10 +101,15 @@ def _top(module: str) -> str:
     return module.partition(".")[0]
 
 
+def _room(module: str) -> str:
+    """The room that a module belongs to; its top-level name when that is none of ours."""
+    return IMPORT_NAMES.get(_top(module), _top(module))
+
+
 def rooms_keep_apart(root: Path) -> Iterator[str]:
     """A room imports only from the rooms it may, and nobody imports tests."""
     for name, module in imports(root):
-        room, other = _top(name.replace("/", ".")), _top(module)
+        room, other = _room(name.replace("/", ".")), _room(module)
         if room not in ROOMS or other == room:
             continue
         allowed = MAY_IMPORT[room]
@@ -118,12 +128,25 @@ def folders_keep_apart(root: Path) -> Iterator[str]:
 def protocol_is_quiet(root: Path) -> Iterator[str]:
     """No I/O, clock or logger, and no third party but msgspec."""
     for name, module in imports(root):
-        top = _top(module)
+        top = _room(module)
         if name.startswith("protocol/") and top not in {"protocol", *PROTOCOL_NEEDS} and top not in ROOMS:
             if top in LOUD:
                 yield f"{name} imports {module}: the protocol has no I/O, clock or logger"
             elif top not in sys.stdlib_module_names:
                 yield f"{name} imports {module}: the protocol needs {', '.join(PROTOCOL_NEEDS)} only"
+
+
+def packages_move(root: Path) -> Iterator[str]:
+    """What is published names its own modules relatively: in the package protocol/ is vivavoce/_protocol."""
+    for name, path in sources(root, {".py"}):
+        if name.startswith(STAND_INS) or not name.startswith(tuple(PUBLISHED)):
+            continue
+        for node in _nodes(path):
+            named = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if isinstance(node, ast.Import):
+                named = [alias.name for alias in node.names]
+            for module in filter(lambda each: _top(each) in PUBLISHED.values(), named):
+                yield f"{name} imports {module} by a name that its package does not have"
 
 
 def doors_are_kept(root: Path) -> Iterator[str]:
@@ -172,7 +195,7 @@ def names_are_free(root: Path, installed: Mapping[str, list[str]] | None = None)
     """No folder at the top shadows what a dependency is imported by."""
     taken = packages_distributions() if installed is None else installed
     for folder in sorted(path.name for path in root.iterdir() if path.is_dir()):
-        owners = set(taken.get(folder, ())) - {"vivavoce"}
+        owners = set(taken.get(folder, ()))
         if owners or folder in sys.stdlib_module_names:
             yield f"{folder}/ shadows {', '.join(sorted(owners)) or 'the standard library'}"
 
@@ -181,6 +204,7 @@ WALLS: tuple[Wall, ...] = (
     rooms_keep_apart,
     folders_keep_apart,
     protocol_is_quiet,
+    packages_move,
     doors_are_kept,
     wire_names_stay_inside,
     files_are_short,

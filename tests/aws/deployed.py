@@ -18,7 +18,6 @@ import boto3
 import jwt
 import yaml
 
-from client.python import Conversation
 from infra.deploy.bundle import PYTHON, find_python
 from records import keyring, turns
 from records.routes import read_route_of_any
@@ -26,6 +25,7 @@ from records.table import Table
 from tests.aws.conftest import ROOT, Run
 from tests.aws.emulator import REGION, STACK, free_port
 from tests.witness import WITNESS
+from vivavoce import Conversation
 
 GEMINI_KEY = "planted-canary-gemini-key"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

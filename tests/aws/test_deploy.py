@@ -23,8 +23,6 @@ import pytest_asyncio
 from aiohttp import web
 
 import simulator
-from client.python import Conversation, Options, VoiceError
-from client.python.wavefile import read_wav
 from infra.deploy.bundle import PYTHON, find_python
 from infra.local.edge import Edge
 from infra.local.endpoint import Endpoint, listen, url_of
@@ -41,6 +39,8 @@ from tests.aws.emulator import MINISTACK, STACK, free_port, serving
 from tests.aws.gaps import GAPS, NAMES, REFUSED, accepts
 from tests.aws.names import names
 from tests.e2e.talk import User, user
+from vivavoce import Conversation, Options, VoiceError
+from vivavoce.wavefile import read_wav
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900)]
 QUESTION = read_wav(SHIPPED / "question.wav")

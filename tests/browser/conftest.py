@@ -19,7 +19,6 @@ import pytest
 import pytest_asyncio
 
 import simulator
-from client.python import Conversation
 from infra.local.endpoint import Endpoint, listen
 from infra.local.page import page_app
 from infra.local.stack import LocalStack
@@ -27,6 +26,7 @@ from infra.local.stack import Options as StackOptions
 from tests.browser.deployed import deployed
 from tests.browser.drive import CONSOLE
 from tests.witness import CANARY, WITNESS
+from vivavoce import Conversation
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

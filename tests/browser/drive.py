@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.python.wavefile import read_wav
 from simulator import pcm
 from simulator.samples import SHIPPED
+from vivavoce.wavefile import read_wav
 
 HERE = Path(__file__).parent
 CONSOLE = HERE.parents[1] / "client" / "console"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ import pytest
 from simulator import tones
 from tests.browser.conftest import ROOT, System
 from tests.browser.drive import QUESTION, Sound, drive, recording
+from tests.browser.vite import served
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -37,36 +36,19 @@ def example(chromium: str) -> Path:
 
 
 @asynccontextmanager
-async def served(example: Path, script: Script, page: str) -> AsyncIterator[str]:
+async def serving(example: Path, script: Script, page: str) -> AsyncIterator[str]:
     """The address of the example's own page, by `npm run dev`, or built and served as files."""
-    environment = os.environ | {"VIVAVOCE_PAGE": page, "NO_COLOR": "1"}
+    environment = {"VIVAVOCE_PAGE": page}
     command = ["npm", "run", "dev", "--", "--port", "0"]
     if script == "build":
         built = ["npm", "run", "build"]
         done = await asyncio.to_thread(
-            subprocess.run, built, cwd=example, env=environment, capture_output=True
+            subprocess.run, built, cwd=example, env=os.environ | environment, capture_output=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
         command = ["npx", "vite", "preview", "--port", "0"]
-    server = await asyncio.create_subprocess_exec(
-        *command, cwd=example, env=environment, stdout=asyncio.subprocess.PIPE, start_new_session=True
-    )
-    try:
-        yield await _address(server)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)  # npm's children as well
-        await server.communicate()
-
-
-async def _address(server: asyncio.subprocess.Process) -> str:
-    assert server.stdout
-    said = b""
-    async with asyncio.timeout(60):
-        while line := await server.stdout.readline():
-            said += line
-            if found := re.search(rb"Local:\s+(http://localhost:\d+)/", line):
-                return found[1].decode()
-    raise AssertionError(f"it serves nothing: {said.decode()}")
+    async with served(*command, folder=example, environment=environment) as url:
+        yield url
 
 
 @pytest.mark.parametrize("script", ["dev", "build"])
@@ -74,7 +56,7 @@ async def test_the_react_example_talks_to_the_local_stack_from_a_port_of_its_own
     system: System, example: Path, script: Script, tmp_path: Path
 ) -> None:
     wav = recording(tmp_path / "question.wav", LEAD_S, QUESTION, 8.0)
-    async with served(example, script, system.page) as url:
+    async with serving(example, script, system.page) as url:
         seen = await drive("example", url=url, launch={"wav": wav})
     answer = system.simulator.ledger.where("answer.begun")[-1]
     assert seen["lines"] == [WORDS, answer["text"]]

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client.python import reconnect
 from tests.client.fake_server import FakeServer, fake_server
+from vivavoce import reconnect
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from client.python import VoiceError
-from client.python.events import EventQueue
 from protocol.audio import AudioFrame
 from protocol.limits import REPLAY_EVENTS
 from protocol.media import TurnEnded
+from vivavoce import VoiceError
+from vivavoce.events import EventQueue
 
 pytestmark = pytest.mark.looptime
 

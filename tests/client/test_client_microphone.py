@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from client.python.microphone import SILENCE, Microphone, speech_frames
+from vivavoce.microphone import SILENCE, Microphone, speech_frames
 
 pytestmark = pytest.mark.looptime
 

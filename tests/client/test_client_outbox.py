@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from client.python.outbox import MESSAGES, Outbox
 from protocol.audio import encode_audio
+from vivavoce.outbox import MESSAGES, Outbox
 
 pytestmark = pytest.mark.looptime
 

@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from client.python.pacing import Pacing
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
 from protocol.limits import IMAGE_CHARS, TEXT_CHARS, TEXT_CHARS_BURST, TEXT_CHARS_PER_S, UPLINK_MS_PER_S
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
+from vivavoce.pacing import Pacing
 
 
 def now() -> float:

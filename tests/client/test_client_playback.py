@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from client.python.playback import BUFFER_MS, VirtualSpeaker
 from protocol.media import Playback
+from vivavoce.playback import BUFFER_MS, VirtualSpeaker
 
 pytestmark = pytest.mark.looptime
 

@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from client.python import Conversation, ConversationEvent, Reconnecting, VoiceError, control
-from client.python.playback import VirtualSpeaker
 from protocol.audio import AudioFrame
 from protocol.codec import control_error, encode, media_error
 from protocol.control import End
@@ -29,6 +27,8 @@ from protocol.media import (
     TurnStarted,
 )
 from tests.client.fake_server import Door, FakeServer, Peer, admit
+from vivavoce import Conversation, ConversationEvent, Reconnecting, VoiceError, control
+from vivavoce.playback import VirtualSpeaker
 
 FRAME = b"\x01\x00" * (UPLINK_FRAME_BYTES // 2)
 VOICE = b"\x02\x00" * 480  #: 20 ms of agent audio

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from client.python import Conversation, Tool, ToolError
 from protocol.media import Ended, ToolCall, ToolCancel, ToolResult
 from tests.client.fake_server import FakeServer, Peer
+from vivavoce import Conversation, Tool, ToolError
 
 Args = dict[str, Any]
 

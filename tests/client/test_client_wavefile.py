@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from client.python.resample import resample
-from client.python.wavefile import WavError, read_wav, write_wav
+from vivavoce.resample import resample
+from vivavoce.wavefile import WavError, read_wav, write_wav
 
 AMPLITUDE = 0.5
 TONE_HZ = 1000

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from client import python
-from client.python import Conversation, ConversationEvent, Options, VoiceError
+import vivavoce
 from protocol.audio import AudioFrame
 from protocol.codec import control_error
 from protocol.control import ClientTool, Config, ControlEnded, End, Start, Starting
@@ -28,6 +27,7 @@ from protocol.media import (
     TurnStarted,
 )
 from tests.client.fake_server import Door, FakeServer, Peer, admit, converse
+from vivavoce import Conversation, ConversationEvent, Options, VoiceError
 
 FRAME = b"\x01\x00" * (UPLINK_FRAME_BYTES // 2)
 VOICE = b"\x02\x00" * 480  #: 20 ms of agent audio
@@ -329,7 +329,7 @@ async def test_the_example_of_the_readme_runs(
         )
 
     server.peers = [reply]
-    readme = (Path(python.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(vivavoce.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     example = readme.split("```python\n")[1].split("```")[0].replace("ws://127.0.0.1:8080/v1", server.url)
     monkeypatch.setattr(asyncio, "run", lambda main: main.close())  # a loop runs already
     names: dict[str, Any] = {}

@@ -9,13 +9,13 @@ from typing import Any
 import pytest_asyncio
 
 import simulator
-from client.python import Conversation, Options
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from protocol.control import Config
 from records import turns, usage
 from records.table import Table
 from tests.witness import CANARY, WITNESS
+from vivavoce import Conversation, Options
 
 GEMINI_KEY = f"{CANARY}-gemini-key"
 

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from client.python import Conversation
-from client.python.microphone import Microphone
-from client.python.playback import VirtualSpeaker
-from client.python.wavefile import read_wav
 from protocol import media
 from protocol.audio import AudioFrame
 from simulator.samples import SHIPPED
 from tests.e2e.conftest import System
+from vivavoce import Conversation
+from vivavoce.microphone import Microphone
+from vivavoce.playback import VirtualSpeaker
+from vivavoce.wavefile import read_wav
 
 QUESTION = read_wav(SHIPPED / "question.wav")
 INTERRUPTION = read_wav(SHIPPED / "interruption.wav")

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from client.python.wavefile import read_wav
 from simulator import tones
 from simulator.likeness import likeness
 from simulator.samples import SHIPPED
-from tests.witness import WITNESS
-
-VIVAVOCE = [sys.executable, "-m", "cli.main"]
-
-
-@contextlib.contextmanager
-def dev() -> Iterator[dict[str, Any]]:
-    """`vivavoce dev` until the block ends. Gives its JSON line."""
-    command = [*VIVAVOCE, "dev", "--json", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=30)
-            WITNESS.logs(said.splitlines())
-    assert process.returncode == 0
-
-
-def spoken_code(simulator: str) -> str:
-    """The tone code of the last answer, which only the simulator's ledger knows."""
-    with urllib.request.urlopen(f"{simulator}/_control/ledger?limit=1000") as answer:
-        lines = json.loads(answer.read())
-    ledger = lines["lines"] if isinstance(lines, dict) else lines
-    return str([line["code"] for line in ledger if line["kind"] == "answer.begun"][-1])
+from tests.e2e.dev import VIVAVOCE, dev, spoken_code
+from vivavoce.wavefile import read_wav
 
 
 @pytest.mark.timeout(120)

@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 
-from client.python.errors import VoiceError
-from client.python.reconnect import MediaClose, Reconnect, move_within_s
-from client.python.reconnect import Step as NextStep
 from protocol import codec
 from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
@@ -21,6 +18,9 @@ from protocol.media import Event, Live, PastTurn
 from protocol.pace import TokenBucket
 from protocol.server import ServerSession
 from protocol.states import advance
+from vivavoce.errors import VoiceError
+from vivavoce.reconnect import MediaClose, Reconnect, move_within_s
+from vivavoce.reconnect import Step as NextStep
 
 VECTORS = Path(codec.__file__).parent / "vectors"
 CODECS = {

@@ -9,10 +9,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 import simulator
-from client.python import Conversation, Options
-from client.python.playback import VirtualSpeaker
-from client.python.tools import Tool
-from client.python.wavefile import read_wav
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from infra.local.tasks import RelayTask
@@ -22,6 +18,10 @@ from records import turns
 from records.table import Table
 from simulator.samples import SHIPPED
 from tests.witness import WITNESS
+from vivavoce import Conversation, Options
+from vivavoce.playback import VirtualSpeaker
+from vivavoce.tools import Tool
+from vivavoce.wavefile import read_wav
 
 OPENING = 10  #: conversations that open at once: more would only wait for the functions
 FRAME_MS = 100  #: of the microphone, the longest allowed: fifty microphones share this machine with all else

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from protocol.control import ControlError
-from protocol.errors import REGISTRY
-from protocol.media import Error
+from ._protocol.control import ControlError
+from ._protocol.errors import REGISTRY
+from ._protocol.media import Error
 
 #: codes of this client only; all others are the protocol's (protocol/ERRORS.md)
 LOCAL: dict[str, tuple[str, bool]] = {

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from client.python.errors import ToolError
-from protocol.codec import encode
-from protocol.control import ClientTool
-from protocol.limits import TOOL_RESULT_BYTES
-from protocol.media import ToolCall, ToolResult
+from ._protocol.codec import encode
+from ._protocol.control import ClientTool
+from ._protocol.limits import TOOL_RESULT_BYTES
+from ._protocol.media import ToolCall, ToolResult
+from .errors import ToolError
 
 logger = logging.getLogger("vivavoce.client")
 ERROR_CHARS = 1024  #: the protocol's limit on a tool's error text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from protocol.audio import HEADER_BYTES, uplink_ms
-from protocol.limits import RESEND_WINDOW_S
+from ._protocol.audio import HEADER_BYTES, uplink_ms
+from ._protocol.limits import RESEND_WINDOW_S
 
 MESSAGES = 256  #: messages waiting; beyond it their sender waits
 AUDIO_MS = RESEND_WINDOW_S * 1000  #: audio waiting; beyond it the oldest is dropped: live speech loses value

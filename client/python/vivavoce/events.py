@@ -6,12 +6,12 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from client.python.errors import VoiceError
-from client.python.lifeline import Reconnecting
-from protocol.audio import AudioFrame
-from protocol.control import Starting
-from protocol.limits import REPLAY_EVENTS
-from protocol.media import ServerMessage
+from ._protocol.audio import AudioFrame
+from ._protocol.control import Starting
+from ._protocol.limits import REPLAY_EVENTS
+from ._protocol.media import ServerMessage
+from .errors import VoiceError
+from .lifeline import Reconnecting
 
 ConversationEvent = ServerMessage | AudioFrame | Starting | Reconnecting
 

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from protocol.audio import downlink_ms
-from protocol.limits import DOWNLINK_HZ, SAMPLE_BYTES
-from protocol.media import Playback
+from ._protocol.audio import downlink_ms
+from ._protocol.limits import DOWNLINK_HZ, SAMPLE_BYTES
+from ._protocol.media import Playback
 
 BYTES_PER_S = DOWNLINK_HZ * SAMPLE_BYTES
 REPORT_EVERY_S = 1.0  #: while playing; the protocol asks for at least that

@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from client.python.errors import LOCAL, VoiceError
-from protocol.errors import REGISTRY
-from protocol.limits import (
+from ._protocol.errors import REGISTRY
+from ._protocol.limits import (
     BACKOFF_BASE_S,
     BACKOFF_MAX_S,
     LATER_S,
@@ -24,6 +23,7 @@ from protocol.limits import (
     STEADY_S,
     TICKET_S,
 )
+from .errors import LOCAL, VoiceError
 
 #: close code of the media road -> code of an error that ends the session
 FINAL_CLOSE_CODES = {

@@ -12,11 +12,8 @@ from contextlib import aclosing
 
 from websockets.exceptions import ConnectionClosed
 
-from client.python.errors import VoiceError
-from client.python.reconnect import OF_TOKEN
-from client.python.wire import open_wire
-from protocol.codec import control_replies, encode
-from protocol.control import (
+from ._protocol.codec import control_replies, encode
+from ._protocol.control import (
     ControlEnded,
     ControlError,
     ControlReply,
@@ -27,8 +24,11 @@ from protocol.control import (
     Start,
     Starting,
 )
-from protocol.errors import RemoteProtocolError
-from protocol.limits import REPLY_TIMEOUT_S, RESUME_TIMEOUT_S
+from ._protocol.errors import RemoteProtocolError
+from ._protocol.limits import REPLY_TIMEOUT_S, RESUME_TIMEOUT_S
+from .errors import VoiceError
+from .reconnect import OF_TOKEN
+from .wire import open_wire
 
 Token = str | Callable[[], Awaitable[str]]  #: a fixed admission JWT, or where to get a fresh one
 

@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from client.python.events import ConversationEvent, EventQueue
-from client.python.outbox import Outbox
-from client.python.tools import Toolbox
-from protocol.audio import AudioFrame
-from protocol.client import ClientSession
-from protocol.codec import encode
-from protocol.media import (
+from ._protocol.audio import AudioFrame
+from ._protocol.client import ClientSession
+from ._protocol.codec import encode
+from ._protocol.media import (
     Ack,
     EndCall,
     GoingAway,
@@ -26,6 +23,9 @@ from protocol.media import (
     TurnInterrupted,
     TurnStarted,
 )
+from .events import ConversationEvent, EventQueue
+from .outbox import Outbox
+from .tools import Toolbox
 
 
 class Speaker(Protocol):

@@ -9,8 +9,8 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.python.resample import resample
-from protocol.limits import DOWNLINK_HZ, SAMPLE_BYTES, UPLINK_HZ
+from ._protocol.limits import DOWNLINK_HZ, SAMPLE_BYTES, UPLINK_HZ
+from .resample import resample
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _FORMAT = struct.Struct("<HHIIHH")  #: format tag, channels, sample rate, bytes/s, block, bits

@@ -11,10 +11,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
-from client.python.errors import VoiceError
-from protocol.credentials import Kind, offer
-from protocol.errors import LocalProtocolError
-from protocol.limits import MEDIA_MESSAGE_BYTES, OPEN_TIMEOUT_S
+from ._protocol.credentials import Kind, offer
+from ._protocol.errors import LocalProtocolError
+from ._protocol.limits import MEDIA_MESSAGE_BYTES, OPEN_TIMEOUT_S
+from .errors import VoiceError
 
 CLOSE_TIMEOUT_S = 2.0  #: for the peer's close frame; a dead network never sends one
 PING_EVERY_S = 10.0  #: finds a dead network within twice this time, and keeps proxies from calling us idle

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from client.python.control import Control
-from client.python.errors import LOCAL, VoiceError
-from client.python.outbox import Outbox
-from client.python.reconnect import MediaClose, Reconnect, Step, comes_back, move_within_s
-from client.python.wire import open_wire
-from protocol.audio import AudioFrame
-from protocol.client import ClientSession
-from protocol.control import Ready, Start
-from protocol.limits import FATAL_CLOSE_S, LIVE_TIMEOUT_S
-from protocol.media import Ended, Error, GoingAway, Live, ServerMessage
-from protocol.states import ClientState
+from ._protocol.audio import AudioFrame
+from ._protocol.client import ClientSession
+from ._protocol.control import Ready, Start
+from ._protocol.limits import FATAL_CLOSE_S, LIVE_TIMEOUT_S
+from ._protocol.media import Ended, Error, GoingAway, Live, ServerMessage
+from ._protocol.states import ClientState
+from .control import Control
+from .errors import LOCAL, VoiceError
+from .outbox import Outbox
+from .reconnect import MediaClose, Reconnect, Step, comes_back, move_within_s
+from .wire import open_wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from client.python.outbox import AUDIO_MS
-from protocol.audio import uplink_ms
-from protocol.limits import TEXT_CHARS_BURST, TEXT_CHARS_PER_S, UPLINK_MS_PER_S
-from protocol.media import ClientMessage
-from protocol.pace import TokenBucket, chars_of
+from ._protocol.audio import uplink_ms
+from ._protocol.limits import TEXT_CHARS_BURST, TEXT_CHARS_PER_S, UPLINK_MS_PER_S
+from ._protocol.media import ClientMessage
+from ._protocol.pace import TokenBucket, chars_of
+from .outbox import AUDIO_MS
 
 LEAST_S = 0.001  #: a shorter sleep may end before its time
 

@@ -13,20 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Literal, Self
 
-from client.python.control import Control, Token
-from client.python.errors import VoiceError
-from client.python.events import ConversationEvent, EventQueue
-from client.python.lifeline import Lifeline, Reconnecting
-from client.python.outbox import Outbox
-from client.python.pacing import Pacing
-from client.python.reactions import Reactions, Silence, Speaker
-from client.python.tools import Run, Tool, Toolbox
-from protocol.audio import UPLINK_MAX_BYTES, UPLINK_MIN_BYTES, AudioFrame
-from protocol.client import ClientSession, Counters
-from protocol.codec import encode
-from protocol.control import ClientInfo, Config, Start, Starting
-from protocol.limits import SAMPLE_BYTES, VERSIONS
-from protocol.media import (
+from ._protocol.audio import UPLINK_MAX_BYTES, UPLINK_MIN_BYTES, AudioFrame
+from ._protocol.client import ClientSession, Counters
+from ._protocol.codec import encode
+from ._protocol.control import ClientInfo, Config, Start, Starting
+from ._protocol.limits import SAMPLE_BYTES, VERSIONS
+from ._protocol.media import (
     ClientMessage,
     EndCall,
     Interrupt,
@@ -34,6 +26,14 @@ from protocol.media import (
     ServerMessage,
     Text,
 )
+from .control import Control, Token
+from .errors import VoiceError
+from .events import ConversationEvent, EventQueue
+from .lifeline import Lifeline, Reconnecting
+from .outbox import Outbox
+from .pacing import Pacing
+from .reactions import Reactions, Silence, Speaker
+from .tools import Run, Tool, Toolbox
 
 END_PATIENCE_S = 2.0  #: for the server's word that the session has ended
 
@@ -126,7 +126,7 @@ class Conversation:
     def events(self) -> AsyncIterator[ConversationEvent]:
         """Everything that happens, in order, until the session has ended. For one reader.
 
-        Stages (`Starting`), server messages (`protocol.media`), the agent's `AudioFrame`s, `Reconnecting`.
+        Stages (`Starting`), server messages, the agent's `AudioFrame`s (`vivavoce.messages`), `Reconnecting`.
         Read them: when too many wait, the server waits too. Raises VoiceError when the conversation fails.
         """
         return self._events.read()
@@ -147,7 +147,7 @@ class Conversation:
         await self.send(Text(text, respond))
 
     async def send(self, message: ClientMessage) -> None:
-        """Any other message of `protocol.media`: `Context`, `Image`, `Activity`, `Ping`.
+        """Any other message of `vivavoce.messages`: `Context`, `Image`, `Activity`, `Ping`.
 
         Text and images over their rate (schema/limits.json) wait here until the server takes them. Kept
         during a break. Raises VoiceError("closed") when the conversation is over.

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from protocol.limits import FRAME_MS, UPLINK_FRAME_BYTES
+from ._protocol.limits import FRAME_MS, UPLINK_FRAME_BYTES
 
 SILENCE = bytes(UPLINK_FRAME_BYTES)
 SPEECH_SHARE = 0.05  #: a frame with a swing of this share of the loudest one's is still speech

@@ -1,1 +1,0 @@
-"""Clients of Vivavoce's own protocol, one folder per language."""

@@ -1,0 +1,9 @@
+"""The Python client of Vivavoce: a conversation over the public protocol. See README.md."""
+
+from .conversation import Conversation, Options
+from .errors import ToolError, VoiceError
+from .events import ConversationEvent
+from .lifeline import Reconnecting
+from .tools import Tool
+
+__all__ = ["Conversation", "ConversationEvent", "Options", "Reconnecting", "Tool", "ToolError", "VoiceError"]

@@ -1,0 +1,46 @@
+"""`vivavoce dev` as a process, and what its simulator knows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from tests.witness import WITNESS
+
+VIVAVOCE = [sys.executable, "-m", "cli.main"]
+
+
+@contextlib.contextmanager
+def dev() -> Iterator[dict[str, Any]]:
+    """`vivavoce dev` until the block ends. Gives its JSON line."""
+    command = [*VIVAVOCE, "dev", "--json", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=30)
+            WITNESS.logs(said.splitlines())
+    assert process.returncode == 0
+
+
+def admission(page: str) -> tuple[str, str]:
+    """The control URL and a token, as the stack's page gives them to every app of this machine."""
+    with urllib.request.urlopen(f"{page}/dev/session.json") as given:
+        session = json.loads(given.read())
+    WITNESS.keeps(session["token"], "a JWT")
+    return session["url"], session["token"]
+
+
+def spoken_code(simulator: str) -> str:
+    """The tone code of the last answer, which only the simulator's ledger knows."""
+    with urllib.request.urlopen(f"{simulator}/_control/ledger?limit=1000") as answer:
+        lines = json.loads(answer.read())
+    ledger = lines["lines"] if isinstance(lines, dict) else lines
+    return str([line["code"] for line in ledger if line["kind"] == "answer.begun"][-1])

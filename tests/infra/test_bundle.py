@@ -1,0 +1,40 @@
+"""Which files of ours a bundle takes along. What `sam build` makes of them is in tests/aws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.deploy.bundle import modules
+
+MODULES = {
+    "relay/__init__.py": "",
+    "relay/__main__.py": "import relay.call.run",
+    "relay/turn.py": "",
+    "relay/call/__init__.py": "",
+    "relay/call/pace.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("from relay.turn import Turn", "relay/turn.py"),
+        ("from relay import turn", "relay/turn.py"),
+        ("from ..turn import Turn", "relay/turn.py"),
+        ("from .. import turn", "relay/turn.py"),
+        ("from .pace import Pace", "relay/call/pace.py"),
+        ("from . import pace", "relay/call/pace.py"),
+    ],
+)
+@pytest.mark.parametrize("where", ["relay/call/run.py", "relay/call/run/__init__.py"])
+def test_a_bundle_takes_what_a_module_imports_however_the_import_is_written(
+    said: str, taken: str, where: str, tmp_path: Path
+) -> None:
+    if where.endswith("__init__.py"):
+        said = said.replace("from .", "from ..")  # a package's own level is one more
+    for name, text in {**MODULES, where: said}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert Path(taken) in modules(("relay.__main__",), tmp_path)
