@@ -24,12 +24,13 @@ DEVIATIONS = {
 PASSED = {"OK", "NON-STRICT", "INFORMATIONAL"}
 
 
-async def autobahn(url: str, reports: Path) -> dict[str, dict[str, Any]]:
-    """Result by case id."""
+async def autobahn(url: str, reports: Path, *cases: str) -> dict[str, dict[str, Any]]:
+    """Result by case id; without `cases`, of all that are not left out."""
     kosoku = Path(sys.executable).with_name("kosoku")
+    which = [option for case in cases for option in ("-i", case)]
     left_out = [option for group in ("9.*", "12.*", "13.*") for option in ("-x", group)]
     process = await asyncio.create_subprocess_exec(
-        *(kosoku, url, *left_out, "-p", "8", "-o", reports),
+        *(kosoku, url, *which, *left_out, "-p", "1" if cases else "8", "-o", reports),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -38,17 +39,26 @@ async def autobahn(url: str, reports: Path) -> dict[str, dict[str, Any]]:
     return dict(results)
 
 
-async def test_the_gateway_conforms_but_for_api_gateways_own_rules(
-    open_gateway: OpenGateway, tmp_path: Path
-) -> None:
-    echo = {"$default": lambda event: {"statusCode": 200, "body": event["body"]}}
-    async with open_gateway(echo, replies=True) as (gateway, _):
-        results = await autobahn(gateway.url, tmp_path)
-        assert gateway.connections == {}
-    failed = {
+def failures(results: dict[str, dict[str, Any]]) -> dict[str, int | None]:
+    """The close code of each case that failed, None when it ran out of its own time."""
+    return {
         id: result["remoteCloseCode"]
         for id, result in results.items()
         if not {result["behavior"], result["behaviorClose"]} <= PASSED
     }
+
+
+async def test_the_gateway_conforms_but_for_api_gateways_own_rules(
+    open_gateway: OpenGateway, tmp_path: Path
+) -> None:
+    """A case gives an echo its own short time: one that a busy machine has missed is asked again, alone."""
+    echo = {"$default": lambda event: {"statusCode": 200, "body": event["body"]}}
+    async with open_gateway(echo, replies=True) as (gateway, _):
+        results = await autobahn(gateway.url, tmp_path / "all")
+        failed = failures(results)
+        if late := [id for id, code in failed.items() if code is None]:
+            again = failures(await autobahn(gateway.url, tmp_path / "again", *late))
+            failed = {id: code for id, code in failed.items() if id not in late} | again
+        assert gateway.connections == {}
     assert failed == DEVIATIONS
     assert len(results) >= 247
