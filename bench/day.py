@@ -147,9 +147,8 @@ async def _break(house: virtual.House, figures: Figures, chance: random.Random) 
         if chance.random() < 0.5:
             house.model.inject(faults.Abort())
             continue
-        for call in house.relay.calls.values():
-            if (connection := call._client._connection) is not None:
-                connection.transport.abort()
+        for call in house.relay.registry.calls.values():
+            call.drop_client()
 
 
 def _look() -> Hour:

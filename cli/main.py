@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv`. Exit code: 0 fine, 1 failed, 2 called wrongly, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
+        code = run(arguments)
         sys.stdout.flush()
         return code
     except Failure as failure:
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     parser = _parser()
     if not arguments:
         parser.print_help(sys.stderr)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import msgspec
 
+from .audio import AudioFrame, encode_audio
 from .control import ControlError, ControlReply, ControlRequest, Start
 from .errors import REGISTRY, RemoteProtocolError
 from .limits import CONTROL_MESSAGE_BYTES, JSON_DEPTH, MEDIA_MESSAGE_BYTES, TOOL_RESULT_BYTES
 from .media import ClientMessage, Error, ServerMessage, ToolResult
 
 T = TypeVar("T")
+Outgoing = ServerMessage | AudioFrame  #: what a server says on the media road
 
 
 class _Tagged(msgspec.Struct):
@@ -95,6 +97,26 @@ server_messages = Codec(ServerMessage, MEDIA_MESSAGE_BYTES)
 def encode(message: Any) -> str:
     """One JSON text message."""
     return _encoder.encode(message).decode()
+
+
+class ServerCodec(Protocol):
+    """Encodes what a server says, for one kind of media connection."""
+
+    def encode(self, said: Outgoing) -> str | bytes:
+        """One message as it is written. The same message gives the same bytes, however often."""
+        ...
+
+
+class JsonCodec:
+    """JSON text messages and binary audio frames: version 1 over a WebSocket."""
+
+    def encode(self, said: Outgoing) -> str | bytes:
+        if isinstance(said, AudioFrame):
+            return encode_audio(said.turn, said.seq, said.pcm)
+        return encode(said)
+
+
+json_codec = JsonCodec()
 
 
 def control_error(code: str, *, ref: str = "", retry_after_ms: int = 0, fatal: bool = True) -> ControlError:

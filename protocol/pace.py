@@ -13,6 +13,8 @@ from .limits import (
 )
 from .media import ClientMessage, Context, Image, Text
 
+CLOCK_S = 0.001  #: a bucket is surely full enough so long after the time at which it should be
+
 
 class TokenBucket:
     """`rate_per_s` of anything on average, `burst` at once. Time is an argument."""
@@ -33,6 +35,10 @@ class TokenBucket:
         """Seconds until `amount` can be taken, if nothing else is."""
         self._fill(now)
         return max(0.0, (amount - self._level) / self._rate_per_s)
+
+    def ready_at(self, amount: float) -> float:
+        """Time from which `amount` can be taken, if nothing else is."""
+        return self._at + max(0.0, (amount - self._level) / self._rate_per_s) + CLOCK_S
 
     def _fill(self, now: float) -> None:
         self._level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate_per_s)
@@ -64,6 +70,10 @@ class AudioPace:
         while self._waiting and self._bucket.take(now, _ms(self._waiting[0])):
             taken.append(self._next())
         return taken
+
+    def next_timeout(self) -> float | None:
+        """Time at which a frame that waits may go; None when none does."""
+        return self._bucket.ready_at(_ms(self._waiting[0])) if self._waiting else None
 
     def release(self, now: float) -> None:
         """Let go, on credit, what waits: something is said that must not overtake it."""

@@ -1,23 +1,23 @@
-"""The relay's end of the media road, without I/O: bytes and time in, messages and bytes out.
+"""The relay's end of the media road, without I/O: bytes and time in, messages and audio frames out.
 
     ticket ok          hello              model leg up            socket gone          hello again
   ──────────▶ WAITING ───────▶ OPENING ───────────────▶ LIVE ───────────────▶ DETACHED ───────────▶ OPENING …
 
 What the conversation says goes through `send` and `send_audio` and is kept in the journal, so that a client
-that comes back gets exactly what it lacks. Before its hello nobody knows what that is: until then it gets
-answers only. After the end a client that comes back still gets the last words it lacks.
+that reconnects gets exactly what it lacks. Before its hello nobody knows what that is: until then it gets
+answers only. After the end a client that reconnects still gets the final events it lacks. What goes out is
+encoded by the connection's codec (`ServerCodec`), when it is written.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from .audio import DOWNLINK_MAX_BYTES, AudioFrame, decode_uplink
-from .codec import client_messages, common_version, encode, media_error, utf8_bytes
+from .codec import Outgoing, client_messages, common_version, media_error, utf8_bytes
 from .errors import REGISTRY, RemoteProtocolError
 from .journal import Journal
 from .limits import (
@@ -66,7 +66,7 @@ class ServerSession:
         self.epoch = epoch
         self._past = past
         self.state = ServerState.WAITING
-        self.journal = Journal()
+        self.journal = Journal(epoch)
         self.hello: Hello | None = None  #: of the present connection, or of the last one while there is none
         self.version = VERSIONS[-1]
         self.close_code: int | None = None  #: set: write what is pending, then close with it
@@ -97,8 +97,9 @@ class ServerSession:
         self._deadline = None
 
     def next_timeout(self) -> float | None:
-        """Time at which the driver must call `handle_timeout`; None for never."""
-        return self._deadline
+        """Time at which the driver must call `handle_timeout` and `audio_due`; None for never."""
+        waits = (self._deadline, self._audio.next_timeout())
+        return min((at for at in waits if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         if self._deadline is not None and now >= self._deadline:
@@ -117,7 +118,7 @@ class ServerSession:
             if self.hello is None:
                 raise RemoteProtocolError("out_of_order", ref="hello")
             if isinstance(message, Ping):
-                self._answer(Pong(message.t, int(now * 1000)))
+                self.journal.put_answer(Pong(message.t, int(now * 1000)))
                 return None
             return self._admit_text(message, now)
         except RemoteProtocolError as error:
@@ -140,7 +141,7 @@ class ServerSession:
         return self.audio_due(now)
 
     def audio_due(self, now: float) -> list[AudioFrame]:
-        """Frames whose time has come. Ask now and then, and before acting on a message of `receive_text`."""
+        """Frames whose time has come: ask before acting on a message of `receive_text`, too."""
         return self._audio.take(now)
 
     @property
@@ -152,7 +153,7 @@ class ServerSession:
         """Uplink audio up to `seq` is with the model leg. Tells the client from time to time."""
         if seq - self._acked_seq >= ACK_EVERY_FRAMES:
             self._acked_seq = seq
-            self._answer(Ack(seq))
+            self.journal.put_answer(Ack(seq))
 
     # ---- what the conversation says
 
@@ -160,17 +161,16 @@ class ServerSession:
         """Answer the hello, and queue what the client lacks behind it."""
         self.state = advance(SERVER, self.state, "live")
         first = self._catch_up()
-        self._answer(replace(live, version=self.version, replay_from=first, uplink_seq=self.uplink_seq + 1))
+        live = replace(live, version=self.version, replay_from=first, uplink_seq=self.uplink_seq + 1)
+        self.journal.put_answer(live)
         lacking = self._lacking_turns()
         if lacking:
-            self._answer(History(lacking))
+            self.journal.put_answer(History(lacking))
 
     def send(self, event: Event) -> None:
-        """Number an event, queue it, and keep it for a client that comes back. After the end: nothing."""
-        if self.state is ServerState.ENDED:
-            return
-        n = self.journal.number()
-        self.journal.put_event(encode(replace(event, e=self.epoch, n=n)), n)
+        """Number an event, queue it, and keep it for a replay. After the end: nothing."""
+        if self.state is not ServerState.ENDED:
+            self.journal.put_event(event)
 
     def send_audio(self, turn: int, pcm: bytes) -> bool:
         """Queue the agent's voice, in frames that every client can take, however much comes at once.
@@ -187,9 +187,9 @@ class ServerSession:
         return self.journal.interrupt(turn)
 
     def end(self, event: Event | None = None, *, code: str | None = None) -> None:
-        """The last word: queue `event`, then close. `code` names the error that ended the call.
+        """Queue the closing message, `event`, then close. `code` names the error that ended the call.
 
-        A client that has not said hello yet is only told that, and gets the rest when it comes back in time.
+        A client that has not said hello yet is only told that, and gets the rest when it reconnects in time.
         """
         if self.state is ServerState.ENDED:
             return
@@ -198,7 +198,7 @@ class ServerSession:
         if self.state is ServerState.OPENING:
             self._catch_up()
         elif self.hello is None:
-            self._answer(media_error(code or "session_ended", fatal=True))
+            self.journal.put_answer(media_error(code or "session_ended", fatal=True))
         self.state = advance(SERVER, self.state, "end")
         self._deadline = None
         self._last_close = (REGISTRY[code].close if code else None) or NORMAL_CLOSE
@@ -210,13 +210,13 @@ class ServerSession:
         if self._refusals > REFUSALS_LIMIT:
             code, fatal = "rate_limited", True
         if self.close_code is None:
-            self._answer(media_error(code, ref=ref, retry_after_ms=retry_after_ms, fatal=fatal))
+            self.journal.put_answer(media_error(code, ref=ref, retry_after_ms=retry_after_ms, fatal=fatal))
         if fatal:  # an unknown type has no close code of its own, but closes when it comes before hello
             self.close_code = self.close_code or REGISTRY[code].close or REGISTRY["out_of_order"].close
 
     # ---- what goes out
 
-    def data_to_send(self) -> str | bytes | None:
+    def data_to_send(self) -> Outgoing | None:
         """The next message to write; None when there is none that this connection may have now."""
         is_caught_up = self.state is ServerState.LIVE and self.close_code is None
         if is_caught_up or (self.state is ServerState.ENDED and self.hello is not None):
@@ -245,9 +245,6 @@ class ServerSession:
         return self.close_code is not None and self.state is not ServerState.ENDED
 
     # ----
-
-    def _answer(self, message: Any) -> None:
-        self.journal.put_answer(encode(replace(message, e=self.epoch)))
 
     def _admit(self, size: int, now: float) -> None:
         if self.close_code is not None:

@@ -74,7 +74,7 @@ TURN: dict[TurnState, dict[str, TurnState]] = {
 
 TABLES: dict[str, dict[Any, dict[str, Any]]] = {"server": SERVER, "client": CLIENT, "turn": TURN}
 
-State = TypeVar("State", ServerState, ClientState, TurnState)
+State = TypeVar("State", bound=Enum)
 
 
 def advance(table: dict[State, dict[str, State]], state: State, event: str) -> State:

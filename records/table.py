@@ -135,8 +135,8 @@ class Table:
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
         client.meta.events.register("before-parse.dynamodb", _distrust, unique_id="vivavoce-distrust")
         self._client = client
-        self._name = name
-        self._pause = pause
+        self.name = name
+        self.pause = pause
 
     def get(self, key: Key) -> Item | None:
         """One item, read consistently."""
@@ -150,10 +150,10 @@ class Table:
         refused = 0  #: times in a row that a part of a batch was put off
         while wanted:
             now, later = wanted[:BATCH], wanted[BATCH:]
-            asked = {self._name: {"Keys": now, "ConsistentRead": True}}
-            answer = self._request("batch_get_item", RequestItems=asked)
-            items += [unpack_item(item) for item in answer["Responses"].get(self._name, [])]
-            left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+            asked = {self.name: {"Keys": now, "ConsistentRead": True}}
+            answer = self.request("batch_get_item", RequestItems=asked)
+            items += [unpack_item(item) for item in answer["Responses"].get(self.name, [])]
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             refused = refused + 1 if left else 0
             if refused == ATTEMPTS:
                 raise Throttled("batch read")
@@ -212,14 +212,14 @@ class Table:
         items = [
             {
                 step.kind: {
-                    "TableName": self._name,
+                    "TableName": self.name,
                     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
                     **step.request,
                 }
             }
             for step in steps
         ]
-        self._request("transact_write_items", TransactItems=items)
+        self.request("transact_write_items", TransactItems=items)
 
     def _write(self, operation: str, step: Step, **options: Any) -> dict[str, Any]:
         if "ConditionExpression" in step.request:
@@ -227,9 +227,9 @@ class Table:
         return self._call(operation, **step.request, **options)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        return self._request(operation, TableName=self._name, **request)
+        return self.request(operation, TableName=self.name, **request)
 
-    def _request(self, operation: str, **request: Any) -> dict[str, Any]:
+    def request(self, operation: str, **request: Any) -> dict[str, Any]:
         """Send, and again while another transaction is in the way, or the answer to a read was torn.
 
         boto3 does not retry either by itself.
@@ -247,7 +247,7 @@ class Table:
                 raise Unavailable(operation) from error
             except ClientError as error:
                 _raise_for(error)
-            self._pause(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5))
+            self.pause(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5))
         raise Unavailable(operation)
 
 

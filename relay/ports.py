@@ -1,12 +1,20 @@
-"""What a call asks of the world outside its two legs: a ledger of its facts, and how that fails."""
+"""What a call and its two sides share: what a watchdog tells, the ledger of facts, and how that fails."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from protocol.media import Tokens
 from records.sessions import Session
 from relay.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleFound:
+    """A watchdog has found something, and it is being mended."""
+
+    trouble: str  #: for the log and the metrics
 
 
 class Superseded(Exception):

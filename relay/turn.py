@@ -8,7 +8,7 @@ from typing import Any
 from protocol.audio import downlink_ms
 from protocol.media import Tokens
 from protocol.states import TURN, TurnState, advance
-from relay.call.words import TextField, Words
+from relay.words import TextField, Words
 
 
 @dataclass(slots=True)

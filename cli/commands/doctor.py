@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     checkup = Checkup(names=names) if args.json else Checkup(report.tell, report.wait, names)
     if not args.json:
         report.begin()
-    asyncio.run(_examine(args, access, _rotation(access, deployment), checkup))
+    asyncio.run(_examine(args, access, rotation_of(access, deployment), checkup))
     if args.json:
         print(json.dumps(report.summary(checkup)))
     else:
@@ -100,7 +100,7 @@ def _access(args: argparse.Namespace, deployment: Deployment | None) -> Access:
     return Access(args.url or deployment.control_url, token)
 
 
-def _rotation(access: Access, deployment: Deployment | None) -> Rotate | None:
+def rotation_of(access: Access, deployment: Deployment | None) -> Rotate | None:
     """How a change of the model's connection is ordered here; None: by nobody."""
     from cli.doctor.rotation import by_page, by_table
 

@@ -91,9 +91,9 @@ class Soak:
 
     async def _visit(self, course: Course, waiting: Iterator[Plan]) -> None:
         for plan in waiting:
-            await self._run(course, plan)
+            await self.run_one(course, plan)
 
-    async def _run(self, course: Course, plan: Plan) -> None:
+    async def run_one(self, course: Course, plan: Plan) -> None:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for strike in plan.strikes:

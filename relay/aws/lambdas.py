@@ -39,7 +39,7 @@ class Functions:
         """A single-use credential for one connection to the model. Raises MintRefused."""
         asked = {"session": session, "epoch": epoch, "relay": self._config.relay, "handle": handle}
         try:
-            answer = await self._invoke(self._config.mint_function, asked)
+            answer = await self.invoke(self._config.mint_function, asked)
         except (BotoCoreError, ClientError, ValueError):
             raise MintRefused("mint_failed") from None
         if "token" not in answer:
@@ -54,7 +54,7 @@ class Functions:
         for attempt in range(ANNOUNCEMENTS):
             await asyncio.sleep(attempt)
             try:
-                answer = await self._invoke(self._config.session_function, ready)
+                answer = await self.invoke(self._config.session_function, ready)
                 if answer.get("left") == 0:
                     return
             except (BotoCoreError, ClientError, ValueError) as error:
@@ -64,12 +64,12 @@ class Functions:
         """Places for so many calls on other relays that are ready. What is missing is started."""
         asked = {"relay_leaving": self._config.relay, "calls": calls}
         try:
-            return int((await self._invoke(self._config.session_function, asked)).get("room", 0))
+            return int((await self.invoke(self._config.session_function, asked)).get("room", 0))
         except (BotoCoreError, ClientError, ValueError) as error:
             logger.warning("no room asked for", extra={"error": type(error).__name__})
             return 0
 
-    async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+    async def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         call = partial(self._invoke_blocking, function, event)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+CLOCK_S = 0.001  #: sums of times are not exact
 NOTE_S = 60.0  #: how often it is worth a write: a crash loses no more
 
 
@@ -22,10 +23,14 @@ class Stopwatch:
 
     def is_due(self, now: float) -> bool:
         """So much more than when it was last due that it should be noted."""
-        is_due = self.seconds(now) - self._noted_s >= NOTE_S
+        is_due = self.seconds(now) - self._noted_s >= NOTE_S - CLOCK_S
         if is_due:
             self._noted_s = self.seconds(now)
         return is_due
+
+    def due_at(self, now: float) -> float | None:
+        """Time at which it will be due, if it goes on; None while it is stopped."""
+        return None if self._since is None else now + NOTE_S - (self.seconds(now) - self._noted_s)
 
     def seconds(self, now: float) -> float:
         """On so far."""

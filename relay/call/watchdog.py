@@ -99,7 +99,7 @@ class ModelWatchdog:
         if self._ended_unheard:
             self._ended_unheard = False
             return self._note_silence()
-        if self._owed_since is not None and now - self._owed_since >= self._timeouts.answer_s:
+        if self._owed_since is not None and now >= self._owed_since + self._timeouts.answer_s:
             self._owed_since = now
             return self._note_silence()
         if self._turn_at is not None and self._is_endless(self._turn_at, now):
@@ -145,14 +145,31 @@ class ModelWatchdog:
         return "silent_model"
 
     def _is_endless(self, turn_at: float, now: float) -> bool:
-        stalls = now - self._plays_until >= self._timeouts.stall_s
-        return stalls or now - turn_at >= self._timeouts.turn_s
+        return now >= self._endless_at(turn_at)
+
+    def _endless_at(self, turn_at: float) -> float:
+        return min(self._plays_until + self._timeouts.stall_s, turn_at + self._timeouts.turn_s)
 
     def is_engaged(self, now: float) -> bool:
         """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
+        return now < self._quiet_at or self._owed_since is not None
+
+    @property
+    def _quiet_at(self) -> float:
+        """When what was spoken last is surely over, and the model had its time to say that it answers."""
         is_answered = self._answered_at > self._loud_at
-        awaited_s = self._pause_s + (0.0 if is_answered else THINK_S)
-        return now - self._loud_at < awaited_s or self._owed_since is not None
+        return self._loud_at + self._pause_s + (0.0 if is_answered else THINK_S)
+
+    def next_timeout(self, now: float) -> float | None:
+        """Time at which to `check`, or at which `is_engaged` may end; None for never. While a leg is up."""
+        if self._ended_unheard:
+            return now
+        waits = [] if self._quiet_at <= now else [self._quiet_at]
+        if self._owed_since is not None:
+            waits.append(self._owed_since + self._timeouts.answer_s)
+        if self._turn_at is not None:
+            waits.append(self._endless_at(self._turn_at))
+        return min(waits, default=None)
 
     @property
     def is_repeated(self) -> bool:
@@ -163,8 +180,8 @@ class ModelWatchdog:
 class MicWatchdog:
     """Notices a microphone that is said to be open and sends nothing."""
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._awaited_since: float | None = None
 
     def said(self, state: str, now: float) -> None:
@@ -182,7 +199,12 @@ class MicWatchdog:
         if not is_here:
             self._awaited_since = now
             return False
-        if now - self._awaited_since < self._patience_s:
+        if now < self._awaited_since + self._timeout_s:
             return False
         self._awaited_since = float("inf")  # until the next frame, or word
         return True
+
+    def next_timeout(self) -> float | None:
+        """Time at which to ask `is_mute`; None for never."""
+        at = None if self._awaited_since is None else self._awaited_since + self._timeout_s
+        return None if at == float("inf") else at

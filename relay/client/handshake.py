@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
-from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
-
-from protocol.credentials import credential, is_from_native, offered
+from protocol.credentials import credential, is_from_native
 from protocol.errors import RemoteProtocolError
 from records.tickets import Burn
-from relay.client.origin_secret import HEADER, OriginCheck, allow_any_origin
+from relay.client.origin_secret import OriginCheck, allow_any_origin
 from relay.ports import LedgerUnavailable
 
 
@@ -24,6 +18,25 @@ class TicketBook(Protocol):
     """Where tickets are used up. Raises LedgerUnavailable."""
 
     async def burn(self, ticket: str, relay: str) -> Burn: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A handshake, whatever carried it."""
+
+    path: str
+    protocols: list[str] = field(default_factory=list)  #: subprotocols that were offered
+    authorization: str | None = None
+    origin: str = ""
+    edge_secret: str = ""  #: what our edge adds
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer in place of a connection."""
+
+    status: HTTPStatus
+    body: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,49 +67,29 @@ class MediaHandshake:
         self._book = book
         self._relay = relay
         self._health = health
-        self._admissions: WeakKeyDictionary[ServerConnection, Admission] = WeakKeyDictionary()
 
-    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        """`process_request` of the server: None lets the handshake go on."""
-        if request.path == "/health":
-            return _answer(HTTPStatus.OK if self.is_open else HTTPStatus.SERVICE_UNAVAILABLE, self._health())
+    async def answer(self, asked: Asked) -> Admission | Answer:
+        """An admission lets the handshake go on; anything else is the answer in its place."""
+        if asked.path == "/health":
+            return Answer(HTTPStatus.OK if self.is_open else HTTPStatus.SERVICE_UNAVAILABLE, self._health())
         try:
-            if not await self._origin_check(request.headers.get(HEADER, "")):
+            if not await self._origin_check(asked.edge_secret):
                 raise RemoteProtocolError("origin_refused")
-            admission = await self._admit(request.headers)
+            return await self._admit(asked)
         except RemoteProtocolError as error:
-            status = HTTPStatus.FORBIDDEN if error.code == "origin_refused" else HTTPStatus.UNAUTHORIZED
-            return _answer(status, {"error": error.code})
+            is_foreign = error.code == "origin_refused"
+            status = HTTPStatus.FORBIDDEN if is_foreign else HTTPStatus.UNAUTHORIZED
+            return Answer(status, {"error": error.code})
         except LedgerUnavailable:
-            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "store_unavailable"})
-        self._admissions[connection] = admission
-        return None
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "store_unavailable"})
 
-    def admission(self, connection: ServerConnection) -> Admission:
-        """What `process_request` found out about a connection whose handshake is done. To be asked once."""
-        return self._admissions.pop(connection)
-
-    async def _admit(self, headers: Headers) -> Admission:
-        protocols = [entry for line in headers.get_all("Sec-WebSocket-Protocol") for entry in offered(line)]
-        ticket = credential("ticket", protocols, headers.get("Authorization"))
+    async def _admit(self, asked: Asked) -> Admission:
+        ticket = credential("ticket", asked.protocols, asked.authorization)
         burn = await self._book.burn(ticket, self._relay)
         if burn.status == "unknown":
             raise RemoteProtocolError("auth_invalid")
-        if not is_from_native("ticket", protocols) and burn.origin != headers.get("Origin", ""):
+        if not is_from_native("ticket", asked.protocols) and burn.origin != asked.origin:
             raise RemoteProtocolError("origin_refused")
         if burn.status != "ok":
             return Admission(burn.session, burn.epoch, f"ticket_{burn.status}")
         return Admission(burn.session, burn.epoch, "" if self.is_open else "going_away")
-
-
-def _answer(status: HTTPStatus, body: dict[str, object]) -> Response:
-    data = json.dumps(body).encode()
-    headers = Headers(
-        [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(data))),
-            ("Cache-Control", "no-store"),
-            ("Connection", "close"),
-        ]
-    )
-    return Response(status.value, status.phrase, headers, data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from gemini.messages import ModelCommand, ModelEvent
+from gemini.messages import Credential, ModelCommand, ModelEvent
 
 
 class UpstreamError(Exception):
@@ -32,3 +32,11 @@ class ModelLeg(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Legs(Protocol):
+    """Where model legs come from. Both raise UpstreamError."""
+
+    async def mint(self, handle: str | None) -> Credential: ...
+
+    async def open(self, credential: Credential, handle: str | None) -> ModelLeg: ...

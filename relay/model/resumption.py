@@ -40,6 +40,10 @@ class Resumption:
         self._turns: deque[tuple[float, Turn]] = deque(maxlen=KEPT_TURNS)  #: with the time each was noted
         self._turns.extend((BEFORE, _turn(each)) for each in past)
 
+    def renew(self, handle: str, now: float) -> None:
+        """The model has issued a newer handle."""
+        self.handle = Handle(handle, now)
+
     @property
     def is_empty(self) -> bool:
         """Nothing was said yet, here or on another relay."""

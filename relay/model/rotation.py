@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
@@ -10,6 +11,19 @@ SHORTEST_S = 30.0  #: no leg is changed sooner for its credential's sake, or for
 RETRY_S = 2.0  #: after a rotation that could not be prepared, at first
 RETRY_MOST_S = 60.0  #: and at last: a connection may go on for an hour after its key was withdrawn
 NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When and how legs are changed."""
+
+    rotate_after_s: float = 510.0  #: below the ten minutes a connection is given
+    close_first: bool = True  #: some report that a handle is refused while its old connection is open
+    pong_s: float = 60.0  #: a leg without pong or any other sign for so long is dead
+    wall: Callable[[], float] | None = None  #: epoch s, for the credential's expiry; None: it is not watched
+
+
+DEFAULT_PLAN = Plan()
 
 
 @dataclass(slots=True)
@@ -29,6 +43,13 @@ class Schedule:
     @property
     def is_sent_away(self) -> bool:
         return self.closes_at < NEVER
+
+    def next_timeout(self, now: float) -> float | None:
+        """The next time at which a leg that was not to be changed may have to be; None for never."""
+        times = [self.planned_at, self.closes_at, self.expires_at]
+        if self.is_sent_away:
+            times.append(self.opened_at + SHORTEST_S)
+        return min((at for at in times if now < at < NEVER), default=None)
 
     def is_forced(self, now: float) -> bool:
         """It must be changed now, whoever speaks."""

@@ -59,6 +59,34 @@ WIRE_NAMES = re.compile(
 )
 WIRE_ROOMS = ROOMS - {"gemini", "simulator"}  #: who may not: one knows Google, the other stands in for it
 
+#: who may name a library's connection, of all that a relay is made of
+SOCKETS = ("relay/client/websocket.py", "relay/client/guard.py", "relay/model/gemini.py")
+
+#: work with a period of its own, and what only a stranger's API can tell: (file, function)
+PERIODIC = {
+    ("relay/model/carriage.py", "_keep_alive"),  # pings
+    ("relay/task/service.py", "_beat"),  # heartbeats
+    ("relay/task/drain.py", "_ask_for_places"),  # other relays start meanwhile; only a function knows
+}
+
+METHODS, ATTRIBUTES = 20, 14
+CALL_LINES = 220
+#: class -> why it is larger
+LARGE = {
+    "protocol/server.py:ServerSession": "one method for each thing that a driver may do to a session",
+    "relay/call/call.py:Call": "half of them are one-line views for the registry, the drain and the log",
+    "relay/call/conversation.py:Conversation": "one method for each kind of event, over one pair of turns",
+    "relay/call/exchange.py:Exchange": "where all parts of a call meet: one line of each is here",
+    "records/sessions.py:Session": "the item as it is stored",
+    "relay/config.py:RelayConfig": "one for each setting",
+    "relay/turn.py:Turn": "what is known of a turn, for the record",
+    "infra/local/stack.py:Options": "one for each option of the command",
+    "infra/faults/tally.py:Tally": "one for each row of the report",
+}
+
+#: private names of other people's objects, without a public way to the same: (file, name)
+NOT_OURS = {("tests/simulator/test_simulator_python_sdk.py", "_receive"), ("tests/infra/", "_exit")}
+
 SOURCES = {".py", ".ts", ".tsx", ".js", ".mjs", ".html"}
 FOREIGN = {"node_modules", "dist", "__pycache__"}
 FILE_LINES = 400
@@ -191,6 +219,92 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines
 
 
+def sockets_stay_outside(root: Path) -> Iterator[str]:
+    """A call knows ports; only their adapters know the library of the sockets."""
+    for name, module in imports(root):
+        if name.startswith("relay/") and _top(module) == "websockets" and name not in SOCKETS:
+            yield f"{name} imports {module}"
+
+
+def nothing_polls(root: Path) -> Iterator[str]:
+    """In the relay a loop waits for an event or a deadline; it does not look again and again."""
+    for name, path in sources(root, {".py"}):
+        if not name.startswith("relay/"):
+            continue
+        for function in _nodes(path):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            loops = [node for node in ast.walk(function) if isinstance(node, ast.While)]
+            if any(map(_sleeps, loops)) and (name, function.name) not in PERIODIC:
+                yield f"{name}: {function.name} polls"
+
+
+def _sleeps(loop: ast.While) -> bool:
+    """It awaits a sleep of some length; one of 0 only lets others run."""
+    calls = [node for node in ast.walk(loop) if isinstance(node, ast.Call)]
+    return any(ast.unparse(c.func) == "asyncio.sleep" and ast.unparse(c.args[0]) != "0" for c in calls)
+
+
+def classes_are_small(root: Path) -> Iterator[str]:
+    """At most so many methods and attributes, or a written reason."""
+    for name, path in sources(root, {".py"}):
+        if _top(name.replace("/", ".")) not in ROOMS:
+            continue
+        for node in _nodes(path):
+            if isinstance(node, ast.ClassDef) and f"{name}:{node.name}" not in LARGE:
+                methods, attributes = _methods(node), _attributes(node)
+                if len(methods) > METHODS or len(attributes) > ATTRIBUTES:
+                    yield f"{name}: {node.name} has {len(methods)} methods, {len(attributes)} attributes"
+
+
+def a_call_is_short(root: Path) -> Iterator[str]:
+    path = root / "relay/call/call.py"
+    for node in _nodes(path) if path.exists() else ():
+        if isinstance(node, ast.ClassDef) and node.name == "Call":
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > CALL_LINES:
+                yield f"relay/call/call.py: Call has {lines} lines"
+
+
+def _methods(node: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _attributes(node: ast.ClassDef) -> set[str]:
+    """Its fields, and what its `__init__` sets."""
+    fields = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
+    found = {field.id for field in fields if isinstance(field, ast.Name)}
+    for method in _methods(node):
+        if method.name in ("__init__", "__post_init__"):
+            stored = [each for each in ast.walk(method) if isinstance(each, ast.Attribute)]
+            found |= {each.attr for each in stored if isinstance(each.ctx, ast.Store)}
+    return found
+
+
+def tests_see_what_users_see(root: Path) -> Iterator[str]:
+    """A test reads and replaces no private name of an object: it stands where its user does."""
+    for name, path in sources(root, {".py"}):
+        if not name.startswith("tests/"):
+            continue
+        for node in _nodes(path):
+            private = _private(node)
+            exempt = any(name.startswith(file) and private == attribute for file, attribute in NOT_OURS)
+            if private and not exempt:
+                yield f"{name}:{getattr(node, 'lineno', 0)} touches {private}"
+
+
+def _private(node: ast.AST) -> str:
+    """The private name that is read of another object, or replaced in it; empty for none."""
+    if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+        return node.attr if node.attr.startswith("_") and not node.attr.startswith("__") else ""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr") and len(node.args) > 1:
+        replaced = node.args[1] if len(node.args) > 2 else node.args[0]
+        if isinstance(replaced, ast.Constant) and isinstance(replaced.value, str):
+            last = replaced.value.rpartition(".")[2]
+            return last if last.startswith("_") and not last.startswith("__") else ""
+    return ""
+
+
 def names_are_free(root: Path, installed: Mapping[str, list[str]] | None = None) -> Iterator[str]:
     """No folder at the top shadows what a dependency is imported by."""
     taken = packages_distributions() if installed is None else installed
@@ -209,5 +323,10 @@ WALLS: tuple[Wall, ...] = (
     wire_names_stay_inside,
     files_are_short,
     functions_are_short,
+    sockets_stay_outside,
+    nothing_polls,
+    classes_are_small,
+    a_call_is_short,
+    tests_see_what_users_see,
     names_are_free,
 )

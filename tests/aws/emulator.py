@@ -111,11 +111,11 @@ class Emulator:
             Name="gateway", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.type"
         )["ApiId"]
         self.policies = _policies(self.api)
-        self._credentials = {role: self._make_role(role) for role in self.policies}
+        self.credentials = {role: self._make_role(role) for role in self.policies}
 
     def client(self, service: str, role: str = "", url: str = "") -> Any:
         """A boto3 client as root, or as a role."""
-        key, secret, token = self._credentials[role] if role else ("test", "test", None)
+        key, secret, token = self.credentials[role] if role else ("test", "test", None)
         once = Config(retries={"total_max_attempts": 1})
         return boto3.client(
             service,
@@ -129,7 +129,7 @@ class Emulator:
 
     def environment(self, role: str) -> dict[str, str]:
         """What makes boto3 the role, at the emulator."""
-        key, secret, token = self._credentials[role]
+        key, secret, token = self.credentials[role]
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_DEFAULT_REGION": REGION,

@@ -51,7 +51,7 @@ class Outside:
 
     def __init__(self, emulator: Emulator) -> None:
         network = {"MACAddress": "0e:00:00:00:00:01", "IPv4Addresses": ["10.42.0.9"]}
-        key, secret, token = emulator._credentials["RelayRole"]
+        key, secret, token = emulator.credentials["RelayRole"]
         answers: dict[str, Any] = {
             "/task": {"Containers": [{"Networks": [network]}]},
             "/credentials": {"AccessKeyId": key, "SecretAccessKey": secret, "Token": token},
@@ -275,13 +275,13 @@ class Walker:
     async def _announced(self, functions: lambdas.Functions) -> bool:
         """Once: `announce` itself tries again and again, and never fails."""
         self.patch.setattr(lambdas, "ANNOUNCEMENTS", 1)
-        told, invoke = [], functions._invoke
+        told, invoke = [], functions.invoke
 
         async def noting(function: str, event: dict[str, Any]) -> dict[str, Any]:
             told.append(await invoke(function, event))
             return told[-1]
 
-        self.patch.setattr(functions, "_invoke", noting)
+        self.patch.setattr(functions, "invoke", noting)
         await functions.announce()
         return told != [] and told[-1].get("left") == 0
 
@@ -297,7 +297,7 @@ class Walker:
     def _replies(self) -> SimpleNamespace:
         """Every reply is posted for real, to connections that are gone; then it counts as delivered."""
         told = SimpleNamespace(messages=[], pretend=True)
-        send, post = Replies.send, Replies._post
+        send, post = Replies.send, Replies.post
 
         def noting(replies: Replies, connection: str, message: Any) -> bool:
             told.messages.append(message)
@@ -308,7 +308,7 @@ class Walker:
             return "" if told.pretend and code == "GoneException" else code
 
         self.patch.setattr(Replies, "send", noting)
-        self.patch.setattr(Replies, "_post", pretending)
+        self.patch.setattr(Replies, "post", pretending)
         return told
 
     def _stray(self) -> None:

@@ -31,7 +31,7 @@ class Pretence:
         self.steps: list[str] = []
         self.options: dict[str, Any] = {}
         self.failure: OSError | None = None
-        self._number = number
+        self.number = number
 
     def stack(self, options: dict[str, Any]) -> Any:
         self.options = options
@@ -46,7 +46,7 @@ class Pretence:
                 if pretence.failure:
                     raise pretence.failure
                 pretence.steps.append("stack up")
-                asyncio.get_running_loop().call_soon(os.kill, os.getpid(), pretence._number)
+                asyncio.get_running_loop().call_soon(os.kill, os.getpid(), pretence.number)
                 return self
 
             async def __aexit__(self, *_: object) -> None:

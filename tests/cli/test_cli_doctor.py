@@ -321,7 +321,7 @@ def meet(
         server.doors = [ready_at(), ready_at()]
         server.peers = [probed, agent.play]
         if may_order:
-            monkeypatch.setattr("cli.commands.doctor._rotation", lambda access, deployment: agent.rotate)
+            monkeypatch.setattr("cli.commands.doctor.rotation_of", lambda access, deployment: agent.rotate)
         return await doctor(*arguments)
 
     async def probed(peer: Peer) -> None:
@@ -363,7 +363,7 @@ async def test_a_relay_that_obeys_no_order(meet: Any) -> None:
 
 async def test_an_order_that_cannot_be_left(meet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "cli.commands.doctor._rotation", lambda access, deployment: by_page("http://127.0.0.1:1")
+        "cli.commands.doctor.rotation_of", lambda access, deployment: by_page("http://127.0.0.1:1")
     )
     run = await meet(Agent(keeper()), "--json", may_order=False)
     assert verdict(run) == ("rotation", "no_order")

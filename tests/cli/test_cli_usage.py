@@ -120,7 +120,7 @@ def test_ctrl_c_is_no_traceback(vivavoce: Vivavoce, monkeypatch: pytest.MonkeyPa
     def interrupt(arguments: list[str]) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_main, "_run", interrupt)
+    monkeypatch.setattr(cli_main, "run", interrupt)
     run = vivavoce("talk")
     assert (run.code, run.err) == (130, "interrupted\n")
 

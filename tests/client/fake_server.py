@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from protocol.audio import AudioFrame
-from protocol.codec import control_requests, encode
+from protocol.codec import control_requests, encode, json_codec
 from protocol.control import (
     ControlEnded,
     ControlReply,
@@ -118,8 +118,8 @@ class Peer:
         await self.flush()
 
     async def flush(self) -> None:
-        while (data := self.call.data_to_send()) is not None:
-            await self.wire.send(data)
+        while (said := self.call.data_to_send()) is not None:
+            await self.wire.send(json_codec.encode(said))
 
     async def end(self) -> None:
         """Wait for the client's goodbye, and answer it."""

@@ -29,7 +29,7 @@ def plan(number: int, *incidents: Incident) -> Plan:
 
 async def test_a_good_run_is_counted(course: Course) -> None:
     one = Soak(Terms(1, 1, 1), lambda tally: None)
-    await one._run(course, plan(300_001))
+    await one.run_one(course, plan(300_001))
     assert one.tally.failures(each=0) == []
     assert (one.tally.runs, one.tally.finished, one.tally.outcomes) == (1, 3, {WENT_ON: 1})
     assert course.firings["latency", "client-relay"] >= 1
@@ -37,7 +37,7 @@ async def test_a_good_run_is_counted(course: Course) -> None:
 
 async def test_a_killed_relay_loses_no_finished_turn(course: Course) -> None:
     one = Soak(Terms(1, 1, 1), lambda tally: None)
-    await one._run(course, plan(300_002, Incident("relay killed", 0.8)))
+    await one.run_one(course, plan(300_002, Incident("relay killed", 0.8)))
     assert one.tally.failures(each=0) == []
     assert one.tally.incidents == {"relay killed": 1}
 
@@ -53,7 +53,7 @@ async def test_a_table_that_loses_a_turn_fails_the_soak(
     monkeypatch.setattr(course, "turns", losing)
     monkeypatch.setattr(soak, "LATE_S", 0.0)
     one = Soak(Terms(1, 1, 1, evidence=tmp_path), lambda tally: None)
-    await one._run(course, plan(300_003))
+    await one.run_one(course, plan(300_003))
     assert one.tally.failures(each=0) == ["1 lost"]
     assert one.tally.findings == ["run 300003: turn 2: told as finished, not kept"]
     assert "ask300003x2" in (tmp_path / "run-300003.txt").read_text()

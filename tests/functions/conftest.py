@@ -104,7 +104,7 @@ def table(edges, clock, monkeypatch):
         made.cache_clear()
     ports = dataclasses.replace(session.ports(), clock=clock)
     minting = dataclasses.replace(mint.mint(), clock=clock)
-    ports.replies._pause = ports.table._pause = lambda _: None
+    ports.replies.pause = ports.table.pause = lambda _: None
     monkeypatch.setattr(session, "ports", lambda: ports)
     monkeypatch.setattr(mint, "mint", lambda: minting)
     sweeping = dataclasses.replace(sweep.ports(), clock=clock)

@@ -236,7 +236,7 @@ def test_what_cannot_be_a_key_is_refused_without_asking(key):
 
 def test_a_missing_key_is_told_as_such(call, monkeypatch):
     event = call()
-    monkeypatch.setattr(mint.mint().key, "_name", "/test/absent")
+    monkeypatch.setattr(mint.mint().key, "name", "/test/absent")
     assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
 
 
@@ -283,7 +283,7 @@ def test_a_key_that_was_replaced_is_read_anew_and_nobody_notices(call, edges, mo
     event = call()
     mint.handler(event, CONTEXT)
     kept = iter(["old-key", "new-key"])
-    monkeypatch.setattr(mint.mint().key, "_store", Replaced(kept))
+    monkeypatch.setattr(mint.mint().key, "store", Replaced(kept))
     mint.mint().key.forget()
     edges.token_keys = {"new-key"}
     assert "token" in mint.handler(event, CONTEXT)

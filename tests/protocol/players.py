@@ -268,8 +268,8 @@ class ServerPlayer:
         self, *, sends: list[Step], close: int | None, count: int | None = None, repeated: int = 1
     ) -> None:
         written: list[str | bytes] = []
-        while (count is None or len(written) < count) and (data := self.session.data_to_send()) is not None:
-            written.append(data)
+        while (count is None or len(written) < count) and (said := self.session.data_to_send()) is not None:
+            written.append(codec.json_codec.encode(said))
         assert len(written) == len(sends) * repeated, written
         for expected, data in zip(sends * repeated, written, strict=True):
             if isinstance(data, bytes):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
-from protocol.codec import encode
+from protocol.codec import encode, json_codec
 from protocol.errors import LocalProtocolError
 from protocol.limits import HELLO_TIMEOUT_S, PENDING_AUDIO_MS, PENDING_EVENT_BYTES, RESEND_WINDOW_S
 from protocol.media import Agent, Live, LiveLimits
@@ -152,8 +152,8 @@ class Road:
 
     def do_write(self) -> None:
         """One message more is on its way."""
-        if self.up is not None and (data := self.server.data_to_send()) is not None:
-            self.down.append(data)
+        if self.up is not None and (said := self.server.data_to_send()) is not None:
+            self.down.append(json_codec.encode(said))
 
     def do_downlink(self) -> None:
         """The server writes one message, and one that is on its way arrives."""
@@ -270,7 +270,7 @@ def test_a_live_that_nobody_asked_for_does_not_break_the_client() -> None:
     assert road.client.counters.bad == 1
 
 
-def test_hello_after_the_end_gets_the_last_words_and_breaks_nothing() -> None:
+def test_hello_after_the_end_gets_the_final_events_and_breaks_nothing() -> None:
     road = _joined()
     road.do_cut()
     road.server.end(media.Ended("session_limit"), code="session_limit")
@@ -308,11 +308,10 @@ def test_a_pong_before_live_is_not_lost() -> None:
     road.do_ping()
     road.act("uplink", 2)
     answer = road.server.data_to_send()
-    assert isinstance(answer, str)
-    assert '"pong"' in answer
+    assert isinstance(answer, media.Pong)
 
 
-def test_nothing_is_said_after_the_last_word() -> None:
+def test_nothing_is_said_after_the_closing_message() -> None:
     road = _joined()
     road.server.end(media.Ended("client"))
     road.do_event()

@@ -177,8 +177,8 @@ def test_more_items_are_read_at_once_than_six_batches_hold(table, client, table_
 
 def test_what_is_put_off_for_ever_is_an_error(table, monkeypatch):
     wanted = [Key("C")]
-    left = {"Responses": {}, "UnprocessedKeys": {table._name: {"Keys": [wanted[0].attributes()]}}}
-    monkeypatch.setattr(table, "_request", lambda *_, **__: left)
+    left = {"Responses": {}, "UnprocessedKeys": {table.name: {"Keys": [wanted[0].attributes()]}}}
+    monkeypatch.setattr(table, "request", lambda *_, **__: left)
     with pytest.raises(Throttled):
         table.get_all(wanted)
 

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -15,10 +16,14 @@ from gemini.messages import SILENCE_MS, Credential, ModelCommand, ModelEvent
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
+from protocol.codec import Outgoing
 from protocol.control import ClientTool, Config
 from protocol.credentials import offer
 from records.sessions import Session
 from records.tickets import Burn
+from relay.call.call import Call
+from relay.client.origin_secret import OriginCheck, allow_any_origin
+from relay.client.port import ConnectionLost
 from relay.config import RelayConfig
 from relay.model.port import ModelLeg, UpstreamError
 from relay.ports import LedgerUnavailable, Superseded, Unregistered
@@ -159,6 +164,46 @@ class FakeTask:
             raise LedgerUnavailable
 
 
+class FakeConnection:
+    """A client's connection without a socket: what it says is queued, what is written to it is kept."""
+
+    def __init__(self, *, reads: bool = True) -> None:
+        self.written: list[Outgoing] = []
+        self.close_code: int | None = None  #: with which it was closed from here
+        self.lost_by: Literal["", "pong"] = ""
+        self.reading = asyncio.Event()  #: cleared: the client takes nothing more
+        if reads:
+            self.reading.set()
+        self._is_open = True
+        self._said: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+
+    def say(self, data: str | bytes) -> None:
+        self._said.put_nowait(data)
+
+    def lose(self, by: Literal["", "pong"] = "") -> None:
+        """The connection is gone."""
+        self.lost_by = by
+        self.abort()
+
+    async def receive(self) -> str | bytes | None:
+        return await self._said.get()
+
+    async def send(self, said: Outgoing) -> None:
+        await self.reading.wait()
+        if not self._is_open:
+            raise ConnectionLost
+        self.written.append(said)
+
+    async def close(self, code: int) -> None:
+        self.close_code = code
+        self.abort()
+
+    def abort(self) -> None:
+        self._is_open = False
+        self.reading.set()
+        self._said.put_nowait(None)
+
+
 class ScriptedLeg:
     """A model leg that says what the test tells it to, and remembers what it was told."""
 
@@ -265,15 +310,25 @@ class House:
     model: Model
     url: str = ""
 
+    @property
+    def calls(self) -> dict[str, Call]:
+        """Those that run, by session."""
+        return self.relay.registry.calls
+
     def connect(self, ticket: str, **options: object) -> connect:
         protocols = [Subprotocol(entry) for entry in offer("ticket", ticket)]
         return connect(f"{self.url}/r/0/x", subprotocols=protocols, compression=None, **options)  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
-async def house(*sessions: Session, config: RelayConfig = CONFIG) -> AsyncIterator[House]:
-    book, task, model = FakeBook(*(sessions or (session(),))), FakeTask(), Model()
-    built = House(Relay(config, book, task, model.legs_for), book, task, model)
+async def house(
+    *sessions: Session,
+    config: RelayConfig = CONFIG,
+    book: FakeBook | None = None,
+    origin_check: OriginCheck = allow_any_origin,
+) -> AsyncIterator[House]:
+    book, task, model = book or FakeBook(*(sessions or (session(),))), FakeTask(), Model()
+    built = House(Relay(config, book, task, model.legs_for, origin_check), book, task, model)
     listening = asyncio.Event()
 
     async def announce(port: int) -> None:
@@ -286,7 +341,7 @@ async def house(*sessions: Session, config: RelayConfig = CONFIG) -> AsyncIterat
         try:
             yield built
         finally:
-            for call in list(built.relay.calls.values()):
+            for call in list(built.relay.registry.calls.values()):
                 call.end("client")
             built.relay.leave()
             await running
@@ -298,10 +353,10 @@ class Visitor:
     def __init__(self) -> None:
         self.session = ClientSession()
         self.got: list[media.ServerMessage | AudioFrame] = []
-        self._wire: ClientConnection | None = None
+        self.wire: ClientConnection | None = None
 
     async def join(self, wire: ClientConnection) -> media.Live:
-        self._wire = wire
+        self.wire = wire
         await wire.send(self.session.hello())
         live = await self.until(media.Live)
         assert isinstance(live, media.Live)
@@ -309,19 +364,19 @@ class Visitor:
 
     async def until(self, kind: type) -> media.ServerMessage | AudioFrame:
         """Read until a message of that type; everything read is kept in `got`."""
-        assert self._wire is not None
+        assert self.wire is not None
         async with asyncio.timeout(5):
             while True:
-                for message in self.session.receive(await self._wire.recv()):
+                for message in self.session.receive(await self.wire.recv()):
                     self.got.append(message)
                     if isinstance(message, kind):
                         return message
 
     async def read_to_the_end(self) -> int:
         """Read until the connection closes. Returns its close code."""
-        assert self._wire is not None
+        assert self.wire is not None
         with contextlib.suppress(Exception):
             await self.until(type(None))
-        await self._wire.wait_closed()
-        assert self._wire.close_code is not None
-        return self._wire.close_code
+        await self.wire.wait_closed()
+        assert self.wire.close_code is not None
+        return self.wire.close_code

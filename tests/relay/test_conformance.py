@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 import kosoku
 import pytest
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
-from relay.task.service import listen
+from relay.client.handshake import Admission, Answer, Asked
+from relay.client.port import ClientConnection, ConnectionLost
+from relay.client.websocket import listening
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -28,16 +28,30 @@ EMPTY_FRAGMENT = b"\x00\x80\0\0\0\0"
 KNOWN_DEVIATIONS = {"7.1.5"}
 
 
-async def echo(connection: ServerConnection) -> None:
-    with contextlib.suppress(ConnectionClosed):
-        async for message in connection:
-            await connection.send(message)
+class Anybody:
+    """A handshake that turns nobody away."""
+
+    async def answer(self, asked: Asked) -> Admission | Answer:
+        return Admission("s1", 1)
+
+
+class Same:
+    """A codec that leaves messages as they are."""
+
+    def encode(self, said: object) -> str | bytes:
+        return said  # type: ignore[return-value]
+
+
+async def echo(connection: ClientConnection, admission: Admission) -> None:
+    with contextlib.suppress(ConnectionLost):
+        while (message := await connection.receive()) is not None:
+            await connection.send(message)  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
 async def echo_server() -> AsyncIterator[int]:
-    async with listen(echo, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
+    async with listening(echo, Anybody(), "127.0.0.1", 0, codec=Same()) as port:
+        yield port
 
 
 async def open_raw(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

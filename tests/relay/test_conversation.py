@@ -7,6 +7,7 @@ import pytest
 from gemini import messages as model
 from protocol import media
 from protocol.client import ClientSession
+from protocol.codec import json_codec
 from protocol.control import ClientTool
 from protocol.errors import RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits, Tokens
@@ -46,8 +47,8 @@ class Table:
         for turn in list(self.talk.finished)[self.announced :]:
             self.talk.announce(turn)
             self.announced += 1
-        while (data := self.session.data_to_send()) is not None:
-            self.got += self.client.receive(data)
+        while (said := self.session.data_to_send()) is not None:
+            self.got += self.client.receive(json_codec.encode(said))
 
     def events(self) -> list[tuple[object, ...]]:
         """What the client was told, without audio and numbers."""

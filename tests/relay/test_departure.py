@@ -11,15 +11,13 @@ import pytest
 
 from gemini import messages as model
 from protocol import media
-from protocol.audio import encode_audio
-from protocol.codec import encode
 from relay.call.call import MOVE_S
 from relay.call.watchdog import PAUSE_S, THINK_S
 from relay.model.port import UpstreamError
-from relay.task.drain import ASK_S, FORCED_PART, PATIENT_PART, Drain
-from tests.relay.calls import lone_call
+from relay.task.drain import ASK_S, FORCED_PART, PATIENT_PART, Drain, ReserveCapacity
+from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Visitor, house
-from tests.relay.test_rotation import SECOND, Listener, one_turn
+from tests.relay.test_rotation import SECOND, one_turn
 from tests.relay.test_server import until
 
 DRAIN_S = 100.0
@@ -33,13 +31,25 @@ class Crowd:
     gaps: list[Callable[[float], bool]]
     takes_s: float = 0.5
     calls: dict[str, StandIn] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         for number, gap in enumerate(self.gaps):
             self.calls[str(number)] = StandIn(self, str(number), gap)
 
+    async def drain(self, reserve: ReserveCapacity) -> None:
+        """While the calls tell their news."""
+        telling = asyncio.create_task(self._tell())
+        await Drain(self.calls, self.news, reserve, DRAIN_S).run()
+        telling.cancel()
 
-@dataclass
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            self.news.set()
+
+
+@dataclass(eq=False)
 class StandIn:
     crowd: Crowd
     name: str
@@ -51,7 +61,7 @@ class StandIn:
     forced: bool = False
     ended: str = ""
 
-    def is_at_gap(self, *, patient: bool) -> bool:
+    def is_at_gap(self, *, keep_context: bool) -> bool:
         return self.gap(asyncio.get_running_loop().time())
 
     async def move(self, ends_in_s: float) -> None:
@@ -68,7 +78,7 @@ class StandIn:
         self.crowd.calls.pop(self.name, None)
 
 
-def room(*looks: int) -> tuple[Callable[[int], object], list[int]]:
+def room(*looks: int) -> tuple[ReserveCapacity, list[int]]:
     """A fleet that has so much room at each look, the last one for ever; and what it was asked for."""
     asked: list[int] = []
 
@@ -84,7 +94,7 @@ async def test_nobody_is_told_to_move_before_there_is_a_place_to_go_to() -> None
     crowd = Crowd([lambda now: True] * 3)
     everybody = list(crowd.calls.values())
     ask, asked = room(0, 0, 0, 40)
-    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await crowd.drain(ask)
     assert all(call.told_at >= 3 * ASK_S and not call.ended for call in everybody)
     assert asked == [3, 3, 3, 3]
 
@@ -94,7 +104,7 @@ async def test_no_more_are_told_than_there_are_places() -> None:
     crowd = Crowd([lambda now: True] * 5, takes_s=10.0)
     everybody = list(crowd.calls.values())
     ask, _ = room(2)
-    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await crowd.drain(ask)
     told = sorted(round(call.told_at) for call in everybody)
     assert told == [0, 0, 10, 10, 20] and not any(call.ended for call in everybody)
 
@@ -104,7 +114,7 @@ async def test_each_is_told_at_its_own_gap_and_at_the_deadline_whoever_speaks() 
     crowd = Crowd([lambda now: now > 30, lambda now: now > 60, lambda now: False])
     first, second, never = crowd.calls.values()
     ask, _ = room(40)
-    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await crowd.drain(ask)
     assert (round(first.told_at), round(second.told_at)) == (30, 60)
     assert never.forced and round(never.told_at) == FORCED_AT and never.ended == "going_away"
     assert not first.ended and not second.ended
@@ -115,7 +125,7 @@ async def test_without_any_room_all_are_told_when_the_deadline_nears() -> None:
     crowd = Crowd([lambda now: True] * 3)
     everybody = list(crowd.calls.values())
     ask, _ = room(0)
-    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await crowd.drain(ask)
     assert [round(call.told_at) for call in everybody] == [FORCED_AT] * 3
 
 
@@ -125,7 +135,7 @@ async def test_who_has_no_client_is_let_go_at_once() -> None:
     (gone,) = crowd.calls.values()
     gone.is_detached = True
     ask, _ = room(0)
-    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await crowd.drain(ask)
     assert gone.ended == "going_away" and asyncio.get_running_loop().time() < 1
 
 
@@ -136,7 +146,7 @@ async def test_no_room_is_asked_for_a_call_that_is_over_and_it_is_not_told_to_mo
     over.is_over = True
     asyncio.get_running_loop().call_later(1.0, lambda: crowd.calls.pop("0"))
     ask, asked = room(40)
-    await Drain(crowd.calls, ask, DRAIN_S).run()  # type: ignore[arg-type]
+    await crowd.drain(ask)
     assert asked == [1] and over.told_at < 0 <= other.told_at
 
 
@@ -145,10 +155,10 @@ async def test_a_relay_whose_calls_are_all_over_asks_for_no_room() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        call._turn_writer._ledger.down = True  # type: ignore[attr-defined]
+        here.book.down = True  # type: ignore[attr-defined]
         call.end("client")
         ask, asked = room(40)
-        await Drain({"s1": call}, ask, 0.5).run()  # type: ignore[arg-type]
+        await Drain({"s1": call}, asyncio.Event(), ask, 0.5).run()
         assert asked == [] and listener.of(media.GoingAway) == []
 
 
@@ -161,13 +171,13 @@ async def test_a_call_at_a_gap_is_moved_with_its_way_back_written_and_its_leg_cl
         listener = Listener(call)
         await one_turn(here)
         await asyncio.sleep(1)
-        assert call.is_at_gap(patient=True)
+        assert call.is_at_gap(keep_context=True)
         here.leg.say(model.HandleChanged("the newest"))
         await asyncio.sleep(0.1)
         await asyncio.wait_for(call.move(50.0), MOVE_S + 1)
         (away,) = listener.of(media.GoingAway)
         assert isinstance(away, media.GoingAway) and (away.ends_in_ms, away.move) == (50_000, True)
-        assert call._turn_writer._ledger.handles[-1] == "the newest"  # type: ignore[attr-defined]
+        assert here.book.handles[-1] == "the newest"  # type: ignore[attr-defined]
         assert here.legs[0].closed.is_set()
 
 
@@ -184,10 +194,10 @@ async def test_a_client_that_was_told_and_stays_is_served_again() -> None:
 
 @pytest.mark.looptime
 async def test_what_is_said_after_the_word_to_move_is_left_to_the_next_relay() -> None:
-    async with lone_call() as (call, here), asyncio.TaskGroup() as is_moving:
+    async with lone_call() as (call, here), asyncio.TaskGroup() as moves:
         listener = Listener(call)
         await one_turn(here)
-        is_moving.create_task(call.move(50.0))
+        moves.create_task(call.move(50.0))
         await asyncio.sleep(0.1)
         for number in range(100):
             listener.speak(number)
@@ -197,12 +207,12 @@ async def test_what_is_said_after_the_word_to_move_is_left_to_the_next_relay() -
 
 @pytest.mark.looptime
 async def test_text_that_crossed_the_word_to_move_is_answered_here() -> None:
-    async with lone_call() as (call, here), asyncio.TaskGroup() as is_moving:
-        Listener(call)
+    async with lone_call() as (call, here), asyncio.TaskGroup() as moves:
+        listener = Listener(call)
         await one_turn(here)
-        is_moving.create_task(call.move(50.0))
+        moves.create_task(call.move(50.0))
         await asyncio.sleep(0.1)
-        call._text(encode(media.Text("one more thing")))
+        listener.say(media.Text("one more thing"))
         await asyncio.sleep(0.5)
         assert here.leg.commands == [model.SayText("one more thing", respond=True)]
 
@@ -212,9 +222,9 @@ async def test_a_call_that_another_relay_has_taken_meanwhile_ends_and_takes_no_o
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        book = call._turn_writer._ledger
+        book = here.book
         book.sessions["s1"] = replace(book.sessions["s1"], epoch=2)  # type: ignore[attr-defined]
-        await Drain({"s1": call}, room(1)[0], 3.0).run()  # type: ignore[arg-type]
+        await Drain({"s1": call}, asyncio.Event(), room(1)[0], 3.0).run()
         await asyncio.sleep(1)
         (error,) = listener.of(media.Error)
         assert isinstance(error, media.Error) and error.code == "superseded"
@@ -240,33 +250,33 @@ async def test_a_call_in_mid_turn_is_not_at_a_gap(busy: list[model.ModelEvent]) 
         await asyncio.sleep(2)
         here.leg.say(*busy, model.HandleChanged("h"))
         await asyncio.sleep(0.5)
-        assert not call.is_at_gap(patient=True) and not call.is_at_gap(patient=False)
+        assert not call.is_at_gap(keep_context=True) and not call.is_at_gap(keep_context=False)
 
 
 @pytest.mark.looptime
 async def test_speech_that_the_model_has_not_noticed_yet_is_no_gap() -> None:
     async with lone_call() as (call, here):
-        Listener(call)
+        listener = Listener(call)
         await one_turn(here)
         await asyncio.sleep(2)
-        assert call.is_at_gap(patient=True)
-        call._audio(encode_audio(0, 0, array("h", [9_000, -9_000] * 160).tobytes()))
+        assert call.is_at_gap(keep_context=True)
+        listener.speak(0, array("h", [9_000, -9_000] * 160).tobytes())
         await asyncio.sleep(0.1)
-        assert not call.is_at_gap(patient=True)
+        assert not call.is_at_gap(keep_context=True)
         await asyncio.sleep(PAUSE_S + THINK_S)
-        assert call.is_at_gap(patient=True)
+        assert call.is_at_gap(keep_context=True)
 
 
 @pytest.mark.looptime
 async def test_a_call_whose_leg_is_being_changed_or_joined_is_not_at_a_gap() -> None:
     async with lone_call() as (call, here):
-        assert not call.is_at_gap(patient=False), "its client has not said hello"
+        assert not call.is_at_gap(keep_context=False), "its client has not said hello"
         Listener(call)
         await one_turn(here)
         here.refuse = ["upstream_unavailable"] * 3
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(0.1)
-        assert not call.is_at_gap(patient=False)
+        assert not call.is_at_gap(keep_context=False)
 
 
 @pytest.mark.looptime
@@ -275,7 +285,7 @@ async def test_a_call_whose_last_turn_is_in_no_handle_yet_waits_for_one_but_not_
         Listener(call)
         here.leg.say(model.Heard("why"), SECOND, model.Said("so"), model.TurnCompleted(idle=True))
         await asyncio.sleep(2)
-        assert not call.is_at_gap(patient=True) and call.is_at_gap(patient=False)
+        assert not call.is_at_gap(keep_context=True) and call.is_at_gap(keep_context=False)
         assert DRAIN_S * PATIENT_PART < FORCED_AT
 
 
@@ -296,9 +306,9 @@ async def test_a_relay_whose_record_is_gone_or_that_is_ordered_to_hands_its_call
         else:
             here.task.is_gone = True
         await visitor.until(media.GoingAway)
-        assert not here.relay._handshake.is_open
+        assert not here.relay.handshake.is_open
         beats = here.task.calls.count("heartbeat")
         await until(lambda: here.task.calls.count("heartbeat") > beats + 2)  # it reads its orders to the end
-        here.relay._obey({"end:s1"})
+        here.relay.obey({"end:s1"})
         assert await visitor.read_to_the_end() == 1000
     assert here.task.calls[-1] == "leave"

@@ -16,6 +16,7 @@ from protocol import media
 from protocol.codec import encode
 from protocol.errors import REGISTRY
 from relay.call.call import GOES_ON
+from relay.call.conversation import Conversation
 from relay.ports import LedgerUnavailable
 from tests.relay.fakes import House, Visitor, house, session
 from tests.relay.test_server import answer, until
@@ -29,8 +30,7 @@ async def failed(here: House, visitor: Visitor) -> None:
     """Let the call of `visitor` fail of its own code, in the middle of an answer."""
     here.model.leg.say(*answer())
     await visitor.until(media.TurnAudioEnd)
-    here.relay.calls["s1"]._conversation.model_said = broken  # type: ignore[method-assign]
-    here.model.leg.say(model.TurnCompleted(idle=True))
+    here.model.leg.say(model.TokensUsed(tokens=None))  # type: ignore[arg-type]  # meets a fault of ours
 
 
 async def test_a_call_that_fails_keeps_its_turn_and_ends_its_session() -> None:
@@ -41,21 +41,22 @@ async def test_a_call_that_fails_keeps_its_turn_and_ends_its_session() -> None:
         error = await visitor.until(media.Error)
         assert isinstance(error, media.Error) and error.code == "internal"
         assert await visitor.read_to_the_end() == 4450
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
         assert here.book.finished == {"s1": "internal"}
         assert [turn.agent_text for _, turn in here.book.turns] == ["hi there"]
 
 
-async def test_a_call_that_cannot_even_end_takes_no_other_with_it() -> None:
+async def test_a_call_that_cannot_even_end_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house(session(), session("s2")) as here, here.connect(here.book.ticket("s2")) as other:
         bystander, visitor = Visitor(), Visitor()
         await bystander.join(other)
         honest = here.model.leg
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
-            here.relay.calls["s1"]._conversation.close = broken  # type: ignore[method-assign]
-            await failed(here, visitor)
-            assert await visitor.read_to_the_end() == 4450
+            with monkeypatch.context() as patch:
+                patch.setattr(Conversation, "close", broken)
+                await failed(here, visitor)
+                assert await visitor.read_to_the_end() == 4450
         honest.say(*answer(), model.TurnCompleted(idle=True))
         await bystander.until(media.Metrics)
 
@@ -63,14 +64,14 @@ async def test_a_call_that_cannot_even_end_takes_no_other_with_it() -> None:
 async def test_a_code_that_this_relay_does_not_know_ends_its_call_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.model.connection.BACKOFF_S", (0.0,))
+    monkeypatch.setattr("relay.model.opener.BACKOFF_S", (0.0,))
     async with house(session(), session("s2")) as here, here.connect(here.book.ticket("s2")) as other:
         bystander, visitor = Visitor(), Visitor()
         await bystander.join(other)
         honest = here.model.leg
         here.model.refuse_always = "word_of_a_newer_mint"
         async with here.connect(here.book.ticket()) as wire:
-            visitor._wire = wire
+            visitor.wire = wire
             await wire.send(visitor.session.hello())
             error = await visitor.until(media.Error)
             assert isinstance(error, media.Error) and error.code == "internal"
@@ -99,7 +100,7 @@ async def test_a_store_that_comes_back_still_learns_that_the_session_is_over() -
         here.book.finish = lambda *facts: stumbling(finish, *facts)  # type: ignore[method-assign,assignment]
         await wire.send(encode(media.EndCall()))
         assert await visitor.read_to_the_end() == 1000
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
     assert here.book.finished == {"s1": "client"} and len(here.book.turns) == 1
 
 
@@ -114,7 +115,7 @@ async def test_a_session_that_ended_here_is_not_begun_anew_when_the_store_missed
             here.book.down = True
             await failed(here, visitor)
             assert await visitor.read_to_the_end() == 4450
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
         here.book.down = False
         async with here.connect(here.book.ticket()) as wire:
             assert json.loads(await wire.recv())["code"] == "session_ended"
@@ -148,14 +149,16 @@ async def test_a_client_that_sends_more_than_the_model_takes_is_cut_off_and_the_
             error = await visitor.until(media.Error)
             assert isinstance(error, media.Error) and (error.code, error.fatal) == ("rate_limited", True)
             assert await visitor.read_to_the_end() == 4429
-            assert here.relay.calls["s1"]._uplink._queued_bytes < 6_000_000
             here.model.leg.send = send  # type: ignore[method-assign]
             taking.set()
         visitor.session.lost()
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             await until(lambda: len(here.model.leg.commands) >= 5)
-            assert not here.relay.calls["s1"]._uplink.is_full
+            taken = sum(len(command.data) for command in here.model.leg.commands)  # type: ignore[union-attr]
+            assert taken < 6_000_000, "what was over the bound was never kept"
+            await wire.send(encode(media.Text("and this")))
+            await until(lambda: model.SayText("and this", respond=True) in here.model.leg.commands)
 
 
 async def test_a_message_that_meets_a_fault_of_ours_costs_its_connection_only(
@@ -166,7 +169,7 @@ async def test_a_message_that_meets_a_fault_of_ours_costs_its_connection_only(
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(here.relay.calls["s1"]._conversation, "client_said", broken)
+                patch.setattr(Conversation, "client_said", broken)
                 await wire.send(encode(media.Text("hello")))
                 assert await visitor.read_to_the_end() == 4450
         visitor.session.lost()
@@ -194,7 +197,7 @@ async def test_what_was_billed_last_is_written_when_the_call_ends() -> None:
         await visitor.until(media.Usage)
         await wire.send(encode(media.EndCall()))
         assert await visitor.read_to_the_end() == 1000
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
     assert here.book.owed == [(2, media.Tokens(total=9))]
 
 

@@ -12,7 +12,8 @@ from gemini import messages as model
 from protocol import media
 from protocol.codec import encode
 from records.relays import LOST_S
-from relay.task.service import HEARTBEAT_S, UNWRITTEN_S
+from relay.call.registry import UNWRITTEN_S
+from relay.task.service import HEARTBEAT_S
 from tests.relay.fakes import CONFIG, Visitor, house
 from tests.relay.test_store_trouble import answer, until
 
@@ -73,7 +74,7 @@ async def test_a_call_goes_on_without_the_record_and_the_relay_ends_after_it(
 async def test_turns_that_no_store_takes_keep_a_relay_for_long_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.task.service")
+    caplog.set_level(logging.ERROR, "relay.call.registry")
     monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
     monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
     monkeypatch.setattr("relay.task.service.LOST_S", 0.05)
@@ -90,7 +91,7 @@ async def test_turns_that_no_store_takes_keep_a_relay_for_long_and_not_for_ever(
         beats = here.task.calls.count("heartbeat")
         await until(lambda: here.task.calls.count("heartbeat") > beats + 10)
         assert "stopping" not in here.task.calls
-        monkeypatch.setattr("relay.task.service.UNWRITTEN_S", 0.05)
+        monkeypatch.setattr("relay.call.registry.UNWRITTEN_S", 0.05)
         await until(lambda: "leave" in here.task.calls)
     (lost,) = [record for record in caplog.records if record.message == "not written"]
     assert lost.session_id == "s1"  # type: ignore[attr-defined]

@@ -54,7 +54,7 @@ async def test_a_call_that_lives_on_elsewhere_still_tells_how_long_its_model_was
             here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
         here.book.sessions["s1"] = session(epoch=2, relay="relay-2")
         assert (await fatal(visitor)).code == "superseded"
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
         assert here.book.connected["s1"] > 0 and not here.book.turns
 
 
@@ -72,7 +72,7 @@ async def test_a_call_whose_session_has_moved_and_ended_there_is_not_kept() -> N
         await visitor.join(wire)
         here.book.sessions["s1"] = session(epoch=2, relay="relay-2", state="ENDED")
         assert (await fatal(visitor)).code == "superseded"
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
 
 
 @pytest.mark.parametrize(("reason", "close"), [("client", 1000), ("abandoned", 4423)])
@@ -160,8 +160,8 @@ async def test_a_relay_takes_no_more_calls_than_its_capacity_and_says_so() -> No
     async with house(*MANY, config=replace(CONFIG, capacity=2)) as here:
         guests = [guest async for guest in join_all(here, "s1", "s2")]
         assert await refusal(here, "s3") == ("capacity", True, 4424)
-        assert set(here.relay.calls) == {"s1", "s2"} and here.book.finished == {}
-        here.relay.calls["s1"].end("client")
+        assert set(here.calls) == {"s1", "s2"} and here.book.finished == {}
+        here.calls["s1"].end("client")
         await guests[0].until(media.Ended)
         async with here.connect(here.book.ticket("s3")) as wire:
             await Visitor().join(wire)

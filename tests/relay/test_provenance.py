@@ -83,8 +83,7 @@ async def test_with_nothing_to_compare_with_nobody_passes() -> None:
 
 
 async def test_the_door_is_shut_for_those_who_come_another_way() -> None:
-    async with house() as here:
-        here.relay._handshake._origin_check = Store("s3cret").check()
+    async with house(origin_check=Store("s3cret").check()) as here:
         ticket = here.book.ticket()
         for headers in ({}, {HEADER: "guess"}):
             with pytest.raises(InvalidStatus) as refused:
@@ -96,8 +95,7 @@ async def test_the_door_is_shut_for_those_who_come_another_way() -> None:
 
 
 async def test_the_health_check_needs_no_secret() -> None:
-    async with house() as here:
-        here.relay._handshake._origin_check = Store("s3cret").check()
+    async with house(origin_check=Store("s3cret").check()) as here:
         with pytest.raises(InvalidStatus) as answered:
             async with connect(f"{here.url}/health"):
                 pass

@@ -14,7 +14,7 @@ from protocol import media
 from protocol.audio import AudioFrame
 from records.sessions import Session
 from relay.task.service import Relay
-from tests.relay.fakes import CONFIG, FakeBook, FakeTask, House, Model, Visitor, house, session
+from tests.relay.fakes import CONFIG, FakeBook, FakeTask, Model, Visitor, house, session
 from tests.relay.test_server import until
 
 
@@ -24,20 +24,14 @@ class GatedBook(FakeBook):
     def __init__(self, *sessions: Session) -> None:
         super().__init__(*sessions)
         self.gate = asyncio.Event()
+        self.is_shut = True
         self.loading = 0
 
     async def load(self, session: str) -> Session | None:
-        self.loading += 1
-        await self.gate.wait()
+        if self.is_shut:
+            self.loading += 1
+            await self.gate.wait()
         return await super().load(session)
-
-
-def gated(here: House) -> GatedBook:
-    """Put the gate between the relay and its book."""
-    book = GatedBook(*here.book.sessions.values())
-    book.tickets = here.book.tickets
-    here.relay._book = here.relay._handshake._book = here.book = book
-    return book
 
 
 async def test_of_many_connections_at_once_one_call_comes_and_one_client_stays() -> None:
@@ -55,12 +49,12 @@ async def test_of_many_connections_at_once_one_call_comes_and_one_client_stays()
                 group.create_task(join(wire))
         await until(lambda: sum(wire.close_code is None for wire in joined) == 1)
         assert {wire.close_code for wire in joined} == {None, 4409}
-        assert len(here.relay.calls) == 1 and len(here.model.legs) == 1
+        assert len(here.calls) == 1 and len(here.model.legs) == 1
 
 
 async def test_a_client_that_joins_while_the_relay_leaves_begins_no_call() -> None:
-    async with house() as here:
-        book = gated(here)
+    book = GatedBook(session())
+    async with house(book=book) as here:
         async with here.connect(book.ticket()) as wire:
             await until(lambda: book.loading == 1)
             here.relay.leave()
@@ -69,19 +63,21 @@ async def test_a_client_that_joins_while_the_relay_leaves_begins_no_call() -> No
             assert (error["code"], error["retryable"]) == ("going_away", True)
             await wire.wait_closed()
             assert wire.close_code == 4453
-        assert here.relay.calls == {} and here.model.legs == []
+        assert here.calls == {} and here.model.legs == []
 
 
 async def test_a_call_that_ends_while_others_join_leaves_room_for_one_only() -> None:
-    async with house() as here:
-        async with here.connect(here.book.ticket()) as wire:
+    book = GatedBook(session())
+    book.is_shut = False
+    async with house(book=book) as here:
+        async with here.connect(book.ticket()) as wire:
             await Visitor().join(wire)
-            here.book.sessions["s1"] = session(epoch=2)
-            book = gated(here)
+            book.sessions["s1"] = session(epoch=2)
+            book.is_shut = True
             async with here.connect(book.ticket()) as second:
                 await until(lambda: book.loading == 1)
-                here.relay.calls["s1"].end("superseded")
-                await until(lambda: "s1" not in here.relay.calls)
+                here.calls["s1"].end("superseded")
+                await until(lambda: "s1" not in here.calls)
                 async with here.connect(book.ticket()) as third:
                     await until(lambda: third.state.name == "OPEN")
                     book.gate.set()
@@ -94,7 +90,7 @@ async def test_a_relay_forgets_the_sessions_it_refused() -> None:
     async with house(session(state="ENDED")) as here:
         async with here.connect(here.book.ticket()) as wire:
             assert json.loads(await wire.recv())["code"] == "session_ended"
-        assert len(here.relay._joining) == 0
+        assert len(here.relay.registry.joining) == 0
 
 
 async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
@@ -105,10 +101,10 @@ async def test_a_connection_that_never_says_hello_to_an_ended_call_is_cut_off(
         await Visitor().join(wire)
         async with here.connect(here.book.ticket()) as mute:
             await wire.wait_closed()
-            here.relay.calls["s1"].end("session_limit")  # before the mute one has taken its place
+            here.calls["s1"].end("session_limit")  # before the mute one has taken its place
             async with asyncio.timeout(8):  # its hello would be due after ten seconds
                 await mute.wait_closed()
-        await until(lambda: here.relay.calls == {})
+        await until(lambda: here.calls == {})
 
 
 async def test_a_relay_shows_that_it_lives_while_it_tells_the_waiting(
@@ -136,7 +132,7 @@ async def test_a_long_answer_that_was_written_at_once_and_never_arrived_is_repla
             await visitor.join(wire)
             here.model.leg.say(model.Heard("tell me a story"), *[model.Audio(bytes(9600))] * 200)
             await visitor.until(AudioFrame)
-            await until(lambda: not here.relay.calls["s1"].session.has_output)
+            await until(lambda: not here.calls["s1"].session.has_output)
             wire.transport.abort()
         visitor.session.lost()
         here.model.leg.say(model.TurnCompleted(idle=True))

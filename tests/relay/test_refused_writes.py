@@ -203,7 +203,7 @@ async def test_writes_that_the_store_never_takes_do_not_keep_a_relay_up(
     monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
     monkeypatch.setattr("relay.call.turn_writer.RETRY_S", (0.05,))
     monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
-    monkeypatch.setattr("relay.task.service.UNWRITTEN_S", 0.3, raising=False)
+    monkeypatch.setattr("relay.call.registry.UNWRITTEN_S", 0.3, raising=False)
     async with house(config=replace(CONFIG, idle_s=0.05)) as here:
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()

@@ -10,44 +10,18 @@ import pytest
 from gemini import messages as model
 from gemini.messages import SILENCE_MS
 from protocol import media
-from protocol.audio import AudioFrame, encode_audio
-from protocol.client import ClientSession
-from protocol.codec import encode
-from relay.call.call import Call
+from protocol.audio import AudioFrame
 from relay.model import rotation
-from relay.model.connection import BACKOFF_S, DEFAULT_PLAN
+from relay.model.opener import BACKOFF_S
 from relay.model.port import ModelLeg, UpstreamError
-from relay.model.rotation import SHORTEST_S
-from tests.relay.calls import lone_call
+from relay.model.rotation import DEFAULT_PLAN, SHORTEST_S
+from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model, ScriptedLeg
 
 pytestmark = pytest.mark.looptime
 
 SECOND = model.Audio(bytes(48_000))
 PLAN = replace(DEFAULT_PLAN, rotate_after_s=60.0)
-
-
-class Listener:
-    """A client of the call, joined without a socket."""
-
-    def __init__(self, call: Call) -> None:
-        self.call, self.client = call, ClientSession()
-        self.got: list[object] = []
-        call._client.gone_at = None  # it is here
-        call.session.attached(0.0)
-        call._text(self.client.hello())
-
-    def speak(self, number: int) -> None:
-        """20 ms of microphone that can be told apart."""
-        self.call._audio(encode_audio(0, number, number.to_bytes(2, "little") * 320))
-
-    def read(self) -> list[object]:
-        while (data := self.call.session.data_to_send()) is not None:
-            self.got += self.client.receive(data)
-        return self.got
-
-    def of(self, kind: type) -> list[object]:
-        return [message for message in self.read() if isinstance(message, kind)]
 
 
 def frames(leg: ScriptedLeg) -> list[int]:
@@ -172,7 +146,7 @@ async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
         await asyncio.sleep(1.5)
         assert here.leg.handle == "after one"
         assert here.leg.commands == [model.Recall((("user", "two"), ("agent", "second")))]
-        texts = [(t.user_text, t.agent_text) for _, t in call._turn_writer._ledger.turns]  # type: ignore[attr-defined]
+        texts = [(t.user_text, t.agent_text) for _, t in here.book.turns]  # type: ignore[attr-defined]
         assert texts == [("one", "first"), ("two", "second")]
         assert listener.of(media.TurnInterrupted) == [] and listener.of(media.Error) == []
 
@@ -211,9 +185,9 @@ async def test_speech_that_was_not_answered_is_said_again_to_the_new_leg() -> No
 
 async def test_typed_text_that_was_not_answered_is_said_again() -> None:
     async with lone_call() as (call, here):
-        Listener(call)
+        listener = Listener(call)
         await asyncio.sleep(0.1)
-        call._text(encode(media.Text("hello")))
+        listener.say(media.Text("hello"))
         await asyncio.sleep(0.1)
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1)
@@ -238,7 +212,7 @@ async def test_a_model_that_stays_away_ends_the_call_by_its_code() -> None:
         here.refuse_always = "upstream_overload"
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(sum(BACKOFF_S) - 1)
-        assert not call._over.is_set()
+        assert not call.is_over
         await asyncio.sleep(2)
         (error,) = listener.of(media.Error)
         assert isinstance(error, media.Error) and error.code == "upstream_overload"
@@ -252,7 +226,7 @@ async def test_a_model_that_dies_again_and_again_is_given_up() -> None:
             here.opened.clear()
             here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1)
-        assert call._reason == "upstream_unavailable"
+        assert call.reason == "upstream_unavailable"
 
 
 @pytest.mark.parametrize(
@@ -363,14 +337,14 @@ async def test_tools_of_a_forgotten_request_are_withdrawn() -> None:
 
 
 @pytest.mark.parametrize("ticks", range(6))
-@pytest.mark.parametrize("why", ["parked", "dropped"])
+@pytest.mark.parametrize("why", ["moved", "dropped"])
 async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_its_end(
     why: str, ticks: int
 ) -> None:
     async with asyncio.timeout(30), lone_call() as (call, here):
         await one_turn(here)
-        if why == "parked":
-            call._connection.park()
+        if why == "moved":
+            moving = asyncio.create_task(call.move(50.0))  # its leg is parked first
         else:
             here.leg.say(UpstreamError("upstream_unavailable"))
         for _ in range(ticks):
@@ -379,6 +353,8 @@ async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_it
         legs = len(here.legs)
         await asyncio.sleep(20)
         assert call.is_written and len(here.legs) == legs
+        if why == "moved":
+            await moving
 
 
 @pytest.mark.parametrize("left_s", [0.0, 1.0, None])
@@ -470,5 +446,5 @@ async def test_no_leg_is_changed_between_a_short_word_and_its_answer() -> None:
 async def talk(listener: Listener, seconds: float, first: int = 0) -> None:
     """A loud microphone in real time."""
     for number in range(first, first + round(seconds * 50)):
-        listener.call._audio(encode_audio(0, number, b"\x28\x23\xd8\xdc" * 160))
+        listener.speak(number, b"\x28\x23\xd8\xdc" * 160)
         await asyncio.sleep(0.02)

@@ -8,23 +8,16 @@ import pytest
 
 from gemini import messages as model
 from protocol import media
-from protocol.audio import encode_audio
-from protocol.codec import encode
-from relay.call.call import Call
 from relay.model.port import UpstreamError
 from relay.model.sender import MARGIN_MS
 from relay.timeouts import Timeouts
-from tests.relay.calls import lone_call
+from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model, ScriptedLeg
-from tests.relay.test_rotation import Listener, one_turn, talk
+from tests.relay.test_rotation import one_turn, talk
 
 pytestmark = pytest.mark.looptime
 
 ENOUGH_MS = model.SILENCE_MS + MARGIN_MS
-
-
-def mic(call: Call, state: str) -> None:
-    call._text(encode(media.Mic(state)))  # type: ignore[arg-type]
 
 
 def quiet_ms(leg: ScriptedLeg) -> int:
@@ -37,7 +30,7 @@ async def test_the_silence_that_ends_a_turn_comes_in_real_time_and_then_the_end_
     async with lone_call() as (call, here):
         listener = Listener(call)
         await talk(listener, 1.0)
-        mic(call, "paused")
+        listener.say(media.Mic("paused"))
         await asyncio.sleep(0.5)
         assert 300 <= quiet_ms(here.leg) <= 700 and here.leg.commands == []
         await asyncio.sleep(2)
@@ -53,7 +46,7 @@ async def test_it_is_as_long_as_the_agents_setup_has_it_and_enough_for_models_th
     async with lone_call(here) as (call, _):
         listener = Listener(call)
         await talk(listener, 0.2)
-        mic(call, "closed")
+        listener.say(media.Mic("closed"))
         await asyncio.sleep(5)
         assert least_ms <= quiet_ms(here.leg) <= least_ms + 200
 
@@ -62,9 +55,9 @@ async def test_a_microphone_that_opens_again_ends_the_silence_and_the_users_turn
     async with lone_call() as (call, here):
         listener = Listener(call)
         await talk(listener, 0.2)
-        mic(call, "paused")
+        listener.say(media.Mic("paused"))
         await asyncio.sleep(0.5)
-        mic(call, "open")
+        listener.say(media.Mic("open"))
         await talk(listener, 3.0, first=10)
         assert here.leg.commands == []
         silence = bytes(32 * ENOUGH_MS)
@@ -75,9 +68,9 @@ async def test_what_is_typed_meanwhile_does_not_wait_for_the_silence() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await talk(listener, 0.2)
-        mic(call, "paused")
+        listener.say(media.Mic("paused"))
         await asyncio.sleep(0.1)
-        call._text(encode(media.Text("and this")))
+        listener.say(media.Text("and this"))
         await asyncio.sleep(0.1)
         assert here.leg.commands == [model.SayText("and this", respond=True)]
         await asyncio.sleep(2)
@@ -89,7 +82,7 @@ async def test_a_leg_that_is_lost_meanwhile_leaves_the_whole_silence_to_the_next
         listener = Listener(call)
         await one_turn(here)
         await talk(listener, 1.0)
-        mic(call, "paused")
+        listener.say(media.Mic("paused"))
         await asyncio.sleep(0.3)
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
@@ -104,9 +97,9 @@ async def test_a_pause_within_what_is_said_again_is_a_pause_again() -> None:
         await one_turn(here)
         for first in (0, 10):
             await talk(listener, 0.2, first=first)
-            mic(call, "paused")
+            listener.say(media.Mic("paused"))
             await asyncio.sleep(2)
-            mic(call, "open")
+            listener.say(media.Mic("open"))
         await talk(listener, 0.2, first=20)
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
@@ -120,7 +113,7 @@ async def test_the_watchdog_waits_from_the_end_of_the_silence_on() -> None:
     async with lone_call(here) as (call, _):
         listener = Listener(call)
         await talk(listener, 2.0)
-        mic(call, "paused")
+        listener.say(media.Mic("paused"))
         await asyncio.sleep(5.4 + Timeouts().answer_s - 1)
         assert len(here.legs) == 1 and not call.troubles
         await asyncio.sleep(2)
@@ -130,10 +123,10 @@ async def test_the_watchdog_waits_from_the_end_of_the_silence_on() -> None:
 async def test_a_microphone_that_fell_silent_without_a_word_is_a_pause_to_the_model() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        mic(call, "open")
+        listener.say(media.Mic("open"))
         await talk(listener, 0.5)
         await asyncio.sleep(Timeouts().mic_s + 3)
         assert quiet_ms(here.leg) >= ENOUGH_MS and here.leg.commands == [model.FlushAudio()]
-        call._audio(encode_audio(0, 100, b"\x01" * 640))
+        listener.speak(100, b"\x01" * 640)
         await asyncio.sleep(0.1)
         assert quiet_ms(here.leg) == 0

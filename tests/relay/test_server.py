@@ -15,11 +15,10 @@ from gemini import messages as model
 from protocol import media
 from protocol.audio import AudioFrame, encode_audio
 from protocol.codec import encode
-from relay.call.call import Call
 from relay.model.port import UpstreamError
 from relay.timeouts import Timeouts
-from relay.turn import Turn
-from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
+from tests.relay.calls import Listener, lone_call
+from tests.relay.fakes import CONFIG, Visitor, house, session
 
 MS20_UP, MS20_DOWN = bytes(640), bytes(960)
 
@@ -34,12 +33,6 @@ async def until(condition: object, *, within_s: float = 5.0) -> None:
 def answer(*, frames: int = 3) -> list[model.ModelEvent]:
     audio = [model.Audio(MS20_DOWN)] * frames
     return [model.Heard("hello"), *audio, model.Said("hi there"), model.GenerationEnded()]
-
-
-def _written(call: Call) -> list[Turn]:
-    book = call._turn_writer._ledger
-    assert isinstance(book, FakeBook)
-    return [turn for _, turn in book.turns]
 
 
 async def test_a_call_from_ticket_to_last_word() -> None:
@@ -153,7 +146,7 @@ async def test_the_model_that_cannot_be_had_is_said_by_its_code() -> None:
         async with here.connect(here.book.ticket()) as wire:
             await wire.send('{"type":"hello","versions":[1]}')
             visitor = Visitor()
-            visitor._wire = wire
+            visitor.wire = wire
             error = await visitor.until(media.Error)
             assert isinstance(error, media.Error) and error.code == "upstream_quota" and error.retryable
             assert await visitor.read_to_the_end() == 4460
@@ -290,7 +283,7 @@ async def test_an_order_ends_the_call() -> None:
     async with house() as here, here.connect(here.book.ticket()) as wire:
         visitor = Visitor()
         await visitor.join(wire)
-        here.relay._obey({"end:s1", "end:other", "dance"})
+        here.relay.obey({"end:s1", "end:other", "dance"})
         ended = await visitor.until(media.Ended)
         assert isinstance(ended, media.Ended) and ended.reason == "client"
 
@@ -338,57 +331,50 @@ async def test_health_says_how_full_the_relay_is() -> None:
 
 @pytest.mark.looptime
 async def test_a_call_without_a_client_parks_its_model_leg_and_comes_back_by_handle() -> None:
-    from tests.relay.calls import lone_call
-
     async with lone_call() as (call, here):
         await asyncio.sleep(1)
         here.leg.say(model.HandleChanged("h1"))
         await asyncio.sleep(20)
         assert here.leg.closed.is_set()
-        call._connection.want()
+        Listener(call)
         await asyncio.sleep(1)
         assert [leg.handle for leg in here.legs] == [None, "h1"]
 
 
 @pytest.mark.looptime
 async def test_an_answer_cut_by_parking_is_over_and_the_next_one_is_heard() -> None:
-    from tests.relay.calls import lone_call
-
     async with lone_call() as (call, here):
-        await asyncio.sleep(1)
+        listener = Listener(call)
         here.leg.say(*answer()[:3])
         await asyncio.sleep(1)
-        call._conversation.client_said(media.Interrupt(1, 20), asyncio.get_running_loop().time())
+        listener.say(media.Interrupt(1, 20))
+        await asyncio.sleep(0)
+        await listener.leave()
         await asyncio.sleep(20)
         assert here.leg.closed.is_set()
-        call._client.gone_at = None  # a client is back
-        call._connection.want()
+        Listener(call)
         await asyncio.sleep(1)
         here.leg.say(*answer(), model.TurnCompleted(idle=True))
         await asyncio.sleep(1)
-        assert [turn.agent_text for turn in _written(call)] == ["", "hi there"]
+        assert [turn.agent_text for _, turn in here.book.turns] == ["", "hi there"]
 
 
 @pytest.mark.looptime
 async def test_a_call_left_alone_ends_after_the_resume_time() -> None:
-    from tests.relay.calls import lone_call
-
     async with lone_call(resume_s=120.0) as (call, _):
         await asyncio.sleep(119)
-        assert not call._over.is_set()
+        assert not call.is_over
         await asyncio.sleep(2)
-        assert call._reason == "abandoned"
+        assert call.reason == "abandoned"
 
 
 @pytest.mark.looptime
 async def test_a_session_ends_at_its_longest_duration() -> None:
-    from tests.relay.calls import lone_call
-
     async with lone_call(resume_s=1e6, session_s=1800.0) as (call, _):
         await asyncio.sleep(1799)
-        assert not call._over.is_set()
+        assert not call.is_over
         await asyncio.sleep(2)
-        assert call._reason == "session_limit"
+        assert call.reason == "session_limit"
 
 
 def test_config_names_what_is_missing() -> None:
@@ -410,7 +396,7 @@ async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
             await visitor.join(wire)
             wire.transport.pause_reading()  # type: ignore[attr-defined]
             here.model.leg.say(*[model.Audio(bytes(960_000))] * 40)
-            call = here.relay.calls["s1"]
+            call = here.calls["s1"]
             await until(lambda: call.troubles["slow_client"])
             wire.transport.resume_reading()  # type: ignore[attr-defined]
             error = await visitor.until(media.Error)
@@ -422,11 +408,11 @@ async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
 
 
 async def test_a_client_without_pongs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.task.service.PING_S", 0.05)
+    monkeypatch.setattr("relay.client.websocket.PING_S", 0.05)
     config = replace(CONFIG, timeouts=Timeouts(client_pong_s=0.1))
     async with house(config=config) as here, here.connect(here.book.ticket()) as wire:
         await Visitor().join(wire)
-        call = here.relay.calls["s1"]
+        call = here.calls["s1"]
         wire.transport.pause_reading()  # type: ignore[attr-defined]
         await until(lambda: call.troubles["client_pong"])
         wire.transport.resume_reading()  # type: ignore[attr-defined]

@@ -26,9 +26,9 @@ from relay.call.call import WRITE_S
 from relay.call.turn_writer import WAITING_LIMIT, TurnWriter
 from relay.model.port import UpstreamError
 from relay.turn import ToolUse, Turn
-from tests.relay.calls import lone_call
+from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import CONFIG, FakeBook, Visitor, house, session
-from tests.relay.test_rotation import SECOND, Listener, one_turn
+from tests.relay.test_rotation import SECOND, one_turn
 from tests.relay.test_server import answer, until
 
 OUTAGE_S = 60.0
@@ -38,7 +38,7 @@ OUTAGE_S = 60.0
 async def test_an_outage_of_a_minute_in_mid_call_is_heard_by_nobody_and_costs_no_turn() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        book: Any = call._turn_writer._ledger
+        book: Any = here.book
         await one_turn(here, "before")
         book.down = True
         for number in range(6):
@@ -63,7 +63,7 @@ def _told_finished(listener: Listener) -> list[int]:
 async def test_a_store_that_is_down_when_the_call_ends_gets_its_turns_and_the_end_when_it_is_back() -> None:
     async with lone_call() as (call, here):
         Listener(call)
-        book: Any = call._turn_writer._ledger
+        book: Any = here.book
         book.down = True
         await one_turn(here)
         call.end("client")
@@ -92,10 +92,10 @@ async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
             await visitor.until(media.TurnAudioEnd)
             await wire.send(encode(media.EndCall()))
             assert await visitor.read_to_the_end() == 1000
-        await until(lambda: not here.relay.calls)
+        await until(lambda: not here.calls)
         beats = here.task.calls.count("heartbeat")
         await until(lambda: here.task.calls.count("heartbeat") > beats + 10)
-        assert here.relay._unwritten and "retire_if_idle" not in here.task.calls
+        assert here.relay.registry.has_unwritten and "retire_if_idle" not in here.task.calls
         here.book.down = False
         await until(lambda: here.book.finished == {"s1": "client"})
         assert len(here.book.turns) == 1
@@ -105,7 +105,7 @@ async def test_a_relay_writes_what_an_ended_call_has_left_and_stays_for_it(
 async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is_lost(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.task.service")
+    caplog.set_level(logging.ERROR, "relay.call.registry")
     monkeypatch.setattr("relay.call.call.WRITE_S", 0.05)
     monkeypatch.setattr("relay.task.service.FAREWELL_S", 0.2)
     async with house() as here:
@@ -117,7 +117,7 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
             await visitor.until(media.TurnAudioEnd)
             await wire.send(encode(media.EndCall()))
             await visitor.read_to_the_end()
-        await until(lambda: bool(here.relay._unwritten))
+        await until(lambda: here.relay.registry.has_unwritten)
     (lost,) = [record for record in caplog.records if record.message == "not written"]
     assert (lost.session_id, lost.writes) == ("s1", 2), "the turn, and the time connected"  # type: ignore[attr-defined]
     assert here.task.calls[-1] == "leave"
@@ -126,7 +126,7 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
 async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.ERROR, "relay.task.service")
+    caplog.set_level(logging.ERROR, "relay.call.registry")
     monkeypatch.setattr("relay.call.call.WRITE_S", 0.5)
     monkeypatch.setattr("relay.task.service.FAREWELL_S", 0.1)
     async with (
@@ -136,7 +136,7 @@ async def test_a_relay_that_must_go_does_not_wait_for_a_call_that_ends_after_its
     ):
         await Visitor().join(wire)
         here.book.down = True
-        here.relay.calls["s1"].end("client")
+        here.calls["s1"].end("client")
         here.relay.leave()
         await until(lambda: here.task.calls[-1:] == ["leave"])
     assert [record.session_id for record in caplog.records if record.message == "not written"] == ["s1"]  # type: ignore[attr-defined]

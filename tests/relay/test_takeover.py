@@ -10,9 +10,9 @@ from gemini import messages as model
 from protocol import media
 from protocol.codec import encode
 from relay.ports import LedgerUnavailable
-from tests.relay.calls import lone_call
+from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Visitor, house, session
-from tests.relay.test_rotation import Listener, one_turn
+from tests.relay.test_rotation import one_turn
 
 
 async def test_the_model_is_resumed_by_the_handle_that_the_other_relay_left() -> None:
@@ -28,7 +28,7 @@ async def test_turns_the_client_knows_and_the_record_does_not_are_named_lost() -
     async with house(session(epoch=2, next_turn=4)) as here, here.connect(here.book.ticket()) as wire:
         await wire.send(encode(media.Hello([1], (1, 57), last_turn=5)))
         visitor = Visitor()
-        visitor._wire = wire
+        visitor.wire = wire
         visitor.session.hello()
         live = await visitor.until(media.Live)
         assert isinstance(live, media.Live) and live.lost_turns == [4, 5]
@@ -47,7 +47,7 @@ async def test_one_handle_is_written_for_every_turn_and_it_holds_the_turn() -> N
             for late in range(5):
                 here.leg.say(model.HandleChanged(f"late {late}"))
                 await asyncio.sleep(1.2)
-        book = call._turn_writer._ledger
+        book = here.book
         assert book.handles == ["before 0", "after 0", "after 1", "after 2"]  # type: ignore[attr-defined]
 
 
@@ -55,14 +55,14 @@ async def test_one_handle_is_written_for_every_turn_and_it_holds_the_turn() -> N
 async def test_the_client_hears_of_a_turns_end_when_it_is_written() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        written, save = asyncio.Event(), call._turn_writer._ledger.save_turn
+        written, save = asyncio.Event(), here.book.save_turn
 
         async def slow_save(*facts: object) -> None:
             await asyncio.sleep(0.4)
             await save(*facts)  # type: ignore[arg-type]
             written.set()
 
-        call._turn_writer._ledger.save_turn = slow_save  # type: ignore[method-assign]
+        here.book.save_turn = slow_save  # type: ignore[method-assign]
         await one_turn(here)
         assert [e.role for e in listener.of(media.TurnEnded)] == ["user"]  # type: ignore[attr-defined]
         await written.wait()
@@ -74,7 +74,7 @@ async def test_the_client_hears_of_a_turns_end_when_it_is_written() -> None:
 async def test_a_turn_is_not_told_as_finished_while_the_store_is_down() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        book = call._turn_writer._ledger
+        book = here.book
         book.down = True  # type: ignore[attr-defined]
         await one_turn(here)
         await asyncio.sleep(60)

@@ -11,14 +11,11 @@ import pytest
 
 from gemini import messages as model
 from protocol import media
-from protocol.audio import encode_audio
-from protocol.codec import encode
-from relay.call.call import Call
-from relay.model.connection import DEFAULT_PLAN
+from relay.client.leg import SLOW_S
+from relay.model.rotation import DEFAULT_PLAN
 from relay.timeouts import Timeouts
-from tests.relay.calls import lone_call
-from tests.relay.fakes import Model
-from tests.relay.test_rotation import SECOND, Listener, one_turn
+from tests.relay.calls import Listener, lone_call
+from tests.relay.test_rotation import SECOND, one_turn
 
 pytestmark = pytest.mark.looptime
 
@@ -31,7 +28,7 @@ async def speak(listener: Listener, pcm: bytes, seconds: float, first: int = 0) 
     """Microphone audio in real time. Returns the next frame's number."""
     last = first + round(seconds * 50)
     for number in range(first, last):
-        listener.call._audio(encode_audio(0, number, pcm))
+        listener.speak(number, pcm)
         await asyncio.sleep(0.02)
     return last
 
@@ -40,7 +37,7 @@ async def test_a_model_that_owes_an_answer_and_is_silent_gets_another_leg_and_th
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        call._text(encode(media.Text("and now?")))
+        listener.say(media.Text("and now?"))
         await asyncio.sleep(USUAL.answer_s - 0.5)
         assert len(here.legs) == 1
         await asyncio.sleep(1.5)
@@ -89,9 +86,9 @@ async def test_somebody_who_talks_for_long_changes_no_leg() -> None:
 
 async def test_a_model_that_does_not_want_to_answer_is_left_alone_after_two_legs() -> None:
     async with lone_call() as (call, here):
-        Listener(call)
+        listener = Listener(call)
         await one_turn(here)
-        call._text(encode(media.Text("hm")))
+        listener.say(media.Text("hm"))
         await asyncio.sleep(USUAL.answer_s * 8)
         assert call.troubles == {"silent_model": 2}
         assert [leg.handle for leg in here.legs] == [None, "after why", None], "the handle may be the cause"
@@ -143,7 +140,7 @@ async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_c
         assert len(here.legs) == 1, "ten seconds of it play, and the end may be late"
         await asyncio.sleep(3)
         assert len(here.legs) == 2 and call.troubles == {"endless_turn": 1}
-        kept = call._turn_writer._ledger.turns  # type: ignore[attr-defined]
+        kept = here.book.turns  # type: ignore[attr-defined]
         assert [(turn.user_text, turn.agent_text, turn.audio_ms) for _, turn in kept] == [
             ("why", "because", 10_000)
         ]
@@ -153,12 +150,10 @@ async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_c
 
 async def test_a_turn_beyond_the_longest_is_closed_though_it_goes_on() -> None:
     async with lone_call() as (call, here):
-        listener = Listener(call)
+        Listener(call)
         for _ in range(round(USUAL.turn_s) + 2):
             here.legs[0].say(SECOND)
             await asyncio.sleep(1)
-            listener.read()
-            call._resume_reading()
         assert call.troubles == {"endless_turn": 1} and len(here.legs) == 2
 
 
@@ -210,7 +205,7 @@ async def test_late_pongs_of_a_model_that_speaks_change_nothing() -> None:
 async def test_a_mute_microphone_is_said_once_and_the_model_does_not_wait_for_more() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        call._text(encode(media.Mic("open")))
+        listener.say(media.Mic("open"))
         number = await speak(listener, HUSH, 3.0)
         await asyncio.sleep(USUAL.mic_s * 4)
         (notice,) = listener.of(media.Error)
@@ -227,8 +222,8 @@ async def test_a_microphone_that_nobody_called_open_may_be_silent(state: str) ->
     async with lone_call() as (call, _):
         listener = Listener(call)
         if state:
-            call._text(encode(media.Mic("open")))
-            call._text(encode(media.Mic(state)))  # type: ignore[arg-type]
+            listener.say(media.Mic("open"))
+            listener.say(media.Mic(state))  # type: ignore[arg-type]
         await asyncio.sleep(USUAL.mic_s * 3)
         assert listener.of(media.Error) == []
 
@@ -236,33 +231,33 @@ async def test_a_microphone_that_nobody_called_open_may_be_silent(state: str) ->
 async def test_a_microphone_is_not_missed_while_its_client_is_gone() -> None:
     async with lone_call() as (call, _):
         listener = Listener(call)
-        call._text(encode(media.Mic("open")))
-        call._client.gone_at = asyncio.get_running_loop().time()
+        listener.say(media.Mic("open"))
+        await listener.leave()
         await asyncio.sleep(USUAL.mic_s * 3)
-        call._client.gone_at = None
-        assert listener.of(media.Error) == []
+        assert listener.of(media.Error) == [] and not call.troubles
+        back = Listener(call)
+        await asyncio.sleep(USUAL.mic_s - 1)
+        assert back.of(media.Error) == [], "its silence is counted from its return on"
 
 
 async def test_a_client_that_does_not_read_is_no_silent_model() -> None:
     async with lone_call() as (call, here):
-        Listener(call)
+        listener = Listener(call)
+        await asyncio.sleep(0.1)
+        listener.connection.reading.clear()
         here.leg.say(model.Heard("tell me everything"), *[SECOND] * 70)
         await asyncio.sleep(1)
-        assert not call._connection.readable.is_set()
-        await asyncio.sleep(200)
+        assert here.leg.unread > 0, "the model is not read any further"
+        await asyncio.sleep(SLOW_S - 2)
         assert len(here.legs) == 1 and not call.troubles
 
 
 async def test_a_watchdogs_finding_is_logged_with_the_session(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "relay.call.call")
+    caplog.set_level(logging.WARNING, "relay.call.exchange")
 
-    async def freeze(call: Call, here: Model) -> None:
-        call._text(encode(media.Text("secret words")))
+    async with lone_call() as (call, _):
+        Listener(call).say(media.Text("secret words"))
         await asyncio.sleep(USUAL.answer_s + 1)
-
-    async with lone_call() as (call, here):
-        Listener(call)
-        await freeze(call, here)
     (line,) = [record for record in caplog.records if record.message == "watchdog"]
     assert (line.session_id, line.trouble) == ("s1", "silent_model")  # type: ignore[attr-defined]
 

@@ -94,7 +94,7 @@ async def house(table: Table) -> AsyncIterator[House]:
         try:
             yield House(f"ws://127.0.0.1:{await listening}", table, relay)
         finally:
-            for call in list(relay.calls.values()):
+            for call in list(relay.registry.calls.values()):
                 call.end("client")
             relay.leave()
             await running
@@ -126,7 +126,7 @@ async def test_a_ticket_that_was_kept_for_a_minute_is_told_so(table: Table) -> N
     async with house(table) as here:
         ticket = here.ticket("ours", age_s=tickets.LIFETIME_S)
         assert await here.refusal(ticket) == ("ticket_expired", 4401)
-        assert here.relay.calls == {}
+        assert here.relay.registry.calls == {}
 
 
 async def test_a_ticket_leads_to_its_own_session_and_to_no_other(table: Table) -> None:
@@ -135,7 +135,7 @@ async def test_a_ticket_leads_to_its_own_session_and_to_no_other(table: Table) -
         await wire.send('{"type":"hello","versions":[1],"session":"theirs"}')
         live = server_messages.decode(await wire.recv())
         assert isinstance(live, media.Live) and live.session == "ours"
-        assert list(here.relay.calls) == ["ours"]
+        assert list(here.relay.registry.calls) == ["ours"]
         await wire.close()
 
 

@@ -113,7 +113,7 @@ async def test_a_relay_killed_in_mid_answer_is_replaced_by_one_that_is_ready() -
         await each(mates, lambda mate: mate.until(lambda: mate.heard_ms.get(2, 0.0) > 0))
         assert first.process_id
         os.kill(first.process_id, signal.SIGKILL)
-        killed_at, before = time.monotonic(), len(stack._log.entries)
+        killed_at, before = time.monotonic(), len(stack.invocations)
         live, heard = {}, {}
 
         async def go_on(mate: Mate) -> None:
@@ -132,7 +132,7 @@ async def test_a_relay_killed_in_mid_answer_is_replaced_by_one_that_is_ready() -
             await refuse_late_write(stack, mate)
         print(f"\n{CALLS} calls on a relay that was killed in mid-answer, s    p50    p95    max")
         print(f"live again on the other relay                    {percentiles(list(live.values()))}")
-        invoked = list(stack._log.entries)[before:]
+        invoked = list(stack.invocations)[before:]
         functions = percentiles([entry.duration_ms / 1000 for entry in invoked])
         print(f"one of {len(invoked):3} functions that ran for it          {functions}")
         print(f"first sound of the next answer                   {percentiles(list(heard.values()))}")

@@ -24,8 +24,8 @@ class Secret:
     """One SecureString by its name. Never logged, and not in `repr`."""
 
     def __init__(self, store: ParameterStore, name: str, clock: Callable[[], float]) -> None:
-        self._store = store
-        self._name = name
+        self.store = store
+        self.name = name
         self._clock = clock
         self._value = ""
         self._fetched_at: float | None = None
@@ -39,7 +39,7 @@ class Secret:
         now = self._clock()
         if self._fetched_at is None or now - self._fetched_at >= KEEP_S:
             try:
-                answer = self._store.get_parameter(Name=self._name, WithDecryption=True)
+                answer = self.store.get_parameter(Name=self.name, WithDecryption=True)
             except ClientError as error:
                 raise SecretUnavailable(error.response["Error"]["Code"]) from None
             self._value = str(answer["Parameter"]["Value"])

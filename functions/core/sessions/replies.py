@@ -29,24 +29,24 @@ class Replies:
     def __init__(self, gateway: Gateway, table: Table, pause: Callable[[float], None]) -> None:
         self._gateway = gateway
         self._table = table
-        self._pause = pause
+        self.pause = pause
 
     def send(self, connection: str, message: ControlReply) -> bool:
         """False when it was not delivered; a connection that is gone is then forgotten."""
         data = encode(message).encode()
         for attempt in range(ATTEMPTS):
-            code = self._post(connection, data)
+            code = self.post(connection, data)
             if not code:
                 return True
             if code == "GoneException":
                 connections.forget(self._table, connection)
                 return False
-            self._pause(BACKOFF_S * 2**attempt)
+            self.pause(BACKOFF_S * 2**attempt)
         # 429 also means that the client does not read. It will ask again.
         logger.warning("reply dropped", extra={"connection": connection, "type": type(message).__name__})
         return False
 
-    def _post(self, connection: str, data: bytes) -> str:
+    def post(self, connection: str, data: bytes) -> str:
         """Empty when it went out, else why not. Errors that another try cannot mend rise."""
         try:
             self._gateway.post_to_connection(ConnectionId=connection, Data=data)

@@ -1,0 +1,347 @@
+"""What client and model of one call say to each other, by way of the conversation.
+
+Nothing here waits: an event of either side, or the time, comes in; what follows from it is queued on both
+sides and noted for the record before the next one is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gemini.messages import FlushAudio, ModelCommand, ModelEvent
+from protocol import media
+from protocol.audio import AudioFrame
+from protocol.codec import media_error
+from protocol.errors import RemoteProtocolError
+from protocol.server import ServerSession
+from protocol.states import ServerState
+from records.sessions import Session
+from relay.call.alarm import Alarm
+from relay.call.conversation import Conversation
+from relay.call.greeting import greeting
+from relay.call.recording import Recording
+from relay.call.watchdog import MicWatchdog, ModelWatchdog
+from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
+from relay.client.leg import ClientLeg
+from relay.model.connection import ModelConnection
+from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened, ModelSaid, Sent
+from relay.model.port import Legs
+from relay.model.resumption import Resumption
+from relay.model.rotation import DEFAULT_PLAN, Plan
+from relay.model.uplink_queue import Speech
+from relay.ports import Ledger, TroubleFound
+from relay.timeouts import Timeouts
+from relay.turn import Turn
+
+logger = logging.getLogger("relay.call.exchange")
+
+PARK_S = 15.0  #: a call without a client closes its model leg after this
+FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a call is held to."""
+
+    epoch: int
+    session_s: float  #: from now to the session's longest duration
+    resume_s: float  #: how long it waits for a client that is gone
+    plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+class Exchange:
+    """Joins a client leg that comes and goes to a model connection that comes and goes."""
+
+    def __init__(
+        self,
+        record: Session,
+        terms: Terms,
+        ledger: Ledger,
+        legs: Legs,
+        past: Sequence[media.PastTurn],
+        end: Callable[[str], None],
+        news: asyncio.Event,
+    ) -> None:
+        """`end` is told, with a code of the registry or `client`, why the call is to end.
+
+        `news` is set when `is_at_gap` may have changed, or a client has left.
+        """
+        now = _now()
+        self.is_over = False  #: it ends: what still comes in is not looked at
+        self.is_moving = False  #: the client was told to go on elsewhere
+        self.troubles: Counter[str] = Counter()  #: what the watchdogs found, for the log
+        self.session = ServerSession(terms.epoch, now, past)
+        self.resumption = Resumption(record.handle, now, past)
+        self.client = ClientLeg(self.session, self._on_client)
+        self.model = ModelConnection(legs, self.resumption, terms.plan, self._on_model, self.is_quiet)
+        self.conversation = Conversation(
+            self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
+        )
+        self.recording = Recording(ledger, record, terms.epoch, self.troubles, self._announce)
+        self._record, self._end, self._news = record, end, news
+        self._limits = Limits(now + terms.session_s, terms.resume_s)
+        self._watchdogs = Watchdogs(terms.timeouts)
+        self._alarm = Alarm()
+        self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
+
+    def is_at_gap(self, *, keep_context: bool) -> bool:
+        """Nothing would be cut by a move now. `keep_context`: nor would the model forget anything."""
+        if self.session.state is not ServerState.LIVE or not self.model.is_up:
+            return False  # it is being joined, or its model leg is just being changed
+        is_kept = self.resumption.is_current and not self.recording.has_unannounced
+        return self.is_quiet() and (is_kept or not keep_context)
+
+    def is_quiet(self) -> bool:
+        """By what the model says and by our own ears: not every model tells when somebody speaks."""
+        return self.conversation.is_quiet and not self._watchdogs.model.is_engaged(_now())
+
+    def close(self) -> None:
+        """The call ends: what is unfinished is cut, and noted for the record."""
+        self.is_over = True
+        self.model.stop()
+        self.conversation.close(_now())
+        self.flush()
+        last_turn, owed = self.conversation.take_owed()
+        if owed.total:
+            self.recording.note_tokens(last_turn, owed)
+
+    def flush(self) -> None:
+        """Pass on what the conversation left: commands to the model, turns to the record, words to all."""
+        now, conversation = _now(), self.conversation
+        while conversation.commands:
+            self.model.put(conversation.commands.popleft())
+        while conversation.finished:
+            turn = conversation.finished.popleft()
+            self.resumption.note(turn, now)
+            self.recording.note(turn)
+        while conversation.amended:
+            self.recording.amend(conversation.amended.popleft())
+        self._notice_changes(now)
+        self.client.wake()
+        self._alarm.set(*self._deadlines(now))
+
+    def note_trouble(self, trouble: str) -> None:
+        """A watchdog has found something: counted, and logged at once."""
+        self.troubles[trouble] += 1
+        logger.warning("watchdog", extra={"session_id": self._record.id, "trouble": trouble})
+
+    def _announce(self, turn: Turn) -> None:
+        self.conversation.announce(turn)
+        self._notice_changes(_now())
+        self.client.wake()
+
+    # ---- the client
+
+    def _on_client(self, event: ClientEvent) -> None:
+        match event:
+            case ClientSpoke(frames):
+                self._take_audio(frames)
+            case ClientTook():
+                self._read_on()
+            case ClientSaid(message):
+                self._act_on(message)
+            case ClientLeft():
+                self._alarm.set(*self._deadlines(_now()))
+                self._news.set()
+            case TroubleFound(trouble):
+                self.note_trouble(trouble)
+
+    def _take_audio(self, frames: Sequence[AudioFrame]) -> None:
+        if frames:
+            self._watchdogs.mic.frame(_now())
+        for frame in frames:
+            self.model.put(frame)
+        self._alarm.set(self.client.next_timeout(), self._watchdogs.mic.next_timeout())
+
+    def _read_on(self) -> None:
+        """The client has taken something: the model may be read again once enough is gone."""
+        if not self.model.readable.is_set() and not self.session.is_backed_up:
+            self.model.readable.set()
+            self._notice_changes(_now())
+
+    def _act_on(self, message: media.ClientMessage) -> None:
+        if self.is_over:
+            return None
+        now = _now()
+        if isinstance(message, media.Hello):
+            self.conversation.go_on_after(message.last_turn)
+            self._watchdogs.mic.frame(now)  # it was not here, and owed nothing
+            if self.model.is_up:
+                self._send_live()
+        if isinstance(message, media.EndCall):
+            return self._end("client")
+        if self.is_moving and isinstance(message, media.Text):
+            self.model.want()  # it was written before the client heard that it should move
+        if self.model.uplink.is_full and isinstance(message, FOR_THE_MODEL):
+            return self.session.refuse("rate_limited", fatal=True)
+        try:
+            self.conversation.client_said(message, now)
+            if isinstance(message, media.Mic):
+                self._watchdogs.mic.said(message.state, now)
+        except RemoteProtocolError as error:
+            self.session.refuse(error.code, ref=error.ref)
+        return self.flush()
+
+    def _send_live(self) -> None:
+        ends_in_s = self._limits.ends_at - _now()
+        live = greeting(self._record, self.session, ends_in_s=ends_in_s, resume_s=self._limits.resume_s)
+        self.session.go_live(live)
+        self.client.wake()
+
+    # ---- the model
+
+    def _on_model(self, event: ConnectionEvent) -> None:
+        now = _now()
+        match event:
+            case ModelSaid(said):
+                self._hear(said, now)
+            case Sent(item):
+                self._note_sent(item, now)
+            case HandleIssued():
+                if self.resumption.has_news:
+                    self.recording.note_handle(self.resumption.news())
+                self._notice_changes(now)
+            case LegOpened(gap_ms, silence_ms):
+                self._leg_opened(gap_ms, silence_ms, now)
+            case LegClosed():
+                self._leg_closed(now)
+            case TroubleFound(trouble):
+                self.note_trouble(trouble)
+
+    def _hear(self, said: ModelEvent, now: float) -> None:
+        if self.is_over:
+            return
+        self.conversation.uplink_dropped_ms = self.model.uplink.dropped_ms + self.session.uplink_dropped_ms
+        self._watchdogs.model.heard(said, now)
+        self.conversation.model_said(said, now)
+        self.resumption.answered_at = self.conversation.answered_at
+        if self.session.is_backed_up:
+            self.model.readable.clear()
+        self.flush()
+
+    def _note_sent(self, item: Speech | ModelCommand, now: float) -> None:
+        if isinstance(item, Speech):
+            self.session.handed(item.seq)
+        self._watchdogs.model.sent(item, now)
+        self._notice_changes(now)
+        self._alarm.set(self._watchdogs.model.next_timeout(now))
+
+    def _leg_opened(self, gap_ms: int | None, silence_ms: int, now: float) -> None:
+        self.recording.model_connected(now)
+        self._watchdogs.model.leg_changed(now, silence_ms)
+        if gap_ms is not None:
+            self.conversation.changed_leg(gap_ms)
+        if self.session.state is ServerState.OPENING:
+            self._send_live()
+        self.flush()
+
+    def _leg_closed(self, now: float) -> None:
+        self.recording.model_lost(now)
+        if self.is_over:
+            return
+        cut = self.conversation.leg_lost(now)
+        if cut is not None:
+            self.resumption.note(cut, now)
+        self.flush()
+
+    # ---- time
+
+    async def keep_time(self) -> None:
+        """Do what is due when it is due, until cancelled."""
+        while not self.is_over:
+            await self._alarm.wait()
+            self._handle_timeout(_now())
+
+    def _deadlines(self, now: float) -> Iterator[float | None]:
+        yield self.client.next_timeout()
+        yield self.conversation.next_timeout()
+        yield self.recording.next_timeout(now)
+        yield self._watchdogs.mic.next_timeout()
+        if self.model.is_up:
+            yield self._watchdogs.model.next_timeout(now)
+        yield self._limits.next_timeout(now, self.client.gone_at)
+
+    def _handle_timeout(self, now: float) -> None:
+        """Hello, tools, playback reports, watchdogs, the missing client, the session's length."""
+        self.client.handle_timeout(now)
+        if self.conversation.handle_timeout(now):
+            self.note_trouble("tool_unanswered")
+        self._check_watchdogs(now)
+        self.recording.handle_timeout(now)
+        self.flush()
+        if self._limits.is_parked(now, self.client.gone_at):
+            self.model.park()
+        if reason := self._limits.reached(now, self.client.gone_at):
+            self._end(reason)
+
+    def _check_watchdogs(self, now: float) -> None:
+        """What they say, and what is done about it."""
+        watchdog = self._watchdogs.model
+        if self.model.is_up and (trouble := watchdog.check(now, suspended=self._is_suspended)):
+            self.note_trouble(trouble)
+            self.model.replace_leg(forget=watchdog.is_repeated)
+        if self._watchdogs.mic.is_mute(now, is_here=self.client.gone_at is None):
+            self.note_trouble("mic_silent")
+            self.conversation.commands.append(FlushAudio())
+            self.session.send(media_error("mic_silent"))
+
+    @property
+    def _is_suspended(self) -> bool:
+        """It is not the model that is waited for, but a tool, or a client that does not read."""
+        return self.conversation.waits_for_tool or not self.model.readable.is_set()
+
+    def _notice_changes(self, now: float) -> None:
+        self._watchdogs.suspend(self._is_suspended, now)
+        is_quiet, is_current = self.is_quiet(), self.resumption.is_current
+        gap = is_quiet, is_current, self.recording.has_unannounced, self.model.is_up
+        if gap != self._gap:
+            self._gap = gap
+            self._news.set()
+            if is_quiet and is_current:
+                self.model.turn_gap_opened()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a call may last, and wait. Times are loop time in seconds."""
+
+    ends_at: float
+    resume_s: float  #: without a client
+
+    def next_timeout(self, now: float, gone_at: float | None) -> float:
+        waits = () if gone_at is None else (gone_at + PARK_S, gone_at + self.resume_s)
+        return min([self.ends_at, *(at for at in waits if at > now)])
+
+    def is_parked(self, now: float, gone_at: float | None) -> bool:
+        """A client that is gone for so long need not find its model leg open."""
+        return gone_at is not None and now >= gone_at + PARK_S
+
+    def reached(self, now: float, gone_at: float | None) -> str:
+        """Why the call is to end now; empty for no reason."""
+        if now >= self.ends_at:
+            return "session_limit"
+        return "abandoned" if gone_at is not None and now >= gone_at + self.resume_s else ""
+
+
+class Watchdogs:
+    """The model's and the microphone's."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.model = ModelWatchdog(timeouts)
+        self.mic = MicWatchdog(timeouts.mic_s)
+        self._is_suspended = False
+
+    def suspend(self, is_suspended: bool, now: float) -> None:
+        """Whether the model is not the one that is waited for. What it owes is counted from then on anew."""
+        if self._is_suspended and not is_suspended:
+            self.model.check(now, suspended=True)
+        self._is_suspended = is_suspended
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,99 @@
+"""What of a call is written down, and when its client may count on that."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+from protocol.media import Tokens
+from records.sessions import Session
+from relay.call.stopwatch import Stopwatch
+from relay.call.turn_writer import TurnWriter
+from relay.ports import Ledger
+from relay.turn import Turn
+
+
+class Recording:
+    """Of one call. A turn that is over is announced when it is written, in order."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        record: Session,
+        epoch: int,
+        troubles: Counter[str],
+        announce: Callable[[Turn], None],
+    ) -> None:
+        self.is_written = False  #: the record has all of the call, the end too
+        self._writer = TurnWriter(ledger, record, epoch, troubles)
+        self._announce = announce
+        self._unannounced: deque[Turn] = deque()  #: finished, and not written yet
+        self._connected = Stopwatch()  #: the model, which is paid for by the minute
+
+    @property
+    def has_unannounced(self) -> bool:
+        return bool(self._unannounced)
+
+    @property
+    def unwritten(self) -> int:
+        """Writes that wait for the store."""
+        return self._writer.waiting
+
+    def note(self, turn: Turn) -> None:
+        """A turn is over."""
+        self._unannounced.append(turn)
+        self._writer.note(turn, self._turn_written)
+
+    def amend(self, turn: Turn) -> None:
+        """A part of a turn that was noted has come late."""
+        self._writer.amend(turn)
+
+    def note_handle(self, handle: str) -> None:
+        self._writer.note_handle(handle)
+
+    def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
+        """What was billed after the last turn, `after_turn`, was written."""
+        self._writer.note_tokens(after_turn, tokens)
+
+    def model_connected(self, now: float) -> None:
+        self._connected.start(now)
+
+    def model_lost(self, now: float) -> None:
+        self._connected.stop(now)
+
+    def next_timeout(self, now: float) -> float | None:
+        """Time at which `handle_timeout` is to be called; None for never."""
+        return self._connected.due_at(now)
+
+    def handle_timeout(self, now: float) -> None:
+        if self._connected.is_due(now):
+            self.note_connected(now)
+
+    def note_connected(self, now: float) -> None:
+        """Have written how long the model was connected so far."""
+        self._writer.note_connected(self._connected.seconds(now))
+
+    async def run(self) -> None:
+        """Write what is noted, until cancelled. Raises Superseded."""
+        await self._writer.run()
+
+    async def flush(self) -> None:
+        """Write all that is noted, however often it takes. Raises Superseded."""
+        await self._writer.flush()
+
+    async def finish(self, reason: str | None) -> None:
+        """The rest, and why the session ended; None when it goes on elsewhere. Raises Superseded."""
+        await self._writer.flush()
+        if reason is not None:
+            await self._writer.finish(reason)
+        self.is_written = True
+
+    async def give_up(self, now: float) -> None:
+        """Another relay owns the session: nothing more may be written but what was paid for."""
+        self.is_written = True
+        await self._writer.tell_connected(self._connected.seconds(now))
+
+    def _turn_written(self, turn: Turn) -> None:
+        """The client may count on turns up to this one, whatever becomes of this relay."""
+        while self._unannounced and self._unannounced[0].number <= turn.number:
+            self._announce(self._unannounced.popleft())

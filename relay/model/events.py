@@ -1,0 +1,42 @@
+"""What the model's side of a call tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gemini.messages import ModelCommand, ModelEvent
+from relay.model.uplink_queue import Speech
+from relay.ports import TroubleFound
+
+
+@dataclass(frozen=True, slots=True)
+class LegOpened:
+    """A leg is open and up to date."""
+
+    gap_ms: int | None  #: for so long there was none; None the first time
+    silence_ms: int  #: of quiet end the user's turn, by its setup
+
+
+@dataclass(frozen=True, slots=True)
+class LegClosed:
+    """What the leg had begun will not be finished by the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSaid:
+    event: ModelEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The leg has taken it."""
+
+    item: Speech | ModelCommand
+
+
+@dataclass(frozen=True, slots=True)
+class HandleIssued:
+    """`Resumption.handle` has changed."""
+
+
+ConnectionEvent = LegOpened | LegClosed | ModelSaid | Sent | HandleIssued | TroubleFound

@@ -1,0 +1,118 @@
+"""Opens model legs, with the newest context that is to be had, and knows when to give up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from itertools import count
+
+from gemini.messages import Credential
+from relay.model.port import Legs, ModelLeg, UpstreamError
+from relay.model.resumption import Handle, Resumption
+
+logger = logging.getLogger("relay.model.opener")
+
+STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
+OVER = {"session_ended", "superseded"}  #: there is no session to open a leg for
+REFUSALS = {"upstream_invalid", "upstream_policy", "upstream_context_full"}  #: a handle may be why
+NOT_SOON = {"key_refused", "upstream_quota"}  #: who has not talked yet is told at once, and need not wait
+YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the next leg starts from. A rotation makes it before the old leg is let go."""
+
+    credential: Credential
+    handle: Handle | None
+    leg: ModelLeg | None = None  #: open already, when the order is to open first
+
+
+class LegOpener:
+    """Of one call, over all its legs."""
+
+    def __init__(self, legs: Legs, resumption: Resumption) -> None:
+        self.pinned: Handle | None = None  #: what the next leg starts from: what was sent since is kept
+        self._legs, self._resumption = legs, resumption
+        self._prepared: Prepared | None = None
+        self._is_first = True
+        self._young_deaths = 0  #: legs in a row that died soon
+
+    async def prepare(self, *, is_open: bool) -> None:
+        """Make the next leg ready while the present one goes on. Raises UpstreamError."""
+        self._prepared = None
+        prepared = await self._mint()
+        self._prepared = await self._connect(prepared) if is_open else prepared
+
+    async def open(self) -> tuple[ModelLeg, Prepared]:
+        """A leg with the newest context. Raises UpstreamError after the last try."""
+        began_at = _now()
+        await asyncio.sleep(BACKOFF_S[self._young_deaths])
+        for tries in count():
+            await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
+            try:
+                prepared, self._prepared = self._prepared or await self._mint(), None
+                made = await self._connect(prepared)
+            except UpstreamError as error:
+                self._judge_refusal(error)
+                is_store = error.code == "store_unavailable" and _now() - began_at < STORE_S
+                if tries >= len(BACKOFF_S) - 1 and not is_store:
+                    raise
+            else:
+                assert made.leg is not None
+                self._is_first = False
+                return made.leg, made
+        raise AssertionError("counts for ever")
+
+    async def _mint(self) -> Prepared:
+        self.pinned = handle = self._resumption.handle
+        return Prepared(await self._legs.mint(handle.text if handle else None), handle)
+
+    async def _connect(self, prepared: Prepared) -> Prepared:
+        if prepared.leg is not None:
+            return prepared
+        handle = prepared.handle.text if prepared.handle else None
+        return replace(prepared, leg=await self._legs.open(prepared.credential, handle))
+
+    def _judge_refusal(self, error: UpstreamError) -> None:
+        """Whether to try again to open one. Raises it when that would not help."""
+        is_new = self._is_first and self._resumption.is_empty
+        if error.code in OVER or (error.code in NOT_SOON and is_new):
+            raise error
+        if error.code in REFUSALS:
+            if self._resumption.handle is None:
+                raise error
+            logger.warning("handle refused", extra={"code": error.code})
+            self._resumption.handle = None
+
+    def judge_end(self, lived_s: float, *, was_sent_away: bool) -> None:
+        """Count a leg that its model sent away as soon as it was open. Raises UpstreamError after the last.
+
+        A `goAway` without time left on every connection must not make a storm of credentials.
+        """
+        self._count_life(lived_s if was_sent_away else YOUNG_S)
+        if self._young_deaths == len(BACKOFF_S):
+            raise UpstreamError("upstream_unavailable")
+
+    def judge_loss(self, error: UpstreamError, lived_s: float) -> None:
+        """Whether to open another leg after this failure. Raises it when that would not help.
+
+        What a leg of some age is closed for need not meet the next one: whatever the code, the conversation
+        goes on by its handle, and by what was heard when there is none.
+        """
+        self._count_life(lived_s)
+        is_refused = error.code in REFUSALS and self._resumption.handle is None and self._young_deaths > 0
+        if error.code in OVER or is_refused or self._young_deaths == len(BACKOFF_S):
+            raise error
+        logger.info("model leg lost", extra={"code": error.code, "lived_s": round(lived_s, 1)})
+        if self._young_deaths > 1 or error.code == "upstream_context_full":
+            self._resumption.handle = None
+
+    def _count_life(self, lived_s: float) -> None:
+        self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
