@@ -6,8 +6,8 @@ import pytest
 
 from bench import day, virtual
 from bench.day import MOST_BLOCKS, Figures, Hour, measure
+from relay.call import registry
 from relay.call.call import Call
-from relay.task import service as server
 
 HOURS, HOUR_S, SESSION_S = 6, 200.0, 80.0
 
@@ -35,7 +35,7 @@ def test_a_relay_that_keeps_its_calls_is_noticed(monkeypatch: pytest.MonkeyPatch
             super().__init__(*args)  # type: ignore[arg-type]
             kept.append(self)
 
-    monkeypatch.setattr(server, "Call", Unforgettable)
+    monkeypatch.setattr(registry, "Call", Unforgettable)
     monkeypatch.setattr(day, "WARM_H", 2)
     figures = virtual.run(measure(HOURS, 1, HOUR_S, SESSION_S))
     assert figures.growth > MOST_BLOCKS
