@@ -91,7 +91,7 @@ def test_a_stampede_starts_as_many_tasks_as_are_needed(connected, edges, table, 
         replies = list(pool.map(lambda client: client.start()[-1], clients))
     assert {reply["type"] for reply in replies} == {"starting"}
     assert len(edges.tasks) == len(started(table)) == 4  # 16 sessions, 5 to a relay
-    places = [relays.load(table, relay).places for relay in started(table)]
+    places = [relays.load(table, relay).leases for relay in started(table)]
     assert sorted(len(each) for each in places) == [1, 5, 5, 5]
     assert sum(become_ready(table, clock, relay) for relay in started(table)) == 16
     assert [only(client.replies())["type"] for client in clients] == ["ready"] * 16
@@ -160,7 +160,7 @@ def test_a_conversation_outlives_a_relay_that_never_came(connected, edges, relay
     client = connected()
     ready = client.start()[-1]
     session_id = ready["session"]
-    table.update(sessions.key(session_id), "SET #claimed = :one", one=1)
+    table.update(sessions.key(session_id), "SET #joined_epoch = :one", one=1)
     client.resume(ready, media_failed=True)
     clock.now += relays.START_S
     relays.heartbeat(table, "r1", 0, int(clock()))

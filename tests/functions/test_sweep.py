@@ -184,13 +184,13 @@ def test_a_resume_that_comes_between_look_and_end_wins(talking, relay, table, cl
     sweep()
     clock.now += 300
     relay("r2", "1")
-    end, came = orphans.standings.end, []
+    end, came = orphans.session_status.end, []
 
     def late(*args):
         came.append(client.resume(ready)[-1]["type"])
         return end(*args)
 
-    monkeypatch.setattr(orphans.standings, "end", late)
+    monkeypatch.setattr(orphans.session_status, "end", late)
     assert (sweep(), came, state(table, ready)) == ({}, ["ready"], "OPEN")
 
 
@@ -203,7 +203,7 @@ def test_a_session_whose_client_never_came_is_ended_on_a_living_relay(connected,
     assert sweep() == {}
     clock.now += 1
     assert sweep() == {"sessions_ended": 1}
-    assert (state(table, ready), relays.load(table, "r1").places) == ("ENDED", {})
+    assert (state(table, ready), relays.load(table, "r1").leases) == ("ENDED", {})
 
 
 def test_a_session_past_its_time_is_ended_and_its_relay_told(talking, relay, edges, table, clock):
@@ -225,7 +225,7 @@ def test_what_a_crash_left_after_the_end_of_a_session_is_given_back(talking, rel
     _, ready = talking()
     table.update(sessions.key(ready["session"]), "SET #state = :ended", ended="ENDED")
     assert sweep() == {"places_freed": 2}  # the user's, and the relay's
-    assert (relays.load(table, "r1").places, open_sessions.listed(table), sweep()) == ({}, {}, {})
+    assert (relays.load(table, "r1").leases, open_sessions.listed(table), sweep()) == ({}, {}, {})
 
 
 def test_tasks_of_ours_that_no_record_knows_are_stopped_and_others_are_not(relay, edges, clock):
@@ -320,14 +320,14 @@ def test_one_session_that_cannot_be_ended_does_not_keep_the_others(talking, rela
     relay("r1")
     both = [talking(user)[1] for user in ("ada", "grace")]
     clock.now += relays.LOST_S + 200
-    end, failures = orphans.standings.end, [orphans.StoreError()]
+    end, failures = orphans.session_status.end, [orphans.StoreError()]
 
     def fail_once(*args):
         if failures:
             raise failures.pop()
         return end(*args)
 
-    monkeypatch.setattr(orphans.standings, "end", fail_once)
+    monkeypatch.setattr(orphans.session_status, "end", fail_once)
     assert sweep()["sessions_ended"] == 1
     assert sorted(state(table, each) for each in both) == ["ENDED", "OPEN"]
     assert sweep() == {"sessions_ended": 1}

@@ -53,10 +53,10 @@ def _keep(ports: Ports, session: Session, avoid: str) -> Placed | None:
     relay = relays.load(ports.table, session.relay)
     if relay is None:
         return None
-    if relay.is_coming(now) and session.id in relay.places:
+    if relay.is_coming(now) and session.id in relay.leases:
         _launch(ports, session, relay, fleet.relaunch)
         return Placed(session, relay)
-    if relay.is_fresh(now) and sessions.stay(ports.table, session, until=now + HOLD_S, now=now):
+    if relay.is_fresh(now) and sessions.renew_lease(ports.table, session, until=now + HOLD_S, now=now):
         return Placed(session, relay)
     return None
 
@@ -105,7 +105,7 @@ def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> l
 
 
 def _rank(relay: Relay) -> tuple[bool, bool, int, int]:
-    return relay.state != "READY", relay.is_reported, -len(relay.places), relay.started_at
+    return relay.state != "READY", relay.is_reported, -len(relay.leases), relay.started_at
 
 
 def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
@@ -137,6 +137,6 @@ def _reload(ports: Ports, session: Session) -> Session:
     found = sessions.load(ports.table, session.id)
     if found is None or found.state == "ENDED":
         raise Refusal("session_ended", session=session.id)
-    if found.asks != session.asks:
+    if found.request_seq != session.request_seq:
         raise Overtaken
     return found

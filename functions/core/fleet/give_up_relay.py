@@ -40,7 +40,7 @@ def give_up(ports: Dispatch, relay: Relay, but: str = "") -> None:
         return
     metrics.add_metric("relays_given_up", "Count", 1)
     left = relays.load(ports.table, relay.id)
-    for session in sorted(set(left.places if left else ()) - {but}):
+    for session in sorted(set(left.leases if left else ()) - {but}):
         found = sessions.load(ports.table, session)
         if found is not None and found.state == "OPEN" and found.relay == relay.id:
             _tell(ports, found)
@@ -53,11 +53,11 @@ def never_came(ports: Dispatch, session: Session) -> None:
 
 
 def _tell(ports: Dispatch, session: Session) -> None:
-    is_new = session.claimed == 0
+    is_new = session.joined_epoch == 0
     if is_new:
         never_came(ports, session)
     ref = session.request if is_new else session.id
     error = control_error("capacity", ref=ref, retry_after_ms=RETRY_MS, fatal=is_new)
-    i = sessions.count_post(ports.table, session.id)
+    i = sessions.next_reply_seq(ports.table, session.id)
     ports.replies.send(session.connection, msgspec.structs.replace(error, i=i))
     logger.info("waiting session given up", extra={"session": session.id})

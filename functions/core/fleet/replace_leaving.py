@@ -86,4 +86,4 @@ def _start(ports: Ports, seen: Pool) -> int:
 
 
 def _free(relay: Relay) -> int:
-    return relay.capacity - len(relay.places)
+    return relay.capacity - len(relay.leases)

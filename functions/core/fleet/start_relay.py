@@ -46,7 +46,7 @@ def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
     except LaunchFailed:
         stranded.give_up(ports, relay, but=asker)
         raise
-    relays.launched(ports.table, relay.id)
+    relays.mark_launched(ports.table, relay.id)
     logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
 
 

@@ -34,11 +34,11 @@ def _send_away(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts:
 
     True when some have to wait for more of it. They take no new calls meanwhile.
     """
-    room = sum(relay.capacity - len(relay.places) for relay in usable if relay.state == "READY")
-    for relay in sorted(old, key=lambda relay: len(relay.places)):
-        if len(relay.places) > room:
+    room = sum(relay.capacity - len(relay.leases) for relay in usable if relay.state == "READY")
+    for relay in sorted(old, key=lambda relay: len(relay.leases)):
+        if len(relay.leases) > room:
             return True
-        room -= len(relay.places)
+        room -= len(relay.leases)
         relays.order(ports.table, relay.id, "drain")
         counts["relays_drained"] += 1
     return False
@@ -69,4 +69,4 @@ def _is_older(relay: Relay, revision: str) -> bool:
 
 def _rank(relay: Relay) -> tuple[bool, int, int]:
     """As clients are placed: ready before coming, the fullest first, then the oldest."""
-    return (relay.state != "READY", -len(relay.places), relay.started_at)
+    return (relay.state != "READY", -len(relay.leases), relay.started_at)

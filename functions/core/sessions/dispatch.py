@@ -72,7 +72,7 @@ def _refuse(ports: Ports, connection: str, refusal: Refusal) -> None:
         refusal.code, ref=refusal.ref, retry_after_ms=refusal.retry_after_ms, fatal=refusal.fatal
     )
     if refusal.session:
-        i = sessions.count_post(ports.table, refusal.session)
+        i = sessions.next_reply_seq(ports.table, refusal.session)
         error = msgspec.structs.replace(error, i=i)
     ports.replies.send(connection, error)
 

@@ -17,5 +17,5 @@ def end(ports: Ports, connection: Connection, message: End) -> None:
     relay = sessions.cancel(ports.table, session.id, "client", ports.now())
     if relay:
         relays.order(ports.table, relay, f"end:{session.id}")
-    i = sessions.count_post(ports.table, session.id)
+    i = sessions.next_reply_seq(ports.table, session.id)
     ports.replies.send(connection.id, ControlEnded(session.id, i))

@@ -39,7 +39,7 @@ def relay_ready(ports: Ports, relay: str, has_time: Callable[[], bool]) -> Told:
         return _tell(ports, found, session) if has_time() else "left"
 
     with ThreadPoolExecutor(TELLERS) as tellers:
-        results = list(tellers.map(tell, sorted(found.places)))
+        results = list(tellers.map(tell, sorted(found.leases)))
     told = Told(results.count("told"), results.count("left"))
     logger.info("waiting sessions told", extra={"relay": relay, "sessions": told.told, "left": told.left})
     return told
@@ -61,10 +61,10 @@ def _offer(ports: Ports, relay: Relay, session: str) -> Result:
     found = sessions.load(ports.table, session)
     if found is None or found.state == "ENDED" or found.relay != relay.id:
         return "none"
-    if found.is_claimed or found.is_answered:
+    if found.is_joined or found.is_answered:
         return "none"
     connection = connections.load(ports.table, found.connection, now)
-    if connection is None or not sessions.stay(ports.table, found, until=now + HOLD_S, now=now):
+    if connection is None or not sessions.renew_lease(ports.table, found, until=now + HOLD_S, now=now):
         return "none"
     offers.answer(ports, Placed(found, relay), origin=connection.origin)
     return "told"

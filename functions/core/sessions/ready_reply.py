@@ -20,7 +20,7 @@ def new_key() -> str:
 
 def admitted(ports: Ports, session: Session, key: str) -> None:
     """Say that the session is open, before a relay is looked for."""
-    i = sessions.count_post(ports.table, session.id)
+    i = sessions.next_reply_seq(ports.table, session.id)
     ports.replies.send(session.connection, Starting(session.id, key, "admitted", i))
 
 
@@ -30,7 +30,7 @@ def asked(ports: Ports, session: Session, connection: str, used_hash: str = "") 
     Raises Refusal(`session_ended`).
     """
     try:
-        return sessions.ask(ports.table, session, connection, ports.now() + relays.START_S, used_hash)
+        return sessions.add_request(ports.table, session, connection, ports.now() + relays.START_S, used_hash)
     except ConditionFailed:
         raise Refusal("session_ended", session=session.id) from None
 
@@ -50,7 +50,7 @@ def answer(ports: Ports, placed: Placed, *, origin: str, key: str = "") -> None:
 def _starting(ports: Ports, placed: Placed, key: str) -> None:
     session, now = placed.session, ports.now()
     if key:
-        i = sessions.count_post(ports.table, session.id)
+        i = sessions.next_reply_seq(ports.table, session.id)
     else:
         key = new_key()
         i = _issue(ports, session, key, now + relays.START_S, final=False)

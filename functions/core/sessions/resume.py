@@ -40,7 +40,7 @@ def _reported(ports: Ports, session: Session) -> str:
     if session.relay and not limits.hit(
         ports.table, "report", session.user, limit=REPORTS, window_s=60, now=now
     ):
-        relays.report(ports.table, session.relay, now)
+        relays.report_unreachable(ports.table, session.relay, now)
     return session.relay
 
 

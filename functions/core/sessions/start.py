@@ -55,7 +55,7 @@ def _repeat(ports: Ports, connection: Connection, message: Start) -> bool:
 
 def _opened(ports: Ports, connection: Connection, message: Start) -> Session | None:
     """The session that this request has opened already."""
-    found = sessions.opened(ports.table, connection.user, message.request, ports.now())
+    found = sessions.find_by_request(ports.table, connection.user, message.request, ports.now())
     session = None if found is None else sessions.load(ports.table, found)
     if session is None:
         return None
