@@ -1,4 +1,4 @@
-"""Sessions that nobody ends: their relay died, their client never came, their time is over."""
+"""Reaps orphan sessions: their relay died, their client never joined, or their time limit has passed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from records.relays import Relay
 from records.session_status import SessionStatus
 from records.table import StoreError
 
-OVERTIME_S = 60  #: what a relay gets to end a session whose time is over
+OVERTIME_S = 60  #: grace period for the relay to end a session at its time limit
 
 
-def end(ports: SweepPorts, counts: Counter[str]) -> None:
-    """End them, and give back the places of those that have ended already."""
+def reap(ports: SweepPorts, counts: Counter[str]) -> None:
+    """End orphan sessions, and release the slots of those that have ended already."""
     opened = open_sessions.listed(ports.table)
     ids = {session for entered in opened.values() for session in entered}
     found = session_status.load_all(ports.table, ids)
@@ -29,28 +29,28 @@ def end(ports: SweepPorts, counts: Counter[str]) -> None:
                     open_sessions.leave(ports.table, user, session)
                     counts["places_freed"] += 1
                 else:
-                    _judge(ports, status, known.get(status.relay), counts)
+                    _end_orphan(ports, status, known.get(status.relay), counts)
             except StoreError as error:
-                # One that cannot be ended now must not keep the others.
+                # A session that cannot be ended now must not block the others.
                 logger.warning("session not swept", extra={"session": session, **place_of(error)})
 
 
-def free_places(ports: SweepPorts, relays_alive: list[Relay], counts: Counter[str]) -> None:
-    """Give back places whose session is elsewhere or over: what a crash between two writes has left."""
+def release_stale_leases(ports: SweepPorts, relays_alive: list[Relay], counts: Counter[str]) -> None:
+    """Release leases whose session has moved or ended: leftovers of a crash between two writes."""
     held = {session for relay in relays_alive for session in relay.leases}
     found = session_status.load_all(ports.table, held)
     for relay in relays_alive:
         for session, until in relay.leases.items():
             status = found.get(session)
-            is_there = status is not None and status.state == "OPEN" and status.relay == relay.id
-            if not is_there and relays.drop_lease(ports.table, relay.id, session, until):
+            is_owned = status is not None and status.state == "OPEN" and status.relay == relay.id
+            if not is_owned and relays.drop_lease(ports.table, relay.id, session, until):
                 counts["places_freed"] += 1
 
 
-def _judge(ports: SweepPorts, status: SessionStatus, holder: Relay | None, counts: Counter[str]) -> None:
-    """`holder` is the relay that has it, as far as there is a record of one."""
+def _end_orphan(ports: SweepPorts, status: SessionStatus, holder: Relay | None, counts: Counter[str]) -> None:
+    """End a session if it is an orphan. `holder` is its relay, if that has a record."""
     now = ports.now()
-    reason = _reason(status, holder, now, ports.config.resume_s)
+    reason = _end_reason(status, holder, now, ports.config.resume_s)
     if not reason or not session_status.end(ports.table, status, reason, now):
         return
     counts["sessions_ended"] += 1
@@ -59,8 +59,8 @@ def _judge(ports: SweepPorts, status: SessionStatus, holder: Relay | None, count
         relays.order(ports.table, holder.id, f"end:{status.id}")
 
 
-def _reason(status: SessionStatus, holder: Relay | None, now: int, resume_s: int) -> str:
-    """Why it is over; empty while it is not, or while its relay sees to that."""
+def _end_reason(status: SessionStatus, holder: Relay | None, now: int, resume_s: int) -> str:
+    """Reason to end a session; empty for none, and while its relay is responsible."""
     if status.ends_at + OVERTIME_S <= now:
         return "session_limit"
     seen_at = status.join_deadline
@@ -72,5 +72,5 @@ def _reason(status: SessionStatus, holder: Relay | None, now: int, resume_s: int
 
 
 def _is_dead(relay: Relay, now: int) -> bool:
-    """Given up, by whoever noticed; and it has not been heard of since."""
+    """True when it was given up, without a heartbeat since."""
     return relay.state == "STOPPING" and relay.heartbeat <= now - relays.FRESH_S
