@@ -1,4 +1,4 @@
-"""`$connect`: admit a control connection and remember who it is.
+"""`$connect`: admit a control connection and record its identity.
 
 The only event that carries headers. It must not post: the connection is not open until this has returned.
 """
@@ -34,7 +34,7 @@ def keys() -> KeySource:
 
 @guarded({"statusCode": 500})
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """200 with our subprotocol if it was offered; 401 or 403 for a forged credential or a foreign page."""
+    """Return 200 with our subprotocol if offered; 401 for a forged credential, 403 for a foreign origin."""
     headers, now = admission.headers_of(event), int(time.time())
     try:
         origin = admission.page_of(headers, config().allowed_origins)

@@ -1,4 +1,4 @@
-"""`$disconnect`: forget a control connection. It ends nothing: a session outlives its connections."""
+"""`$disconnect`: delete the record of a control connection, whose session may outlive it."""
 
 from __future__ import annotations
 

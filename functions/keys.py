@@ -1,4 +1,4 @@
-"""Makes and rotates the deployment's own keys; also finds what a template cannot know by itself.
+"""Creates and rotates the deployment's own keys; also looks up a prefix list for the template.
 
 Called by CloudFormation, as the custom resource `Keys`, and by a schedule, which rotates.
 """
@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.core.keys.rotation import Keys, KeyValueStore, Names
-from functions.core.runtime import aws
-from functions.core.runtime import custom_resource as resource
+from functions.core.runtime import aws, custom_resource
 from functions.core.runtime.config import KeysConfig
 from functions.core.runtime.entry import flush, logger, metrics
 
@@ -34,9 +33,9 @@ def keys() -> Keys:
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """An error of the scheduled rotation rises: Lambda then tries again."""
+    """Handle a custom resource or a scheduled rotation. Raises errors of the latter: Lambda then retries."""
     if "ResponseURL" in event:
-        resource.serve(event, _answer)
+        custom_resource.serve(event, _answer)
     else:
         _rotate_by_schedule()
 

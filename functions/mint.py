@@ -1,4 +1,4 @@
-"""The credential of one connection to the model: the only function that can read the Gemini key."""
+"""`mint`: credential for one connection to the model; the only function that can read the Gemini key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from functions.core.runtime.entry import guarded, logger, metrics
 from functions.core.runtime.secrets_cache import Secret, SecretUnavailable
 
 FAILED = {"error": "mint_failed"}
-SECRETS = {"ParameterNotFound": "key_refused"}  #: what the store says, where it is no passing trouble
+SECRETS = {"ParameterNotFound": "key_refused"}  #: permanent errors of the store, by code
 
 
 @functools.cache
@@ -34,7 +34,7 @@ def mint() -> minting.Mint:
 
 @guarded(FAILED)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers a relay with a token, or with `{"error": <code of the registry>}`."""
+    """Answer a relay with a token, or with `{"error": <code of the registry>}`."""
     began = time.perf_counter()
     try:
         answer = mint().answer(event)

@@ -1,6 +1,6 @@
 """The console page, from the files beside it: no bucket, no upload step.
 
-Behind CloudFront, which keeps what the headers allow. Needs nothing but the standard library.
+Behind CloudFront, which caches as the headers allow. Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A request to the function's URL, as payload 2.0. Only names that are there can be asked for."""
+    """Answer a request to the function's URL, as payload 2.0. Only existing files can be requested."""
     if event["requestContext"]["http"]["method"] not in ("GET", "HEAD"):
         return _answer(405, "text/plain", b"", "no-store")
     path = event["rawPath"].removeprefix("/") or "index.html"
@@ -63,7 +63,7 @@ def _answer(status: int, kind: str, body: bytes, keep: str) -> dict[str, Any]:
 
 
 def _peers() -> tuple[str, ...]:
-    """Where the page may connect: to us, to the control road, and to a media road of another name."""
+    """Allowed `connect-src`: this origin, the control road, and a media road of another name."""
     control = "/".join(os.environ["CONTROL_URL"].split("/")[:3])
     return tuple(filter(None, ("'self'", control, os.environ.get("MEDIA_URL", ""))))
 

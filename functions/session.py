@@ -1,4 +1,4 @@
-"""`start`, `resume`, `end` and `$default` of the control road; also a relay's word that it comes or goes."""
+"""`start`, `resume`, `end` and `$default` of the control road; also a relay's notice of ready or leaving."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from functions.core.fleet import replace_leaving as leaving
+from functions.core.fleet import replace_leaving
 from functions.core.fleet.ecs_launcher import EcsLauncher
 from functions.core.runtime import aws
 from functions.core.runtime.config import SessionConfig
 from functions.core.runtime.entry import guarded
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.secrets_cache import Secret
-from functions.core.sessions import dispatch as control
-from functions.core.sessions import notify_waiting as waiting
+from functions.core.sessions import dispatch, notify_waiting
 from functions.core.sessions.replies import Replies
 
-MARGIN_MS = 8_000  #: of this function's time, for what has been begun when the rest is left
+MARGIN_MS = 8_000  #: of this function's time, to finish work in progress when no more is begun
 
 
 @functools.cache
@@ -39,16 +38,18 @@ def ports() -> Ports:
 
 @guarded({"statusCode": 500})
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A MESSAGE event of API Gateway, or a relay's: `relay_ready`, or `relay_leaving` and `calls`."""
+    """Handle a MESSAGE event of API Gateway, or a relay's: `relay_ready`, or `relay_leaving` and `calls`."""
     if "relay_leaving" in event:
-        return asdict(leaving.relay_leaving(ports(), str(event["relay_leaving"]), int(event["calls"])))
+        return asdict(
+            replace_leaving.relay_leaving(ports(), str(event["relay_leaving"]), int(event["calls"]))
+        )
     if "requestContext" not in event:
-        return asdict(waiting.relay_ready(ports(), str(event["relay_ready"]), _clock_of(context)))
-    control.handle(ports(), event)
+        return asdict(notify_waiting.relay_ready(ports(), str(event["relay_ready"]), _clock_of(context)))
+    dispatch.handle(ports(), event)
     return {"statusCode": 200}
 
 
 def _clock_of(context: Any) -> Callable[[], bool]:
-    """Whether this invocation has time to begin something more."""
+    """Predicate: this invocation has time to begin more work."""
     left_ms = getattr(context, "get_remaining_time_in_millis", lambda: 2 * MARGIN_MS)
     return lambda: left_ms() > MARGIN_MS

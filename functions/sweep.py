@@ -1,4 +1,4 @@
-"""Every minute: what died silently is cleared away, and what should be up is kept up.
+"""`sweep`, every minute: reaps what died silently, and keeps the desired relays running.
 
 Also the custom resource `Fleet`, which does nothing until the stack is deleted: then it stops the tasks.
 """
@@ -15,14 +15,13 @@ from functions.core.fleet import teardown
 from functions.core.fleet.ecs_launcher import EcsLauncher
 from functions.core.fleet.ecs_tasks import EcsTasks
 from functions.core.fleet.sweep import sweep
-from functions.core.runtime import aws
-from functions.core.runtime import custom_resource as resource
+from functions.core.runtime import aws, custom_resource
 from functions.core.runtime.config import SweepConfig
 from functions.core.runtime.entry import guarded
 from functions.core.runtime.ports import SweepPorts
 from functions.core.sessions.replies import Replies
 
-MARGIN_MS = 15_000  #: of this function's time, for the answer to CloudFormation
+MARGIN_MS = 15_000  #: of this function's time, for the response to CloudFormation
 
 
 @functools.cache
@@ -41,9 +40,9 @@ def ports() -> SweepPorts:
 
 @guarded({"failed": 1})
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """An event of the scheduler, whose content does not matter, or CloudFormation's.
+    """Handle an event of the scheduler, whose content does not matter, or of CloudFormation.
 
-    Answers the scheduler with what had to be done.
+    Returns the count of each repair to the scheduler.
     """
     if "ResponseURL" not in event:
         return sweep(ports())
@@ -54,5 +53,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
             teardown.stop_all(ports().tasks, lambda: left_ms() > MARGIN_MS, time.sleep)
         return {}
 
-    resource.serve(event, answer)
+    custom_resource.serve(event, answer)
     return {}

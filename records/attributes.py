@@ -1,7 +1,7 @@
-"""DynamoDB's typed JSON, for the few kinds of value that records hold.
+"""DynamoDB's typed JSON, for the types of value that records hold.
 
-Anything with a shape of its own (a config, a tool's schema) is stored as one JSON string by the module that
-owns it: what a client nests in it can then never hit the table's limits on depth, numbers or empty keys.
+Structured values (a config, a tool's schema) are stored as one JSON string by the module that owns them: a
+client's nesting can then never hit the table's limits on depth, numbers or empty keys.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Item = dict[str, Any]  #: attribute name to a value as `unpack` gives it
 
 
 def pack(value: Value) -> dict[str, Any]:
-    """One attribute value. Raises TypeError for a kind that no record holds."""
+    """One attribute value. Raises TypeError for an unsupported type."""
     match value:
         case bool():
             return {"BOOL": value}
@@ -31,12 +31,12 @@ def pack(value: Value) -> dict[str, Any]:
 
 
 def pack_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A whole item. What is None or an empty set is left out: absent and empty are one thing here."""
+    """A whole item. None and empty sets are left out: absent and empty are equivalent here."""
     return {name: pack(value) for name, value in item.items() if value is not None and value != frozenset()}
 
 
 def unpack(value: Mapping[str, Any]) -> Any:
-    """The value of one attribute; numbers come back as int where they are whole."""
+    """The value of one attribute; whole numbers are returned as int."""
     ((kind, held),) = value.items()
     match kind:
         case "N":

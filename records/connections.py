@@ -1,4 +1,4 @@
-"""Control connections: who is on the other end of an API Gateway connection id."""
+"""Control connections: the user behind an API Gateway connection id."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ KEEP_S = 3 * 3600  #: API Gateway closes a connection after two hours
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What `$connect` learned. It is the only event that carries headers."""
+    """Identity from `$connect`, the only event that carries headers."""
 
     id: str
     user: str  #: the JWT's subject
-    expires_at: int  #: epoch s at which the JWT ceases to hold; may lie in the past
+    expires_at: int  #: epoch s at which the JWT expires; may lie in the past
     origin: str  #: of the page, empty for a native client
 
 
 def put(table: Table, connection: Connection, now: int) -> None:
-    """Remember a connection."""
+    """Store a connection."""
     held = {
         "user": connection.user,
         "expires_at": connection.expires_at,

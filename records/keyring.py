@@ -1,7 +1,7 @@
-"""A secret that two sides share, and the one before it while a rotation is under way.
+"""A shared secret, and its predecessor during a rotation.
 
-Who signs or sends uses `current`; who checks takes any that is `accepted`. Kept as JSON in one parameter; a
-value that is no JSON is a key that was never rotated.
+The signer or sender uses `current`; the verifier takes any that is `accepted`. Kept as JSON in one parameter;
+a value that is not JSON is a key that was never rotated.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ class Keyring:
         return "Keyring(…)"
 
     def accepted(self, now: int) -> tuple[str, ...]:
-        """The keys that are good now, the current one first."""
+        """Keys that are valid now, the current one first."""
         return (self.current, self.previous) if self.previous and now < self.until else (self.current,)
 
     def rotated(self, fresh: str, until: int) -> Keyring:
-        """`fresh` becomes current; today's current one stays accepted up to `until`."""
+        """A keyring with `fresh` as current; the present current key stays accepted up to `until`."""
         return Keyring(fresh, self.current, until)
 
     def text(self) -> str:
-        """What `read` reads."""
+        """Serialized form, as `read` takes it."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
 def read(text: str) -> Keyring:
-    """Raises ValueError, without a detail, for a text that is no keyring."""
+    """Parse a keyring. Raises ValueError, without a detail, for invalid text."""
     if not text.startswith("{"):
         return Keyring(text)
     try:

@@ -1,4 +1,4 @@
-"""Fixed-window counters: so many events of a kind, by someone, in each window of time."""
+"""Rate limits by fixed-window counters: events of a kind, by one user, in each window of time."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Minutes of a user's day: reserved when a session starts, settled when it ends.
 
-What counts is the time in which a session's model is connected, spoken or not. A relay notes it as it goes,
-per epoch and as a sum, so that a note may be repeated and a relay that dies loses a minute at most. Each note
-takes from what its session has reserved: several starts at once cannot all have what is left, and what is
-noted after the end, or by a relay that lost the session, is counted like the rest.
+Time counts while a session's model is connected, spoken or not. A relay reports it periodically, per epoch
+and as a sum, so that a report may be repeated and a relay that crashes loses a minute at most. Each report is
+deducted from its session's reservation: concurrent starts cannot all take the remainder, and a report after
+the end, or by a fenced relay, is counted like the rest.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from records.attributes import Item
 from records.table import ConditionFailed, Key, Step, Table, Unavailable, check_step, update_step
 
 DAY_S = 86_400
-KEEP_S = 2 * DAY_S  #: of what is counted, and of what a session was connected
-TRIES = 8  #: of a write that others to the same item get ahead of
+KEEP_S = 2 * DAY_S  #: retention of both counters: per day, and per session and epoch
+TRIES = 8  #: attempts of a write that conflicts with others to the same item
 DIGITS = 3  #: seconds are kept in ms: sums of them are then exact, and a condition can compare them
 
 
 def reserve_step(user: str, seconds: int, *, limit_s: int, now: int) -> Step:
-    """Write that takes so much of today (UTC), if that is left of `limit_s`. A part of opening a session."""
+    """Write that reserves `seconds` of today (UTC), if `limit_s` allows. A part of opening a session."""
     return update_step(
         _day_key(user, now),
         "SET #ttl = :ttl ADD #seconds :seconds",
@@ -32,16 +32,16 @@ def reserve_step(user: str, seconds: int, *, limit_s: int, now: int) -> Step:
 
 
 def seconds_today(table: Table, user: str, now: int) -> float:
-    """Seconds of this day (UTC) that a user's sessions have used, or hold reserved."""
+    """Seconds of this day (UTC) that a user's sessions have used or reserved."""
     item = table.get(_day_key(user, now)) or {}
     return float(item.get("seconds", 0.0))
 
 
 def note_connected(table: Table, session: str, epoch: int, seconds: float, now: int) -> float:
-    """Count how long the model was connected in this epoch so far. Returns what of it was not counted yet.
+    """Record the model's connected time in this epoch so far. Returns the part that was not counted yet.
 
     Not fenced: a relay that lost its session had a model connected all the same, and a session may have been
-    ended by others before its relay could note the last of it. Raises Unavailable.
+    ended elsewhere before its relay could report the rest. Raises Unavailable.
     """
     for _ in range(TRIES):
         before_s = float((table.get(_connected_key(session, epoch)) or {}).get("seconds", 0.0))
@@ -60,13 +60,13 @@ def note_connected(table: Table, session: str, epoch: int, seconds: float, now: 
         try:
             table.transact(note, *_count_steps(session, owner, more_s))
         except ConditionFailed:
-            continue  # it was noted, or settled, meanwhile
+            continue  # a concurrent report or settlement won
         return more_s
     raise Unavailable("note")
 
 
 def _count_steps(session: str, owner: Item, more_s: float) -> Sequence[Step]:
-    """Take it out of the reservation, which the day has counted already; without one, count it."""
+    """Deduct from the reservation, which the day has counted already; without one, add to the day."""
     meta = Key(f"SES#{session}")
     if "reserved_s" in owner:
         return [update_step(meta, "ADD #reserved_s :less", "attribute_exists(#reserved_s)", less=-more_s)]
@@ -75,7 +75,7 @@ def _count_steps(session: str, owner: Item, more_s: float) -> Sequence[Step]:
 
 
 def settle(table: Table, session: str) -> None:
-    """Give back what an ended session has reserved and not used. Once only. Raises Unavailable."""
+    """Return the unused reservation of an ended session, once. Raises Unavailable."""
     for _ in range(TRIES):
         item = table.get(Key(f"SES#{session}")) or {}
         if "reserved_s" not in item or item["state"] != "ENDED":
@@ -89,7 +89,7 @@ def settle(table: Table, session: str) -> None:
                 update_step(_day_key(item["user"], item["created_at"]), "ADD #seconds :less", less=-unused),
             )
         except ConditionFailed:
-            continue  # its relay has noted more, or somebody else has settled it
+            continue  # a concurrent report or settlement won
         return
     raise Unavailable("settle")
 

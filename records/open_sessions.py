@@ -1,6 +1,6 @@
-"""Which sessions a user has open: what the limit on concurrent sessions counts.
+"""Open sessions of a user, counted by the limit on concurrent sessions.
 
-A map of session to the epoch s after which it cannot be open any more: no crash leaks a place for longer.
+A map of session to the epoch s of its expiry, which bounds how long a crash can leak an entry.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 from records.table import ConditionFailed, Key, Step, Table, update_step
 
-LISTED = "OPEN"  #: in the index, the users who have a session open; the others are not in it
-ABANDONED_S = 120  #: a client that did not come for so long after its ticket lapsed will not come
+LISTED = "OPEN"  #: index partition of the users who have a session open; others are not indexed
+ABANDONED_S = 120  #: after `join_deadline`; a client that has not joined by then is taken for gone
 
 
 class Full(Exception):
-    """The user has as many sessions open as are allowed. `retry_after_s` is when the first must end."""
+    """Limit on concurrent sessions reached. `retry_after_s`: until the first of them must end."""
 
     def __init__(self, retry_after_s: int = 60) -> None:
         super().__init__("sessions")
@@ -22,7 +22,7 @@ class Full(Exception):
 
 
 def make_room(table: Table, user: str, *, limit: int, now: int) -> None:
-    """Drop what is not open any more, when it would be in the way. Raises Full when nothing is."""
+    """Drop stale entries when the limit is reached. Raises Full when there are none."""
     item = table.get(_key(user))
     if item is None:
         _create(table, user)
@@ -30,10 +30,10 @@ def make_room(table: Table, user: str, *, limit: int, now: int) -> None:
     entered: Mapping[str, int] = item["sessions"]
     if len(entered) < limit:
         return
-    gone = {session for session in entered if entered[session] <= now} or _dead(table, entered, now)
-    if not gone:
+    stale = {session for session in entered if entered[session] <= now} or _orphans(table, entered, now)
+    if not stale:
         raise Full(max(1, min(entered.values(), default=now) - now))
-    for session in gone:
+    for session in stale:
         leave(table, user, session)
 
 
@@ -52,7 +52,7 @@ def enter_step(user: str, session: str, *, until: int, limit: int) -> Step:
 
 
 def leave(table: Table, user: str, session: str) -> None:
-    """A session is not open any more. Harmless when it was not counted."""
+    """Remove a session. Harmless when it was not counted."""
     counted = "attribute_exists(#sessions.#session)"
     try:
         left = table.update(_key(user), "REMOVE #sessions.#session", counted, {"session": session})
@@ -63,7 +63,7 @@ def leave(table: Table, user: str, session: str) -> None:
 
 
 def listed(table: Table) -> dict[str, frozenset[str]]:
-    """The sessions that count as open, by user. By the index, so the newest may be missing for a moment."""
+    """Sessions counted as open, by user. The index is eventually consistent: the newest may be missing."""
     users = table.query("#GSI1PK = :listed", index=True, listed=LISTED)
     items = table.get_all([Key(item["PK"], item["SK"]) for item in users])
     return {item["PK"].removeprefix("USER#"): frozenset(item["sessions"]) for item in items}
@@ -76,13 +76,13 @@ def _create(table: Table, user: str) -> None:
         pass
 
 
-def _dead(table: Table, entered: Mapping[str, int], now: int) -> set[str]:
-    """Those whose record says that they ended, or that no client ever came."""
+def _orphans(table: Table, entered: Mapping[str, int], now: int) -> set[str]:
+    """Sessions whose record says that they ended, or that no client has joined in time."""
     alive = {
         str(item["PK"]).removeprefix("SES#")
         for item in table.get_all(Key(f"SES#{session}") for session in entered)
         if item["state"] == "OPEN"
-        and (item["claimed"] == item["epoch"] > 0 or item["held_until"] > now - ABANDONED_S)
+        and (item["joined_epoch"] == item["epoch"] > 0 or item["join_deadline"] > now - ABANDONED_S)
     }
     return set(entered) - alive
 

@@ -1,11 +1,11 @@
-"""Relay tasks: their slots in the pool, the sessions they may hold, their heartbeat and their orders.
+"""Relay tasks: pool slots, leases of sessions, heartbeats and orders.
 
     STARTING --ready--> READY --stopping--> STOPPING
         |                 |                     |
         +---- leave ------+-- retire_if_idle ---+--> gone
 
-A relay's capacity is a map of session ids, not a counter: to hold a place twice, or to give it back twice, is
-then harmless. A place whose client never came is dropped by the relay's own heartbeat.
+A relay's leases are a map of session ids, not a counter: to acquire one twice, or to release it twice, is
+then harmless. The relay's own heartbeat drops a lease whose client never joined.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from records.table import ConditionFailed, Key, Step, StoreError, Table, put_ste
 
 State = Literal["STARTING", "READY", "STOPPING"]
 
-FRESH_S = 15  #: a heartbeat older than this means the relay may be dead; three are due in that time
-START_S = 180  #: a task that is not ready by then is given up
-LOST_S = 120  #: silence after which a relay loses its place in the pool
-KEEP_S = 86_400  #: how long the record of a relay outlives it
+FRESH_S = 15  #: a relay with an older heartbeat gets no new clients; three are due in that time
+START_S = 180  #: start timeout of a task
+LOST_S = 120  #: without a heartbeat, after which a relay is removed from the pool
+KEEP_S = 86_400  #: retention of a relay's record after its end
 
 POOL = Key("POOL")
 STARTS = Key("RELAYSTART")
@@ -32,7 +32,7 @@ SMOOTHING = 8  #: each start moves the expected duration by an eighth of the dif
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """One relay task as the table knows it."""
+    """One relay task as stored."""
 
     id: str
     slot: str
@@ -43,41 +43,41 @@ class Relay:
     heartbeat: int = 0  #: epoch s, 0 before the first
     address: str = ""  #: host:port for the edge, empty before `ready`
     launched: bool = False  #: the request to start its task was accepted
-    reported_at: int = 0  #: epoch s at which a client said last that it cannot be reached, 0: none did
-    places: Mapping[str, int] = field(default_factory=dict)  #: session to the epoch s it is held for a client
+    reported_at: int = 0  #: epoch s of the newest report by a client that could not reach it, 0: none
+    leases: Mapping[str, int] = field(default_factory=dict)  #: session to epoch s of expiry, unless joined
 
     def is_fresh(self, now: int) -> bool:
-        """It can take a client now."""
+        """True when it can take a client now."""
         return self.state == "READY" and self.heartbeat > now - FRESH_S
 
     def is_coming(self, now: int) -> bool:
-        """It can take a client soon."""
+        """True when it is starting, within the start timeout."""
         return self.state == "STARTING" and self.started_at > now - START_S
 
     def is_lost(self, now: int) -> bool:
-        """It will not be heard of again."""
+        """True when its start or its heartbeat has timed out."""
         if self.state == "STARTING":
             return self.started_at <= now - START_S
         return self.heartbeat <= now - LOST_S
 
     @property
     def is_reported(self) -> bool:
-        """A client could not reach it, and it was not heard of since."""
+        """True when a client could not reach it, without a heartbeat since."""
         return self.reported_at > 0 and self.reported_at >= self.heartbeat
 
     def has_room(self) -> bool:
-        return len(self.places) < self.capacity
+        return len(self.leases) < self.capacity
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Who has which slot, in every revision. `generation` changes with every start."""
+    """Owner of each slot, over all revisions. `generation` changes with every start."""
 
     generation: int
     slots: Mapping[str, str]  #: slot to relay id
 
     def free_slot(self, slots: int) -> str | None:
-        """The lowest free one of so many slots."""
+        """Lowest free one of `slots` slots, or None."""
         return next((str(slot) for slot in range(slots) if str(slot) not in self.slots), None)
 
 
@@ -92,24 +92,24 @@ def load(table: Table, relay: str) -> Relay | None:
 
 
 def load_all(table: Table, relays: Iterable[str]) -> list[Relay]:
-    """Those of the relays that have a record."""
+    """Relays that have a record."""
     items = table.get_all(key(relay) for relay in set(relays))
     return [_relay(item) for item in items if "state" in item]
 
 
 def pool(table: Table) -> Pool:
-    """The pool as it is now."""
+    """The current pool."""
     item = table.get(POOL) or {}
     return Pool(item.get("generation", 0), item.get("slots", {}))
 
 
-# ---- by who starts relays
+# ---- writes of the functions, which start relays
 
 
 def start_steps(relay: Relay, seen: Pool) -> tuple[Step, Step]:
-    """Writes that register a relay as STARTING, if nobody has started one since `seen` was read.
+    """Writes that register a relay as STARTING, if none was started since `seen` was read.
 
-    Of any number of openers with the same view of the pool one wins; the others look again and find it.
+    Of any number of writers with the same view of the pool one wins; the others reload and find it.
     """
     if seen.generation:
         update = "SET #generation = :next, #slots.#slot = :relay"
@@ -132,7 +132,7 @@ def start_steps(relay: Relay, seen: Pool) -> tuple[Step, Step]:
 def register(
     table: Table, relay: str, *, slot: str, revision: str, capacity: int, now: int, launched: bool = True
 ) -> bool:
-    """Make the record of a relay that nobody asked for (a warm one). False when it has one already.
+    """Register a relay that no session requested (a warm one). False when it has a record already.
 
     Raises ConditionFailed when another relay has the slot.
     """
@@ -150,21 +150,21 @@ def register(
     raise ConditionFailed
 
 
-def launched(table: Table, relay: str) -> None:
-    """The task was asked for; nobody needs to ask again."""
+def mark_launched(table: Table, relay: str) -> None:
+    """Note that RunTask was accepted, so that it is not repeated."""
     table.update(key(relay), "SET #launched = :true", "attribute_exists(PK)", true=True)
 
 
-def hold_step(relay: str, session: str, *, state: State, until: int, now: int) -> Step:
-    """Write that gives a session a place, if the relay is in that state, alive and not full.
+def lease_step(relay: str, session: str, *, state: State, until: int, now: int) -> Step:
+    """Write that acquires a lease for a session, if the relay is in that state, alive and not full.
 
-    To hold a place again only moves `until`, the epoch s up to which it waits for its client.
+    Acquiring it again only moves `until`, the epoch s by which the client must join.
     """
     alive = "#heartbeat > :oldest" if state == "READY" else "#started_at > :oldest"
     return update_step(
         key(relay),
-        "SET #places.#session = :until",
-        f"#state = :state AND {alive} AND (attribute_exists(#places.#session) OR size(#places) < #capacity)",
+        "SET #leases.#session = :until",
+        f"#state = :state AND {alive} AND (attribute_exists(#leases.#session) OR size(#leases) < #capacity)",
         {"session": session},
         until=until,
         state=state,
@@ -173,49 +173,49 @@ def hold_step(relay: str, session: str, *, state: State, until: int, now: int) -
 
 
 def release_step(relay: str, session: str) -> Step:
-    """Write that gives a session's place back, to a relay that has a record."""
-    return update_step(key(relay), "REMOVE #places.#session", "attribute_exists(PK)", {"session": session})
+    """Write that releases a session's lease, on a relay that has a record."""
+    return update_step(key(relay), "REMOVE #leases.#session", "attribute_exists(PK)", {"session": session})
 
 
 def release(table: Table, relay: str, session: str) -> None:
-    """Give a session's place back. Harmless when it has none."""
-    held = "attribute_exists(#places.#session)"
+    """Release a session's lease. Harmless when it has none."""
+    held = "attribute_exists(#leases.#session)"
     try:
-        table.update(key(relay), "REMOVE #places.#session", held, {"session": session})
+        table.update(key(relay), "REMOVE #leases.#session", held, {"session": session})
     except ConditionFailed:
         pass
 
 
 def order(table: Table, relay: str, order: str) -> None:
-    """Leave an order that the relay reads at its next heartbeat.
+    """Queue an order, which the relay reads at its next heartbeat.
 
     `end:<session>`, `rotate:<session>` (change its model leg at the next turn gap), `drain`.
     """
     try:
         table.update(key(relay), "ADD #orders :orders", "attribute_exists(PK)", orders=frozenset({order}))
     except ConditionFailed:
-        pass  # a relay without a record has nobody to end
+        pass  # a relay without a record has no sessions
 
 
-def report(table: Table, relay: str, now: int) -> None:
-    """Note that a client could not reach a relay that is ready."""
+def report_unreachable(table: Table, relay: str, now: int) -> None:
+    """Record that a client could not reach a relay that is ready."""
     try:
         table.update(key(relay), "SET #reported_at = :now", "#state = :ready", now=now, ready="READY")
     except ConditionFailed:
-        pass  # then nobody new is led there anyway
+        pass  # a relay that is not ready gets no new sessions anyway
 
 
 def drain(table: Table, only: str = "") -> list[str]:
-    """Order every relay that is ready to leave, or `only` that one. Returns those that there were."""
+    """Order all READY relays, or `only` that one, to drain. Returns the ids of those ordered."""
     ready = [each.id for each in load_all(table, pool(table).slots.values()) if each.state == "READY"]
-    told = sorted(each for each in ready if only in ("", each))
-    for relay in told:
+    ordered = sorted(each for each in ready if only in ("", each))
+    for relay in ordered:
         order(table, relay, "drain")
-    return told
+    return ordered
 
 
 def keep_warm(table: Table, relay: str, until: int) -> None:
-    """Let a relay outlive its idle time up to `until` (epoch s): should nobody renew that, it ends itself."""
+    """Exempt a relay from its idle timeout up to `until` (epoch s), unless renewed."""
     try:
         table.update(key(relay), "SET #warm_until = :until", "attribute_exists(#state)", until=until)
     except ConditionFailed:
@@ -229,7 +229,7 @@ def eta_ms(table: Table, relay: Relay, now: int) -> int:
 
 
 def leave(table: Table, relay: str) -> None:
-    """Take a relay out of the pool for good: it ended, never started, or was silent for too long."""
+    """Remove a relay from the pool for good: it ended, never started, or its heartbeat timed out."""
     found = load(table, relay)
     if found is None:
         return
@@ -238,18 +238,18 @@ def leave(table: Table, relay: str) -> None:
 
 
 def free_slot(table: Table, slot: str, relay: str) -> None:
-    """Let another relay have the slot of this one. Harmless when another one has it."""
+    """Free the slot of a relay. Harmless when another relay has it."""
     try:
         table.update(POOL, "REMOVE #slots.#slot", "#slots.#slot = :relay", {"slot": slot}, relay=relay)
     except ConditionFailed:
         pass
 
 
-# ---- by the relay
+# ---- writes of the relay itself
 
 
 def ready(table: Table, relay: str, address: str, now: int) -> None:
-    """The relay takes clients at `address` (host:port) from now on.
+    """Mark a relay as READY at `address` (host:port).
 
     Raises ConditionFailed when it was given up meanwhile; the task must then end.
     """
@@ -263,17 +263,17 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
         now=now,
         ttl=now + KEEP_S,
     )
-    with suppress(StoreError):  # a figure; the relay must not go for its sake
+    with suppress(StoreError):  # only a statistic; its loss must not stop the relay
         _learn_start(table, (now - item["started_at"]) * 1000)
 
 
 def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[str] | None = None) -> set[str]:
-    """The relay lives, with `used` calls. Returns its orders and removes them.
+    """Record a heartbeat with `used` calls. Returns the relay's orders and removes them.
 
-    One that was given up meanwhile, for its silence, has the order `drain`: nobody is led to it any more.
+    A relay that was given up meanwhile, for a missed heartbeat, has the order `drain`: it gets no sessions.
 
-    `held` are the sessions of those calls. Given them, or with no call at all, places are dropped that
-    nobody uses and whose client had its time to come. Raises ConditionFailed when the record is gone.
+    `held` are the sessions of those calls. With them, or with no call at all, leases are dropped that have
+    expired without a call. Raises ConditionFailed when there is no record.
     """
     item = table.update(
         key(relay),
@@ -284,22 +284,22 @@ def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[st
         ttl=now + KEEP_S,
     )
     if held is not None or used == 0:
-        _drop_unused(table, relay, item["places"], held or (), now)
+        _drop_unused(table, relay, item["leases"], held or (), now)
     orders: frozenset[str] = item.get("orders", frozenset())
     if orders:
-        with suppress(StoreError):  # it may be done all the same: to read an order twice is harmless
+        with suppress(StoreError):  # the write may be applied; to read an order twice is harmless
             table.update(key(relay), "DELETE #orders :orders", orders=orders)
     was_given_up = {"drain"} if item["state"] == "STOPPING" else set()
     return set(orders) | was_given_up
 
 
 def retire_if_idle(table: Table, relay: str, now: int) -> bool:
-    """True when the relay may exit: nobody was in it or on the way, and it takes nobody from now on.
+    """Stop an idle relay. True when it may exit: it had no lease, and can acquire none from now on.
 
-    One that is kept warm stays.
+    False for one that is kept warm.
     """
     cold = "(attribute_not_exists(#warm_until) OR #warm_until <= :now)"
-    idle = f"#state = :ready AND size(#places) = :none AND {cold}"
+    idle = f"#state = :ready AND size(#leases) = :none AND {cold}"
     try:
         item = table.update(
             key(relay), "SET #state = :stopping", idle, ready="READY", stopping="STOPPING", none=0, now=now
@@ -311,7 +311,7 @@ def retire_if_idle(table: Table, relay: str, now: int) -> bool:
 
 
 def stopping(table: Table, relay: str) -> None:
-    """The relay takes nobody new; those it has stay. It calls `leave` when the last is gone."""
+    """Stop new leases; existing calls go on. The relay calls `leave` after the last of them."""
     try:
         table.update(key(relay), "SET #state = :stopping", "attribute_exists(#state)", stopping="STOPPING")
     except ConditionFailed:
@@ -319,28 +319,28 @@ def stopping(table: Table, relay: str) -> None:
 
 
 def _drop_unused(
-    table: Table, relay: str, places: Mapping[str, int], held: Collection[str], now: int
+    table: Table, relay: str, leases: Mapping[str, int], held: Collection[str], now: int
 ) -> None:
-    for session, until in places.items():
+    for session, until in leases.items():
         if until <= now and session not in held:
-            drop_place(table, relay, session, until)
+            drop_lease(table, relay, session, until)
 
 
-def drop_place(table: Table, relay: str, session: str, until: int) -> bool:
-    """Give back a place that was seen to be held until then.
+def drop_lease(table: Table, relay: str, session: str, until: int) -> bool:
+    """Release a lease whose expiry is as seen.
 
-    False when an opener has moved `until` since: its client is on the way.
+    False when it was renewed since: its client is joining.
     """
-    same = "#places.#session = :until"
+    same = "#leases.#session = :until"
     try:
-        table.update(key(relay), "REMOVE #places.#session", same, {"session": session}, until=until)
+        table.update(key(relay), "REMOVE #leases.#session", same, {"session": session}, until=until)
     except ConditionFailed:
         return False
     return True
 
 
 def _learn_start(table: Table, took_ms: int) -> None:
-    """Two relays that become ready at once may lose one sample; the mean survives that."""
+    """Update the smoothed mean. Two relays that become ready at once may lose one sample."""
     known = (table.get(STARTS) or {}).get("mean_ms")
     mean_ms = took_ms if known is None else known + (took_ms - known) // SMOOTHING
     table.put(STARTS, {"mean_ms": mean_ms})
@@ -355,7 +355,7 @@ def _item(relay: Relay) -> dict[str, Any]:
         "started_at": relay.started_at,
         "heartbeat": relay.heartbeat,
         "launched": relay.launched,
-        "places": relay.places,
+        "leases": relay.leases,
         "ttl": relay.started_at + KEEP_S,
     }
 
@@ -372,5 +372,5 @@ def _relay(item: Mapping[str, Any]) -> Relay:
         address=item.get("address", ""),
         launched=item["launched"],
         reported_at=item.get("reported_at", 0),
-        places=item["places"],
+        leases=item["leases"],
     )

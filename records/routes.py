@@ -14,7 +14,7 @@ import hmac
 import re
 from collections.abc import Iterable
 
-#: What stands for the load balancer in an address: the edge then dials what it always dials.
+#: Placeholder for the load balancer in an address: the edge then dials its default origin.
 BALANCER = "alb"
 
 _ADDRESS = re.compile(r"([A-Za-z0-9.-]{1,253}):([1-9][0-9]{0,4})\|([0-9]{1,12})\Z")
@@ -36,7 +36,7 @@ def read_route(key: bytes, path: str, now_epoch_s: int) -> str:
 
 
 def read_route_of_any(keys: Iterable[bytes], path: str, now_epoch_s: int) -> str:
-    """As `read_route`; while keys rotate, the signature may be of any of `keys`."""
+    """Like `read_route`; while keys rotate, the signature may be by any of `keys`."""
     found = _PATH.match(path)
     if not found:
         raise ValueError("route")
@@ -58,7 +58,7 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(data: str) -> str:
-    """What a payload says. A byte that is no ASCII is nothing that an address has."""
+    """Decode a payload. Raises ValueError unless it is ASCII."""
     try:
         return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)).decode("ascii")
     except ValueError:

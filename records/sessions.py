@@ -1,16 +1,15 @@
 """Sessions: one user's conversation, and the epoch that says which relay owns it.
 
 A session is two items. `META` is small and changes often; `SETUP` holds what the client sent at `start`, may
-be a hundred kilobytes, and never changes: the price of a write goes by the size of the item.
+be a hundred kilobytes, and never changes: a write is billed by the size of the item.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
@@ -19,10 +18,10 @@ from protocol.control import ClientTool, Config
 from records import minutes, open_sessions, relays
 from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step, put_step, update_step
 
-KEEP_S = 30 * 86_400  #: how long a session and its turns outlive it
-KEYS_KEPT = 16  #: resume keys that are valid at a time, however often a client asks without using a new one
-ALSO = 4  #: writes that open a session, before those that are given to `create`
-HANDLE_BYTES = 16 * 1024  #: of a resumption handle; each read of the session pays for it
+KEEP_S = 30 * 86_400  #: retention of a session and its turns after its end
+KEYS_KEPT = 16  #: resume keys that are valid at a time, however many requests use an old one
+ALSO = 4  #: index of the first caller-supplied write in the transaction of `create`
+HANDLE_BYTES = 16 * 1024  #: largest resumption handle stored; each read of the session pays for it
 
 _config = msgspec.json.Decoder(Config)
 _tools = msgspec.json.Decoder(list[ClientTool])
@@ -31,7 +30,7 @@ _metadata = msgspec.json.Decoder(dict[str, str])
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a session is opened with."""
+    """Parameters of a new session."""
 
     id: str
     user: str
@@ -44,12 +43,12 @@ class Draft:
     origin: str
     ends_at: int  #: epoch s
     key_hash: str  #: `hash_key` of the first resume key
-    reserved_s: int = 0  #: of its user's minutes, until it has ended
+    reserved_s: int = 0  #: part of its user's daily quota, until it has ended
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as the table knows it."""
+    """A session as stored."""
 
     id: str
     user: str
@@ -59,41 +58,41 @@ class Session:
     tools: list[ClientTool]
     metadata: Mapping[str, str]
     state: Literal["OPEN", "ENDED"]
-    epoch: int  #: 0 until a relay is found; each change of relay adds 1
-    relay: str  #: that owns it, empty while there is none
-    claimed: int  #: the epoch in which a client last reached the relay
-    connection: str  #: control connection that last asked for it
-    asks: int  #: how often it was asked for; only the newest asker is answered
-    answered: int  #: the newest of these that was told where to go
-    moved: int  #: the one that brought it to the relay that it has
+    epoch: int  #: 0 until a relay is assigned; each change of relay adds 1
+    relay: str  #: its owner, empty while there is none
+    joined_epoch: int  #: the epoch in which a client last reached the relay
+    connection: str  #: control connection of the newest request
+    request_seq: int  #: counts `start` and `resume` requests; only the newest is answered
+    answered_seq: int  #: newest request that was answered by `ready`
+    moved_seq: int  #: request by which it was assigned to its current relay
     origin: str
     created_at: int  #: epoch s
     ends_at: int  #: epoch s of its longest duration
     next_turn: int  #: 1 + the highest turn in the table
     handle: str | None  #: newest resumption handle of the model
-    keys: Mapping[str, int] = field(repr=False)  #: hashes of the valid resume keys, and the ask of each
+    keys: Mapping[str, int] = field(repr=False)  #: hash of a valid resume key to the request that issued it
 
     @property
-    def is_claimed(self) -> bool:
-        """A client has reached the relay that owns it."""
-        return self.epoch > 0 and self.claimed == self.epoch
+    def is_joined(self) -> bool:
+        """True when a client has reached the relay that owns the session."""
+        return self.epoch > 0 and self.joined_epoch == self.epoch
 
     @property
     def is_answered(self) -> bool:
-        """Whoever asked for it last was told where to go."""
-        return self.answered == self.asks
+        """True when the newest request was answered by `ready`."""
+        return self.answered_seq == self.request_seq
 
     def has_moved_since(self, key_hash: str) -> bool:
-        """It was led elsewhere after this valid resume key was issued; its client may not know that."""
-        return self.keys[key_hash] < self.moved
+        """True when the relay changed after this valid key was issued; its client may not know that."""
+        return self.keys[key_hash] < self.moved_seq
 
     def knows_key(self, key_hash: str) -> bool:
-        """Whether it is a valid resume key. Compares with each in constant time."""
+        """True for a valid resume key. Compares with each in constant time."""
         return sum(hmac.compare_digest(known, key_hash) for known in self.keys) > 0
 
 
 def hash_key(resume_key: str) -> str:
-    """What is stored of a resume key."""
+    """SHA-256 of a resume key: the key itself is not stored."""
     return hashlib.sha256(resume_key.encode()).hexdigest()
 
 
@@ -101,8 +100,8 @@ def key(session: str) -> Key:
     return Key(f"SES#{session}")
 
 
-def opened(table: Table, user: str, request: str, now: int) -> str | None:
-    """The session that this request of this user has opened already."""
+def find_by_request(table: Table, user: str, request: str, now: int) -> str | None:
+    """Id of the session that an earlier copy of this request has opened."""
     item = table.get(_request_key(user, request))
     return None if item is None or item["ttl"] <= now else str(item["session"])
 
@@ -110,7 +109,7 @@ def opened(table: Table, user: str, request: str, now: int) -> str | None:
 def create(table: Table, draft: Draft, *, limit: int, now: int, also: Sequence[Step] = ()) -> Session:
     """Open a session, if its user has fewer than `limit` open; `also` is written with it or not at all.
 
-    Raises `open_sessions.Full`; ConditionFailed: from step ALSO on of `also`, before it of the same request.
+    Raises `open_sessions.Full`; ConditionFailed: step >= ALSO by `also`, below it by the same request.
     """
     open_sessions.make_room(table, draft.user, limit=limit, now=now)
     steps = (
@@ -135,7 +134,7 @@ def create(table: Table, draft: Draft, *, limit: int, now: int, also: Sequence[S
 
 
 def load(table: Table, session: str) -> Session | None:
-    """The session, however it stands; `ends_at` is for the caller to look at."""
+    """The session in any state; the caller must check `ends_at`."""
     pk = f"SES#{session}"
     found = {
         item["SK"]: item
@@ -158,55 +157,55 @@ def place(
     now: int,
     leave: bool = True,
 ) -> int:
-    """Move a session to a relay in that state, at once. Returns the new epoch.
+    """Move a session to a relay in that state. Returns the new epoch.
 
-    It leaves its place on the relay that it had in the same transaction, unless that one has no record any
-    more (`leave` is False). Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session
-    moved, ended, or was asked for again meanwhile.
+    The same transaction releases the lease on the former relay, unless that one has no record any more
+    (`leave` is False). Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session moved,
+    ended, or has a newer request.
     """
     move = update_step(
         key(session.id),
-        "SET #relay = :relay, #epoch = :next, #moved = :ask",
-        "#epoch = :seen AND #asks = :ask AND #state = :open",
+        "SET #relay = :relay, #epoch = :next, #moved_seq = :seq",
+        "#epoch = :seen AND #request_seq = :seq AND #state = :open",
         relay=relay,
         next=session.epoch + 1,
         seen=session.epoch,
-        ask=session.asks,
+        seq=session.request_seq,
         open="OPEN",
     )
-    hold = relays.hold_step(relay, session.id, state=state, until=until, now=now)
+    lease = relays.lease_step(relay, session.id, state=state, until=until, now=now)
     if leave and session.relay and session.relay != relay:
-        table.transact(hold, move, relays.release_step(session.relay, session.id))
+        table.transact(lease, move, relays.release_step(session.relay, session.id))
     else:
-        table.transact(hold, move)
+        table.transact(lease, move)
     return session.epoch + 1
 
 
-def stay(table: Table, session: Session, *, until: int, now: int) -> bool:
-    """Hold the place of a session on the relay that it has, for a client that comes back there.
+def renew_lease(table: Table, session: Session, *, until: int, now: int) -> bool:
+    """Renew a session's lease on its current relay, for a client that reconnects there.
 
-    False when the relay cannot take it, or the session moved or ended meanwhile.
+    False when the relay cannot take it, or the session has moved or ended.
     """
-    hold = relays.hold_step(session.relay, session.id, state="READY", until=until, now=now)
+    lease = relays.lease_step(session.relay, session.id, state="READY", until=until, now=now)
     owned = check_step(key(session.id), "#epoch = :seen AND #state = :open", seen=session.epoch, open="OPEN")
     try:
-        table.transact(hold, owned)
+        table.transact(lease, owned)
     except ConditionFailed:
         return False
     return True
 
 
-def ask(table: Table, session: Session, connection: str, until: int, used_hash: str = "") -> Session:
-    """Note that a client asks for its session again, on which connection, and waits until `until` (epoch s).
+def add_request(table: Table, session: Session, connection: str, until: int, used_hash: str = "") -> Session:
+    """Count one more request for a session; its client is awaited on `connection` until `until` (epoch s).
 
-    A resume key that it has used voids those before it. Raises ConditionFailed when the session has ended.
+    A used resume key voids older keys. Raises ConditionFailed when the session has ended.
     """
     void = _void_keys(session.keys, used_hash)
     names = {f"void{number}": key_hash for number, key_hash in enumerate(void)}
     remove = "REMOVE " + ", ".join(f"#keys.#{name}" for name in names) if names else ""
     item = table.update(
         key(session.id),
-        f"SET #connection = :connection, #held_until = :until ADD #asks :one {remove}",
+        f"SET #connection = :connection, #join_deadline = :until ADD #request_seq :one {remove}",
         "#state = :open",
         names,
         connection=connection,
@@ -214,71 +213,71 @@ def ask(table: Table, session: Session, connection: str, until: int, used_hash: 
         one=1,
         open="OPEN",
     )
-    return dataclasses.replace(session, connection=connection, asks=item["asks"], keys=item["keys"])
+    return replace(session, connection=connection, request_seq=item["request_seq"], keys=item["keys"])
 
 
 def _void_keys(keys: Mapping[str, int], used_hash: str) -> list[str]:
-    """Those issued before the used one; and, of too many, the oldest but the last used."""
+    """Hashes issued before the used one; above KEYS_KEPT also the oldest, but never the last used."""
     oldest_first = sorted(keys, key=lambda known: (keys[known], known != used_hash))
     since = oldest_first.index(used_hash) if used_hash in keys else 0
     last_used, *others = oldest_first[since:]
-    kept = {last_used, *others[-(KEYS_KEPT - 2) :]}  # the answer brings one more
+    kept = {last_used, *others[-(KEYS_KEPT - 2) :]}  # the reply issues one more
     return [known for known in keys if known not in kept]
 
 
 def issue_key(table: Table, session: Session, new_hash: str, *, until: int, final: bool) -> int:
-    """Make one more resume key valid. Returns the `i` of the reply that brings it.
+    """Make one more resume key valid. Returns the `i` of the reply that carries it.
 
-    `final`: the reply says where to go; an ask gets one such reply, whoever is fastest, and none after it.
-    The client has until `until` (epoch s) to reach its relay. Raises ConditionFailed when the session has
-    ended, was asked for again, or when this ask was answered: then its client has a key.
+    `final`: the reply is `ready`; a request gets at most one, from any invocation, and no reply after it.
+    The client has until `until` (epoch s) to join its relay. Raises ConditionFailed when the session has
+    ended, has a newer request, or when this request was answered: then its client has a key.
     """
-    answered = ", #answered = :ask" if final else ""
+    answered = ", #answered_seq = :seq" if final else ""
     item = table.update(
         key(session.id),
-        f"SET #keys.#new = :ask, #held_until = :until{answered} ADD #posts :one",
-        "#state = :open AND #asks = :ask AND #answered < :ask",
+        f"SET #keys.#new = :seq, #join_deadline = :until{answered} ADD #reply_seq :one",
+        "#state = :open AND #request_seq = :seq AND #answered_seq < :seq",
         {"new": new_hash},
         until=until,
         one=1,
         open="OPEN",
-        ask=session.asks,
+        seq=session.request_seq,
     )
-    return int(item["posts"])
+    return int(item["reply_seq"])
 
 
-def count_post(table: Table, session: str) -> int:
-    """The `i` of one more reply about a session."""
+def next_reply_seq(table: Table, session: str) -> int:
+    """Count one more reply about a session. Returns its `i`, 0 for an unknown session."""
     try:
-        item = table.update(key(session), "ADD #posts :one", "attribute_exists(PK)", one=1)
+        item = table.update(key(session), "ADD #reply_seq :one", "attribute_exists(PK)", one=1)
     except ConditionFailed:
         return 0
-    return int(item["posts"])
+    return int(item["reply_seq"])
 
 
 def save_handle(table: Table, session: str, epoch: int, handle: str, now: int) -> bool:
     """Keep the model's newest resumption handle. Raises Fenced.
 
-    False when it is too large. Then none is kept: by an old one the model would miss turns and nobody would
-    know; without one it is told them.
+    False when it is too large. Then none is kept: an old handle would silently omit turns; without a handle
+    the relay replays them.
     """
-    fits, same = len(handle.encode()) <= HANDLE_BYTES, "#epoch = :epoch"
+    fits, owned = len(handle.encode()) <= HANDLE_BYTES, "#epoch = :epoch"
     try:
         if fits:
             update = "SET #handle = :handle, #handle_at = :now"
-            table.update(key(session), update, same, handle=handle, now=now, epoch=epoch)
+            table.update(key(session), update, owned, handle=handle, now=now, epoch=epoch)
         else:
-            table.update(key(session), "REMOVE #handle, #handle_at", same, epoch=epoch)
+            table.update(key(session), "REMOVE #handle, #handle_at", owned, epoch=epoch)
     except ConditionFailed:
         raise Fenced(session) from None
     return fits
 
 
 def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> None:
-    """End a session, and give back its place on the relay and among its user's open ones.
+    """End a session; release its lease and its slot among its user's open sessions.
 
-    Harmless when it has ended. Raises Fenced when another relay owns it. What follows the first write may
-    be lost with the process: heartbeats and `open_sessions` find both leftovers.
+    Harmless when it has ended. Raises Fenced when another relay owns it. A crash may lose the writes after
+    the first: heartbeats and `open_sessions` clean up both.
     """
     try:
         item = table.update(
@@ -300,9 +299,9 @@ def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> Non
 
 
 def cancel(table: Table, session: str, reason: str, now: int) -> str:
-    """End a session in whatever epoch it is. Returns the relay that has it, empty when none does.
+    """End a session in its current epoch. Returns its relay, empty when it has none.
 
-    Raises Fenced when it is unknown, or changes relays faster than it can be ended.
+    Raises Fenced when it is unknown, or when each of four tries met a change of relay.
     """
     for _ in range(4):
         item = table.get(key(session)) or {}
@@ -315,7 +314,7 @@ def cancel(table: Table, session: str, reason: str, now: int) -> str:
 
 
 def forget_request(table: Table, session: Session) -> None:
-    """Let the same request open another session: this one never came to be. Harmless when it has."""
+    """Let the same request open another session, in place of this failed one. Harmless when it has."""
     try:
         table.delete(_request_key(session.user, session.request), "#session = :session", session=session.id)
     except ConditionFailed:
@@ -323,7 +322,7 @@ def forget_request(table: Table, session: Session) -> None:
 
 
 def of_user(table: Table, user: str, limit: int) -> list[str]:
-    """Ids of a user's newest sessions. By the index, so the newest of all may be missing for a moment."""
+    """Ids of a user's newest sessions. The index is eventually consistent: the newest may be missing."""
     found = table.query("#GSI1PK = :user", index=True, newest_first=True, limit=limit, user=f"USER#{user}")
     return [str(item["PK"]).removeprefix("SES#") for item in found]
 
@@ -349,12 +348,12 @@ def _meta(draft: Draft, now: int) -> dict[str, Any]:
         "reserved_s": draft.reserved_s or None,
         "state": "OPEN",
         "epoch": 0,
-        "claimed": 0,
-        "posts": 0,
-        "asks": 1,
-        "answered": 0,
-        "moved": 0,
-        "held_until": now + relays.START_S,
+        "joined_epoch": 0,
+        "reply_seq": 0,
+        "request_seq": 1,
+        "answered_seq": 0,
+        "moved_seq": 0,
+        "join_deadline": now + relays.START_S,
         "connection": draft.connection,
         "keys": {draft.key_hash: 1},
         "created_at": now,
@@ -386,11 +385,11 @@ def _session(item: Mapping[str, Any], next_turn: int) -> Session:
         state=item["state"],
         epoch=item["epoch"],
         relay=item.get("relay", ""),
-        claimed=item["claimed"],
+        joined_epoch=item["joined_epoch"],
         connection=item["connection"],
-        asks=item["asks"],
-        answered=item["answered"],
-        moved=item["moved"],
+        request_seq=item["request_seq"],
+        answered_seq=item["answered_seq"],
+        moved_seq=item["moved_seq"],
         origin=item["origin"],
         created_at=item["created_at"],
         ends_at=item["ends_at"],

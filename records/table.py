@@ -19,12 +19,12 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from records.attributes import Item, Value, pack, pack_item, unpack_item
 
-ATTEMPTS = 6  #: tries of a write that met another transaction on the same item
+ATTEMPTS = 6  #: of a write that conflicts with another transaction on the same item
 BACKOFF_S = 0.02  #: first pause between them; doubles, with jitter
 BATCH = 100  #: most items of one BatchGetItem
 INDEX = "GSI1"
-LENGTHS = {"content-length", "transfer-encoding"}  #: headers; an answer without either may be torn
-READS = ("get_item", "batch_get_item", "query")  #: may be sent again whatever became of them
+LENGTH_HEADERS = {"content-length", "transfer-encoding"}  #: a response without either may be truncated
+READS = ("get_item", "batch_get_item", "query")  #: may always be retried
 
 _NAMES = re.compile(r"#(\w+)")
 _THROTTLED = {
@@ -46,27 +46,27 @@ _CONFLICT = {"TransactionConflict", "TransactionConflictException", "Transaction
 
 
 class StoreError(Exception):
-    """Base of what this package raises."""
+    """Base of this package's errors."""
 
 
 class Throttled(StoreError):
-    """The table refuses the rate, after the client's own retries."""
+    """Rate refused by the table, after the client's own retries."""
 
 
 class Unavailable(StoreError):
-    """The table does not answer, or two writers kept colliding."""
+    """No response from the table, or writers kept conflicting."""
 
 
 class Refused(StoreError):
-    """The table will never take this request: its form, its size or our rights are wrong."""
+    """Request that a retry cannot help: its form, its size or our permissions are wrong."""
 
 
-class Torn(Unavailable):
-    """The table's answer broke off. A write may be done."""
+class TruncatedResponse(Unavailable):
+    """Response was cut off. A write may have been applied."""
 
 
 class ConditionFailed(StoreError):
-    """A condition did not hold. `step` is its place in a transaction; `item` what the table held there."""
+    """Condition did not hold. `step` is its index in a transaction; `item` is the stored item."""
 
     def __init__(self, step: int = 0, item: Item | None = None) -> None:
         super().__init__(f"condition {step}")
@@ -75,12 +75,12 @@ class ConditionFailed(StoreError):
 
 
 class Fenced(StoreError):
-    """The writer's epoch is over: another relay owns the session. The writer must let go of it."""
+    """Writer's epoch is over: another relay owns the session. The writer must abandon it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Where an item lies."""
+    """Primary key of an item."""
 
     pk: str
     sk: str = "META"
@@ -106,7 +106,7 @@ def put_step(key: Key, item: Mapping[str, Any], condition: str = "", **values: V
 def update_step(
     key: Key, update: str, condition: str = "", names: Mapping[str, str] | None = None, **values: Value
 ) -> Step:
-    """Change an item. `names` gives attribute names that are data, as a session's id within a map."""
+    """Change an item. `names`: attribute names that are data, as a session's id within a map."""
     request = {"Key": key.attributes(), **_expressions(update, condition, values, names or {})}
     return Step("Update", request)
 
@@ -133,7 +133,9 @@ class Table:
     """A boto3 DynamoDB client and the name of the table. Thread safe, as the client is."""
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
-        client.meta.events.register("before-parse.dynamodb", _distrust, unique_id="vivavoce-distrust")
+        client.meta.events.register(
+            "before-parse.dynamodb", _reject_truncated_response, unique_id="vivavoce-whole-responses"
+        )
         self._client = client
         self.name = name
         self.pause = pause
@@ -144,10 +146,10 @@ class Table:
         return unpack_item(answer["Item"]) if "Item" in answer else None
 
     def get_all(self, keys: Iterable[Key]) -> list[Item]:
-        """Those of the items that exist, read consistently, in no order."""
+        """Items that exist, read consistently, in no order."""
         wanted = [key.attributes() for key in keys]
         items: list[Item] = []
-        refused = 0  #: times in a row that a part of a batch was put off
+        refused = 0  #: consecutive batches with unprocessed keys
         while wanted:
             now, later = wanted[:BATCH], wanted[BATCH:]
             asked = {self.name: {"Keys": now, "ConsistentRead": True}}
@@ -172,7 +174,7 @@ class Table:
         names: Mapping[str, str] | None = None,
         **values: Value,
     ) -> Item:
-        """Change an item and return it as it is then. Raises ConditionFailed with the item as it was."""
+        """Change an item and return its new state. Raises ConditionFailed with the stored item."""
         step = update_step(key, update, condition, names, **values)
         answer = self._write("update_item", step, ReturnValues="ALL_NEW")
         return unpack_item(answer.get("Attributes", {}))
@@ -208,7 +210,7 @@ class Table:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def transact(self, *steps: Step) -> None:
-        """All of the writes or none. Raises ConditionFailed for the first step that did not hold."""
+        """Apply all writes or none. Raises ConditionFailed for the first step that did not hold."""
         items = [
             {
                 step.kind: {
@@ -230,7 +232,7 @@ class Table:
         return self.request(operation, TableName=self.name, **request)
 
     def request(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Send, and again while another transaction is in the way, or the answer to a read was torn.
+        """Send; retry transaction conflicts, and reads whose response was truncated.
 
         boto3 does not retry either by itself.
         """
@@ -238,7 +240,7 @@ class Table:
             try:
                 answer: dict[str, Any] = getattr(self._client, operation)(**request)
                 return answer
-            except Torn:
+            except TruncatedResponse:
                 if operation not in READS:
                     raise
             except ParamValidationError as error:
@@ -251,20 +253,20 @@ class Table:
         raise Unavailable(operation)
 
 
-def _distrust(response_dict: dict[str, Any], **_: Any) -> None:
-    """Raise Torn for an answer that is not whole: one that broke off in its headers would look empty.
+def _reject_truncated_response(response_dict: dict[str, Any], **_: Any) -> None:
+    """Raise TruncatedResponse for an incomplete response: one cut off in its headers would look empty.
 
-    botocore calls this before it reads an answer (its event `before-parse`).
+    botocore calls this before it parses a response (its event `before-parse`).
     """
     headers, body = response_dict["headers"], response_dict["body"]
     checksum = headers.get("x-amz-crc32")
-    is_whole = checksum == str(zlib.crc32(body)) if checksum else bool(headers.keys() & LENGTHS)
-    if not is_whole:
-        raise Torn
+    is_complete = checksum == str(zlib.crc32(body)) if checksum else bool(headers.keys() & LENGTH_HEADERS)
+    if not is_complete:
+        raise TruncatedResponse
 
 
 def _raise_for(error: ClientError) -> None:
-    """Raise ours for theirs. Returns when the request met another transaction and may be sent again."""
+    """Map a botocore error to a StoreError. Returns on a transaction conflict, which is retried."""
     response: dict[str, Any] = dict(error.response)
     reasons = response.get("CancellationReasons", [])
     for step, reason in enumerate(reasons):

@@ -10,12 +10,12 @@ from typing import Literal
 from records.table import ConditionFailed, Key, Table
 
 LIFETIME_S = 60  #: from `ready` to the client's connection
-KEEP_S = 3600  #: how long a used ticket can be told from an unknown one
+KEEP_S = 3600  #: retention; a used ticket is distinguished from an unknown one for this long
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a ticket is bound to."""
+    """Binding of a ticket: session, epoch, relay and origin."""
 
     session: str
     epoch: int
@@ -25,7 +25,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """What came of presenting a ticket. The binding is empty unless the ticket is known."""
+    """Result of presenting a ticket. The binding is empty unless the ticket is known."""
 
     status: Literal["ok", "used", "expired", "unknown"]
     session: str = ""
@@ -54,9 +54,9 @@ def put(table: Table, ticket: str, bound: Ticket, now: int) -> int:
 
 
 def burn(table: Table, ticket: str, *, relay: str, now: int) -> Burn:
-    """Use a ticket at a relay. Of any number of tries one gets "ok"; another relay's ticket is "unknown".
+    """Use a ticket at a relay. Of any number of attempts one gets "ok"; another relay's ticket is "unknown".
 
-    "ok" also marks the session as claimed, so that its place on the relay is not taken for an unused one.
+    "ok" also marks the session as joined, so that its lease is not taken for an unused one.
     """
     attempt = secrets.token_hex(8)
     try:
@@ -70,11 +70,11 @@ def burn(table: Table, ticket: str, *, relay: str, now: int) -> Burn:
         )
     except ConditionFailed as refused:
         item = refused.item
-        # The client library may have repeated a write whose answer was lost: then it was us.
+        # The client library may have retried a write whose response was lost: then it is our own.
         if item.get("used_by") != attempt:
             return _refusal(item, relay)
     bound = Burn("ok", item["session"], item["epoch"], item["origin"])
-    _claim(table, bound)
+    _mark_joined(table, bound)
     return bound
 
 
@@ -85,11 +85,11 @@ def _refusal(item: dict[str, object], relay: str) -> Burn:
     return Burn(status, str(item["session"]), int(str(item["epoch"])), str(item["origin"]))
 
 
-def _claim(table: Table, bound: Burn) -> None:
-    """A session that has moved on is left alone; the relay learns that from its record."""
+def _mark_joined(table: Table, bound: Burn) -> None:
+    """Set `joined_epoch`. A session in a newer epoch is left alone; the relay learns that from its record."""
     try:
         table.update(
-            Key(f"SES#{bound.session}"), "SET #claimed = :epoch", "#epoch = :epoch", epoch=bound.epoch
+            Key(f"SES#{bound.session}"), "SET #joined_epoch = :epoch", "#epoch = :epoch", epoch=bound.epoch
         )
     except ConditionFailed:
         pass

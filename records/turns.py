@@ -1,4 +1,4 @@
-"""Turns: one item for each that is finished."""
+"""Turns: one item for each finished turn."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class ToolUse(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was said, and what of it was heard."""
+    """Text of a turn, and the part of it that was heard."""
 
     number: int  #: from 1
     user_text: str = ""
     agent_text: str = ""  #: all that the model generated
-    heard: str | None = None  #: what came out of the speaker, when that is less
+    heard: str | None = None  #: the part that was played, when that is less
     interrupted_at_ms: int | None = None  #: position in the agent's audio
     started_at: int = 0  #: Unix time in ms
     ended_at: int = 0  #: Unix time in ms
     audio_ms: int = 0  #: length of the agent's audio
     tools: list[ToolUse] = []
-    truncated: bool = False  #: there was more than is kept: words from the end of a text, or the last tools
+    truncated: bool = False  #: the end of a text, or the last tools, did not fit
 
 
-#: An item may have 400 KB, names and numbers included: three texts and the tools fit, whatever is in them.
+#: An item may have 400 KB, names and numbers included: three texts and the tools fit in any case.
 TEXT_BYTES = 96 * 1024  #: of each text; the relay collects less
 TOOLS_BYTES = 64 * 1024  #: of all tool uses as JSON
 TOOL_USES = 200
@@ -45,9 +45,9 @@ _tools = msgspec.json.Decoder(list[ToolUse])
 
 
 def put(table: Table, session: str, epoch: int, turn: Turn) -> None:
-    """Keep a finished turn; once more when it turns out that less was heard. Raises Fenced.
+    """Store a finished turn; again when less of it was heard than was stored. Raises Fenced.
 
-    One that is too large is kept as far as it fits, and marked.
+    A turn that is too large is truncated, and marked.
     """
     try:
         table.transact(
@@ -59,7 +59,7 @@ def put(table: Table, session: str, epoch: int, turn: Turn) -> None:
 
 
 def fit(turn: Turn) -> Turn:
-    """The turn as it can be kept: itself, or as much of it as an item holds."""
+    """Truncate a turn to the size of an item."""
     user, agent, heard = _cut(turn.user_text), _cut(turn.agent_text), _cut(turn.heard or "")
     tools = _first_of(turn.tools)
     left_out = [user.is_cut, agent.is_cut, heard.is_cut, len(tools) < len(turn.tools)]
@@ -79,13 +79,13 @@ class _Cut(NamedTuple):
 
 
 def _cut(text: str) -> _Cut:
-    """The beginning of it, in whole characters. Half of one (a lone surrogate) becomes a question mark."""
+    """Truncate to TEXT_BYTES, in whole characters. A lone surrogate becomes a question mark."""
     data = text.encode("utf-8", "replace")
     return _Cut(data[:TEXT_BYTES].decode("utf-8", "ignore"), len(data) > TEXT_BYTES)
 
 
 def _first_of(tools: Sequence[ToolUse]) -> list[ToolUse]:
-    """As many of them as there is room for."""
+    """First tool uses that fit into TOOLS_BYTES and TOOL_USES."""
     kept, left_bytes = [], TOOLS_BYTES
     for use in tools[:TOOL_USES]:
         left_bytes -= len(msgspec.json.encode(use)) + 1
@@ -102,7 +102,7 @@ def list_all(table: Table, session: str) -> list[Turn]:
 
 
 def latest(table: Table, session: str, limit: int) -> list[Turn]:
-    """The last so many of a session's turns, in their order."""
+    """Last `limit` turns of a session, in their order."""
     newest = table.query(
         "#PK = :pk AND begins_with(#SK, :turn)",
         newest_first=True,

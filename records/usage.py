@@ -1,4 +1,4 @@
-"""Usage: what a session consumed. Repeating a report counts it once."""
+"""Usage: tokens and seconds of a session. A repeated report is counted once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add(
     seconds: float,
     now: float | None = None,
 ) -> bool:
-    """Add what was used since the last report. `seq` counts the reports of an epoch from 1.
+    """Add the usage since the last report. `seq` counts the reports of an epoch from 1.
 
     False when this report, or a later one, was counted already. `now`: epoch s, by default the clock's.
     Raises Fenced.
@@ -63,7 +63,7 @@ def _session_step(session: str, epoch: int, seq: int, used: Usage, at: int) -> S
 
 
 def load(table: Table, session: str) -> Usage:
-    """What a session has used so far."""
+    """Usage of a session so far."""
     item = table.get(_key(session)) or {}
     used = {member.name: item.get(member.name, 0) for member in _FIELDS}
     return Usage(Tokens(**used), float(item.get("seconds", 0.0)))

@@ -1,1 +1,1 @@
-"""What the handlers do, over ports: the table, the gateway, the launcher, the minter and the clock."""
+"""Logic of the handlers, over ports: the table, the gateway, the launcher, the minter and the clock."""

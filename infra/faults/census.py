@@ -98,7 +98,7 @@ async def take(course: Course) -> Census:
 
 def _leases(course: Course) -> list[str]:
     known = relays.load_all(course.table, relays.pool(course.table).slots.values())
-    held = [f"{relay.state} relay {relay.id} holds {place}" for relay in known for place in relay.places]
+    held = [f"{relay.state} relay {relay.id} leases {session}" for relay in known for session in relay.leases]
     listed = open_sessions.listed(course.table).items()
     return held + [f"{user} has {session} open" for user, sessions in listed for session in sessions]
 

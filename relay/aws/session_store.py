@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from protocol.media import PastTurn, Tokens
-from records import minutes, sessions, standings, tickets, turns, usage
+from records import minutes, session_status, sessions, tickets, turns, usage
 from records.sessions import Session
 from records.table import Table
 from records.tickets import Burn
@@ -40,7 +40,7 @@ class TableLedger:
         return await in_thread(sessions.load, self._table, session)
 
     async def disowned(self, held: Mapping[str, int]) -> dict[str, str]:
-        return await in_thread(standings.disowned, self._table, held)
+        return await in_thread(session_status.disowned, self._table, held)
 
     async def past(self, session: str) -> list[PastTurn]:
         """The latest finished turns, as they were heard, within what one message may hold."""

@@ -1,4 +1,4 @@
-"""Capacity: as many tasks as are needed, told to those who wait, and nobody waits in vain."""
+"""Capacity: as many tasks as are needed, and a reply to every waiting client."""
 
 import dataclasses
 import threading
@@ -49,7 +49,7 @@ def test_a_relay_that_becomes_ready_while_it_is_looked_at_is_taken_and_no_other_
     assert (ready["type"], holder(table, ready), edges.run_task_requests) == ("ready", "r1", [])
 
 
-def test_with_no_relay_a_task_is_started_and_the_client_told_how_long(connected, edges, table, clock):
+def test_without_a_relay_a_task_is_started_and_the_client_gets_its_eta(connected, edges, table, clock):
     client = connected()
     admitted, waiting = client.start()
     assert (admitted["stage"], waiting["stage"], waiting["eta_ms"]) == ("admitted", "relay", 30_000)
@@ -91,7 +91,7 @@ def test_a_stampede_starts_as_many_tasks_as_are_needed(connected, edges, table, 
         replies = list(pool.map(lambda client: client.start()[-1], clients))
     assert {reply["type"] for reply in replies} == {"starting"}
     assert len(edges.tasks) == len(started(table)) == 4  # 16 sessions, 5 to a relay
-    places = [relays.load(table, relay).places for relay in started(table)]
+    places = [relays.load(table, relay).leases for relay in started(table)]
     assert sorted(len(each) for each in places) == [1, 5, 5, 5]
     assert sum(become_ready(table, clock, relay) for relay in started(table)) == 16
     assert [only(client.replies())["type"] for client in clients] == ["ready"] * 16
@@ -124,7 +124,7 @@ def test_when_no_task_can_be_had_the_request_may_be_sent_again(connected, edges,
     assert len(started(table)) == 1
 
 
-def test_a_start_that_nobody_confirmed_is_asked_for_again_with_the_same_token(
+def test_an_unconfirmed_launch_is_retried_with_the_same_client_token(
     connected, edges, table, clock, monkeypatch
 ):
     launcher = session_function.ports().launcher
@@ -141,7 +141,7 @@ def test_a_start_that_nobody_confirmed_is_asked_for_again_with_the_same_token(
     assert list(edges.tasks) == [relay] and len(edges.run_task_requests) == 1
 
 
-def test_those_who_wait_for_a_task_that_cannot_be_had_are_told(connected, edges, relay, table, clock):
+def test_clients_waiting_for_a_task_that_cannot_start_get_an_error(connected, edges, relay, table, clock):
     relays.register(table, "r1", slot="0", revision="relay:7", capacity=5, now=int(clock()), launched=False)
     waits = connected("waits")
     starting = waits.start()[-1]
@@ -160,7 +160,7 @@ def test_a_conversation_outlives_a_relay_that_never_came(connected, edges, relay
     client = connected()
     ready = client.start()[-1]
     session_id = ready["session"]
-    table.update(sessions.key(session_id), "SET #claimed = :one", one=1)
+    table.update(sessions.key(session_id), "SET #joined_epoch = :one", one=1)
     client.resume(ready, media_failed=True)
     clock.now += relays.START_S
     relays.heartbeat(table, "r1", 0, int(clock()))
@@ -221,7 +221,7 @@ def test_a_runaway_stops_at_the_last_slot(connected, edges, monkeypatch):
     assert len(edges.tasks) == 1
 
 
-def test_one_that_cannot_be_told_does_not_keep_the_others_waiting(connected, edges, table, clock):
+def test_a_client_that_cannot_be_notified_does_not_block_the_others(connected, edges, table, clock):
     clients = [connected(f"user-{number}") for number in range(4)]
     waiting = [client.start()[-1] for client in clients]
     edges.gone.add(clients[0].connection)
@@ -233,7 +233,7 @@ def test_one_that_cannot_be_told_does_not_keep_the_others_waiting(connected, edg
     assert clients[2].replies() == []
 
 
-def test_a_relay_that_calls_twice_tells_nobody_twice(connected, table, clock):
+def test_a_relay_that_calls_twice_notifies_each_client_once(connected, table, clock):
     client = connected()
     client.start()
     (relay,) = started(table)
@@ -273,7 +273,9 @@ def test_a_start_that_meets_the_announcement_of_its_relay_gets_one_ready_with_a_
     assert only(connected().resume(replies[-1]))["type"] == "ready"
 
 
-def test_those_for_whom_there_is_no_time_are_told_when_the_relay_calls_again(connected, table, clock):
+def test_clients_for_which_there_is_no_time_are_notified_by_the_next_call_of_the_relay(
+    connected, table, clock
+):
     clients = [connected(f"user-{number}") for number in range(5)]
     for client in clients:
         client.start()
@@ -287,6 +289,6 @@ def test_those_for_whom_there_is_no_time_are_told_when_the_relay_calls_again(con
     assert [only(client.replies())["type"] for client in clients] == ["ready"] * 5
 
 
-def test_a_relay_nobody_knows_tells_nobody(table):
+def test_an_unknown_relay_notifies_no_client(table):
     assert session_function.handler({"relay_ready": "nobody"}, CONTEXT) == {"told": 0, "left": 0}
     assert session_function.handler({}, CONTEXT) == {"statusCode": 500}

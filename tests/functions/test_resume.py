@@ -76,7 +76,7 @@ def test_a_client_that_cannot_reach_the_relay_gets_another_at_once(talking, rela
     again = only(client.resume(ready, media_failed=True))
     assert owner(table, ready) == ("r2", 2)
     assert burn(table, clock, again, "r2") == tickets.Burn("ok", ready["session"], 2, "https://app.example")
-    assert ready["session"] not in relays.load(table, "r1").places
+    assert ready["session"] not in relays.load(table, "r1").leases
 
 
 def test_a_client_is_not_led_back_and_forth_between_relays_that_died_together(talking, relay, table, edges):
@@ -209,5 +209,5 @@ def test_of_eight_resumes_at_once_the_newest_can_go_on(talking, relay, table, cl
         "ok", ready["session"], epoch, "https://app.example"
     )
     assert sessions.load(table, ready["session"]).knows_key(sessions.hash_key(newest["resume_key"]))
-    places = [list(relays.load(table, each).places) for each in ("r1", "r2")]
+    places = [list(relays.load(table, each).leases) for each in ("r1", "r2")]
     assert sorted(places) == [[], [ready["session"]]]

@@ -45,7 +45,7 @@ def test_a_start_is_admitted_and_led_to_the_relay(connected, relay, table, clock
     burn = tickets.burn(table, ready["media"]["ticket"], relay="r1", now=now)
     assert burn == tickets.Burn("ok", ready["session"], 1, ORIGIN)
     found = sessions.load(table, ready["session"])
-    assert (found.relay, found.epoch, found.is_claimed) == ("r1", 1, True)
+    assert (found.relay, found.epoch, found.is_joined) == ("r1", 1, True)
 
 
 def test_the_route_outlives_its_ticket_so_that_a_late_ticket_can_be_told(connected, relay, table, clock):
@@ -95,7 +95,7 @@ def test_eight_starts_of_one_request_at_once_open_one_session(connected, relay, 
     found = sessions.load(table, newest["session"])
     assert newest["type"] == "ready"
     assert found.knows_key(sessions.hash_key(newest["resume_key"]))
-    assert (found.epoch, len(relays.load(table, "r1").places)) == (1, 1)
+    assert (found.epoch, len(relays.load(table, "r1").leases)) == (1, 1)
 
 
 def test_a_slow_start_leaves_the_newer_connection_with_a_key_that_works(connected, table, monkeypatch):
@@ -364,7 +364,7 @@ def test_end_is_answered_each_time_and_leaves_an_order(connected, relay, table, 
     assert ended == {"type": "ended", "session": ready["session"], "i": 3}
     assert only(client.send(type="end", session=ready["session"]))["type"] == "ended"
     assert relays.heartbeat(table, "r1", 0, int(clock())) == {f"end:{ready['session']}"}
-    assert relays.load(table, "r1").places == {}
+    assert relays.load(table, "r1").leases == {}
     assert sessions.load(table, ready["session"]).state == "ENDED"
 
 

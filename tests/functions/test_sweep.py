@@ -1,4 +1,4 @@
-"""`sweep`: what died silently is found, nobody waits in vain, and two rounds at once do no harm."""
+"""`sweep`: lost relays and orphan sessions are reaped, and two sweeps at once do no harm."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -7,9 +7,7 @@ import pytest
 from deployment import CONTEXT
 
 from functions import sweep as sweep_function
-from functions.core.fleet import reap_relays as losses
-from functions.core.fleet import reap_sessions as orphans
-from functions.core.fleet import warm_and_drain as upkeep
+from functions.core.fleet import reap_relays, reap_sessions, warm_and_drain
 from records import open_sessions, relays, sessions, tickets
 
 
@@ -90,7 +88,7 @@ def test_a_silent_relay_is_given_up_and_its_task_stopped(relay, edges, table, cl
 
 def test_a_relay_whose_task_is_gone_is_given_up_sooner(relay, table, clock):
     relay("r1")
-    clock.now += losses.SETTLE_S - 1
+    clock.now += reap_relays.SETTLE_S - 1
     assert sweep() == {}
     clock.now += 1
     assert sweep() == {"relays_lost": 1}
@@ -115,13 +113,13 @@ def test_when_the_tasks_cannot_be_listed_only_heartbeats_count(relay, edges, tab
 
 
 @pytest.mark.parametrize("end", ["killed", "never ready"])
-def test_those_who_wait_for_a_relay_that_will_not_come_are_told(connected, edges, table, clock, end):
+def test_clients_waiting_for_a_relay_that_fails_to_start_get_an_error(connected, edges, table, clock, end):
     clients = [connected(f"user-{number}") for number in range(3)]
     waiting = [client.start()[-1] for client in clients]
     (coming,) = pooled(table)
     if end == "killed":
         edges.tasks[coming]["lastStatus"] = "STOPPED"
-        clock.now += losses.SETTLE_S
+        clock.now += reap_relays.SETTLE_S
     else:
         clock.now += relays.START_S
     done = sweep()
@@ -136,7 +134,7 @@ def test_those_who_wait_for_a_relay_that_will_not_come_are_told(connected, edges
     assert len(pooled(table)) == 1
 
 
-def test_a_start_that_nobody_asked_ecs_for_is_asked_for(relay, edges, table, clock):
+def test_a_registered_relay_without_a_launch_is_launched(relay, edges, table, clock):
     relays.register(table, "r1", slot="0", revision="relay:7", capacity=5, now=int(clock()), launched=False)
     assert (sweep(), edges.tasks) == ({}, {})
     clock.now += 10
@@ -150,12 +148,12 @@ def test_a_start_that_ecs_refuses_is_given_up(edges, table, clock):
     assert (sweep(), pooled(table)) == ({"relays_lost": 1}, set())
 
 
-def test_a_session_of_a_dead_relay_ends_when_nobody_resumes_it(talking, relay, table, clock):
+def test_a_session_of_a_dead_relay_ends_without_a_resume(talking, relay, table, clock):
     relay("r1")
     _, ready = talking()
-    clock.now += losses.SETTLE_S
+    clock.now += reap_relays.SETTLE_S
     assert sweep() == {"relays_lost": 1}
-    clock.now += 120 + tickets.LIFETIME_S - losses.SETTLE_S - 1
+    clock.now += 120 + tickets.LIFETIME_S - reap_relays.SETTLE_S - 1
     assert (sweep(), state(table, ready)) == ({}, "OPEN")
     clock.now += 1
     assert sweep() == {"sessions_ended": 1}
@@ -165,7 +163,7 @@ def test_a_session_of_a_dead_relay_ends_when_nobody_resumes_it(talking, relay, t
 def test_a_session_that_was_resumed_elsewhere_goes_on(talking, relay, table, clock):
     relay("r1", "0")
     client, ready = talking()
-    clock.now += losses.SETTLE_S
+    clock.now += reap_relays.SETTLE_S
     relay("r2", "1")
     assert sweep() == {"relays_lost": 1}
     again = client.resume(ready)[-1]
@@ -180,17 +178,17 @@ def test_a_session_that_was_resumed_elsewhere_goes_on(talking, relay, table, clo
 def test_a_resume_that_comes_between_look_and_end_wins(talking, relay, table, clock, monkeypatch):
     relay("r1", "0")
     client, ready = talking()
-    clock.now += losses.SETTLE_S
+    clock.now += reap_relays.SETTLE_S
     sweep()
     clock.now += 300
     relay("r2", "1")
-    end, came = orphans.standings.end, []
+    end, came = reap_sessions.session_status.end, []
 
     def late(*args):
         came.append(client.resume(ready)[-1]["type"])
         return end(*args)
 
-    monkeypatch.setattr(orphans.standings, "end", late)
+    monkeypatch.setattr(reap_sessions.session_status, "end", late)
     assert (sweep(), came, state(table, ready)) == ({}, ["ready"], "OPEN")
 
 
@@ -203,14 +201,16 @@ def test_a_session_whose_client_never_came_is_ended_on_a_living_relay(connected,
     assert sweep() == {}
     clock.now += 1
     assert sweep() == {"sessions_ended": 1}
-    assert (state(table, ready), relays.load(table, "r1").places) == ("ENDED", {})
+    assert (state(table, ready), relays.load(table, "r1").leases) == ("ENDED", {})
 
 
-def test_a_session_past_its_time_is_ended_and_its_relay_told(talking, relay, edges, table, clock):
+def test_a_session_past_its_time_is_ended_and_its_relay_ordered_to_end_it(
+    talking, relay, edges, table, clock
+):
     relay("r1")
     have_task(edges, "r1")
     _, ready = talking()
-    clock.now += 1800 + orphans.OVERTIME_S - 1
+    clock.now += 1800 + reap_sessions.OVERTIME_S - 1
     relays.heartbeat(table, "r1", 1, int(clock()), [ready["session"]])
     assert sweep() == {}
     clock.now += 1
@@ -225,7 +225,7 @@ def test_what_a_crash_left_after_the_end_of_a_session_is_given_back(talking, rel
     _, ready = talking()
     table.update(sessions.key(ready["session"]), "SET #state = :ended", ended="ENDED")
     assert sweep() == {"places_freed": 2}  # the user's, and the relay's
-    assert (relays.load(table, "r1").places, open_sessions.listed(table), sweep()) == ({}, {}, {})
+    assert (relays.load(table, "r1").leases, open_sessions.listed(table), sweep()) == ({}, {}, {})
 
 
 def test_tasks_of_ours_that_no_record_knows_are_stopped_and_others_are_not(relay, edges, clock):
@@ -267,7 +267,7 @@ def test_warm_relays_are_started_kept_and_let_go(edges, table, clock, change):
     assert sweep() == {}
     assert not relays.retire_if_idle(table, first, int(clock()))
     change(warm_relays=0)
-    clock.now += upkeep.WARM_LEASE_S
+    clock.now += warm_and_drain.WARM_LEASE_S
     assert relays.retire_if_idle(table, first, int(clock()))
 
 
@@ -320,14 +320,14 @@ def test_one_session_that_cannot_be_ended_does_not_keep_the_others(talking, rela
     relay("r1")
     both = [talking(user)[1] for user in ("ada", "grace")]
     clock.now += relays.LOST_S + 200
-    end, failures = orphans.standings.end, [orphans.StoreError()]
+    end, failures = reap_sessions.session_status.end, [reap_sessions.StoreError()]
 
     def fail_once(*args):
         if failures:
             raise failures.pop()
         return end(*args)
 
-    monkeypatch.setattr(orphans.standings, "end", fail_once)
+    monkeypatch.setattr(reap_sessions.session_status, "end", fail_once)
     assert sweep()["sessions_ended"] == 1
     assert sorted(state(table, each) for each in both) == ["ENDED", "OPEN"]
     assert sweep() == {"sessions_ended": 1}

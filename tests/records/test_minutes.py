@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dynamo import NOW
 
-from records import minutes, sessions, standings
+from records import minutes, session_status, sessions
 from records.table import ConditionFailed
 
 LIMIT = 600
@@ -41,8 +41,8 @@ def test_an_ended_session_counts_the_time_that_its_model_was_connected_over_all_
 def test_a_session_whose_relay_died_counts_what_was_noted_and_gives_the_rest_back(table, open_session):
     session = open_session(reserved_s=reserve(table))
     minutes.note_connected(table, session.id, 0, 60.0, NOW)
-    (seen,) = standings.load_all(table, [session.id]).values()
-    assert standings.end(table, seen, "abandoned", NOW)
+    (seen,) = session_status.load_all(table, [session.id]).values()
+    assert session_status.end(table, seen, "abandoned", NOW)
     assert minutes.seconds_today(table, "ada", NOW) == 60.0
 
 

@@ -1,4 +1,4 @@
-"""Relays: places are never over-granted, and nobody waits at a relay that is gone."""
+"""Relays: leases never exceed the capacity, and no session waits for a lost relay."""
 
 import pytest
 from dynamo import NOW
@@ -18,14 +18,14 @@ def start_ready(table, relay="r1", slot="0", capacity=2):
 
 def hold(table, session, relay="r1", until=NOW + 60, now=NOW):
     try:
-        table.transact(relays.hold_step(relay, session, state="READY", until=until, now=now))
+        table.transact(relays.lease_step(relay, session, state="READY", until=until, now=now))
     except ConditionFailed:
         return False
     return True
 
 
-def places(table, relay="r1"):
-    return set(relays.load(table, relay).places)
+def leases(table, relay="r1"):
+    return set(relays.load(table, relay).leases)
 
 
 def test_a_registered_relay_is_in_the_pool(table):
@@ -54,13 +54,13 @@ def test_of_sixteen_openers_with_one_view_of_the_pool_one_starts_a_relay(table, 
     assert len(relays.pool(table).slots) == 2
 
 
-def test_sixteen_sessions_get_no_more_places_than_there_are(table, race):
+def test_sixteen_sessions_get_no_more_leases_than_the_capacity(table, race):
     start_ready(table, capacity=5)
     assert race(lambda place: hold(table, f"s{place}")).count(True) == 5
-    assert len(places(table)) == 5
+    assert len(leases(table)) == 5
 
 
-def test_a_place_held_twice_is_one_place(table):
+def test_a_lease_acquired_twice_is_one_lease(table):
     start_ready(table, capacity=1)
     assert hold(table, "s1") and hold(table, "s1") and not hold(table, "s2")
     relays.release(table, "r1", "s1")
@@ -68,7 +68,7 @@ def test_a_place_held_twice_is_one_place(table):
     assert hold(table, "s2")
 
 
-def test_a_relay_takes_nobody_before_it_is_ready_or_when_its_heart_has_stopped(table):
+def test_a_relay_gives_no_lease_before_it_is_ready_or_without_heartbeats(table):
     start(table)
     assert not hold(table, "s1")
     relays.ready(table, "r1", "r1.example:8080", NOW)
@@ -85,7 +85,7 @@ def test_an_order_is_read_once(table):
     assert relays.heartbeat(table, "r1", 2, NOW + 10) == set()
 
 
-def test_an_order_whose_taking_nobody_confirms_is_not_lost(table, monkeypatch):
+def test_an_order_whose_removal_was_not_confirmed_is_not_lost(table, monkeypatch):
     start_ready(table)
     relays.order(table, "r1", "drain")
     honest = Table.update
@@ -111,19 +111,19 @@ def test_an_order_to_a_relay_that_is_gone_makes_no_record(table):
     assert relays.load(table, "r9") is None
 
 
-def test_a_heartbeat_drops_places_whose_client_never_came(table):
+def test_a_heartbeat_drops_leases_whose_client_never_joined(table):
     start_ready(table, capacity=3)
     for session in ("here", "late", "coming"):
         assert hold(table, session, until=NOW + (90 if session == "coming" else 60))
     relays.heartbeat(table, "r1", 1, NOW + 60)
-    assert places(table) == {"here", "late", "coming"}  # with a call it must say which
+    assert leases(table) == {"here", "late", "coming"}  # with a call it must say which
     relays.heartbeat(table, "r1", 1, NOW + 60, held=["here"])
-    assert places(table) == {"here", "coming"}
+    assert leases(table) == {"here", "coming"}
     relays.heartbeat(table, "r1", 0, NOW + 90)
-    assert places(table) == set()
+    assert leases(table) == set()
 
 
-def test_a_relay_with_a_place_taken_does_not_retire(table):
+def test_a_relay_with_a_lease_does_not_retire(table):
     start_ready(table)
     assert hold(table, "s1")
     assert not relays.retire_if_idle(table, "r1", NOW)
@@ -142,15 +142,15 @@ def test_a_warm_relay_does_not_retire_before_its_lease_is_over(table):
     assert relays.load(table, "nobody") is None
 
 
-def test_a_place_that_was_held_again_is_not_dropped(table):
+def test_a_renewed_lease_is_not_dropped(table):
     start_ready(table)
     assert hold(table, "s1", until=NOW + 60) and hold(table, "s1", until=NOW + 61)
-    assert not relays.drop_place(table, "r1", "s1", NOW + 60)
-    assert relays.drop_place(table, "r1", "s1", NOW + 61)
-    assert places(table) == set()
+    assert not relays.drop_lease(table, "r1", "s1", NOW + 60)
+    assert relays.drop_lease(table, "r1", "s1", NOW + 61)
+    assert leases(table) == set()
 
 
-def test_either_the_relay_retires_or_the_opener_gets_a_place(table, race):
+def test_either_the_relay_retires_or_the_session_gets_a_lease(table, race):
     for round_ in range(4):
         relay = f"r{round_}"
         start_ready(table, relay, str(round_))
@@ -188,7 +188,7 @@ def test_the_expected_start_is_learned_from_past_ones(table):
     assert relays.eta_ms(table, relay, NOW) == 38_000
 
 
-def test_a_relay_is_ready_though_nobody_can_note_how_long_its_start_took(table, monkeypatch):
+def test_a_relay_is_ready_though_its_start_duration_cannot_be_stored(table, monkeypatch):
     def down(self, *arguments):
         raise Unavailable("put_item")
 
@@ -213,11 +213,11 @@ def test_a_session_moves_at_once_and_leaves_its_old_relay(table, open_session):
     assert sessions.place(table, session, "r1", **place) == 1
     moved = sessions.load(table, "s1")
     assert sessions.place(table, moved, "r2", **place) == 2
-    assert (places(table, "r1"), places(table, "r2")) == (set(), {"s1"})
+    assert (leases(table, "r1"), leases(table, "r2")) == (set(), {"s1"})
     with pytest.raises(ConditionFailed) as late:
         sessions.place(table, moved, "r1", **place)
     assert late.value.step == 1
-    assert places(table, "r1") == set()
+    assert leases(table, "r1") == set()
 
 
 def test_a_session_stays_only_where_it_still_is(table, open_session):
@@ -226,11 +226,11 @@ def test_a_session_stays_only_where_it_still_is(table, open_session):
     place = {"state": "READY", "until": NOW + 60, "now": NOW}
     sessions.place(table, open_session(), "r1", **place)
     here = sessions.load(table, "s1")
-    assert sessions.stay(table, here, until=NOW + 90, now=NOW)
-    assert relays.load(table, "r1").places == {"s1": NOW + 90}
+    assert sessions.renew_lease(table, here, until=NOW + 90, now=NOW)
+    assert relays.load(table, "r1").leases == {"s1": NOW + 90}
     sessions.place(table, here, "r2", **place)
-    assert not sessions.stay(table, here, until=NOW + 120, now=NOW)
-    assert places(table, "r1") == set()
+    assert not sessions.renew_lease(table, here, until=NOW + 120, now=NOW)
+    assert leases(table, "r1") == set()
 
 
 def test_a_relay_without_a_record_can_be_left(table, open_session):
@@ -256,4 +256,4 @@ def test_sixteen_takeovers_of_one_epoch_make_one_owner(table, open_session, race
     assert race(take).count(1) == 1
     now = sessions.load(table, "s1")
     assert now.epoch == 1
-    assert [relay for relay in ("r0", "r1", "r2", "r3") if places(table, relay)] == [now.relay]
+    assert [relay for relay in ("r0", "r1", "r2", "r3") if leases(table, relay)] == [now.relay]

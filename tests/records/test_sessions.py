@@ -52,7 +52,7 @@ def test_sixteen_starts_with_one_request_open_one_session(table, open_session, r
     results = race(lambda place: open_session(f"s{place}", request="the-same", limit=99))
     opened = [result for result in results if isinstance(result, sessions.Session)]
     assert len(opened) == 1
-    assert sessions.opened(table, "ada", "the-same", NOW) == opened[0].id
+    assert sessions.find_by_request(table, "ada", "the-same", NOW) == opened[0].id
     assert all(isinstance(result, ConditionFailed) for result in results if result is not opened[0])
 
 
@@ -79,7 +79,7 @@ def test_a_session_that_no_client_ever_reached_makes_room_in_time(table, open_se
     assert open_session("s2", limit=1)
 
 
-def test_a_session_past_its_end_makes_room_though_nobody_ended_it(table, open_session):
+def test_a_session_past_its_end_makes_room_without_being_ended(table, open_session):
     open_session("s1", limit=1, ends_at=NOW + 10)
     with pytest.raises(open_sessions.Full) as full:
         open_sessions.make_room(table, "ada", limit=1, now=NOW)
@@ -101,10 +101,10 @@ def test_a_fenced_relay_writes_nothing(table, owned):
     assert (found.handle, found.state) == ("handle-1", "OPEN")
 
 
-def test_finish_gives_back_the_place_and_may_be_repeated(table, owned, client):
+def test_finish_releases_the_lease_and_may_be_repeated(table, owned, client):
     sessions.finish(table, "s1", 1, "user", NOW)
     sessions.finish(table, "s1", 1, "again", NOW + 5)
-    assert relays.load(table, "r1").places == {}
+    assert relays.load(table, "r1").leases == {}
     kept = table.get(sessions.key("s1"))
     assert (kept["state"], kept["reason"], kept["ended_at"]) == ("ENDED", "user", NOW)
 
@@ -124,21 +124,21 @@ def valid(table, *words):
 
 def test_a_used_key_voids_those_before_it_and_none_that_was_issued_since(table, owned):
     words = ("first-key", "second", "third", "fourth")
-    one = sessions.ask(table, owned, "c2", NOW + 60, key_of("first-key"))
+    one = sessions.add_request(table, owned, "c2", NOW + 60, key_of("first-key"))
     assert issue(table, one, "second") == 1
-    two = sessions.ask(table, one, "c3", NOW + 60, key_of("first-key"))
+    two = sessions.add_request(table, one, "c3", NOW + 60, key_of("first-key"))
     assert issue(table, two, "third") == 2
     assert valid(table, *words) == ["first-key", "second", "third"]
-    three = sessions.ask(table, sessions.load(table, "s1"), "c4", NOW + 60, key_of("second"))
+    three = sessions.add_request(table, sessions.load(table, "s1"), "c4", NOW + 60, key_of("second"))
     assert valid(table, *words) == ["second", "third"]
     issue(table, three, "fourth")
-    sessions.ask(table, sessions.load(table, "s1"), "c4", NOW + 60, key_of("fourth"))
+    sessions.add_request(table, sessions.load(table, "s1"), "c4", NOW + 60, key_of("fourth"))
     assert valid(table, *words) == ["fourth"]
     assert sessions.load(table, "s1").connection == "c4"
 
 
-def test_an_ask_is_told_once_where_to_go_and_nothing_after_that(table, owned, race):
-    asked = sessions.ask(table, owned, "c2", NOW + 60)
+def test_a_request_is_answered_by_ready_once_and_by_nothing_after_that(table, owned, race):
+    asked = sessions.add_request(table, owned, "c2", NOW + 60)
     assert issue(table, asked, "wait", final=False) == 1
     said = race(lambda number: issue(table, asked, f"go-{number}"))
     (i,) = [each for each in said if not isinstance(each, ConditionFailed)]
@@ -146,14 +146,14 @@ def test_an_ask_is_told_once_where_to_go_and_nothing_after_that(table, owned, ra
         issue(table, asked, "wait again", final=False)
     found = sessions.load(table, "s1")
     assert (i, found.is_answered, len(found.keys)) == (2, True, 3)
-    assert not sessions.ask(table, found, "c3", NOW + 60).is_answered
+    assert not sessions.add_request(table, found, "c3", NOW + 60).is_answered
     sessions.finish(table, "s1", 1, "user", NOW)
     with pytest.raises(ConditionFailed):
         issue(table, found, "late")
 
 
 def test_a_slow_answer_voids_no_key_of_a_newer_one(table, owned):
-    slow, newer = sessions.ask(table, owned, "c2", NOW + 60), sessions.ask(table, owned, "c3", NOW + 60)
+    slow, newer = (sessions.add_request(table, owned, name, NOW + 60) for name in ("c2", "c3"))
     issue(table, newer, "newer")
     with pytest.raises(ConditionFailed):
         issue(table, slow, "x")
@@ -169,23 +169,23 @@ def test_a_cancelled_session_says_who_had_it(table, owned, open_session):
 
 
 def test_replies_are_counted_without_a_gap(table, owned, race):
-    counts = race(lambda _: sessions.count_post(table, "s1"))
+    counts = race(lambda _: sessions.next_reply_seq(table, "s1"))
     assert sorted(counts) == list(range(1, 17))
-    assert sessions.count_post(table, "nobody") == 0
+    assert sessions.next_reply_seq(table, "nobody") == 0
 
 
-def test_a_claim_holds_for_its_epoch_only(table, owned):
+def test_a_join_holds_for_its_epoch_only(table, owned):
     tickets.put(table, "t", tickets.Ticket("s1", 1, "r1", ""), NOW)
     tickets.burn(table, "t", relay="r1", now=NOW)
-    claimed = sessions.load(table, "s1")
-    assert claimed.is_claimed
-    sessions.place(table, claimed, "r1", state="READY", until=NOW + 60, now=NOW)
-    assert not sessions.load(table, "s1").is_claimed
+    joined = sessions.load(table, "s1")
+    assert joined.is_joined
+    sessions.place(table, joined, "r1", state="READY", until=NOW + 60, now=NOW)
+    assert not sessions.load(table, "s1").is_joined
 
 
 def test_a_request_can_be_forgotten(table, open_session):
     sessions.forget_request(table, open_session(request="q"))
-    assert sessions.opened(table, "ada", "q", NOW) is None
+    assert sessions.find_by_request(table, "ada", "q", NOW) is None
 
 
 def test_a_users_sessions_are_listed_newest_first(table, open_session):

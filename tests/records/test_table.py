@@ -19,7 +19,7 @@ from records.table import (
     Refused,
     Table,
     Throttled,
-    Torn,
+    TruncatedResponse,
     Unavailable,
     check_step,
     put_step,
@@ -79,8 +79,8 @@ SUMMED = b"x-amz-crc32: 2745614147\r\nContent-Length: 2\r\n\r\n{}"
 LONG = b"Content-Length: 2\r\n\r\n{}"
 
 
-@pytest.mark.parametrize("torn", [SUMMED[:18], SUMMED[:33], LONG[:4], LONG[:2]])
-def test_an_answer_that_broke_off_in_its_headers_is_none(torn, monkeypatch):
+@pytest.mark.parametrize("truncated", [SUMMED[:18], SUMMED[:33], LONG[:4], LONG[:2]])
+def test_a_response_truncated_in_its_headers_is_rejected(truncated, monkeypatch):
     """It has no length, so that it looks whole; an item that is there must not pass for one that is not."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
@@ -88,7 +88,7 @@ def test_an_answer_that_broke_off_in_its_headers_is_none(torn, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
 
         def answer():
-            for text in (SUMMED, LONG, torn, SUMMED, torn):
+            for text in (SUMMED, LONG, truncated, SUMMED, truncated):
                 connection, _ = server.accept()
                 with connection, connection.makefile("rb") as request:
                     request.readline()
@@ -103,7 +103,7 @@ def test_an_answer_that_broke_off_in_its_headers_is_none(torn, monkeypatch):
         client = boto3.client("dynamodb", region_name="eu-west-1", endpoint_url=url, config=config)
         table = Table(client, "t", pause=lambda _: None)
         assert [table.get(Key("A")) for _ in range(3)] == [None] * 3
-        with pytest.raises(Torn):  # a read is sent again, a write is not: one torn answer is left for it
+        with pytest.raises(TruncatedResponse):  # reads are retried, writes are not: one is left for it
             table.put(Key("A"), {})
         answering.result(5)
         assert len(served) == 5

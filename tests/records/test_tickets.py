@@ -53,8 +53,8 @@ def test_the_ticket_itself_is_not_stored(table, client, table_name):
     assert "a-ticket" not in repr(client.scan(TableName=table_name)["Items"])
 
 
-def test_burning_marks_the_session_as_claimed(table, open_session):
-    assert not open_session().is_claimed
+def test_burning_marks_the_session_as_joined(table, open_session):
+    assert not open_session().is_joined
     put(table)
     tickets.burn(table, "a-ticket", relay="r1", now=NOW)
-    assert sessions.load(table, "s1").claimed == 0  # still without a relay: epoch 0 is nobody's
+    assert sessions.load(table, "s1").joined_epoch == 0  # still without a relay: epoch 0 is nobody's

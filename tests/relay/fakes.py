@@ -35,9 +35,9 @@ def session(id: str = "s1", **changes: object) -> Session:
     """An open session on the relay under test."""
     plain = Session(
         id=id, user="u1", request="r1", agent="assistant", config=Config(),
-        tools=[ClientTool("weather")], metadata={}, state="OPEN", epoch=1, relay="relay-1", claimed=0,
+        tools=[ClientTool("weather")], metadata={}, state="OPEN", epoch=1, relay="relay-1", joined_epoch=0,
         connection="c1", origin="", created_at=0, ends_at=int(time.time()) + 1800, next_turn=1, handle=None,
-        keys={}, asks=0, answered=0, moved=0,
+        keys={}, request_seq=0, answered_seq=0, moved_seq=0,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 

@@ -102,7 +102,7 @@ class Fleet:
     @property
     def places(self) -> list[str]:
         """Every place that is taken, of whichever relay."""
-        return sorted(session for relay in self.relays for session in relay.places)
+        return sorted(session for relay in self.relays for session in relay.leases)
 
 
 async def look(stack: LocalStack) -> Fleet:
@@ -114,7 +114,7 @@ async def look(stack: LocalStack) -> Fleet:
         return Fleet(known, open_sessions.listed(table))
 
     fleet = await asyncio.to_thread(read)
-    assert all(len(relay.places) <= relay.capacity for relay in fleet.relays), fleet.relays
+    assert all(len(relay.leases) <= relay.capacity for relay in fleet.relays), fleet.relays
     return fleet
 
 

@@ -1,6 +1,6 @@
-"""Who may open a control connection: a genuine credential, from a page that is allowed.
+"""Admission of control connections: a genuine credential, from an allowed origin.
 
-A genuine credential that has expired is let in and remembered as expired: a browser cannot read the status of
+A genuine credential that has expired is admitted and recorded as expired: a browser cannot read the status of
 a refused handshake, but it can read the `error` that answers its `start`.
 """
 
@@ -22,7 +22,7 @@ LEEWAY_S = 30  #: how far two clocks may disagree about `nbf`
 
 
 class Refused(Exception):
-    """The connection is not admitted. `status` answers the handshake."""
+    """Connection not admitted. `status` answers the handshake."""
 
     def __init__(self, status: int) -> None:
         super().__init__(str(status))
@@ -30,11 +30,11 @@ class Refused(Exception):
 
 
 class KeySource(Protocol):
-    """Where the key comes from that a token must be signed with."""
+    """Source of the key that must have signed a token."""
 
     @property
     def algorithms(self) -> Collection[str]:
-        """The only ones accepted, whatever the token says."""
+        """Accepted algorithms, whatever the token says."""
 
     def key_for(self, token: str) -> Any:
         """The key. Raises jwt.PyJWTError when there is none for this token."""
@@ -42,7 +42,7 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a credential must say beside who it is for."""
+    """Claims that a credential must have beside its subject."""
 
     issuer: str = ""  #: empty: not checked
     audience: str = ""  #: empty: not checked
@@ -57,7 +57,7 @@ class Identity:
 
 
 def verify(token: str, keys: KeySource, claims: Claims, now: int) -> Identity:
-    """Who signed this in. Raises Refused(401) for anything forged, malformed or not yet valid."""
+    """Verify a token. Raises Refused(401) for anything forged, malformed or not yet valid."""
     try:
         found = jwt.decode(
             token,
@@ -68,7 +68,7 @@ def verify(token: str, keys: KeySource, claims: Claims, now: int) -> Identity:
             options={
                 "require": ["sub", "exp"],
                 "verify_aud": bool(claims.audience),
-                # Time is ours to judge, by the caller's clock: see `now`.
+                # Times are checked below, by the caller's clock: see `now`.
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,
@@ -105,7 +105,7 @@ def present(headers: Mapping[str, str]) -> str:
 
 
 def accept(headers: Mapping[str, str]) -> dict[str, Any]:
-    """The answer that lets a connection in. Of subprotocols only ours is echoed, if it was offered."""
+    """Response that admits a connection. Of subprotocols only ours is echoed, if it was offered."""
     if SUBPROTOCOL in offered(headers.get("sec-websocket-protocol")):
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
     return {"statusCode": 200}

@@ -1,4 +1,4 @@
-"""Where the keys come from that users' JWTs are signed with: a shared secret, or an OIDC issuer."""
+"""Sources of the keys of users' JWTs: a shared secret, or an OIDC issuer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 TIMEOUT_S = 3  #: for the issuer's two documents
-KEEP_S = 600  #: how long the issuer's keys are kept
+KEEP_S = 600  #: cache lifetime of the issuer's keys
 
 
 class SharedSecret:
@@ -38,7 +38,7 @@ class Issuer:
         self._keys: jwt.PyJWKClient | None = None
 
     def key_for(self, token: str) -> Any:
-        """Raises jwt.PyJWTError for a token whose key is unknown, OSError when the issuer does not answer."""
+        """Look up the key. Raises jwt.PyJWTError when unknown, OSError when the issuer does not answer."""
         try:
             return self._published().get_signing_key_from_jwt(token).key
         except jwt.PyJWKClientConnectionError:

@@ -1,7 +1,7 @@
-"""Finds a relay for a session: its own, a place on a ready one, a place on a coming one, or a new task.
+"""Allocates a relay to a session: its own, a lease on a ready one, on a starting one, or a new task.
 
-Every decision is a conditional write; what was read before it only says what to try. When a write fails
-somebody else was faster, and we look again.
+Every decision is a conditional write; earlier reads only select the candidate. A write fails when a
+concurrent one won: the pool is then read again.
 """
 
 from __future__ import annotations
@@ -10,59 +10,58 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from functions.core.fleet import give_up_relay as stranded
-from functions.core.fleet import start_relay as fleet
+from functions.core.fleet import give_up_relay, start_relay
 from functions.core.runtime.ports import LaunchFailed, Ports
-from functions.core.runtime.refusal import Overtaken, Refusal
+from functions.core.runtime.refusal import Refusal, StaleRequest
 from records import relays, sessions
 from records.relays import Pool, Relay
 from records.sessions import Session
 from records.table import ConditionFailed
 from records.tickets import LIFETIME_S
 
-ROUNDS = 12  #: looks at the pool; each one lost means that another opener got on
-HOLD_S = LIFETIME_S + 15  #: a place waits for its client a little longer than the ticket is good
+ROUNDS = 12  #: reads of the pool; each lost round means that a concurrent request succeeded
+HOLD_S = LIFETIME_S + 15  #: a lease outlives the ticket a little
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Placement:
     """A session and the relay it now belongs to, which may still be starting."""
 
     session: Session
     relay: Relay
 
 
-def place(ports: Ports, session: Session, avoid: str = "") -> Placed:
-    """A relay for the session, but not the one to `avoid`, which its client could not reach.
+def place(ports: Ports, session: Session, avoid: str = "") -> Placement:
+    """Allocate a relay to the session, but not `avoid`, which its client could not reach.
 
-    Raises Overtaken, Refusal: `capacity`, or `session_ended` when it ended meanwhile.
+    Raises StaleRequest, Refusal: `capacity`, or `session_ended` when it ended meanwhile.
     """
     for _ in range(ROUNDS):
-        placed = _keep(ports, session, avoid) or _take(ports, session, avoid)
+        placed = _keep_relay(ports, session, avoid) or _assign_relay(ports, session, avoid)
         if placed is not None:
             return placed
         session = _reload(ports, session)
-    raise _none(session)
+    raise _no_capacity(session)
 
 
-def _keep(ports: Ports, session: Session, avoid: str) -> Placed | None:
-    """The relay it has, while that one is alive: same epoch, and the conversation goes on where it is."""
+def _keep_relay(ports: Ports, session: Session, avoid: str) -> Placement | None:
+    """Keep its relay, while that one is alive: same epoch, and the call continues in place."""
     if not session.relay or session.relay == avoid:
         return None
     now = ports.now()
     relay = relays.load(ports.table, session.relay)
     if relay is None:
         return None
-    if relay.is_coming(now) and session.id in relay.places:
-        _launch(ports, session, relay, fleet.relaunch)
-        return Placed(session, relay)
-    if relay.is_fresh(now) and sessions.stay(ports.table, session, until=now + HOLD_S, now=now):
-        return Placed(session, relay)
+    if relay.is_coming(now) and session.id in relay.leases:
+        _launch(ports, session, relay, start_relay.relaunch)
+        return Placement(session, relay)
+    if relay.is_fresh(now) and sessions.renew_lease(ports.table, session, until=now + HOLD_S, now=now):
+        return Placement(session, relay)
     return None
 
 
-def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
-    """A place on another relay; None when it is worth looking again."""
+def _assign_relay(ports: Ports, session: Session, avoid: str) -> Placement | None:
+    """Lease on another relay; None when the pool should be read again."""
     now = ports.now()
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
@@ -79,18 +78,18 @@ def _take(ports: Ports, session: Session, avoid: str) -> Placed | None:
                 continue
             return None
         placed = dataclasses.replace(session, relay=relay.id, epoch=epoch)
-        _launch(ports, placed, relay, fleet.relaunch)
-        return Placed(placed, relay)
-    if not candidates:  # else they changed while we looked: one that became ready has room all the same
-        _start(ports, session, pool, known, now)
+        _launch(ports, placed, relay, start_relay.relaunch)
+        return Placement(placed, relay)
+    if not candidates:  # else a candidate has changed meanwhile: one that became ready still has room
+        _start_task(ports, session, pool, known, now)
     return None
 
 
 def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> list[Relay]:
-    """Ready ones first, the fullest of them first: that lets the others run empty and end.
+    """Relays with room. Ready ones first, the fullest of them first: that lets the others run empty and end.
 
-    One that a client could not reach and that was not heard of since comes last of the ready ones: it may be
-    well all the same, and a new one takes long. It is none for a client that has met a dead one itself.
+    One that a client could not reach, without a heartbeat since, is the last of the ready ones: it may be
+    healthy, and a new one takes long. It is excluded for a client that could not reach its own relay.
     """
     usable = [
         relay
@@ -105,38 +104,38 @@ def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> l
 
 
 def _rank(relay: Relay) -> tuple[bool, bool, int, int]:
-    return relay.state != "READY", relay.is_reported, -len(relay.places), relay.started_at
+    return relay.state != "READY", relay.is_reported, -len(relay.leases), relay.started_at
 
 
-def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
-    """Start one task, unless somebody has changed the pool since it was read."""
+def _start_task(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
+    """Start one task, unless the pool has changed since it was read."""
     lost = [relay for relay in known if relay.is_lost(now)]
-    if stranded.clear(ports, pool, known, lost, but=session.id):
-        return  # there are free slots now: look again
+    if give_up_relay.free_lost_slots(ports, pool, known, lost, but=session.id):
+        return  # slots were freed: read the pool again
     try:
-        relay = fleet.register(ports, ports.config.relay, pool)
-    except fleet.Full:
-        raise _none(session) from None
+        relay = start_relay.register(ports, ports.config.relay, pool)
+    except start_relay.Full:
+        raise _no_capacity(session) from None
     if relay is not None:
-        _launch(ports, session, relay, fleet.launch)
+        _launch(ports, session, relay, start_relay.launch)
 
 
 def _launch(ports: Ports, session: Session, relay: Relay, how: Callable[[Ports, Relay, str], None]) -> None:
     try:
         how(ports, relay, session.id)
     except LaunchFailed:
-        raise _none(session) from None
+        raise _no_capacity(session) from None
 
 
-def _none(session: Session) -> Refusal:
-    return Refusal("capacity", session=session.id, retry_after_ms=stranded.RETRY_MS)
+def _no_capacity(session: Session) -> Refusal:
+    return Refusal("capacity", session=session.id, retry_after_ms=give_up_relay.RETRY_MS)
 
 
 def _reload(ports: Ports, session: Session) -> Session:
-    """The session as it is now. Raises Overtaken, Refusal(`session_ended`)."""
+    """Reload the session. Raises StaleRequest, Refusal(`session_ended`)."""
     found = sessions.load(ports.table, session.id)
     if found is None or found.state == "ENDED":
         raise Refusal("session_ended", session=session.id)
-    if found.asks != session.asks:
-        raise Overtaken
+    if found.request_seq != session.request_seq:
+        raise StaleRequest
     return found

@@ -11,18 +11,18 @@ from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed
 from records.relays import Relay
 
-STARTED_BY = "relay-"  #: and the relay's id: how a task of ours is known
+STARTED_BY = "relay-"  #: prefix of the relay's id; identifies our tasks
 CONTAINER = "relay"  #: its name in the task definition
 
 
 class Ecs(Protocol):
-    """What is needed of ECS."""
+    """Client of ECS, as far as it is used."""
 
     def run_task(self, **request: Any) -> Any: ...
 
 
 class EcsLauncher:
-    """One task per relay: the relay's id is the client token, so that asking twice starts one."""
+    """One task per relay: the relay's id is the client token, so that a retry starts no second one."""
 
     def __init__(self, ecs: Ecs, config: RelayConfig) -> None:
         self._ecs = ecs

@@ -16,7 +16,7 @@ PAGE = 100  #: most tasks of one DescribeTasks
 
 
 class Ecs(Protocol):
-    """What is needed of ECS."""
+    """Client of ECS, as far as it is used."""
 
     def list_tasks(self, **request: Any) -> Any: ...
 
@@ -26,7 +26,7 @@ class Ecs(Protocol):
 
 
 class EcsTasks:
-    """Of one cluster. Ours are known by who started them; others are left alone."""
+    """Relay tasks of one cluster, identified by `startedBy`; others are left alone."""
 
     def __init__(self, ecs: Ecs, cluster: str) -> None:
         self._ecs = ecs
@@ -42,10 +42,10 @@ class EcsTasks:
         return [str(task["taskArn"]) for task in self._alive("STOPPED")]
 
     def stop(self, task: str) -> None:
-        self._ask("stop_task", task=task, reason="no call needs it")
+        self._call("stop_task", task=task, reason="no call needs it")
 
     def _alive(self, desired: str) -> Iterator[dict[str, Any]]:
-        """Ours of that desired status, as long as ECS does not say that they have ended."""
+        """Relay tasks of that desired status whose last status is not STOPPED."""
         for task in self._described(list(self._listed(desired))):
             if str(task.get("startedBy", "")).startswith(STARTED_BY) and task.get("lastStatus") != "STOPPED":
                 yield task
@@ -53,7 +53,7 @@ class EcsTasks:
     def _listed(self, desired: str) -> Iterator[str]:
         following: dict[str, str] = {}
         while True:
-            answer = self._ask("list_tasks", desiredStatus=desired, **following)
+            answer = self._call("list_tasks", desiredStatus=desired, **following)
             yield from answer["taskArns"]
             if not answer.get("nextToken"):
                 return
@@ -61,9 +61,9 @@ class EcsTasks:
 
     def _described(self, arns: Sequence[str]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(arns), PAGE):
-            yield from self._ask("describe_tasks", tasks=list(arns[start : start + PAGE]))["tasks"]
+            yield from self._call("describe_tasks", tasks=list(arns[start : start + PAGE]))["tasks"]
 
-    def _ask(self, operation: str, **request: Any) -> Any:
+    def _call(self, operation: str, **request: Any) -> Any:
         try:
             return getattr(self._ecs, operation)(cluster=self._cluster, **request)
         except (ClientError, HTTPClientError, ConnectionError) as error:

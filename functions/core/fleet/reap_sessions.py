@@ -1,4 +1,4 @@
-"""Sessions that nobody ends: their relay died, their client never came, their time is over."""
+"""Reaps orphan sessions: their relay died, their client never joined, or their time limit has passed."""
 
 from __future__ import annotations
 
@@ -6,65 +6,65 @@ from collections import Counter
 
 from functions.core.runtime.entry import logger, place_of
 from functions.core.runtime.ports import SweepPorts
-from records import open_sessions, relays, standings
+from records import open_sessions, relays, session_status
 from records.relays import Relay
-from records.standings import Standing
+from records.session_status import SessionStatus
 from records.table import StoreError
 
-OVERTIME_S = 60  #: what a relay gets to end a session whose time is over
+OVERTIME_S = 60  #: grace period for the relay to end a session at its time limit
 
 
-def end(ports: SweepPorts, counts: Counter[str]) -> None:
-    """End them, and give back the places of those that have ended already."""
+def reap(ports: SweepPorts, counts: Counter[str]) -> None:
+    """End orphan sessions, and release the slots of those that have ended already."""
     opened = open_sessions.listed(ports.table)
     ids = {session for entered in opened.values() for session in entered}
-    found = standings.load_all(ports.table, ids)
-    holders = {standing.relay for standing in found.values() if standing.relay}
+    found = session_status.load_all(ports.table, ids)
+    holders = {status.relay for status in found.values() if status.relay}
     known = {relay.id: relay for relay in relays.load_all(ports.table, holders)}
     for user, entered in opened.items():
         for session in sorted(entered):
-            standing = found.get(session)
+            status = found.get(session)
             try:
-                if standing is None or standing.state == "ENDED":
+                if status is None or status.state == "ENDED":
                     open_sessions.leave(ports.table, user, session)
                     counts["places_freed"] += 1
                 else:
-                    _judge(ports, standing, known.get(standing.relay), counts)
+                    _end_orphan(ports, status, known.get(status.relay), counts)
             except StoreError as error:
-                # One that cannot be ended now must not keep the others.
+                # A session that cannot be ended now must not block the others.
                 logger.warning("session not swept", extra={"session": session, **place_of(error)})
 
 
-def free_places(ports: SweepPorts, relays_alive: list[Relay], counts: Counter[str]) -> None:
-    """Give back places whose session is elsewhere or over: what a crash between two writes has left."""
-    held = {session for relay in relays_alive for session in relay.places}
-    found = standings.load_all(ports.table, held)
+def release_stale_leases(ports: SweepPorts, relays_alive: list[Relay], counts: Counter[str]) -> None:
+    """Release leases whose session has moved or ended: leftovers of a crash between two writes."""
+    held = {session for relay in relays_alive for session in relay.leases}
+    found = session_status.load_all(ports.table, held)
     for relay in relays_alive:
-        for session, until in relay.places.items():
-            standing = found.get(session)
-            is_there = standing is not None and standing.state == "OPEN" and standing.relay == relay.id
-            if not is_there and relays.drop_place(ports.table, relay.id, session, until):
+        for session, until in relay.leases.items():
+            status = found.get(session)
+            is_owned = status is not None and status.state == "OPEN" and status.relay == relay.id
+            if not is_owned and relays.drop_lease(ports.table, relay.id, session, until):
                 counts["places_freed"] += 1
 
 
-def _judge(ports: SweepPorts, standing: Standing, holder: Relay | None, counts: Counter[str]) -> None:
-    """`holder` is the relay that has it, as far as there is a record of one."""
+def _end_orphan(ports: SweepPorts, status: SessionStatus, holder: Relay | None, counts: Counter[str]) -> None:
+    """End a session if it is an orphan. `holder` is its relay, if that has a record."""
     now = ports.now()
-    reason = _reason(standing, holder, now, ports.config.resume_s)
-    if not reason or not standings.end(ports.table, standing, reason, now):
+    reason = _end_reason(status, holder, now, ports.config.resume_s)
+    if not reason or not session_status.end(ports.table, status, reason, now):
         return
     counts["sessions_ended"] += 1
-    logger.warning("session swept", extra={"session": standing.id, "reason": reason})
+    logger.warning("session swept", extra={"session": status.id, "reason": reason})
     if holder is not None:
-        relays.order(ports.table, holder.id, f"end:{standing.id}")
+        relays.order(ports.table, holder.id, f"end:{status.id}")
 
 
-def _reason(standing: Standing, holder: Relay | None, now: int, resume_s: int) -> str:
-    """Why it is over; empty while it is not, or while its relay sees to that."""
-    if standing.ends_at + OVERTIME_S <= now:
+def _end_reason(status: SessionStatus, holder: Relay | None, now: int, resume_s: int) -> str:
+    """Reason to end a session; empty for none, and while its relay is responsible."""
+    if status.ends_at + OVERTIME_S <= now:
         return "session_limit"
-    seen_at = standing.held_until
-    if standing.is_claimed and holder is not None:
+    seen_at = status.join_deadline
+    if status.is_joined and holder is not None:
         if not _is_dead(holder, now):
             return ""
         seen_at = max(seen_at, holder.heartbeat)
@@ -72,5 +72,5 @@ def _reason(standing: Standing, holder: Relay | None, now: int, resume_s: int) -
 
 
 def _is_dead(relay: Relay, now: int) -> bool:
-    """Given up, by whoever noticed; and it has not been heard of since."""
+    """True when it was given up, without a heartbeat since."""
     return relay.state == "STOPPING" and relay.heartbeat <= now - relays.FRESH_S

@@ -1,10 +1,10 @@
-"""Starts relays: one for each view of the pool, however many look at it at once."""
+"""Starts relays: one for each view of the pool, however many requests share that view."""
 
 from __future__ import annotations
 
 import secrets
 
-from functions.core.fleet import give_up_relay as stranded
+from functions.core.fleet import give_up_relay
 from functions.core.runtime.config import RelayConfig
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import Dispatch, LaunchFailed
@@ -12,15 +12,15 @@ from records import relays
 from records.relays import Pool, Relay
 from records.table import ConditionFailed
 
-RELAUNCH_S = 10  #: a start that nobody confirmed by then is asked for again
+RELAUNCH_S = 10  #: RunTask is repeated when it was not confirmed by then
 
 
 class Full(Exception):
-    """Every slot is taken."""
+    """All slots are taken."""
 
 
 def register(ports: Dispatch, config: RelayConfig, seen: Pool) -> Relay | None:
-    """Enter a relay that is to be launched. None: somebody has changed the pool since. Raises Full."""
+    """Register a relay that is to be launched. None when the pool has changed since. Raises Full."""
     slot = seen.free_slot(config.slots)
     if slot is None:
         raise Full
@@ -40,18 +40,18 @@ def register(ports: Dispatch, config: RelayConfig, seen: Pool) -> Relay | None:
 
 
 def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
-    """Have its task started. Raises LaunchFailed, after those who wait there were told, except `asker`."""
+    """Start its task. Raises LaunchFailed, after an error to its waiting clients, except `asker`."""
     try:
         ports.launcher.launch(relay)
     except LaunchFailed:
-        stranded.give_up(ports, relay, but=asker)
+        give_up_relay.give_up(ports, relay, but=asker)
         raise
-    relays.launched(ports.table, relay.id)
+    relays.mark_launched(ports.table, relay.id)
     logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
 
 
 def relaunch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
-    """Whoever registered the relay may have died before it was launched. Raises LaunchFailed."""
+    """Launch a relay whose registrant may have crashed before doing so. Raises LaunchFailed."""
     is_unconfirmed = relay.state == "STARTING" and not relay.launched
     if is_unconfirmed and relay.started_at <= ports.now() - RELAUNCH_S:
         launch(ports, relay, asker)

@@ -1,32 +1,30 @@
-"""Finds what died silently, every minute. Nobody depends on it to talk; without it things leak.
+"""Reaps lost relays and orphan sessions, every minute. Calls do not depend on it; without it records leak.
 
-Whatever it does is a conditional write on what it has seen, or harmless when repeated: two rounds at once,
-or one that stops half way, leave nothing wrong.
+Each step is a conditional write on the state that was read, or idempotent: two sweeps at once, or one that
+stops half way, do no harm.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
-from functions.core.fleet import reap_relays as losses
-from functions.core.fleet import reap_sessions as orphans
-from functions.core.fleet import warm_and_drain as upkeep
+from functions.core.fleet import reap_relays, reap_sessions, warm_and_drain
 from functions.core.runtime.entry import logger, metrics
 from functions.core.runtime.ports import SweepPorts
 
 
 def sweep(ports: SweepPorts) -> dict[str, int]:
-    """One round. Returns how often each thing had to be done; nothing in it, nothing was wrong."""
+    """Run one sweep. Returns the count of each repair; empty when there was none."""
     counts: Counter[str] = Counter()
-    tasks = losses.tasks_now(ports)  # before the pool is read: see `stop_unknown`
-    fleet = losses.clear(ports, tasks, counts)
-    losses.stop_unknown(ports, tasks, fleet, counts)
-    orphans.end(ports, counts)
-    orphans.free_places(ports, list(fleet.relays), counts)
-    upkeep.keep_up(ports, fleet, counts)
+    tasks = reap_relays.list_tasks(ports)  # before the pool is read: see `stop_orphan_tasks`
+    fleet = reap_relays.reap(ports, tasks, counts)
+    reap_relays.stop_orphan_tasks(ports, tasks, fleet, counts)
+    reap_sessions.reap(ports, counts)
+    reap_sessions.release_stale_leases(ports, list(fleet.relays), counts)
+    warm_and_drain.reconcile(ports, fleet, counts)
     done = {name: count for name, count in counts.items() if count}
     if done:
         logger.info("swept", extra=done)
-    for name, count in done.items():  # only what happened: a metric costs by the hour in which it is written
+    for name, count in done.items():  # zeros are left out: a metric is billed by the hour of its writes
         metrics.add_metric(name, "Count", count)
     return done

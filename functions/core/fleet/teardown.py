@@ -1,4 +1,4 @@
-"""The end of a stack. Relay tasks are no resources of it, and hold what is: the cluster, the subnets."""
+"""Teardown of a stack. Relay tasks are not its resources, but block deletion of the cluster and subnets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ POLL_S = 2.0
 
 
 def stop_all(tasks: TaskList, has_time: Callable[[], bool], pause: Callable[[float], None]) -> None:
-    """Stop every task of ours, and return when all are gone. Raises TasksUnknown, TimeoutError.
+    """Stop all relay tasks, and return when all have ended. Raises TasksUnknown, TimeoutError.
 
-    Looks again each time: one may have been asked for while the others were stopped.
+    Lists them anew each time: one may have been started while the others were stopped.
     """
     while True:
         running = tasks.running()

@@ -1,20 +1,20 @@
-"""The relays that should be there: some warm ones if that is wished, and none of an old revision."""
+"""Desired state of the fleet: `WARM_RELAYS` kept warm, and none of an old revision."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from functions.core.fleet import start_relay as fleet
+from functions.core.fleet import start_relay
 from functions.core.fleet.reap_relays import Fleet
 from functions.core.runtime.ports import LaunchFailed, SweepPorts
 from records import relays
 from records.relays import Pool, Relay
 
-WARM_LEASE_S = 180  #: three rounds; a warm relay that is not renewed for so long ends when idle
+WARM_LEASE_S = 180  #: three sweeps; a warm relay that is not renewed in that time ends when idle
 
 
-def keep_up(ports: SweepPorts, seen: Fleet, counts: Counter[str]) -> None:
-    """Renew what is warm, send away what is old, and start what is missing."""
+def reconcile(ports: SweepPorts, seen: Fleet, counts: Counter[str]) -> None:
+    """Renew warm relays, drain old ones, and start missing ones."""
     now = ports.now()
     config = ports.config.relay
     current = [relay for relay in seen.relays if relay.revision == config.revision]
@@ -23,37 +23,37 @@ def keep_up(ports: SweepPorts, seen: Fleet, counts: Counter[str]) -> None:
         relays.keep_warm(ports.table, relay.id, now + WARM_LEASE_S)
     missing = max(0, ports.config.warm_relays - len(usable))
     old = [relay for relay in seen.relays if _is_older(relay, config.revision) and relay.is_fresh(now)]
-    needs_room = _send_away(ports, old, usable, counts)
+    needs_room = _drain_old(ports, old, usable, counts)
     if needs_room and not missing and not any(relay.state == "STARTING" for relay in usable):
         missing = 1
     _start(ports, seen.pool, missing, counts)
 
 
-def _send_away(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts: Counter[str]) -> bool:
-    """Order relays of an old revision to drain, as far as the present one has room for their calls now.
+def _drain_old(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts: Counter[str]) -> bool:
+    """Order relays of an old revision to drain, as far as the current one has room for their calls now.
 
-    True when some have to wait for more of it. They take no new calls meanwhile.
+    True when some have to wait for more room. They take no new calls meanwhile.
     """
-    room = sum(relay.capacity - len(relay.places) for relay in usable if relay.state == "READY")
-    for relay in sorted(old, key=lambda relay: len(relay.places)):
-        if len(relay.places) > room:
+    room = sum(relay.capacity - len(relay.leases) for relay in usable if relay.state == "READY")
+    for relay in sorted(old, key=lambda relay: len(relay.leases)):
+        if len(relay.leases) > room:
             return True
-        room -= len(relay.places)
+        room -= len(relay.leases)
         relays.order(ports.table, relay.id, "drain")
         counts["relays_drained"] += 1
     return False
 
 
 def _start(ports: SweepPorts, seen: Pool, missing: int, counts: Counter[str]) -> None:
-    """So many relays, unless somebody else starts one: then there are more than were counted."""
+    """Start `missing` relays; stop at a concurrent start, for then there are more than were counted."""
     pool = seen
     for _ in range(missing):
         try:
-            relay = fleet.register(ports, ports.config.relay, pool)
+            relay = start_relay.register(ports, ports.config.relay, pool)
             if relay is None:
                 return
-            fleet.launch(ports, relay)
-        except (fleet.Full, LaunchFailed):
+            start_relay.launch(ports, relay)
+        except (start_relay.Full, LaunchFailed):
             return
         counts["relays_started"] += 1
         relays.keep_warm(ports.table, relay.id, ports.now() + WARM_LEASE_S)
@@ -62,11 +62,11 @@ def _start(ports: SweepPorts, seen: Pool, missing: int, counts: Counter[str]) ->
 
 
 def _is_older(relay: Relay, revision: str) -> bool:
-    """Task definitions end in `:number`. In an update this function may be the last to know the new one."""
+    """Compare task definitions by their `:number`: in an update this function may get the new one last."""
     ours, theirs = (name.rpartition(":")[2] for name in (revision, relay.revision))
     return int(theirs) < int(ours) if theirs.isdecimal() and ours.isdecimal() else theirs != ours
 
 
 def _rank(relay: Relay) -> tuple[bool, int, int]:
-    """As clients are placed: ready before coming, the fullest first, then the oldest."""
-    return (relay.state != "READY", -len(relay.places), relay.started_at)
+    """Sort key, in the order of allocation: ready before starting, the fullest first, then the oldest."""
+    return (relay.state != "READY", -len(relay.leases), relay.started_at)

@@ -1,14 +1,14 @@
-"""The keys that the deployment makes for itself: made once, rotated by a schedule, gone with the stack.
+"""Keys of the deployment: created once, rotated by a schedule, deleted with the stack.
 
     route    signed by session, checked by the edge
     origin   sent by the edge, checked by relays
     jwt      the HS256 secret of users' tokens, when the operator brings none; never rotated here
 
-A side that checks must know a key before the other side uses it, so a rotation goes
+The verifying side must know a key before the other side uses it, so a rotation goes
 
     parameter of origin ──▶ the edge's store (both) ──▶ a pause, while it spreads ──▶ parameter of route
 
-and the key before stays accepted for KEEP_S. When a step fails, doing it all again is right.
+and the previous key stays accepted for KEEP_S. After a failed step the whole rotation can be retried.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from botocore.exceptions import ClientError
 from records import keyring
 from records.keyring import Keyring
 
-PAUSE_S = 15.0  #: the edge's store reaches every edge within seconds
+PAUSE_S = 15.0  #: propagation of the edge's store takes seconds
 KEEP_S = 900  #: more than PAUSE_S, a function's memory of a secret (300 s) and a route's life (60 s)
-WAITS_S = (1.0, 2.0, 3.0, 4.0)  #: for a store that was just made, or that somebody else writes
+WAITS_S = (1.0, 2.0, 3.0, 4.0)  #: retries for a store that was just created, or that another writer changes
 UNREADY = {"ResourceNotFoundException", "ConflictException"}
 EDGE_KEY = "keys"  #: the one entry of the edge's store
 
 
 class Parameters(Protocol):
-    """What is needed of SSM."""
+    """Client of SSM, as far as it is used."""
 
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> Any: ...
     def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> Any: ...
@@ -40,14 +40,14 @@ class Parameters(Protocol):
 
 
 class EdgeStore(Protocol):
-    """The edge's key value store."""
+    """Key value store of the edge."""
 
     def write(self, key: str, value: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Where the keys lie, as parameter names."""
+    """Parameter names of the keys."""
 
     route: str
     origin: str
@@ -63,7 +63,7 @@ class KeyValueStore:
         self._pause = pause
 
     def write(self, key: str, value: str) -> None:
-        """Wait for a store that is not ready, some seconds. Raises ClientError."""
+        """Write one entry; retry for some seconds while the store is not ready. Raises ClientError."""
         for wait_s in WAITS_S:
             try:
                 return self._write(key, value)
@@ -80,7 +80,7 @@ class KeyValueStore:
 
 
 class Keys:
-    """Over SSM and the edge's store."""
+    """Creates, rotates and deletes the keys in SSM and the edge's store."""
 
     def __init__(
         self,
@@ -97,25 +97,25 @@ class Keys:
         self._pause = pause
 
     def ensure(self) -> None:
-        """Make what is missing and tell the edge; what there is stays as it is."""
+        """Create missing keys and publish to the edge; existing keys stay."""
         if self._names.jwt:
             self._make(self._names.jwt, secrets.token_urlsafe(48))
         for name in (self._names.route, self._names.origin):
             self._make(name, Keyring(_fresh()).text())
-        self._tell_edge(self._ring(self._names.route), self._ring(self._names.origin))
+        self._publish(self._ring(self._names.route), self._ring(self._names.origin))
 
     def rotate(self) -> None:
-        """New keys for route and origin. Those who hold the old ones have KEEP_S."""
+        """Replace the keys for route and origin. The old ones stay accepted for KEEP_S."""
         until = int(self._clock()) + KEEP_S
         origin = self._ring(self._names.origin).rotated(_fresh(), until)
         route = self._ring(self._names.route).rotated(_fresh(), until)
         self._put(self._names.origin, origin)
-        self._tell_edge(route, origin)
+        self._publish(route, origin)
         self._pause(PAUSE_S)
         self._put(self._names.route, route)
 
     def remove(self) -> None:
-        """Forget every key that `ensure` may have made."""
+        """Delete every key that `ensure` may have created."""
         for name in filter(None, (self._names.route, self._names.origin, self._names.jwt)):
             try:
                 self._parameters.delete_parameter(Name=name)
@@ -137,13 +137,13 @@ class Keys:
     def _put(self, name: str, ring: Keyring) -> None:
         self._parameters.put_parameter(Name=name, Value=ring.text(), Type="SecureString", Overwrite=True)
 
-    def _tell_edge(self, route: Keyring, origin: Keyring) -> None:
-        told = {"route": json.loads(route.text()), "origin": origin.current}
-        self._edge.write(EDGE_KEY, json.dumps(told, separators=(",", ":")))
+    def _publish(self, route: Keyring, origin: Keyring) -> None:
+        keys = {"route": json.loads(route.text()), "origin": origin.current}
+        self._edge.write(EDGE_KEY, json.dumps(keys, separators=(",", ":")))
 
 
 def _fresh() -> str:
-    """256 bits."""
+    """A new key of 256 bits."""
     return secrets.token_urlsafe(32)
 
 

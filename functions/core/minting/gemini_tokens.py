@@ -18,9 +18,9 @@ TIMEOUT_MS = 6_000  #: of one request; the relay waits for us
 
 
 class MintFailed(Exception):
-    """Google gave no token. The text is the error's type, status and reason's name, never its message.
+    """Minting failed. The text is the error's type, status and reason's name, never its message.
 
-    `code` is in the protocol's registry: it tells a refused key from a refused request and from an outage.
+    `code` is in the protocol's registry: it distinguishes a refused key, a refused request and an outage.
     """
 
     def __init__(self, text: str, code: str = "mint_failed") -> None:

@@ -1,4 +1,4 @@
-"""A relay asks for the credential of one connection to the model."""
+"""Mints a relay's credential for one connection to the model."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from records import sessions
 from records.sessions import Session
 from records.table import StoreError, Table
 
-LONGEST_S = 30 * 60  #: a connection lasts ten minutes; what leaks is not worth more
+LONGEST_S = 30 * 60  #: a connection lasts ten minutes; a leaked token is valid for no longer
 MARGIN_S = 60  #: the relay ends a session before its token does
 
 
 class MintRequest(msgspec.Struct, frozen=True):
-    """What a relay sends."""
+    """Request of a relay."""
 
     session: str
     epoch: int
@@ -31,7 +31,7 @@ class MintRequest(msgspec.Struct, frozen=True):
 
 
 class Refused(Exception):
-    """No token for this one. `code` is in the protocol's registry."""
+    """Request refused. `code` is in the protocol's registry."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -47,17 +47,17 @@ class Key(Protocol):
     """The long-lived key."""
 
     def __call__(self) -> str:
-        """Its value. Raises SecretUnavailable."""
+        """Value of the key. Raises SecretUnavailable."""
         ...
 
     def forget(self) -> None:
-        """Have it read anew next time."""
+        """Drop the cached value."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Mint:
-    """Checks who asks, builds the setup, and has the token made."""
+    """Checks the requesting relay, builds the setup, and mints the token."""
 
     table: Table
     minter: Minter
@@ -67,13 +67,13 @@ class Mint:
     lock: Lock
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The relay's answer. Raises Refused, MintFailed."""
+        """Reply to the relay. Raises Refused, MintFailed."""
         try:
             asked = msgspec.convert(event, MintRequest)
         except msgspec.ValidationError:
             raise Refused("bad_message") from None
         now = int(self.clock())
-        session = self._current(asked, now)
+        session = self._load_current(asked, now)
         agent = self.agents().get(session.agent)
         if agent is None:
             raise Refused("agent_unknown")
@@ -92,7 +92,7 @@ class Mint:
         }
 
     def _token(self, request: TokenRequest) -> str:
-        """By the key that is held; when that was replaced meanwhile, by the new one."""
+        """Mint with the cached key; when that was replaced meanwhile, with the new one."""
         held = self.key()
         try:
             return self.minter.mint(held, request)
@@ -102,12 +102,12 @@ class Mint:
             self.key.forget()
             kept = self.key()
             if kept == held:
-                self.key.forget()  # an operator who mends it is not to wait for us
+                self.key.forget()  # a key that the operator replaces is then used at once
                 raise
         return self.minter.mint(kept, request)
 
-    def _current(self, asked: MintRequest, now: int) -> Session:
-        """A relay that lost its session must not reach the model in its name."""
+    def _load_current(self, asked: MintRequest, now: int) -> Session:
+        """Load the session. Refuses a relay that no longer owns it: it must not reach the model."""
         try:
             session = sessions.load(self.table, asked.session)
         except StoreError:

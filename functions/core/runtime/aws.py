@@ -24,7 +24,7 @@ def client(service: str) -> Any:
 
 @functools.cache
 def gateway(url: str) -> Any:
-    """The client of `@connections`, whose endpoint is the API's own. What to repeat, `Replies` decides."""
+    """Client of `@connections`, whose endpoint is the API's own. It does not retry: `Replies` does."""
     once = OPTIONS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
     return boto3.client("apigatewaymanagementapi", endpoint_url=url, config=once)
 

@@ -1,4 +1,4 @@
-"""What each function reads from its environment, once. A missing value stops it with the value's name."""
+"""Configuration of each function, read from its environment once. Raises the name of a missing value."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Environment = Mapping[str, str]
 
 
 class ConfigError(Exception):
-    """The environment lacks a value or has a wrong one. The text is its name."""
+    """Missing or invalid value in the environment. The text is its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectConfig:
-    """For `$connect`: whose credentials and which pages are let in."""
+    """Settings of `$connect`: accepted credentials and origins."""
 
     table_name: str
     jwt_secret_parameter: str  #: SSM name of the HS256 secret; not read when there is an issuer
@@ -36,7 +36,7 @@ class ConnectConfig:
 
 @dataclass(frozen=True, slots=True)
 class DisconnectConfig:
-    """For `$disconnect`."""
+    """Settings of `$disconnect`."""
 
     table_name: str
 
@@ -47,15 +47,15 @@ class DisconnectConfig:
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """How relay tasks are started."""
+    """Parameters of a relay task's start."""
 
     cluster: str
     task_definition: str
     subnets: tuple[str, ...]
     security_group: str
-    revision: str  #: new calls go to relays of this one only
+    revision: str  #: new calls go to relays of this revision only
     capacity: int  #: calls of one relay
-    slots: int = 50  #: most relays at a time: what a runaway can cost
+    slots: int = 50  #: most relays at a time; bounds the cost of a runaway
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -72,10 +72,10 @@ class RelayConfig:
 
 @dataclass(frozen=True, slots=True)
 class LimitsConfig:
-    """What one user may use."""
+    """Limits per user."""
 
     session_minutes: int  #: longest duration of a session
-    resume_s: int  #: how long a session waits for a client that is gone
+    resume_s: int  #: resume window of a session without a client
     sessions: int  #: open at the same time
     starts: int  #: a minute
     day_minutes: int  #: a day (UTC), over all sessions
@@ -93,7 +93,7 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """For `session`."""
+    """Settings of `session`."""
 
     table_name: str
     connections_url: str  #: https, with the stage
@@ -116,13 +116,13 @@ class SessionConfig:
 
 @dataclass(frozen=True, slots=True)
 class SweepConfig:
-    """For `sweep`."""
+    """Settings of `sweep`."""
 
     table_name: str
     connections_url: str  #: https, with the stage
     relay: RelayConfig
-    resume_s: int  #: how long a session waits for a client that is gone
-    warm_relays: int  #: relays that are kept up while nobody talks
+    resume_s: int  #: resume window of a session without a client
+    warm_relays: int  #: relays that are kept running without calls
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -137,7 +137,7 @@ class SweepConfig:
 
 @dataclass(frozen=True, slots=True)
 class MintConfig:
-    """For `mint`."""
+    """Settings of `mint`."""
 
     table_name: str
     gemini_key_parameter: str  #: SSM name of the long-lived key
@@ -159,7 +159,7 @@ class MintConfig:
 
 @dataclass(frozen=True, slots=True)
 class KeysConfig:
-    """For `keys`: where it puts what it makes."""
+    """Settings of `keys`: destinations of the keys."""
 
     route_key_parameter: str
     origin_secret_parameter: str

@@ -1,4 +1,4 @@
-"""The protocol of a CloudFormation custom resource: one answer, to the address that the event names."""
+"""Protocol of a CloudFormation custom resource: one response, to the URL of the event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Work = Callable[[str, Mapping[str, Any]], dict[str, str]]
 def serve(event: Mapping[str, Any], work: Work) -> None:
     """Do the work of `event` and answer. `work` gets the kind (Create, Update, Delete) and the event.
 
-    What it returns can be read by Fn::GetAtt. When it raises, the deployment fails with the error's type.
+    Its result can be read by Fn::GetAtt. When it raises, the deployment fails with the error's type.
     """
     try:
         data, reason = work(str(event["RequestType"]), event), ""

@@ -1,6 +1,6 @@
-"""The top of every handler: one place that logs, counts and catches.
+"""Top of every handler: one place that logs, counts and catches.
 
-What is logged of a failure is its type and place. Its text is not, for it may quote what a peer sent.
+A failure is logged by type and place, without its text, which may quote a peer's message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ metrics = Metrics()
 
 
 def place_of(error: BaseException) -> dict[str, str]:
-    """Type of an error and where it rose, as log fields."""
+    """Type and place of an error, as log fields."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -29,7 +29,7 @@ def place_of(error: BaseException) -> dict[str, str]:
 
 
 def guarded(fallback: object) -> Callable[[Handler], Handler]:
-    """A handler that never raises: `fallback` is what it answers when it failed."""
+    """Wrap a handler so that it never raises: it returns `fallback` when it failed."""
 
     def wrap(handle: Handler) -> Handler:
         @functools.wraps(handle)

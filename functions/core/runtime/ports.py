@@ -1,4 +1,4 @@
-"""What the functions work with. Built once per container, and by tests with fakes of the edges."""
+"""Dependencies of the functions. Built once per container, and by tests with fakes of the edges."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ class Launcher(Protocol):
     """Starts the task of a relay."""
 
     def launch(self, relay: Relay) -> None:
-        """Ask for the task; asking again for the same relay is harmless. Raises LaunchFailed."""
+        """Start the task; idempotent per relay. Raises LaunchFailed."""
 
 
 class LaunchFailed(Exception):
-    """No task could be had now."""
+    """No task could be started now."""
 
 
 class TaskList(Protocol):
-    """The relays' tasks, as whoever runs them sees them."""
+    """Relay tasks as listed by the orchestrator."""
 
     def running(self) -> Mapping[str, Sequence[str]]:
         """Tasks that run or start, by relay. Raises TasksUnknown."""
 
     def stopping(self) -> Sequence[str]:
-        """Tasks that were told to end and have not ended yet. Raises TasksUnknown."""
+        """Tasks that are stopping and have not ended yet. Raises TasksUnknown."""
 
     def stop(self, task: str) -> None:
-        """Have a task end: it gets its time to drain. Raises TasksUnknown."""
+        """Stop a task: it gets its time to drain. Raises TasksUnknown."""
 
 
 class TasksUnknown(Exception):
-    """Whoever runs the tasks does not answer."""
+    """No answer from the orchestrator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """What it takes to start relays and to tell clients."""
+    """Dependencies to start relays and to post replies."""
 
     table: Table
     replies: Replies
@@ -56,7 +56,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Ports(Dispatch):
-    """Of the `session` function."""
+    """Dependencies of the `session` function."""
 
     route_key: Callable[[], str]
     config: SessionConfig
@@ -64,7 +64,7 @@ class Ports(Dispatch):
 
 @dataclass(frozen=True, slots=True)
 class SweepPorts(Dispatch):
-    """Of the `sweep` function."""
+    """Dependencies of the `sweep` function."""
 
     tasks: TaskList
     config: SweepConfig

@@ -7,15 +7,15 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-KEEP_S = 300  #: a rotated secret is used by every container after this
+KEEP_S = 300  #: cache lifetime: every container uses a rotated secret after this
 
 
 class SecretUnavailable(Exception):
-    """The parameter cannot be read. The text is the store's error code."""
+    """Parameter cannot be read. The text is the store's error code."""
 
 
 class ParameterStore(Protocol):
-    """What is needed of SSM."""
+    """Client of SSM, as far as it is used."""
 
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> Any: ...
 
@@ -31,7 +31,7 @@ class Secret:
         self._fetched_at: float | None = None
 
     def forget(self) -> None:
-        """Have it read anew next time: it was refused, and may have been replaced."""
+        """Drop the cached value: it was refused, and may have been replaced."""
         self._fetched_at = None
 
     def __call__(self) -> str:

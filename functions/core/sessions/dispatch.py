@@ -1,4 +1,4 @@
-"""The control road: one message in, replies out, and an `error` for whatever cannot be granted."""
+"""Control road: one message in, replies out, and an `error` for a request that is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from functions.core.runtime.entry import logger, place_of
 from functions.core.runtime.ports import Ports
-from functions.core.runtime.refusal import Overtaken, Refusal
+from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions.end import end
 from functions.core.sessions.resume import resume
 from functions.core.sessions.start import start
@@ -21,37 +21,37 @@ from records.table import StoreError
 
 
 def handle(ports: Ports, event: dict[str, Any]) -> None:
-    """Answer one MESSAGE event. Only what a reply cannot be posted for rises."""
+    """Answer one MESSAGE event. Raises only when the reply cannot be posted."""
     connection = event["requestContext"]["connectionId"]
     message: ControlRequest | None = None
     try:
         message = control_requests.decode(event.get("body") or "")
-        _grant(ports, connection, message)
+        _execute(ports, connection, message)
     except RemoteProtocolError as error:
         fatal = error.code == "protocol_mismatch"
-        _refuse(ports, connection, Refusal(error.code, ref=error.ref or _ref(message), fatal=fatal))
-    except Overtaken:
-        logger.info("request overtaken", extra={"ref": _ref(message)})
+        _send_error(ports, connection, Refusal(error.code, ref=error.ref or _ref(message), fatal=fatal))
+    except StaleRequest:
+        logger.info("stale request dropped", extra={"ref": _ref(message)})
     except Refusal as refusal:
         refusal.ref = refusal.ref or _ref(message)
-        _refuse(ports, connection, refusal)
+        _send_error(ports, connection, refusal)
     except StoreError as error:
         logger.error("store failed", extra=place_of(error))
-        _refuse(ports, connection, Refusal("store_unavailable", ref=_ref(message), retry_after_ms=1000))
+        _send_error(ports, connection, Refusal("store_unavailable", ref=_ref(message), retry_after_ms=1000))
     except Exception as error:
         logger.error("request failed", extra=place_of(error))
-        _refuse(ports, connection, Refusal("internal", ref=_ref(message)))
+        _send_error(ports, connection, Refusal("internal", ref=_ref(message)))
 
 
-def _grant(ports: Ports, connection_id: str, message: ControlRequest) -> None:
+def _execute(ports: Ports, connection_id: str, message: ControlRequest) -> None:
     connection = connections.load(ports.table, connection_id, ports.now())
     if connection is None:
         raise Refusal("auth_missing")
     match message:
         case Start():
-            start(ports, _current(ports, connection), message)
+            start(ports, _require_valid(ports, connection), message)
         case Resume():
-            resume(ports, _current(ports, connection), message)
+            resume(ports, _require_valid(ports, connection), message)
         case End():
             end(ports, connection, message)
         case _:
@@ -59,20 +59,20 @@ def _grant(ports: Ports, connection_id: str, message: ControlRequest) -> None:
     logger.info("request granted", extra={"type": type(message).__name__, "ref": _ref(message)})
 
 
-def _current(ports: Ports, connection: Connection) -> Connection:
-    """A connection may outlive its credential, but opens nothing then. Ending is always allowed."""
+def _require_valid(ports: Ports, connection: Connection) -> Connection:
+    """Refuse `start` and `resume` after the credential has expired; `end` is always allowed."""
     if connection.expires_at <= ports.now():
         raise Refusal("auth_expired")
     return connection
 
 
-def _refuse(ports: Ports, connection: str, refusal: Refusal) -> None:
+def _send_error(ports: Ports, connection: str, refusal: Refusal) -> None:
     logger.info("request refused", extra={"code": refusal.code, "connection": connection})
     error = control_error(
         refusal.code, ref=refusal.ref, retry_after_ms=refusal.retry_after_ms, fatal=refusal.fatal
     )
     if refusal.session:
-        i = sessions.count_post(ports.table, refusal.session)
+        i = sessions.next_reply_seq(ports.table, refusal.session)
         error = msgspec.structs.replace(error, i=i)
     ports.replies.send(connection, error)
 

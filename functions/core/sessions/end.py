@@ -1,4 +1,4 @@
-"""`end`: the user is done, or no longer wants to wait."""
+"""`end`: the client ends its session, or cancels its start."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from records.connections import Connection
 
 
 def end(ports: Ports, connection: Connection, message: End) -> None:
-    """End the session, however far it came, and tell its relay at the next heartbeat. Raises Refusal."""
+    """End the session in any state, and order its relay to end the call. Raises Refusal."""
     session = sessions.load(ports.table, message.session)
     if session is None or session.user != connection.user:
         raise Refusal("session_unknown")
     relay = sessions.cancel(ports.table, session.id, "client", ports.now())
     if relay:
         relays.order(ports.table, relay, f"end:{session.id}")
-    i = sessions.count_post(ports.table, session.id)
+    i = sessions.next_reply_seq(ports.table, session.id)
     ports.replies.send(connection.id, ControlEnded(session.id, i))

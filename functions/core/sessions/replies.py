@@ -18,7 +18,7 @@ BACKOFF_S = 0.1  #: first pause between them; doubles
 
 
 class Gateway(Protocol):
-    """What is needed of API Gateway's management API."""
+    """Client of API Gateway's management API, as far as it is used."""
 
     def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> Any: ...
 
@@ -32,7 +32,7 @@ class Replies:
         self.pause = pause
 
     def send(self, connection: str, message: ControlReply) -> bool:
-        """False when it was not delivered; a connection that is gone is then forgotten."""
+        """Post a message. False when it was not delivered; deletes the record of a closed connection."""
         data = encode(message).encode()
         for attempt in range(ATTEMPTS):
             code = self.post(connection, data)
@@ -42,12 +42,12 @@ class Replies:
                 connections.forget(self._table, connection)
                 return False
             self.pause(BACKOFF_S * 2**attempt)
-        # 429 also means that the client does not read. It will ask again.
+        # 429 also means that the client does not read. It will retry.
         logger.warning("reply dropped", extra={"connection": connection, "type": type(message).__name__})
         return False
 
     def post(self, connection: str, data: bytes) -> str:
-        """Empty when it went out, else why not. Errors that another try cannot mend rise."""
+        """Post once. Returns an error code, empty on success. Raises errors that a retry cannot help."""
         try:
             self._gateway.post_to_connection(ConnectionId=connection, Data=data)
         except (HTTPClientError, ConnectionError) as error:

@@ -7,11 +7,10 @@ import re
 import secrets
 
 from agents.catalogue import Agent, Override, catalogue
-from functions.core.fleet import allocate as capacity
-from functions.core.fleet import give_up_relay as stranded
+from functions.core.fleet import allocate, give_up_relay
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal
-from functions.core.sessions import ready_reply as offers
+from functions.core.sessions import ready_reply
 from protocol.codec import common_version
 from protocol.control import Config, Start
 from protocol.limits import VERSIONS
@@ -20,42 +19,42 @@ from records.connections import Connection
 from records.sessions import Draft, Session
 from records.table import ConditionFailed, Unavailable
 
-_USUAL = Config()
+_DEFAULTS = Config()
 _CHOICES: tuple[Override, ...] = ("voice", "language", "turns")  #: fields of a Config
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # it reaches the model's instructions
 
 
 def start(ports: Ports, connection: Connection, message: Start) -> None:
-    """Open the session and lead the client to a relay. Raises Refusal, RemoteProtocolError."""
+    """Open the session and send its client to a relay. Raises Refusal, RemoteProtocolError."""
     common_version(message.versions, VERSIONS)
-    if _repeat(ports, connection, message):
+    if _answer_retry(ports, connection, message):
         return
-    key = offers.new_key()
+    key = ready_reply.new_key()
     try:
         session = _open(ports, connection, message, sessions.hash_key(key))
     except (ConditionFailed, Refusal):
-        # The same request has come twice at once: the other one was faster, and uses what a quota allows.
-        if _repeat(ports, connection, message):
+        # A concurrent copy of the same request won, and uses up the quota.
+        if _answer_retry(ports, connection, message):
             return
         raise
-    offers.admitted(ports, session, key)
-    placed = _place_new(ports, session)
-    offers.answer(ports, placed, origin=connection.origin, key=key)
+    ready_reply.send_admitted(ports, session, key)
+    placed = _place_or_cancel(ports, session)
+    ready_reply.send(ports, placed, origin=connection.origin, key=key)
 
 
-def _repeat(ports: Ports, connection: Connection, message: Start) -> bool:
-    """Answer a request that has opened its session already. False when it has not."""
-    session = _opened(ports, connection, message)
+def _answer_retry(ports: Ports, connection: Connection, message: Start) -> bool:
+    """Answer a retried request, whose session is open already. False when there is none."""
+    session = _find_opened(ports, connection, message)
     if session is None:
         return False
-    placed = capacity.place(ports, offers.asked(ports, session, connection.id))
-    offers.answer(ports, placed, origin=connection.origin)
+    placed = allocate.place(ports, ready_reply.record_request(ports, session, connection.id))
+    ready_reply.send(ports, placed, origin=connection.origin)
     return True
 
 
-def _opened(ports: Ports, connection: Connection, message: Start) -> Session | None:
-    """The session that this request has opened already."""
-    found = sessions.opened(ports.table, connection.user, message.request, ports.now())
+def _find_opened(ports: Ports, connection: Connection, message: Start) -> Session | None:
+    """Session that an earlier copy of this request has opened."""
+    found = sessions.find_by_request(ports.table, connection.user, message.request, ports.now())
     session = None if found is None else sessions.load(ports.table, found)
     if session is None:
         return None
@@ -84,7 +83,7 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
         except ConditionFailed as failed:
             if failed.step < sessions.ALSO:
                 raise
-    raise Unavailable("reserve")  # other starts of this user were faster each time
+    raise Unavailable("reserve")  # concurrent starts of this user won each time
 
 
 def _draft(connection: Connection, message: Start, key_hash: str, *, now: int, seconds: int) -> Draft:
@@ -105,9 +104,9 @@ def _draft(connection: Connection, message: Start, key_hash: str, *, now: int, s
 
 
 def _seconds_left(ports: Ports, user: str, agent: Agent, now: int) -> int:
-    """How long a session may last: of its user's day, what is neither used nor reserved. Raises Refusal."""
+    """Longest duration of a session, within the unreserved rest of its user's day. Raises Refusal."""
     quota = ports.config.limits
-    # In whole seconds, and never more than is left: so much could not be reserved.
+    # Rounded down to whole seconds: more than is left could not be reserved.
     left_s = math.floor(quota.day_minutes * 60 - minutes.seconds_today(ports.table, user, now))
     if left_s <= 0:
         raise Refusal("quota_minutes", retry_after_ms=(minutes.DAY_S - now % minutes.DAY_S) * 1000)
@@ -116,8 +115,8 @@ def _seconds_left(ports: Ports, user: str, agent: Agent, now: int) -> int:
 
 
 def check_overrides(agent: Agent, message: Start) -> None:
-    """Raises Refusal(`config_refused`) with the field that this agent does not leave to a client."""
-    asked = [name for name in _CHOICES if getattr(message.config, name) != getattr(_USUAL, name)]
+    """Raise Refusal(`config_refused`) with the field that this agent does not let a client set."""
+    asked = [name for name in _CHOICES if getattr(message.config, name) != getattr(_DEFAULTS, name)]
     for name in asked:
         if name not in agent.allow:
             raise Refusal("config_refused", ref=f"config.{name}")
@@ -128,11 +127,11 @@ def check_overrides(agent: Agent, message: Start) -> None:
         raise Refusal("config_refused", ref="tools")
 
 
-def _place_new(ports: Ports, session: Session) -> capacity.Placed:
-    """A session that gets no relay never came to be: its request may be sent again."""
+def _place_or_cancel(ports: Ports, session: Session) -> allocate.Placement:
+    """Allocate a relay; without capacity, cancel the session, so that its request may be retried."""
     try:
-        return capacity.place(ports, session)
+        return allocate.place(ports, session)
     except Refusal as refusal:
         if refusal.code == "capacity":
-            stranded.never_came(ports, session)
+            give_up_relay.cancel_start(ports, session)
         raise

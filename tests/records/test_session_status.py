@@ -1,11 +1,11 @@
-"""Standings: who has a session open, and an end that loses against whoever still wants to go on."""
+"""Session status: open sessions of users, and an end that loses against a newer request or a join."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dynamo import NOW
 
-from records import open_sessions, relays, sessions, standings, tickets
+from records import open_sessions, relays, session_status, sessions, tickets
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def seen(table, open_session):
     relays.register(table, "r1", slot="0", revision="7", capacity=4, now=NOW)
     relays.ready(table, "r1", "r1.example:8080", NOW)
     sessions.place(table, open_session(), "r1", state="READY", until=NOW + 60, now=NOW)
-    return standings.load_all(table, ["s1", "unknown"])["s1"]
+    return session_status.load_all(table, ["s1", "unknown"])["s1"]
 
 
 def test_users_are_listed_while_they_have_a_session_open(table, open_session):
@@ -38,15 +38,15 @@ def test_one_who_leaves_and_one_who_comes_at_once_leave_the_user_listed(table, o
         assert open_sessions.listed(table) == {"ada": {f"s{number}"}}
 
 
-def test_the_end_of_what_stands_as_it_was_seen_gives_every_place_back(table, seen):
-    assert standings.end(table, seen, "abandoned", NOW + 300)
-    assert not standings.end(table, seen, "abandoned", NOW + 300)
+def test_the_end_of_an_unchanged_session_releases_its_lease_and_its_slot(table, seen):
+    assert session_status.end(table, seen, "abandoned", NOW + 300)
+    assert not session_status.end(table, seen, "abandoned", NOW + 300)
     assert sessions.load(table, "s1").state == "ENDED"
-    assert (relays.load(table, "r1").places, open_sessions.listed(table)) == ({}, {})
+    assert (relays.load(table, "r1").leases, open_sessions.listed(table)) == ({}, {})
 
 
 CHANGES = {
-    "asked for": lambda table, found: sessions.ask(table, found, "c2", NOW + 180),
+    "asked for": lambda table, found: sessions.add_request(table, found, "c2", NOW + 180),
     "ticket used": lambda table, found: tickets.burn(table, "t", relay="r1", now=NOW),
     "another relay": lambda table, found: sessions.place(
         table, found, "r2", state="READY", until=NOW + 60, now=NOW
@@ -56,12 +56,12 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_whoever_still_wants_the_session_wins(table, seen, change):
+def test_a_newer_request_or_a_join_wins_over_the_end(table, seen, change):
     relays.register(table, "r2", slot="1", revision="7", capacity=4, now=NOW)
     relays.ready(table, "r2", "r2.example:8080", NOW)
     tickets.put(table, "t", tickets.Ticket("s1", 1, "r1", ""), NOW)
     change(table, sessions.load(table, "s1"))
-    assert not standings.end(table, seen, "abandoned", NOW + 300)
+    assert not session_status.end(table, seen, "abandoned", NOW + 300)
     assert sessions.load(table, "s1").state == "OPEN"
 
 
@@ -73,10 +73,10 @@ def test_a_relay_learns_which_of_the_sessions_it_holds_are_not_its_own(table, op
     table.update(sessions.key("s4"), "SET #epoch = :two", two=2)
     sessions.cancel(table, "s4", "client", NOW)
     held = dict.fromkeys(["s1", "s2", "s3", "s4", "unknown"], 0)
-    assert standings.disowned(table, held) == {
+    assert session_status.disowned(table, held) == {
         "s2": "superseded",
         "s3": "client",
         "s4": "superseded",
         "unknown": "superseded",
     }
-    assert standings.disowned(table, {}) == {}
+    assert session_status.disowned(table, {}) == {}

@@ -1,0 +1,92 @@
+"""Status of a session without its setup and turns: enough to detect an orphan, whose client is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from records import minutes, open_sessions, relays, sessions
+from records.table import ConditionFailed, Table
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """State, owner and deadlines of a session. Times in epoch s."""
+
+    id: str
+    user: str
+    state: Literal["OPEN", "ENDED"]
+    epoch: int
+    relay: str  #: empty while there is none
+    joined_epoch: int  #: the epoch in which a client last reached the relay
+    request_seq: int
+    join_deadline: int  #: up to then a client may be joining
+    ends_at: int
+    reason: str = ""  #: why it ended
+
+    @property
+    def is_joined(self) -> bool:
+        """True when a client has reached the relay that owns the session."""
+        return self.epoch > 0 and self.joined_epoch == self.epoch
+
+
+def load_all(table: Table, ids: Iterable[str]) -> dict[str, SessionStatus]:
+    """Status of each session that has a record, by id."""
+    found = (_status(item) for item in table.get_all([sessions.key(id) for id in ids]))
+    return {status.id: status for status in found}
+
+
+def disowned(table: Table, held: Mapping[str, int]) -> dict[str, str]:
+    """Sessions that a relay no longer owns, with the reason. `held` gives the epoch of each.
+
+    The reason is `superseded`, or that of the session's end in that epoch.
+    """
+    found = load_all(table, held)
+    ended = {id: now.reason for id, now in found.items() if now.state == "ENDED"}
+    moved = {id: "superseded" for id, epoch in held.items() if id not in found or found[id].epoch != epoch}
+    return ended | moved
+
+
+def end(table: Table, seen: SessionStatus, reason: str, now: int) -> bool:
+    """End a session whose status is as seen. False after a newer request, a join or an end.
+
+    Releases its lease as `sessions.finish` does.
+    """
+    unchanged = "#state = :open AND #epoch = :epoch AND #request_seq = :seq AND #joined_epoch = :joined"
+    try:
+        table.update(
+            sessions.key(seen.id),
+            "SET #state = :ended, #reason = :reason, #ended_at = :now",
+            f"{unchanged} AND #join_deadline = :deadline",
+            open="OPEN",
+            ended="ENDED",
+            reason=reason,
+            now=now,
+            epoch=seen.epoch,
+            seq=seen.request_seq,
+            joined=seen.joined_epoch,
+            deadline=seen.join_deadline,
+        )
+    except ConditionFailed:
+        return False
+    open_sessions.leave(table, seen.user, seen.id)
+    if seen.relay:
+        relays.release(table, seen.relay, seen.id)
+    minutes.settle(table, seen.id)
+    return True
+
+
+def _status(item: Mapping[str, Any]) -> SessionStatus:
+    return SessionStatus(
+        id=item["PK"].removeprefix("SES#"),
+        user=item["user"],
+        state=item["state"],
+        epoch=item["epoch"],
+        relay=item.get("relay", ""),
+        joined_epoch=item["joined_epoch"],
+        request_seq=item["request_seq"],
+        join_deadline=item["join_deadline"],
+        ends_at=item["ends_at"],
+        reason=item.get("reason", ""),
+    )
