@@ -22,10 +22,10 @@ from infra.faults.course import Course, Terrain
 from protocol import media
 from protocol.control import Starting
 from protocol.limits import FRAME_MS, UPLINK_FRAME_BYTES
+from simulator.audio.watermark import plant
 from simulator.ledger import Line
-from simulator.planted import plant
-from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from simulator.speech.samples import SHIPPED
 from vivavoce import Conversation
 from vivavoce.wavefile import read_wav
 

@@ -11,7 +11,7 @@ from functools import partial
 from infra.faults.judge import STUCK, WENT_ON, Seen, Told, told
 from infra.faults.plan import Prompt
 from protocol import media
-from simulator.samples import SHIPPED
+from simulator.speech.samples import SHIPPED
 from vivavoce import Conversation, VoiceError
 from vivavoce.microphone import Microphone
 from vivavoce.wavefile import read_wav

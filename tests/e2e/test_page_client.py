@@ -12,8 +12,9 @@ import pytest
 from infra.faults.kinds import Reset
 from infra.faults.link import Link, Way
 from infra.local.stack import LocalStack, Options
-from simulator import serve, tones
-from simulator.likeness import likeness
+from simulator import serve
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
 from tests.e2e.conftest import GEMINI_KEY
 from tests.e2e.talk import QUESTION
 from tests.e2e.test_java_client import write_numbered
@@ -54,5 +55,5 @@ async def test_the_client_on_the_page_loses_nothing_to_a_cut(
     assert len(resumes) == 1
     assert heard["planted"] == [(0, frames - 1)]
     assert tones.decode(answer.read_bytes()) == begun["code"]
-    assert likeness(QUESTION, answer.read_bytes()) > 0.9
+    assert similarity(QUESTION, answer.read_bytes()) > 0.9
     assert "user Could you tell me" in done.stdout and "agent" in done.stdout
