@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from statistics import stdev
 
 from bench import virtual
-from infra.faults.scales import resident_kb, slope
+from infra.faults.memory_probe import resident_kb, slope
 from protocol import media
 from simulator import faults
 from simulator.scenario import Behaviour

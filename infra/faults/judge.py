@@ -1,7 +1,8 @@
-"""Was anything lost, doubled or reordered? A pure comparison of what three parties say about one session.
+"""Judge of one session: was anything lost, doubled or reordered? A pure comparison of three records.
 
-The client says what it was told, the table what is kept, the model's stand-in what it answered. Questions
-carry a marker (`ask12x3`: run 12, question 3) that the answer repeats: a turn is known wherever it is found.
+They are the events that the client got, the turns in the table, and the answers of the simulated model.
+Questions carry a marker (`ask12x3`: run 12, question 3) that the answer repeats, which identifies the turn in
+all three.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was wrong, one line each. All empty: nothing was."""
+    """Findings, one line each. All empty: the session was correct."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)

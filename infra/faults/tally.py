@@ -1,4 +1,4 @@
-"""What came of a soak: counted while it runs, printed when it is over."""
+"""Results of a soak: counted while it runs, printed at its end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from infra.faults.course import LINKS
+from infra.faults.faulted_stack import LINKS
 from infra.faults.judge import NEVER_TOLD, STUCK, WENT_ON, Verdict
-from infra.faults.kinds import KINDS
 from infra.faults.link import Firings
+from infra.faults.memory_probe import Growth
 from infra.faults.plan import PAIRS
-from infra.faults.scales import Growth
+from infra.faults.toxics import TOXICS
 from protocol.errors import REGISTRY
 
 APART = ("firings", "growths")
@@ -114,9 +114,9 @@ class Tally:
     def _grid(self) -> list[str]:
         """Faults that acted, by kind and link."""
         width = max(map(len, LINKS)) + 2
-        title = "faults that acted".ljust(width) + "".join(f"{kind.kind:>12}" for kind in KINDS)
+        title = "faults that acted".ljust(width) + "".join(f"{kind.kind:>12}" for kind in TOXICS)
         rows = [
-            link.ljust(width) + "".join(f"{self.firings[kind.kind, link]:>12}" for kind in KINDS)
+            link.ljust(width) + "".join(f"{self.firings[kind.kind, link]:>12}" for kind in TOXICS)
             for link in LINKS
         ]
         return [title, *rows]

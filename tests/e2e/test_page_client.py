@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.faults.kinds import Reset
 from infra.faults.link import Link, Way
+from infra.faults.toxics import Reset
 from infra.local.stack import LocalStack, Options
 from simulator import serve
 from simulator.audio import tones
@@ -43,7 +43,7 @@ async def test_the_client_on_the_page_loses_nothing_to_a_cut(
             token = stack.user().token()
             WITNESS.keeps(token, "a JWT")
             command = [sys.executable, str(client), stack.urls.control, token, str(question), str(answer)]
-            with link.laid(Reset(after_bytes=after_bytes), ways=(way,), most=1) as cut:
+            with link.injected(Reset(after_bytes=after_bytes), ways=(way,), most=1) as cut:
                 done = await asyncio.to_thread(
                     subprocess.run, command, capture_output=True, text=True, timeout=90, check=False
                 )

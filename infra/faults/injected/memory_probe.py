@@ -1,7 +1,7 @@
-"""What lives in this process, told when it is asked by a signal.
+"""Memory in use in this process, written to a file on a signal.
 
-Resident memory says what a process has once needed: an allocator keeps its pages, and steps are no leak. What
-is told here is what is in use after a garbage collection.
+Resident memory includes pages that an allocator keeps, so a step in it is no leak. The figures here are the
+memory in use after a garbage collection.
 """
 
 import ctypes
@@ -21,17 +21,17 @@ class _Mallinfo2(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in FIELDS]
 
 
-def obey(folder: str) -> None:
+def answer_signals(folder: str) -> None:
     """Now and at every SIGUSR1: write `objects bytes` to a file of this process's number."""
     mallinfo2 = ctypes.CDLL(None).mallinfo2
     mallinfo2.restype = _Mallinfo2
     file, draft = Path(folder, str(os.getpid())), Path(folder, f"{os.getpid()}.draft")
 
-    def weigh(*_: object) -> None:
+    def sample(*_: object) -> None:
         gc.collect()
         heap = mallinfo2()
         draft.write_text(f"{sys.getallocatedblocks()} {heap.uordblks + heap.hblkhd}")
         draft.replace(file)
 
-    signal.signal(signal.SIGUSR1, weigh)
-    weigh()  # who reads this knows that the signal will not kill
+    signal.signal(signal.SIGUSR1, sample)
+    sample()  # its file shows that the handler is in place: before, the signal would kill

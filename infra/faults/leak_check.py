@@ -1,4 +1,4 @@
-"""What is left when everybody has gone: nothing may be."""
+"""Leak check: tasks, sockets, leases and file descriptors left after all sessions have ended."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from functions.core.runtime.config import SweepConfig
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import SweepPorts
 from functions.core.sessions.replies import Replies
-from infra.faults.course import Course
+from infra.faults.faulted_stack import FaultedStack
 from infra.local.stack import NAME
 from records import open_sessions, relays
 from records.table import StoreError
 
-CLIENT_TASKS = ("conversation", "speaker", "media writer", "visitor listens")
+CLIENT_TASKS = ("conversation", "speaker", "media writer", "user listens")
 WIRES = ("client-gateway", "client-relay", "relay-gemini")  #: links whose connections belong to sessions
 POOLED = 48  #: sockets that a relay may keep for the store and for invocations, after its first call
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """The leftovers. All zero and empty: nothing leaks."""
+class Leaks:
+    """Resources left. All zero and empty: nothing leaks."""
 
     tasks: int  #: of clients, in this process
     sockets: int  #: of sessions, on any link
     leases: int  #: places on relays and among the users' open sessions
     handles: int  #: file descriptors of relays beyond what an idle one keeps
-    places: tuple[str, ...] = ()  #: where those are
+    places: tuple[str, ...] = ()  #: descriptions of the sockets and leases
 
     @property
     def leaks(self) -> list[str]:
@@ -43,14 +43,14 @@ class Census:
         return [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
 
 
-def sweeping(course: Course) -> Callable[[], dict[str, int]]:
-    """The deployment's `sweep`, run here: the local stack has no schedule."""
-    environment = course.stack.template.functions[f"{NAME}-session"].environment
+def sweeper(faulted: FaultedStack) -> Callable[[], dict[str, int]]:
+    """The deployment's `sweep` as a function: the local stack has no schedule that runs it."""
+    environment = faulted.stack.template.functions[f"{NAME}-session"].environment
     config = SweepConfig.from_env(environment)
-    ecs = course.stack.client("ecs")
+    ecs = faulted.stack.client("ecs")
     ports = SweepPorts(
-        table=course.table,
-        replies=Replies(course.stack.client("apigatewaymanagementapi"), course.table, time.sleep),
+        table=faulted.table,
+        replies=Replies(faulted.stack.client("apigatewaymanagementapi"), faulted.table, time.sleep),
         launcher=EcsLauncher(ecs, config.relay),
         clock=time.time,
         tasks=EcsTasks(ecs, config.relay.cluster),
@@ -66,8 +66,8 @@ def sweeping(course: Course) -> Callable[[], dict[str, int]]:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
-    """The handlers' code that runs here says nothing: it would print to stdout, which is ours."""
+def silent_logs() -> Iterator[None]:
+    """Silence the logger of handler code that runs in this process: it writes to stdout."""
     level = logging.getLevelName(logger.log_level)
     logger.setLevel("CRITICAL")
     try:
@@ -76,30 +76,30 @@ def hushed() -> Iterator[None]:
         logger.setLevel(level)
 
 
-async def settle(course: Course, within_s: float) -> Census:
-    """What is left, once nothing is or the time is over. Sweeps meanwhile, as the deployment does."""
-    clear = sweeping(course)
+async def wait_until_clean(faulted: FaultedStack, within_s: float) -> Leaks:
+    """Sweep and count until nothing is left or `within_s` is over. Returns the last count."""
+    clear = sweeper(faulted)
     deadline = time.monotonic() + within_s
     while True:
         await asyncio.to_thread(clear)
-        census = await take(course)
-        if not census.leaks or time.monotonic() > deadline:
-            return census
+        leaks = await count(faulted)
+        if not leaks.leaks or time.monotonic() > deadline:
+            return leaks
         await asyncio.sleep(5)
 
 
-async def take(course: Course) -> Census:
+async def count(faulted: FaultedStack) -> Leaks:
     tasks = sum(task.get_name() in CLIENT_TASKS for task in asyncio.all_tasks())
-    sockets = [f"{name} {number}" for name in WIRES for number in course.links[name].connections]
-    leases = await asyncio.to_thread(_leases, course)
-    handles = sum(max(0, handles_of(task.process_id) - POOLED) for task in course.relays)
-    return Census(tasks, len(sockets), len(leases), handles, (*sockets, *leases))
+    sockets = [f"{name} {number}" for name in WIRES for number in faulted.links[name].connections]
+    leases = await asyncio.to_thread(_leases, faulted)
+    handles = sum(max(0, handles_of(task.process_id) - POOLED) for task in faulted.relays)
+    return Leaks(tasks, len(sockets), len(leases), handles, (*sockets, *leases))
 
 
-def _leases(course: Course) -> list[str]:
-    known = relays.load_all(course.table, relays.pool(course.table).slots.values())
+def _leases(faulted: FaultedStack) -> list[str]:
+    known = relays.load_all(faulted.table, relays.pool(faulted.table).slots.values())
     held = [f"{relay.state} relay {relay.id} holds {place}" for relay in known for place in relay.places]
-    listed = open_sessions.listed(course.table).items()
+    listed = open_sessions.listed(faulted.table).items()
     return held + [f"{user} has {session} open" for user, sessions in listed for session in sessions]
 
 

@@ -1,4 +1,4 @@
-"""Weighs relays while they work: what lives in them, not what they have once needed."""
+"""Memory in use in running relays, sampled by signal, and its growth per session."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-OBJECTS, HEAP_KB = 60.0, 12.0  #: a session may leave so much, which is noise: a call holds 370 and more
+OBJECTS, HEAP_KB = 60.0, 12.0  #: limits per session: less is noise, a leaked call holds 370 objects and more
 WARM = 1 / 2  #: of a relay's samples are not judged: caches fill, connections are made
 FEWEST = 20  #: samples that can be judged
-SERVED = (
-    100  #: sessions while it is judged: the calls of the moment, a few more or fewer, weigh as much as a leak
-)
+SERVED = 100  #: sessions while it is judged: with fewer, the calls open at the time look like a leak
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
-    """Of one relay, when it had served about so many sessions."""
+class MemorySample:
+    """Memory of one relay after about `sessions` sessions."""
 
     sessions: float
     objects: int  #: small ones, of Python's own allocator
@@ -30,7 +28,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """For each session that a relay has served."""
+    """Memory left by each session that a relay has served."""
 
     objects: float
     heap_kb: float
@@ -44,22 +42,22 @@ class Growth:
 
 
 @dataclass
-class Scales:
-    """Processes that run with `environment` answer when they are asked."""
+class MemoryProbe:
+    """Samples of processes that run with `environment`."""
 
     folder: Path
-    samples: dict[int, list[Weight]] = field(default_factory=dict)
+    samples: dict[int, list[MemorySample]] = field(default_factory=dict)
     _served: dict[int, float] = field(default_factory=dict)  #: sessions, by the process that had them
     _runs: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"SCALES_FOLDER": str(self.folder)}
+        return {"MEMORY_PROBE_FOLDER": str(self.folder)}
 
-    def weigh(self, processes: Sequence[int], runs: int) -> None:
-        """Take down what they have answered to the last call, and ask again.
+    def sample(self, processes: Sequence[int], runs: int) -> None:
+        """Read the samples requested by the last call, and request the next ones.
 
-        `runs`: of all together so far; those since the last call are shared among who is here.
+        `runs`: finished in total; those since the last call are divided evenly among `processes`.
         """
         share, self._runs = (runs - self._runs) / max(1, len(processes)), runs
         for process in processes:
@@ -68,18 +66,18 @@ class Scales:
             with suppress(FileNotFoundError, ProcessLookupError):
                 objects, heap = answer.read_text().split()
                 answer.unlink()
-                weight = Weight(served, int(objects), int(heap) / 1024, resident_kb(process))
-                self.samples.setdefault(process, []).append(weight)
+                sample = MemorySample(served, int(objects), int(heap) / 1024, resident_kb(process))
+                self.samples.setdefault(process, []).append(sample)
                 os.kill(process, signal.SIGUSR1)
 
 
-def growth(samples: Sequence[Weight]) -> Growth | None:
-    """Of a relay since it is warm; None: it was weighed too rarely, or served too few sessions."""
+def growth(samples: Sequence[MemorySample]) -> Growth | None:
+    """Growth of a relay since its warm-up; None with too few samples or sessions."""
     warm = samples[int(len(samples) * WARM) :]
     if len(samples) < FEWEST or warm[-1].sessions - warm[0].sessions < SERVED:
         return None
-    objects = slope([(weight.sessions, weight.objects) for weight in warm])
-    return Growth(objects, slope([(weight.sessions, weight.heap_kb) for weight in warm]))
+    objects = slope([(sample.sessions, sample.objects) for sample in warm])
+    return Growth(objects, slope([(sample.sessions, sample.heap_kb) for sample in warm]))
 
 
 def resident_kb(process: int | None) -> int:

@@ -1,4 +1,4 @@
-"""The wall clock of this process follows a number in a file."""
+"""Offset of this process's wall clock, read from a file."""
 
 import mmap
 import struct
@@ -6,7 +6,7 @@ import time
 
 
 def follow(path: str) -> None:
-    """From now on `time.time` is off by the number in the file."""
+    """Add the number in the file, in seconds, to `time.time` from now on."""
     true = time.time
     with open(path, "rb") as file:
         shown = mmap.mmap(file.fileno(), 8, prot=mmap.PROT_READ)

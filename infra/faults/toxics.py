@@ -1,7 +1,7 @@
-"""What can be wrong with a line, in toxiproxy's words (https://github.com/Shopify/toxiproxy#toxics).
+"""Faults of a link, named as toxiproxy's toxics (https://github.com/Shopify/toxiproxy#toxics).
 
 A fault handles one stretch of bytes on its way and hands it `onward`, now, later, in pieces or not at all. It
-says `at.fired()` where it acts on bytes, and only there: a fault that met no traffic has not fired.
+calls `at.fired()` where it acts on bytes, and only there: a fault without traffic has not fired.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 Onward = Callable[[bytes], Awaitable[None]]
-TICK_S = 0.02  #: a narrow line passes what it can in so long
+TICK_S = 0.02  #: interval in which a link of limited bandwidth passes bytes
 
 
 class Cut(Exception):
-    """The connection ends here. `rudely`: with a TCP reset, else in an orderly way."""
+    """Raised to end the connection. `by_reset`: with a TCP reset, else with an orderly close."""
 
-    def __init__(self, rudely: bool) -> None:
-        super().__init__(rudely)
-        self.rudely = rudely
+    def __init__(self, by_reset: bool) -> None:
+        super().__init__(by_reset)
+        self.by_reset = by_reset
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Passage:
 
 
 class Fault(Protocol):
-    """One way in which a line is bad."""
+    """Port of a fault: how it treats the bytes of a link."""
 
     kind: ClassVar[str]
 
@@ -55,7 +55,7 @@ class Fault(Protocol):
 
 
 class _AtOnce:
-    """The end of a stream passes unhindered."""
+    """Mixin: the end of a stream passes at once."""
 
     async def end(self, at: Passage) -> None:
         pass
@@ -63,7 +63,7 @@ class _AtOnce:
 
 @dataclass(frozen=True, slots=True)
 class Latency(_AtOnce):
-    """Everything is late."""
+    """Delay all bytes."""
 
     kind: ClassVar[str] = "latency"
     delay_s: float = 0.2
@@ -77,7 +77,7 @@ class Latency(_AtOnce):
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth(_AtOnce):
-    """So many bytes pass in a second."""
+    """Limit the bytes that pass in a second."""
 
     kind: ClassVar[str] = "bandwidth"
     bytes_per_s: float = 20_000.0
@@ -95,7 +95,7 @@ class Bandwidth(_AtOnce):
 
 @dataclass(frozen=True, slots=True)
 class Reset(_AtOnce):
-    """After exactly so many bytes both ends get a TCP reset (toxiproxy: reset_peer)."""
+    """Send both ends a TCP reset after exactly `after_bytes` (toxiproxy: reset_peer)."""
 
     kind: ClassVar[str] = "reset"
     after_bytes: int = 0
@@ -108,12 +108,12 @@ class Reset(_AtOnce):
         if left > 0:
             await onward(data[:left])
         at.fired()
-        raise Cut(rudely=True)
+        raise Cut(by_reset=True)
 
 
 @dataclass(frozen=True, slots=True)
 class SlowClose:
-    """When one end closes, the other hears of it late. After `after_bytes`, if any, the line itself does."""
+    """Delay the close of one end to the other. After `after_bytes`, if any, close both ends."""
 
     kind: ClassVar[str] = "slow_close"
     delay_s: float = 1.0
@@ -124,7 +124,7 @@ class SlowClose:
         await onward(data)
         if self.after_bytes is not None and at.passed_bytes >= self.after_bytes:
             await self.end(at)
-            raise Cut(rudely=False)
+            raise Cut(by_reset=False)
 
     async def end(self, at: Passage) -> None:
         at.fired()
@@ -133,7 +133,7 @@ class SlowClose:
 
 @dataclass(frozen=True, slots=True)
 class Timeout(_AtOnce):
-    """Nothing gets through, and after a while the connection is closed."""
+    """Drop all bytes, and close the connection after `after_s`."""
 
     kind: ClassVar[str] = "timeout"
     after_s: float = 1.0
@@ -141,12 +141,12 @@ class Timeout(_AtOnce):
     async def carry(self, data: bytes, at: Passage, onward: Onward) -> None:
         at.fired()
         await asyncio.sleep(self.after_s)  # not `pause`: what was swallowed cannot come back
-        raise Cut(rudely=False)
+        raise Cut(by_reset=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Slicer(_AtOnce):
-    """Everything arrives in crumbs."""
+    """Split the bytes into small pieces."""
 
     kind: ClassVar[str] = "slicer"
     size_bytes: int = 64
@@ -167,7 +167,7 @@ class Slicer(_AtOnce):
 
 @dataclass(frozen=True, slots=True)
 class Blackhole:
-    """Nothing gets through, not even a close, until the fault is lifted: then what TCP kept arrives."""
+    """Hold all bytes and closes until the fault is lifted, then deliver them."""
 
     kind: ClassVar[str] = "blackhole"
 
@@ -180,4 +180,4 @@ class Blackhole:
         await at.lifted.wait()
 
 
-KINDS: tuple[type[Fault], ...] = (Latency, Bandwidth, Reset, SlowClose, Timeout, Slicer, Blackhole)
+TOXICS: tuple[type[Fault], ...] = (Latency, Bandwidth, Reset, SlowClose, Timeout, Slicer, Blackhole)

@@ -1,4 +1,4 @@
-"""A user of the course: says what the plan says, hears the answers, and remembers every event."""
+"""Virtual user: sends the prompts of a plan, waits for the answers, and records every event."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ QUESTION = read_wav(SHIPPED / "question.wav")
 
 
 @dataclass
-class Visitor:
-    """One conversation. `talk` is all of it."""
+class VirtualUser:
+    """One conversation, held by `talk`."""
 
     call: Conversation
     events: list[Told] = field(default_factory=list)
@@ -49,11 +49,11 @@ class Visitor:
         return self.seen()
 
     async def until_finished(self, count: int) -> None:
-        """Wait until it was told of the end of so many turns of the agent."""
+        """Wait for the end of `count` turns of the agent."""
         await self._until(lambda: self._ended >= count)
 
     async def until_sounded(self, count: int) -> None:
-        """Wait until the voice of so many turns has come to its end; they may not be written yet."""
+        """Wait for the end of audio of `count` turns; they may not be stored yet."""
         await self._until(lambda: self._sounded >= count)
 
     def seen(self) -> Seen:
@@ -64,7 +64,7 @@ class Visitor:
         async with contextlib.AsyncExitStack() as parts:
             async with asyncio.timeout(OPEN_S):
                 call = await parts.enter_async_context(self.call)
-            listening = asyncio.create_task(self._listen(call), name="visitor listens")
+            listening = asyncio.create_task(self._listen(call), name="user listens")
             try:
                 for prompt in prompts:
                     await self._say(prompt)
