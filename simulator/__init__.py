@@ -1,4 +1,4 @@
-"""Gemini Live on a real socket, without Google: wire-exact, scripted, and made to fail on request."""
+"""Gemini Live on a real socket, without Google: wire-exact, scripted, with faults on request."""
 
 from simulator.conversation.world import Config
 from simulator.scenario import Scenario, ScenarioError, load, parse

@@ -22,7 +22,7 @@ class Clock:
         return (asyncio.get_running_loop().time() - self._origin) * self.scale
 
     def real(self, seconds: float) -> float:
-        """How many real seconds `seconds` virtual ones take."""
+        """Real seconds that `seconds` virtual ones take."""
         return seconds / self.scale
 
     async def sleep(self, seconds: float) -> None:

@@ -55,7 +55,7 @@ class Abort(_Fault, frozen=True, tag="abort"):
 
 
 class SpuriousInterrupted(_Fault, frozen=True, tag="spurious_interrupted"):
-    """The answer is cut though nobody spoke."""
+    """The answer is interrupted without user speech."""
 
 
 class UnknownMessage(_Fault, frozen=True, tag="unknown_message"):
@@ -69,7 +69,7 @@ class EmptyContent(_Fault, frozen=True, tag="empty_content"):
 
 
 class Burst(_Fault, frozen=True, tag="burst"):
-    """The next answer comes all at once."""
+    """The next answer is sent all at once."""
 
 
 class DuplicateToolCall(_Fault, frozen=True, tag="duplicate_tool_call"):

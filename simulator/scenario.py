@@ -1,6 +1,6 @@
 """Scenario files: replies, their conditions, settings and faults.
 
-YAML in, frozen structs out; every mistake is one line that names its place.
+YAML in, frozen structs out; every error is one line that names its place.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Try the whole system on this machine under random faults.
 
-Conversations through the real local stack, with faulty links, killed relays and jumping clocks. Every turn that
-was told as finished must be kept, once and in order.
+Conversations through the real local stack, with faulty links, killed relays and jumping clocks. Every turn
+whose end a client got must be stored, once and in order.
 """
 
 from __future__ import annotations

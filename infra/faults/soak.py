@@ -12,7 +12,7 @@ from pathlib import Path
 
 from infra.faults import leak_check
 from infra.faults.faulted_stack import FaultedStack, FaultedStackOptions
-from infra.faults.judge import NEVER_TOLD, Kept, Seen, Verdict, judge
+from infra.faults.judge import PROTOCOL_ERRORS, ClientRecord, StoredTurn, Verdict, judge
 from infra.faults.memory_probe import MemoryProbe, growth
 from infra.faults.plan import Incident, Plan, PlannedFault, plans
 from infra.faults.tally import Tally
@@ -24,7 +24,7 @@ STARTS = 3  #: tries of a user to get in
 LATE_S = 20.0  #: for a turn to be written after its session
 SETTLE_S = 300.0  #: a place on a relay that starts is held for 180 s, and then a client is waited for
 SAMPLE_S = 10.0  #: between memory samples of the relays
-OUR_FAULT = ("internal", *NEVER_TOLD)  #: a typed reason, and yet one to look into
+OUR_FAULT = ("internal", *PROTOCOL_ERRORS)  #: a typed reason, and yet one to look into
 KILLS = ("relay killed", "model restarted")
 CLOCK_S = 3.0  #: how long a clock is off
 PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))
@@ -32,7 +32,7 @@ PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long, how many at a time. `runs` 0: until the minutes are over."""
+    """Limits and options of a soak. `runs` 0: until `minutes` are over."""
 
     minutes: float
     sessions: int
@@ -111,19 +111,21 @@ class Soak:
             path = self.terms.evidence / f"run-{plan.number}.txt"
             path.write_text(_evidence(faulted, session, plan, seen, verdict))
 
-    async def _talk(self, faulted: FaultedStack, plan: Plan, over: asyncio.Event) -> tuple[VirtualUser, Seen]:
+    async def _talk(
+        self, faulted: FaultedStack, plan: Plan, over: asyncio.Event
+    ) -> tuple[VirtualUser, ClientRecord]:
         """A user who cannot get in at first tries again, as users do."""
         for left in reversed(range(STARTS)):
             user = VirtualUser(faulted.conversation(VirtualSpeaker() if plan.has_speaker else None))
             seen = await user.talk(plan.prompts, plan.number, over)
-            if seen.outcome not in ("connect_failed", "connection_lost") or seen.told or not left:
+            if seen.outcome not in ("connect_failed", "connection_lost") or seen.events or not left:
                 break
             self.tally.restarted += 1
             await asyncio.sleep(1)
         return user, seen
 
     def _judge_memory(self, probe: MemoryProbe) -> None:
-        """Of the relays that lived long enough."""
+        """Add the memory growth of relays with enough samples."""
         for samples in probe.samples.values():
             if grown := growth(samples):
                 eighths = [samples[at * (len(samples) - 1) // 8] for at in range(9)]
@@ -169,20 +171,20 @@ class Soak:
             faulted.memory_probe.sample(processes, self.tally.runs)
 
 
-def _evidence(faulted: FaultedStack, session: str, plan: Plan, seen: Seen, verdict: Verdict) -> str:
+def _evidence(faulted: FaultedStack, session: str, plan: Plan, seen: ClientRecord, verdict: Verdict) -> str:
     """Report of a run: its plan, the events of its client, and its log lines."""
     lines = [f"{line.source}: {line.text}" for line in faulted.stack.logs.lines if session in line.text]
     ledger = [str(line) for line in faulted.model.ledger.lines if f"ask{plan.number}x" in str(line)]
-    parts = [*verdict.findings, session, str(plan), *map(str, seen.told), str(seen.asked), *lines, *ledger]
+    parts = [*verdict.findings, session, str(plan), *map(str, seen.events), str(seen.asked), *lines, *ledger]
     return "\n".join(parts) + "\n"
 
 
-async def verdict_on(faulted: FaultedStack, session: str, seen: Seen) -> Verdict:
-    """The last one: a turn may be written late when the store was away, and then it must come."""
+async def verdict_on(faulted: FaultedStack, session: str, seen: ClientRecord) -> Verdict:
+    """Judge until nothing is lost, for at most LATE_S: a turn may be written late after a store outage."""
     deadline = time.monotonic() + LATE_S
     while True:
         found = await faulted.turns(session) if session else []
-        kept = [Kept(turn.number, turn.user_text, turn.agent_text) for turn in found]
+        kept = [StoredTurn(turn.number, turn.user_text, turn.agent_text) for turn in found]
         verdict = judge(seen, kept, faulted.answers())
         if not verdict.lost or time.monotonic() > deadline:
             return verdict

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infra.faults.faulted_stack import LINKS
-from infra.faults.judge import NEVER_TOLD, STUCK, WENT_ON, Verdict
+from infra.faults.judge import PROTOCOL_ERRORS, STUCK, WENT_ON, Verdict
 from infra.faults.link import Firings
 from infra.faults.memory_probe import Growth
 from infra.faults.plan import PAIRS
@@ -64,7 +64,7 @@ class Tally:
         counts = {name: getattr(self, name) for name in ("lost", "doubled", "reordered", "stuck")}
         failures = [f"{count} {name}" for name, count in counts.items() if count]
         failures += [f"ended with {code}, which is no reason" for code in self.untyped]
-        refused = [(code, self.outcomes[code]) for code in NEVER_TOLD if self.outcomes[code]]
+        refused = [(code, self.outcomes[code]) for code in PROTOCOL_ERRORS if self.outcomes[code]]
         failures += [f"{n} ended with {code}, which an honest client is never told" for code, n in refused]
         failures += [f"leaked: {leak}" for leak in self.leaks]
         failures += [f"leaked: {each} for each session" for each in self.growths if each.is_leak]
@@ -85,7 +85,7 @@ class Tally:
         )
 
     def table(self) -> str:
-        """For people, and for docs/reliability.md."""
+        """Report as text, as in docs/reliability.md."""
         ended = [f"{count} {code}" for code, count in self.outcomes.most_common() if code != WENT_ON]
         rows = [
             ("seed", str(self.seed)),

@@ -51,7 +51,7 @@ class Fault(Protocol):
         """Hand `data` on in this fault's way. Raises Cut."""
 
     async def end(self, at: Passage) -> None:
-        """The sender has closed its side; returns when the receiver may hear of it."""
+        """Delay the end of the stream: returns when it may be passed on."""
 
 
 class _AtOnce:
@@ -140,7 +140,7 @@ class Timeout(_AtOnce):
 
     async def carry(self, data: bytes, at: Passage, onward: Onward) -> None:
         at.fired()
-        await asyncio.sleep(self.after_s)  # not `pause`: what was swallowed cannot come back
+        await asyncio.sleep(self.after_s)  # not `pause`: dropped bytes cannot be delivered later
         raise Cut(by_reset=False)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from infra.faults.judge import STUCK, WENT_ON, Seen, Told, told
+from infra.faults.judge import STUCK, WENT_ON, ClientEvent, ClientRecord, client_event
 from infra.faults.plan import Prompt
 from protocol import media
 from simulator.speech.samples import SHIPPED
@@ -28,7 +28,7 @@ class VirtualUser:
     """One conversation, held by `talk`."""
 
     call: Conversation
-    events: list[Told] = field(default_factory=list)
+    events: list[ClientEvent] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     outcome: str = ""
     lost_turns: set[int] = field(default_factory=set)
@@ -38,7 +38,7 @@ class VirtualUser:
     _is_over: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def talk(self, prompts: tuple[Prompt, ...], number: int, over: asyncio.Event) -> Seen:
+    async def talk(self, prompts: tuple[Prompt, ...], number: int, over: asyncio.Event) -> ClientRecord:
         """Say everything; set `over`, which ends the faults, and ask once more: this must be answered."""
         try:
             await self._talk(prompts, number, over)
@@ -56,9 +56,9 @@ class VirtualUser:
         """Wait for the end of audio of `count` turns; they may not be stored yet."""
         await self._until(lambda: self._sounded >= count)
 
-    def seen(self) -> Seen:
+    def seen(self) -> ClientRecord:
         lost = self.call.counters.missing_frames
-        return Seen(self.asked, self.events, self.outcome, frozenset(self.lost_turns), lost)
+        return ClientRecord(self.asked, self.events, self.outcome, frozenset(self.lost_turns), lost)
 
     async def _talk(self, prompts: tuple[Prompt, ...], number: int, over: asyncio.Event) -> None:
         async with contextlib.AsyncExitStack() as parts:
@@ -83,7 +83,7 @@ class VirtualUser:
     async def _listen(self, call: Conversation) -> None:
         try:
             async for event in call.events():
-                if (brief := told(event)) is not None:
+                if (brief := client_event(event)) is not None:
                     self.events.append(brief)
                 self._heed(event)
         finally:

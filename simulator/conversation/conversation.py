@@ -13,7 +13,7 @@ from simulator.speech.turn_detection import TurnDetector
 
 
 class Outlet(Protocol):
-    """Where messages go: a line."""
+    """Port for outgoing messages, implemented by a line."""
 
     def emit(self, message: dict[str, Any]) -> None: ...
 
@@ -42,6 +42,6 @@ class Conversation:
         self.memory.entries.append(Entry(role, text, typed, spoken))
 
     def lost_head(self, text: str, side: str) -> int:
-        """How many characters a fault takes off this transcript."""
+        """Number of leading characters that a fault removes from this transcript."""
         fault = self.triggers.take(LostTranscriptionHead, lambda lost: lost.side in (side, "both"))
         return min(fault.characters, len(text)) if fault else 0

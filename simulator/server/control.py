@@ -1,4 +1,4 @@
-"""The simulator's own HTTP road, under `/_control/`: faults in, ledger out. Nothing of Google's."""
+"""The simulator's own HTTP road, under `/_control/`: faults in, ledger out. Not part of Google's API."""
 
 from typing import Any, Protocol
 

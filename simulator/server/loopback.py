@@ -16,8 +16,8 @@ Header = Callable[[str], str | None]
 def is_foreign(header: Header, *, pages: bool = True) -> bool:
     """Whether a request comes from a foreign page.
 
-    `pages`: those that this machine serves may ask. Else nothing that a page sends is taken; what is typed
-    into the address bar (`Sec-Fetch-Site: none`) is no page's.
+    `pages`: accept requests of pages that this machine serves. Without it no page's request is accepted; one
+    typed into the address bar (`Sec-Fetch-Site: none`) is not a page's.
     """
     origin = header("Origin")
     if origin is not None and not (pages and is_loopback(_name(origin))):

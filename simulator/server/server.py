@@ -117,7 +117,7 @@ class Running:
 async def serve(config: Config | None = None) -> AsyncIterator[Running]:
     """Run a simulator inside this event loop; its socket is bound when the block begins.
 
-    Raises OSError when the port is taken, ValueError when the config names what is not there.
+    Raises OSError when the port is taken, ValueError for a missing file or program of the config.
     """
     config = config or Config()
     async with AsyncExitStack() as stack:

@@ -129,7 +129,7 @@ class HandleBook:
         self._open: dict[str, int] = {}
 
     def issue(self, memory: Memory, detector: TurnDetector) -> str:
-        """A new handle on the state as it is now."""
+        """Issue a handle for a snapshot of the current state."""
         handle = secrets.token_urlsafe(30)
         self._snapshots[handle] = Snapshot(
             memory.copied(), detector.copied(detector.settings), self._clock.now()

@@ -75,7 +75,7 @@ class TokenBook:
         return token
 
     def lock(self, token: Token, client: dict[str, Any]) -> dict[str, Any]:
-        """The setup that counts, from the token's and the client's.
+        """Merge the client's setup with the token's lock.
 
         A locked setup without a field mask replaces the client's whole setup: its
         resumption handle goes with it, and the session silently starts afresh.
@@ -104,7 +104,7 @@ class TokenBook:
             token.uses_left -= 1
 
     def _with_handle_rule(self, setup: dict[str, Any]) -> dict[str, Any]:
-        """Whether a handle inside the lock works is disputed: the simulator can do all three."""
+        """Treat a handle inside the lock as configured; what Google does is disputed."""
         handle = setup.get("sessionResumption", {}).get("handle")
         if handle and self._locked_handle == "reject":
             raise Refusal(refusal.HANDLE_LOCKED)

@@ -25,7 +25,7 @@ EDGE = 0.06  #: share of the loudest frame below which the ends are silence
 
 @dataclass(frozen=True)
 class Sample:
-    """One WAV and what is said in it. `words` count from the first loud frame."""
+    """One WAV with its text. Word times count from the first loud frame."""
 
     name: str
     pcm: bytes  #: 16 kHz

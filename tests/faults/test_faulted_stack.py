@@ -10,7 +10,7 @@ import pytest
 
 from infra.faults import leak_check
 from infra.faults.faulted_stack import LINKS, FaultedStack
-from infra.faults.judge import WENT_ON, Seen, Verdict
+from infra.faults.judge import WENT_ON, ClientRecord, Verdict
 from infra.faults.link import ActiveFault
 from infra.faults.plan import AT_THE_START, Prompt
 from infra.faults.soak import verdict_on
@@ -33,7 +33,9 @@ LASTS_S = 1.0
 number = iter(range(100_000, 200_000))  # far from the numbers of a soak
 
 
-async def talk(faulted: FaultedStack, count: int, over: asyncio.Event | None = None) -> tuple[Seen, Verdict]:
+async def talk(
+    faulted: FaultedStack, count: int, over: asyncio.Event | None = None
+) -> tuple[ClientRecord, Verdict]:
     """A conversation of so many questions and one more, and what the judge says."""
     user, run = VirtualUser(faulted.conversation()), next(number)
     asked = tuple(Prompt(f"ask{run}x{index}") for index in range(1, count + 1))
@@ -46,7 +48,7 @@ async def lifted_after_acting(active: ActiveFault) -> None:
     await asyncio.sleep(LASTS_S)
 
 
-async def under(faulted: FaultedStack, link: str, fault: Fault) -> tuple[Seen, Verdict]:
+async def under(faulted: FaultedStack, link: str, fault: Fault) -> tuple[ClientRecord, Verdict]:
     """A conversation in which the fault lies on the link from the start, or once it is live."""
     at = faulted.links[link]
     if link not in AT_THE_START:
