@@ -21,8 +21,8 @@ from bench import virtual
 from protocol import media
 from protocol.audio import downlink_ms
 from simulator.ledger import Line
-from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from simulator.speech.samples import SHIPPED
 from vivavoce import Conversation
 from vivavoce.microphone import Microphone
 from vivavoce.playback import VirtualSpeaker

@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from statistics import stdev
 
 from bench import virtual
-from infra.faults.scales import resident_kb, slope
+from infra.faults.memory_probe import resident_kb, slope
 from protocol import media
 from simulator import faults
-from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from simulator.speech.samples import SHIPPED
 from vivavoce import Conversation
 from vivavoce.wavefile import read_wav
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from infra.faults.course import Course, Terrain
+from infra.faults.faulted_stack import FaultedStack, FaultedStackOptions
 from protocol import media
 from protocol.control import Starting
 from protocol.limits import FRAME_MS, UPLINK_FRAME_BYTES
+from simulator.audio.watermark import embed
 from simulator.ledger import Line
-from simulator.planted import plant
-from simulator.samples import SHIPPED
 from simulator.scenario import Behaviour
+from simulator.speech.samples import SHIPPED
 from vivavoce import Conversation
 from vivavoce.wavefile import read_wav
 
@@ -125,29 +125,29 @@ async def measure(rotations: int, at_a_time: int = AT_A_TIME, spoken_s: float = 
     """Conversations until there were so many rotations."""
     behaviour = Behaviour(connection_limit_s=LIVES_S, go_away_left_s=WARNS_S, voice="synthetic")
     figures = Figures([])
-    async with Course(Terrain(time_scale=1.0, behaviour=behaviour)) as course:
+    async with FaultedStack(FaultedStackOptions(time_scale=1.0, behaviour=behaviour)) as faulted:
         while figures.rotations < rotations:
             async with asyncio.TaskGroup() as tasks:
                 numbers = range(len(figures.spoken), len(figures.spoken) + at_a_time)
-                talks = [tasks.create_task(_talk(course, number, spoken_s)) for number in numbers]
+                talks = [tasks.create_task(_talk(faulted, number, spoken_s)) for number in numbers]
             figures.spoken += [talk.result() for talk in talks]
             print(f"  {figures.rotations} rotations", file=sys.stderr, flush=True)
     return figures
 
 
-async def _talk(course: Course, number: int, spoken_s: float) -> Spoken:
+async def _talk(faulted: FaultedStack, number: int, spoken_s: float) -> Spoken:
     spoken = Spoken(first=number * APART)
-    call = course.conversation()
+    call = faulted.conversation()
     async with asyncio.TaskGroup() as tasks, call:
         listening = tasks.create_task(_listen(call, spoken))
         await _speak(call, spoken, spoken_s)
         await asyncio.sleep(1.0)  # the last frames are on their way
         listening.cancel()
-    closed = functools.partial(_closed, course, spoken)
+    closed = functools.partial(_closed, faulted, spoken)
     async with asyncio.timeout(10):
         while len(closed()) <= len(spoken.gaps_ms):  # noqa: ASYNC110 (the ledger has no event for many lines)
             await asyncio.sleep(0.1)
-    _read_ledger(course, closed(), spoken)
+    _read_ledger(faulted, closed(), spoken)
     return spoken
 
 
@@ -166,7 +166,7 @@ async def _speak(call: Conversation, spoken: Spoken, seconds: float) -> None:
     began_at = loop.time()
     while loop.time() - began_at < seconds:
         at = spoken.sent * UPLINK_FRAME_BYTES % (len(voice) - UPLINK_FRAME_BYTES)
-        await call.send_audio(plant(voice[at : at + UPLINK_FRAME_BYTES], spoken.first + spoken.sent))
+        await call.send_audio(embed(voice[at : at + UPLINK_FRAME_BYTES], spoken.first + spoken.sent))
         spoken.sent += 1
         await asyncio.sleep(began_at + spoken.sent * FRAME_MS / 1000 - loop.time())
 
@@ -174,22 +174,22 @@ async def _speak(call: Conversation, spoken: Spoken, seconds: float) -> None:
 # ---- what the model's ledger says
 
 
-def _closed(course: Course, spoken: Spoken) -> list[Line]:
+def _closed(faulted: FaultedStack, spoken: Spoken) -> list[Line]:
     """The model connections of this conversation that are over, oldest first."""
     return [
         line
-        for line in course.model.ledger.where("connection.closed")
+        for line in faulted.model.ledger.where("connection.closed")
         if any(spoken.first <= first < spoken.first + APART for first, _ in line.get("planted", ()))
     ]
 
 
-def _read_ledger(course: Course, closed: list[Line], spoken: Spoken) -> None:
+def _read_ledger(faulted: FaultedStack, closed: list[Line], spoken: Spoken) -> None:
     """The last connection knows the whole lineage: the handle's snapshot, and what followed."""
     spoken.missing = list(closed[-1]["missing"])
     spoken.consumed = _count(closed[-1]["planted"])
     for old, new in itertools.pairwise(closed):
-        (accepted,) = course.model.ledger.where("connection.opened", connection=new["connection"])
-        (set_up,) = course.model.ledger.where("session.opened", connection=new["connection"])
+        (accepted,) = faulted.model.ledger.where("connection.opened", connection=new["connection"])
+        (set_up,) = faulted.model.ledger.where("session.opened", connection=new["connection"])
         spoken.dial_ms.append((accepted["epoch_s"] - old["epoch_s"]) * 1000)
         spoken.setup_ms.append((set_up["epoch_s"] - accepted["epoch_s"]) * 1000)
         spoken.twice.append(_count(new["repeated"]) - _count(set_up["repeated"]))

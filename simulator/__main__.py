@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator import scenario
+from simulator.conversation.world import Config
 from simulator.scenario import Scenario, ScenarioError
-from simulator.server import Running, serve
-from simulator.world import Config
+from simulator.server.server import Running, serve
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 

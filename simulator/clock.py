@@ -1,7 +1,7 @@
-"""Virtual time: ten minutes may pass in two seconds.
+"""Virtual time: a scale maps it to real time.
 
 Every duration in this room is in virtual seconds. Only this file turns them
-into real ones, so a time scale is one number and no caller knows of it.
+into real ones, so a time scale is one number and no caller depends on it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class Clock:
         return (asyncio.get_running_loop().time() - self._origin) * self.scale
 
     def real(self, seconds: float) -> float:
-        """How many real seconds `seconds` virtual ones take."""
+        """Real seconds that `seconds` virtual ones take."""
         return seconds / self.scale
 
     async def sleep(self, seconds: float) -> None:
@@ -32,7 +32,7 @@ class Clock:
         await self.sleep(at - self.now())
 
     def later(self, seconds: float, do: Callable[[], object]) -> None:
-        """Call `do` in so many virtual seconds. Nobody waits for it, so it must do no harm when late."""
+        """Call `do` after `seconds` virtual seconds. It is not awaited, so it must be harmless when late."""
         asyncio.get_running_loop().call_later(seconds / self.scale, do)
 
     async def wait(self, event: asyncio.Event, until: float) -> bool:

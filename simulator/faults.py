@@ -1,6 +1,6 @@
-"""What can be made to go wrong, as data: scenario files and the control road share these.
+"""Faults as data, shared by scenario files and the control road.
 
-`at` says when a fault strikes; without it, at once (control road) or at setup
+`at` is the trigger of a fault; without it, at once (control road) or at setup
 (scenario). Times are virtual seconds after `setupComplete`; `turn` counts the
 turns of the whole conversation, `connection` those of this simulator from 1.
 """
@@ -11,7 +11,7 @@ import msgspec
 
 
 class At(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The moment of a fault. `connection` narrows every other condition."""
+    """Trigger of a fault. `connection` narrows every other condition."""
 
     time_s: float | None = None
     turn: int | None = None  #: when the answer of this turn begins to sound
@@ -55,7 +55,7 @@ class Abort(_Fault, frozen=True, tag="abort"):
 
 
 class SpuriousInterrupted(_Fault, frozen=True, tag="spurious_interrupted"):
-    """The answer is cut though nobody spoke."""
+    """The answer is interrupted without user speech."""
 
 
 class UnknownMessage(_Fault, frozen=True, tag="unknown_message"):
@@ -69,7 +69,7 @@ class EmptyContent(_Fault, frozen=True, tag="empty_content"):
 
 
 class Burst(_Fault, frozen=True, tag="burst"):
-    """The next answer comes all at once."""
+    """The next answer is sent all at once."""
 
 
 class DuplicateToolCall(_Fault, frozen=True, tag="duplicate_tool_call"):
@@ -102,9 +102,9 @@ class SlowSetup(_Fault, frozen=True, tag="slow_setup"):
     delay_s: float = 5.0
 
 
-#: Strike by themselves, when their moment comes.
+#: Act by themselves when triggered.
 Acting = GoAway | CloseNow | Freeze | SlowPong | Abort | SpuriousInterrupted | UnknownMessage | EmptyContent
-#: Wait for the next occasion once their moment came.
+#: Armed when triggered; they act at the next occasion.
 Armed = Burst | DuplicateToolCall | LostTranscriptionHead | TurnNeverEnds | RefuseHandle | SlowSetup
 Fault = Acting | Armed
 
@@ -116,5 +116,5 @@ def name(fault: Fault) -> str:
 
 
 def read(given: Any) -> Fault:
-    """A fault from JSON. Raises msgspec.ValidationError with a text fit for whoever wrote it."""
+    """A fault from JSON. Raises msgspec.ValidationError with a text for the author of the JSON."""
     return msgspec.convert(given, Fault)  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
-"""The simulator's own log: what it heard, what it said, and the truth only it knows.
+"""Event log of the simulator: input, output, and facts that never go over the wire.
 
 One JSON object a line: `n` (from 1), `t` (virtual seconds since start), `epoch_s`
 (wall clock), `kind` (past tense), and the fact's own fields. Tone codes, word
-times and planted numbers are here and nowhere on the wire. Keys, tokens and
+times and watermark numbers are here and nowhere on the wire. Keys, tokens and
 handles appear only as fingerprints.
 """
 

@@ -1,6 +1,6 @@
-"""Scenario files: what the simulator says, when, and what goes wrong.
+"""Scenario files: replies, their conditions, settings and faults.
 
-YAML in, frozen structs out; every mistake is one line that names its place.
+YAML in, frozen structs out; every error is one line that names its place.
 """
 
 from pathlib import Path
@@ -9,16 +9,16 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
+from simulator.audio.pcm import OUT_HZ, SAMPLE_BYTES
 from simulator.faults import Fault
-from simulator.pcm import OUT_HZ, SAMPLE_BYTES
 
 
 class ScenarioError(ValueError):
-    """The file cannot be used; the text says why in one line."""
+    """Invalid scenario; the text says why in one line."""
 
 
 class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How this Gemini is disposed. Seconds are virtual."""
+    """Settings of the simulated service. Seconds are virtual."""
 
     pace: float = 3.0  #: audio is sent this much faster than it plays
     chunk_ms: int = 40  #: PCM in one server message; Google's own size is not known
@@ -59,7 +59,7 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to do on a turn. The first rule that fits is taken."""
+    """Reply to a turn. The first rule that fits is taken."""
 
     when: When = When()
     once: bool = False

@@ -1,7 +1,7 @@
 """Try the whole system on this machine under random faults.
 
-Conversations through the real local stack, with bad lines, killed relays and jumping clocks. Every turn that
-was told as finished must be kept, once and in order.
+Conversations through the real local stack, with faulty links, killed relays and jumping clocks. Every turn
+whose end a client got must be stored, once and in order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="fail unless every fault acted so often on each link",
     )
-    parser.add_argument("--no-kills", action="store_true", help="let every process live: weighs the relay")
+    parser.add_argument("--no-kills", action="store_true", help="kill no process: judges relay memory")
     parser.add_argument(
         "--evidence", type=Path, metavar="FOLDER", help="keep there what is known of bad runs (words, too)"
     )

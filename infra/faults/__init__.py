@@ -1,1 +1,1 @@
-"""Bad lines and dead processes around the local stack, and the judge of what came through them."""
+"""Fault injection on the local stack, and the judge of its conversations."""

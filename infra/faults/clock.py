@@ -1,4 +1,4 @@
-"""Wall clocks that jump: what a process reads as the time is off by a number that we write."""
+"""Wall clocks that jump: `time.time` of a process has an offset that we write to a file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_INSIDE = Path(__file__).with_name("inside")
+_INJECTED = Path(__file__).with_name("injected")
 
 
 class JumpingClock:
-    """Of all processes that run with its `environment`. Only `time.time` jumps, the loop's clock does not."""
+    """Clock offset of all processes run with `environment`: of `time.time`, not of the loop's clock."""
 
     def __init__(self, file: Path, root: Path) -> None:
         self._file = file
@@ -20,11 +20,11 @@ class JumpingClock:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"CLOCK_FILE": str(self._file), "PYTHONPATH": f"{_INSIDE}:{self._root}"}
+        return {"CLOCK_FILE": str(self._file), "PYTHONPATH": f"{_INJECTED}:{self._root}"}
 
     @contextmanager
     def ahead(self, seconds: float) -> Iterator[None]:
-        """The clock is off during the block; negative: it is behind."""
+        """Set the offset during the block; negative: the clock is behind."""
         self._write(seconds)
         try:
             yield

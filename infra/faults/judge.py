@@ -1,7 +1,8 @@
-"""Was anything lost, doubled or reordered? A pure comparison of what three parties say about one session.
+"""Judge of one session: was anything lost, doubled or reordered? A pure comparison of three records.
 
-The client says what it was told, the table what is kept, the model's stand-in what it answered. Questions
-carry a marker (`ask12x3`: run 12, question 3) that the answer repeats: a turn is known wherever it is found.
+They are the events that the client got, the turns in the table, and the answers of the simulated model.
+Questions carry a marker (`ask12x3`: run 12, question 3) that the answer repeats, which identifies the turn in
+all three.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from protocol.audio import AudioFrame
 MARKER = re.compile(r"ask\d+x\d+")
 STUCK = "stuck"
 WENT_ON = "went on"
-#: Codes that say that the client broke the protocol. The soak's clients do not.
-NEVER_TOLD = ("resume_refused", "auth_invalid", "bad_message", "superseded")
+#: codes of a client that broke the protocol; the soak's clients never do
+PROTOCOL_ERRORS = ("resume_refused", "auth_invalid", "bad_message", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One event at the client. `text`: of the agent's transcripts only."""
+class ClientEvent:
+    """One numbered event at the client. `text`: of the agent's transcripts only."""
 
     e: int
     n: int
@@ -34,18 +35,18 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A session as its client saw it."""
+class ClientRecord:
+    """One session as recorded by its client."""
 
     asked: Sequence[str]  #: markers, in order
-    told: Sequence[Told]
+    events: Sequence[ClientEvent]
     outcome: str = WENT_ON  #: or STUCK, or the code with which it ended
     lost_turns: frozenset[int] = frozenset()  #: named by a relay that took over
     missing_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredTurn:
     """One turn in the table."""
 
     number: int
@@ -55,27 +56,27 @@ class Kept:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was wrong, one line each. All empty: nothing was."""
+    """Findings, one line each. All empty: the session was correct."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     reordered: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
-    finished: int = 0  #: turns the client was told are over
-    unanswered: int = 0  #: questions that went down with a connection: nobody promised to keep them
+    finished: int = 0  #: turns that ended at the client
+    unanswered: int = 0  #: questions lost with a connection: the protocol does not acknowledge text
 
     @property
     def findings(self) -> list[str]:
         return [*self.lost, *self.doubled, *self.reordered, *self.stuck]
 
 
-def judge(seen: Seen, kept: Sequence[Kept], answered: Iterable[str]) -> Verdict:
+def judge(seen: ClientRecord, kept: Sequence[StoredTurn], answered: Iterable[str]) -> Verdict:
     """`kept` as the table lists it; `answered`: every answer that the model began, as text."""
     verdict = Verdict()
     if seen.outcome == STUCK:
         verdict.stuck.append("neither went on nor ended")
-    _judge_events(seen.told, verdict)
-    finished = _finished(seen.told, verdict)
+    _judge_events(seen.events, verdict)
+    finished = _finished(seen.events, verdict)
     _judge_turns(finished, seen, kept, verdict)
     _judge_markers(seen, finished, kept, verdict)
     spoken = set(MARKER.findall(" ".join(answered)))
@@ -90,11 +91,11 @@ def judge(seen: Seen, kept: Sequence[Kept], answered: Iterable[str]) -> Verdict:
     return verdict
 
 
-def _judge_events(told: Sequence[Told], verdict: Verdict) -> None:
+def _judge_events(events: Sequence[ClientEvent], verdict: Verdict) -> None:
     """Within an epoch every number comes once, in order, from 1; epochs only rise."""
     e = n = 0
     before: set[tuple[int, int]] = set()
-    for event in told:
+    for event in events:
         if (event.e, event.n) <= (e, n):
             where = verdict.doubled if (event.e, event.n) in before else verdict.reordered
             where.append(f"event {event.e}.{event.n} after {e}.{n}")
@@ -104,11 +105,11 @@ def _judge_events(told: Sequence[Told], verdict: Verdict) -> None:
         before.add((event.e, event.n))
 
 
-def _finished(told: Sequence[Told], verdict: Verdict) -> dict[int, str]:
-    """The turns whose end the client was told, with the agent's words in them."""
+def _finished(events: Sequence[ClientEvent], verdict: Verdict) -> dict[int, str]:
+    """Turns whose end the client got, with the agent's text."""
     words: dict[int, str] = {}
     finished: dict[int, str] = {}
-    for event in told:
+    for event in events:
         if event.kind == "transcript" and event.role == "agent":
             words[event.turn] = words.get(event.turn, "") + event.text
         elif event.kind == "turn.started" and event.role == "agent":
@@ -122,8 +123,10 @@ def _finished(told: Sequence[Told], verdict: Verdict) -> dict[int, str]:
     return finished
 
 
-def _judge_turns(finished: dict[int, str], seen: Seen, kept: Sequence[Kept], verdict: Verdict) -> None:
-    """What the client was told is finished must be kept, word for word; what is kept comes in order."""
+def _judge_turns(
+    finished: dict[int, str], seen: ClientRecord, kept: Sequence[StoredTurn], verdict: Verdict
+) -> None:
+    """A turn that ended at the client must be stored with the same text; stored turns come in order."""
     by_number = {turn.number: turn for turn in kept}
     for number, words in finished.items():
         if number not in by_number:
@@ -140,7 +143,9 @@ def _judge_turns(finished: dict[int, str], seen: Seen, kept: Sequence[Kept], ver
         verdict.reordered.append(f"kept in the order {numbers}")
 
 
-def _judge_markers(seen: Seen, finished: dict[int, str], kept: Sequence[Kept], verdict: Verdict) -> None:
+def _judge_markers(
+    seen: ClientRecord, finished: dict[int, str], kept: Sequence[StoredTurn], verdict: Verdict
+) -> None:
     """Each question is in one turn and is answered in one, in the order in which they were asked."""
     for what, texts in (
         ("asked", [turn.user_text for turn in kept]),
@@ -154,11 +159,11 @@ def _judge_markers(seen: Seen, finished: dict[int, str], kept: Sequence[Kept], v
             verdict.reordered.append(f"{what} in the order {found}")
 
 
-def told(event: object) -> Told | None:
-    """What a client's event says to the judge; None for what has no number."""
+def client_event(event: object) -> ClientEvent | None:
+    """Convert an event of the client for the judge; None for one without a number."""
     n, e = getattr(event, "n", 0), getattr(event, "e", 0)
     if not n or isinstance(event, AudioFrame):
         return None
     text = event.text if isinstance(event, media.Transcript) and event.role == "agent" else ""
     kind = str(type(event).__struct_config__.tag)  # type: ignore[attr-defined]
-    return Told(e, n, kind, getattr(event, "turn", 0), getattr(event, "role", ""), text)
+    return ClientEvent(e, n, kind, getattr(event, "turn", 0), getattr(event, "role", ""), text)

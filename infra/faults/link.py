@@ -1,6 +1,6 @@
-"""One link of the system, with a fault proxy on it: bytes pass through untouched until a fault is laid.
+"""Fault proxy on one link of the system. Bytes pass unchanged until a fault is injected.
 
-Our own and not toxiproxy: a connection must be cut at an exact byte, and a fault must say where it acted.
+Not toxiproxy: a connection must be cut at an exact byte, and a fault must report where it acted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, Self
 
-from infra.faults.kinds import Cut, Fault, Onward, Passage
+from infra.faults.toxics import Cut, Fault, Onward, Passage
 from infra.local.background import Background
 from infra.local.endpoint import listen
 
@@ -30,8 +30,8 @@ Firings = Counter[tuple[str, str]]  #: (kind, link) to how many faults have acte
 
 
 @dataclass
-class Strike:
-    """A fault that lies on a link, on one way or both, for the first `most` connections that it meets."""
+class ActiveFault:
+    """A fault on a link, in one direction or both, for the first `most` connections with traffic."""
 
     fault: Fault
     link: str
@@ -42,8 +42,8 @@ class Strike:
     has_fired: asyncio.Event = field(default_factory=asyncio.Event)
     _passages: dict[tuple[int, Way], Passage] = field(default_factory=dict)
 
-    def meets(self, connection: int, way: Way) -> Passage | None:
-        """How this fault sees that way of that connection; None: it leaves it alone."""
+    def passage(self, connection: int, way: Way) -> Passage | None:
+        """State of this fault in that direction of that connection; None: it does not apply there."""
         if self.lifted.is_set() and (connection, way) not in self._passages:
             return None
         if way not in self.ways:
@@ -62,7 +62,7 @@ class Link:
         self.name = name
         self.target = ""  #: host:port, set before anybody dials
         self.firings: Firings = Counter()
-        self.strikes: list[Strike] = []
+        self.active_faults: list[ActiveFault] = []
         self.connections: set[int] = set()  #: those that are open
         self.carried_bytes = 0
         self._count = 0
@@ -86,23 +86,23 @@ class Link:
         await self._server.wait_closed()
 
     @contextmanager
-    def laid(
+    def injected(
         self,
         fault: Fault,
         *,
         ways: tuple[Way, ...] = ("up", "down"),
         most: int = MANY,
         chance: random.Random | None = None,
-    ) -> Iterator[Strike]:
-        """The fault lies on the link during the block."""
-        strike = Strike(fault, self.name, ways, most, chance or random.Random(0))
-        self.strikes.append(strike)
+    ) -> Iterator[ActiveFault]:
+        """Inject the fault into the link during the block."""
+        active = ActiveFault(fault, self.name, ways, most, chance or random.Random(0))
+        self.active_faults.append(active)
         try:
-            yield strike
+            yield active
         finally:
-            strike.lifted.set()
-            self.strikes.remove(strike)
-            if strike.has_fired.is_set():
+            active.lifted.set()
+            self.active_faults.remove(active)
+            if active.has_fired.is_set():
                 self.firings[fault.kind, self.name] += 1
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +121,7 @@ class Link:
                 end.transport.set_write_buffer_limits(0)  # `drain` returns when the kernel has it all
             await self._both_ways(number, (reader, writer), (far_reader, far_writer))
         except* Cut as cuts:
-            if any(cut.rudely for cut in _leaves(cuts)):
+            if any(cut.by_reset for cut in _leaves(cuts)):
                 _reset(ends)
         except* (OSError, ValueError):  # an end is gone, or was never there
             _reset(ends)
@@ -144,19 +144,19 @@ class Link:
             await sink.drain()
 
         while data := await source.read(COPY_BYTES):
-            await self._onward(number, way, list(self.strikes), deliver)(data)
-        for strike in list(self.strikes):
-            if passage := strike.meets(number, way):
-                await strike.fault.end(passage)
+            await self._onward(number, way, list(self.active_faults), deliver)(data)
+        for active in list(self.active_faults):
+            if passage := active.passage(number, way):
+                await active.fault.end(passage)
         if sink.can_write_eof() and not sink.is_closing():
             sink.write_eof()
 
-    def _onward(self, number: int, way: Way, strikes: list[Strike], deliver: Onward) -> Onward:
-        """Through every fault that lies here, in the order in which they were laid."""
+    def _onward(self, number: int, way: Way, faults: list[ActiveFault], deliver: Onward) -> Onward:
+        """Chain of all active faults, in the order in which they were injected."""
         onward = deliver
-        for strike in reversed(strikes):
-            if passage := strike.meets(number, way):
-                onward = partial(_carry, strike.fault, passage, onward)
+        for active in reversed(faults):
+            if passage := active.passage(number, way):
+                onward = partial(_carry, active.fault, passage, onward)
         return onward
 
 
@@ -176,7 +176,7 @@ def _leaves(group: BaseExceptionGroup[Cut]) -> Iterator[Cut]:
 
 
 def _reset(ends: list[asyncio.StreamWriter]) -> None:
-    """End with a TCP reset, so that whoever reads gets an error and not an end."""
+    """End with a TCP reset, so that a reader gets an error and not an end of stream."""
     for end in ends:
         raw: socket.socket | None = end.get_extra_info("socket")
         if raw is not None and not end.transport.is_closing():

@@ -1,4 +1,4 @@
-"""What happens in one run, drawn before it begins: the same seed gives the same plans."""
+"""Plans of runs, drawn at random before each begins: the same seed gives the same plans."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from infra.faults.course import LINKS
-from infra.faults.kinds import (
-    KINDS,
+from infra.faults.faulted_stack import LINKS
+from infra.faults.link import Way
+from infra.faults.toxics import (
+    TOXICS,
     Bandwidth,
     Blackhole,
     Fault,
@@ -19,12 +20,11 @@ from infra.faults.kinds import (
     SlowClose,
     Timeout,
 )
-from infra.faults.link import Way
 from simulator import faults as model
 
-STRIKES = 3  #: faults on lines in one run
+FAULTS_PER_RUN = 3  #: on links
 AT_THE_START = ("client-gateway", "function-google", "function-dynamodb")  #: little passes there later
-PAIRS = tuple((kind.kind, link) for kind, link in product(KINDS, LINKS))
+PAIRS = tuple((kind.kind, link) for kind, link in product(TOXICS, LINKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Prompt:
     """One thing the user says."""
 
     text: str  #: with its marker; empty: by voice
-    cut_after_s: float | None = None  #: the user stops the answer so long after it begins
+    cut_after_s: float | None = None  #: the user interrupts the answer this long after it begins
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedStrike:
-    """A fault on a line."""
+class PlannedFault:
+    """A fault to inject into a link."""
 
     link: str
     fault: Fault
@@ -49,7 +49,7 @@ class PlannedStrike:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something else that goes wrong: a process dies, a clock jumps, the model misbehaves."""
+    """A fault that is not of a link: a killed process, a clock jump, a fault of the model."""
 
     kind: str
     at_s: float
@@ -64,25 +64,25 @@ class Plan:
 
     number: int
     prompts: tuple[Prompt, ...]
-    strikes: tuple[PlannedStrike, ...]
+    faults: tuple[PlannedFault, ...]
     incidents: tuple[Incident, ...]
     has_speaker: bool
 
 
 def plans(seed: int) -> Iterator[Plan]:
-    """Without end. Every (fault, link) pair comes once in a round of them, in an order of chance."""
+    """Endless plans. Each round uses every (fault, link) pair once, in random order."""
     chance = random.Random(seed)
     deck: list[tuple[str, str]] = []
     number = 0
     while True:
         number += 1
-        while len(deck) < STRIKES:
+        while len(deck) < FAULTS_PER_RUN:
             deck += chance.sample(PAIRS, len(PAIRS))
-        pairs, deck = deck[:STRIKES], deck[STRIKES:]
+        pairs, deck = deck[:FAULTS_PER_RUN], deck[FAULTS_PER_RUN:]
         yield Plan(
             number,
             _prompts(number, chance),
-            tuple(_strike(kind, link, chance) for kind, link in pairs),
+            tuple(_fault(kind, link, chance) for kind, link in pairs),
             tuple(_incidents(chance)),
             has_speaker=chance.random() < 0.3,
         )
@@ -97,11 +97,11 @@ def _prompts(number: int, chance: random.Random) -> tuple[Prompt, ...]:
     return tuple(prompts)
 
 
-def _strike(kind: str, link: str, chance: random.Random) -> PlannedStrike:
+def _fault(kind: str, link: str, chance: random.Random) -> PlannedFault:
     at_s = 0.0 if link in AT_THE_START else chance.uniform(0.0, 2.5)
     ways: tuple[tuple[Way, ...], ...] = (("up", "down"), ("up",), ("down",))
     is_store = link.endswith("dynamodb")
-    return PlannedStrike(
+    return PlannedFault(
         link,
         _DRAW[kind](chance, link),
         at_s,

@@ -1,4 +1,4 @@
-"""What came of a soak: counted while it runs, printed when it is over."""
+"""Results of a soak: counted while it runs, printed at its end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from infra.faults.course import LINKS
-from infra.faults.judge import NEVER_TOLD, STUCK, WENT_ON, Verdict
-from infra.faults.kinds import KINDS
+from infra.faults.faulted_stack import LINKS
+from infra.faults.judge import PROTOCOL_ERRORS, STUCK, WENT_ON, Verdict
 from infra.faults.link import Firings
+from infra.faults.memory_probe import Growth
 from infra.faults.plan import PAIRS
-from infra.faults.scales import Growth
+from infra.faults.toxics import TOXICS
 from protocol.errors import REGISTRY
 
 APART = ("firings", "growths")
@@ -64,7 +64,7 @@ class Tally:
         counts = {name: getattr(self, name) for name in ("lost", "doubled", "reordered", "stuck")}
         failures = [f"{count} {name}" for name, count in counts.items() if count]
         failures += [f"ended with {code}, which is no reason" for code in self.untyped]
-        refused = [(code, self.outcomes[code]) for code in NEVER_TOLD if self.outcomes[code]]
+        refused = [(code, self.outcomes[code]) for code in PROTOCOL_ERRORS if self.outcomes[code]]
         failures += [f"{n} ended with {code}, which an honest client is never told" for code, n in refused]
         failures += [f"leaked: {leak}" for leak in self.leaks]
         failures += [f"leaked: {each} for each session" for each in self.growths if each.is_leak]
@@ -85,7 +85,7 @@ class Tally:
         )
 
     def table(self) -> str:
-        """For people, and for docs/reliability.md."""
+        """Report as text, as in docs/reliability.md."""
         ended = [f"{count} {code}" for code, count in self.outcomes.most_common() if code != WENT_ON]
         rows = [
             ("seed", str(self.seed)),
@@ -114,9 +114,9 @@ class Tally:
     def _grid(self) -> list[str]:
         """Faults that acted, by kind and link."""
         width = max(map(len, LINKS)) + 2
-        title = "faults that acted".ljust(width) + "".join(f"{kind.kind:>12}" for kind in KINDS)
+        title = "faults that acted".ljust(width) + "".join(f"{kind.kind:>12}" for kind in TOXICS)
         rows = [
-            link.ljust(width) + "".join(f"{self.firings[kind.kind, link]:>12}" for kind in KINDS)
+            link.ljust(width) + "".join(f"{self.firings[kind.kind, link]:>12}" for kind in TOXICS)
             for link in LINKS
         ]
         return [title, *rows]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local.endpoint import is_signed
 from infra.local.process import Child, OnLine, machine_environment
 from infra.local.shortcuts import take_shortcuts
-from simulator.loopback import is_foreign
+from simulator.server.loopback import is_foreign
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

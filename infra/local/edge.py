@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 from infra.local.background import Background
 from infra.local.endpoint import url_of
-from simulator.loopback import is_host_of_loopback
+from simulator.server.loopback import is_host_of_loopback
 
 HEAD_BYTES = 16 * 1024  #: the ticket rides in a header of up to 8 KB
 HEAD_S = 10.0

@@ -1,9 +1,9 @@
 """What the stack's HTTP endpoints share: one loopback port, AWS's error shape, and a guard.
 
-Every HTTP listener of the stack has the guard of simulator/loopback.py: web pages that the developer visits
-must not reach it. The AWS APIs also ask for a SigV4 header with this stack's access key, as AWS refuses an
-unsigned call. Gateway and edge look at Host, and leave Origin to $connect and relay, as AWS does: those ask
-for credentials that no page elsewhere has.
+Every HTTP listener of the stack has the guard of simulator/server/loopback.py: web pages that the developer
+visits must not reach it. The AWS APIs also ask for a SigV4 header with this stack's access key, as AWS
+refuses an unsigned call. Gateway and edge look at Host, and leave Origin to $connect and relay, as AWS does:
+those ask for credentials that no page elsewhere has.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Self
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from simulator.loopback import is_foreign
+from simulator.server.loopback import is_foreign
 
 
 def listen(port: int = 0) -> socket.socket:

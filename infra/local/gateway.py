@@ -32,7 +32,7 @@ from infra.local.invocation import Invoke
 from infra.local.selection import body_path, route_key
 from infra.local.template import Api
 from infra.local.throttle import Throttle
-from simulator.loopback import is_host_of_loopback
+from simulator.server.loopback import is_host_of_loopback
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,21 @@ IMPORT_NAMES = {"vivavoce": "client"}  #: of rooms whose Python has another name
 PUBLISHED = {"client/python/vivavoce/": "vivavoce", "protocol/": "protocol"}
 STAND_INS = "client/python/vivavoce/_protocol/"  #: lead to protocol/ in the checkout, and are not published
 
+
+def _simulator(*folders: str) -> tuple[str, ...]:
+    return tuple(f"simulator.{folder}" for folder in folders)
+
+
 #: folder -> the folders beside it that it must not import from
 APART = {
     "relay/model/": ("relay.call", "relay.client", "relay.task", "relay.aws"),
     "relay/client/": ("relay.call", "relay.model", "relay.task", "relay.aws"),
     "relay/call/": ("relay.task", "relay.aws"),
+    "simulator/audio/": _simulator("wire", "speech", "session", "conversation", "server"),
+    "simulator/wire/": _simulator("speech", "session", "conversation", "server"),
+    "simulator/speech/": _simulator("session", "conversation", "server"),
+    "simulator/session/": _simulator("conversation", "server"),
+    "simulator/conversation/": _simulator("server"),
 }
 
 #: module -> the only files and folders that may import it
@@ -146,7 +156,7 @@ def rooms_keep_apart(root: Path) -> Iterator[str]:
 
 
 def folders_keep_apart(root: Path) -> Iterator[str]:
-    """Within a room, the parts of a call do not know what holds them."""
+    """Within a room, a folder does not import the folders that are built on it."""
     for name, module in imports(root):
         for folder, others in APART.items():
             if name.startswith(folder) and f"{module}.".startswith(tuple(f"{other}." for other in others)):

@@ -30,9 +30,9 @@ from protocol import media
 from protocol.control import Starting
 from records import relays
 from records.table import Table
-from simulator import tones
-from simulator.likeness import likeness
-from simulator.samples import SHIPPED
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
+from simulator.speech.samples import SHIPPED
 from tests.aws.conftest import Run
 from tests.aws.deployed import Container, Deployed, Given, without
 from tests.aws.emulator import MINISTACK, STACK, free_port, serving
@@ -151,7 +151,7 @@ async def test_somebody_talks_to_what_was_deployed(cloud: Cloud) -> None:
 def heard_the_answer(cloud: Cloud, visitor: User) -> None:
     (answer,) = cloud.simulator.ledger.where("answer.begun")[-1:]
     assert tones.decode(bytes(visitor.heard)) == answer["code"]
-    assert likeness(QUESTION, bytes(visitor.heard)) > 0.9
+    assert similarity(QUESTION, bytes(visitor.heard)) > 0.9
     assert visitor.said("user") == "Could you tell me when the next train leaves?"
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator import pcm
-from simulator.samples import SHIPPED
+from simulator.audio import pcm
+from simulator.speech.samples import SHIPPED
 from vivavoce.wavefile import read_wav
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from records import sessions
 from records.table import Table
-from simulator import tones
+from simulator.audio import tones
 from tests.browser.conftest import System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
 from tests.browser.refusing import (

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from simulator import tones
+from simulator.audio import tones
 from tests.browser.conftest import ROOT, System
 from tests.browser.drive import QUESTION, Sound, drive, recording
 from tests.browser.vite import served

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from simulator import tones
+from simulator.audio import tones
 from tests.browser.conftest import Missing, System, install, missing
 from tests.browser.drive import QUESTION, recording
 from tests.browser.firefox import Page, firefox

@@ -7,7 +7,7 @@ from array import array
 
 import pytest
 
-from simulator import pcm
+from simulator.audio import pcm
 from tests.browser.drive import QUESTION, Sound
 from tests.browser.truth import played_ms, share_heard
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from statistics import fmean
 
-from simulator import pcm
-from simulator.likeness import centred, correlation
+from simulator.audio import pcm
+from simulator.audio.similarity import centred, correlation
 from tests.browser.drive import Sound
 
 _RATE = 4_000  #: of the comparison

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from protocol import media
 from protocol.audio import AudioFrame
-from simulator.samples import SHIPPED
+from simulator.speech.samples import SHIPPED
 from tests.e2e.conftest import System
 from vivavoce import Conversation
 from vivavoce.microphone import Microphone

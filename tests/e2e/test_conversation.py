@@ -8,8 +8,8 @@ import pytest
 
 from protocol import media
 from protocol.audio import AudioFrame
-from simulator import tones
-from simulator.likeness import likeness
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
 from tests.conftest import WIRES
 from tests.e2e.conftest import System
 from tests.e2e.talk import INTERRUPTION, QUESTION, user
@@ -24,7 +24,7 @@ async def test_the_words_come_back_behind_the_tone_code_of_this_run(system: Syst
         await visitor.speaker.is_silent.wait()
     (answer,) = system.simulator.ledger.where("answer.begun")[-1:]
     assert tones.decode(bytes(visitor.heard)) == answer["code"]
-    assert likeness(QUESTION, bytes(visitor.heard)) > 0.9
+    assert similarity(QUESTION, bytes(visitor.heard)) > 0.9
     assert visitor.said("user") == "Could you tell me when the next train leaves?"
     assert "train" in visitor.said("agent")
     (metrics,) = visitor.of(media.Metrics)
@@ -75,7 +75,7 @@ async def test_a_cut_media_socket_changes_nothing_in_what_is_told(system: System
     assert cut.story() == uncut.story()
     assert cut.call.counters.missing_frames == 0
     assert len(system.simulator.ledger.where("answer.begun")) == answers + 1
-    assert likeness(QUESTION, cut.received(1)) > 0.9
+    assert similarity(QUESTION, cut.received(1)) > 0.9
 
 
 async def test_typed_text_is_answered_by_voice(system: System) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator import planted, tones
-from simulator.likeness import likeness
+from simulator.audio import tones, watermark
+from simulator.audio.similarity import similarity
 from tests.e2e.conftest import System
 from tests.e2e.talk import QUESTION
 from tests.java.build import PROTOCOL, build
@@ -26,7 +26,7 @@ def write_numbered(path: Path, pcm: bytes) -> int:
     frames = [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)]
     with wave.open(str(path), "wb") as wav:
         wav.setparams((1, 2, 16_000, 0, "NONE", ""))
-        wav.writeframes(b"".join(planted.plant(frame, number) for number, frame in enumerate(frames)))
+        wav.writeframes(b"".join(watermark.embed(frame, number) for number, frame in enumerate(frames)))
     return len(frames)
 
 
@@ -54,7 +54,7 @@ async def test_a_client_written_from_the_specification_loses_nothing_to_two_cuts
     # Down: the whole answer of this run, once, and every event.
     (begun,) = system.simulator.ledger.where("answer.begun")[-1:]
     assert tones.decode(answer.read_bytes()) == begun["code"]
-    assert likeness(QUESTION, answer.read_bytes()) > 0.9
+    assert similarity(QUESTION, answer.read_bytes()) > 0.9
     assert told["positions"] == [[1, n] for n in range(1, len(told["positions"]) + 1)]
     lost = ("missing_frames", "stale_uplink_ms", "bad", "unknown_types")
     assert [told["counters"][name] for name in lost] == [0, 0, 0, 0]

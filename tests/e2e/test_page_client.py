@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.faults.kinds import Reset
 from infra.faults.link import Link, Way
+from infra.faults.toxics import Reset
 from infra.local.stack import LocalStack, Options
-from simulator import serve, tones
-from simulator.likeness import likeness
+from simulator import serve
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
 from tests.e2e.conftest import GEMINI_KEY
 from tests.e2e.talk import QUESTION
 from tests.e2e.test_java_client import write_numbered
@@ -42,7 +43,7 @@ async def test_the_client_on_the_page_loses_nothing_to_a_cut(
             token = stack.user().token()
             WITNESS.keeps(token, "a JWT")
             command = [sys.executable, str(client), stack.urls.control, token, str(question), str(answer)]
-            with link.laid(Reset(after_bytes=after_bytes), ways=(way,), most=1) as cut:
+            with link.injected(Reset(after_bytes=after_bytes), ways=(way,), most=1) as cut:
                 done = await asyncio.to_thread(
                     subprocess.run, command, capture_output=True, text=True, timeout=90, check=False
                 )
@@ -54,5 +55,5 @@ async def test_the_client_on_the_page_loses_nothing_to_a_cut(
     assert len(resumes) == 1
     assert heard["planted"] == [(0, frames - 1)]
     assert tones.decode(answer.read_bytes()) == begun["code"]
-    assert likeness(QUESTION, answer.read_bytes()) > 0.9
+    assert similarity(QUESTION, answer.read_bytes()) > 0.9
     assert "user Could you tell me" in done.stdout and "agent" in done.stdout

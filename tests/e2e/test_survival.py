@@ -13,7 +13,7 @@ from infra.local.edge import Dead
 from infra.local.stack import LocalStack, Options
 from protocol import media
 from simulator import faults, serve
-from simulator.likeness import likeness
+from simulator.audio.similarity import similarity
 from tests.e2e.conftest import GEMINI_KEY, System
 from tests.e2e.talk import QUESTION, User, user
 from tests.witness import WITNESS
@@ -58,7 +58,7 @@ async def test_the_conversation_goes_on_when_the_models_connection_does_not(
     assert visitor.numbers() == [(1, n) for n in range(1, len(visitor.numbers()) + 1)]
     turns = [event.turn for event in visitor.of(media.TurnStarted)]  # type: ignore[attr-defined]
     assert turns == [1, 1, 2, 2]
-    assert likeness(QUESTION, visitor.received(2)) > 0.9
+    assert similarity(QUESTION, visitor.received(2)) > 0.9
 
 
 @pytest.mark.parametrize("mode", ["all", "audio", "hard"])
@@ -74,7 +74,7 @@ async def test_a_model_that_freezes_on_an_open_socket_is_noticed_and_the_questio
     assert len(gaps(visitor)) == 1 and visitor.of(media.Error) == []
     finished = [e.turn for e in visitor.of(media.TurnEnded) if e.role == "agent"]  # type: ignore[attr-defined]
     assert finished == [1, 2, 3]
-    assert likeness(QUESTION, visitor.received(3)) > 0.9
+    assert similarity(QUESTION, visitor.received(3)) > 0.9
 
 
 @pytest.mark.parametrize("dead", get_args(Dead))

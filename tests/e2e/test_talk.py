@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator import tones
-from simulator.likeness import likeness
-from simulator.samples import SHIPPED
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
+from simulator.speech.samples import SHIPPED
 from tests.e2e.dev import VIVAVOCE, dev, spoken_code
 from vivavoce.wavefile import read_wav
 
@@ -26,7 +26,7 @@ def test_two_terminals(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     heard = read_wav(out)  # comes back at 16 kHz
     assert tones.decode(heard, 16_000) == code
-    assert likeness(read_wav(question), heard, 16_000, 16_000) > 0.9
+    assert similarity(read_wav(question), heard, 16_000, 16_000) > 0.9
     assert said["transcripts"]["user"] == ["Could you tell me when the next train leaves?"]
     assert "train" in said["transcripts"]["agent"][0]
     assert said["first_audio_ms"] > 0 and said["session"]

@@ -1,4 +1,4 @@
-"""One obstacle course for all tests of this folder."""
+"""One faulted stack for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from infra.faults.course import Course, Terrain
+from infra.faults.faulted_stack import FaultedStack, FaultedStackOptions
 from infra.faults.soak import PARAMETERS
 from tests.witness import WITNESS
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def course() -> AsyncIterator[Course]:
-    async with Course(Terrain(parameters=PARAMETERS)) as built:
+async def faulted() -> AsyncIterator[FaultedStack]:
+    async with FaultedStack(FaultedStackOptions(parameters=PARAMETERS)) as built:
         WITNESS.keeps(built.stack.secrets.jwt, "the JWT secret")
         WITNESS.keeps(built.stack.secrets.route, "the route key")
         yield built

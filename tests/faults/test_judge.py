@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from infra.faults.judge import STUCK, Kept, Seen, Told, judge
+from infra.faults.judge import STUCK, ClientEvent, ClientRecord, StoredTurn, judge
 
 ASKED = ["ask1x1", "ask1x2", "ask1x3"]
 
 
-def conversation(turns: int = 3, epoch: int = 1) -> list[Told]:
+def conversation(turns: int = 3, epoch: int = 1) -> list[ClientEvent]:
     """Each question answered in its turn."""
-    told: list[Told] = []
+    told: list[ClientEvent] = []
     for turn in range(1, turns + 1):
         for kind, role, text in (
             ("turn.started", "user", ""),
@@ -25,17 +25,17 @@ def conversation(turns: int = 3, epoch: int = 1) -> list[Told]:
             ("transcript", "agent", ""),
             ("turn.ended", "agent", ""),
         ):
-            told.append(Told(epoch, len(told) + 1, kind, turn, role, text))
+            told.append(ClientEvent(epoch, len(told) + 1, kind, turn, role, text))
     return told
 
 
 TOLD = conversation()
-KEPT = [Kept(turn, f"ask1x{turn}", f"You wrote: ask1x{turn}") for turn in (1, 2, 3)]
+KEPT = [StoredTurn(turn, f"ask1x{turn}", f"You wrote: ask1x{turn}") for turn in (1, 2, 3)]
 ANSWERED = [turn.agent_text for turn in KEPT]
-SEEN = Seen(ASKED, TOLD)
+SEEN = ClientRecord(ASKED, TOLD)
 
 
-def renumbered(told: list[Told]) -> list[Told]:
+def renumbered(told: list[ClientEvent]) -> list[ClientEvent]:
     return [replace(event, n=n) for n, event in enumerate(told, 1)]
 
 
@@ -59,7 +59,7 @@ def test_a_finished_turn_that_a_relay_names_as_lost_is_lost() -> None:
 
 
 def test_a_doubled_turn_is_reported() -> None:
-    kept = [*KEPT, Kept(4, "ask1x3", "You wrote: ask1x3")]
+    kept = [*KEPT, StoredTurn(4, "ask1x3", "You wrote: ask1x3")]
     assert judge(SEEN, kept, ANSWERED).doubled == ["ask1x3: asked twice", "ask1x3: kept answer twice"]
     assert judge(SEEN, [*KEPT, KEPT[2]], ANSWERED).doubled[0] == "turn 3 kept twice"
 
@@ -67,13 +67,13 @@ def test_a_doubled_turn_is_reported() -> None:
 def test_an_answer_that_was_told_twice_is_doubled() -> None:
     again = [replace(event, turn=4) for event in conversation()[16:]]
     told = renumbered(TOLD + again)
-    kept = [*KEPT, Kept(4, "", "You wrote: ask1x3")]
-    assert "ask1x3: told answer twice" in judge(Seen(ASKED, told), kept, ANSWERED).doubled
+    kept = [*KEPT, StoredTurn(4, "", "You wrote: ask1x3")]
+    assert "ask1x3: told answer twice" in judge(ClientRecord(ASKED, told), kept, ANSWERED).doubled
 
 
 def test_a_turn_that_ends_twice_is_doubled() -> None:
     told = renumbered([*TOLD, TOLD[-1]])
-    assert judge(Seen(ASKED, told), KEPT, ANSWERED).doubled == ["turn 3 ended twice"]
+    assert judge(ClientRecord(ASKED, told), KEPT, ANSWERED).doubled == ["turn 3 ended twice"]
 
 
 def test_an_answer_that_the_model_never_gave_is_reported() -> None:
@@ -95,7 +95,7 @@ def test_reordered_turns_are_reported() -> None:
 
 def test_a_turn_that_ends_after_a_later_one_is_reordered() -> None:
     told = renumbered(TOLD[:7] + TOLD[8:16] + TOLD[7:8] + TOLD[16:])
-    assert judge(Seen(ASKED, told), KEPT, ANSWERED).reordered == ["turn 1 ended after 2"]
+    assert judge(ClientRecord(ASKED, told), KEPT, ANSWERED).reordered == ["turn 1 ended after 2"]
 
 
 @pytest.mark.parametrize(
@@ -108,20 +108,20 @@ def test_a_turn_that_ends_after_a_later_one_is_reordered() -> None:
     ],
     ids=["a gap", "no beginning", "twice", "swapped"],
 )
-def test_events_come_once_and_in_order(events: list[Told], finding: str, where: str) -> None:
-    assert finding in getattr(judge(Seen(ASKED, events), KEPT, ANSWERED), where)
+def test_events_come_once_and_in_order(events: list[ClientEvent], finding: str, where: str) -> None:
+    assert finding in getattr(judge(ClientRecord(ASKED, events), KEPT, ANSWERED), where)
 
 
 def test_another_relay_counts_from_one() -> None:
     after = [replace(event, turn=event.turn + 2) for event in conversation(1, epoch=2)]
     after = [replace(event, text=event.text.replace("ask1x1", "ask1x3")) for event in after]
-    verdict = judge(Seen(ASKED, [*TOLD[:16], *after]), KEPT, ANSWERED)
+    verdict = judge(ClientRecord(ASKED, [*TOLD[:16], *after]), KEPT, ANSWERED)
     assert verdict.findings == [] and verdict.finished == 3
 
 
 def test_an_old_relay_that_speaks_on_is_reordered() -> None:
     told = [*TOLD[:8], replace(TOLD[0], e=2, n=1), *TOLD[8:]]
-    assert judge(Seen(ASKED, told), KEPT, ANSWERED).reordered[0] == "event 1.9 after 2.1"
+    assert judge(ClientRecord(ASKED, told), KEPT, ANSWERED).reordered[0] == "event 1.9 after 2.1"
 
 
 def test_a_stuck_session_is_reported() -> None:
@@ -133,5 +133,5 @@ def test_missing_sound_is_lost() -> None:
 
 
 def test_a_question_that_nobody_promised_to_keep_is_only_counted() -> None:
-    verdict = judge(Seen(ASKED, conversation(2)), KEPT[:2], ANSWERED)
+    verdict = judge(ClientRecord(ASKED, conversation(2)), KEPT[:2], ANSWERED)
     assert verdict.findings == [] and verdict.unanswered == 1

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from infra.faults.kinds import (
-    KINDS,
+from infra.faults.link import Link
+from infra.faults.toxics import (
+    TOXICS,
     Bandwidth,
     Blackhole,
     Fault,
@@ -20,7 +21,6 @@ from infra.faults.kinds import (
     SlowClose,
     Timeout,
 )
-from infra.faults.link import Link
 
 SENT = bytes(range(256)) * 40
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -87,12 +87,12 @@ async def test_without_a_fault_every_byte_passes_both_ways() -> None:
 @pytest.mark.parametrize("after", [0, 1, 1_000, len(SENT) - 1])
 async def test_a_reset_cuts_at_the_exact_byte(after: int) -> None:
     async with line() as (link, far, (reader, writer)):
-        with link.laid(Reset(after), ways=("up",)) as strike:
+        with link.injected(Reset(after), ways=("up",)) as active:
             writer.write(SENT)
             await far.over.wait()
             with pytest.raises(ConnectionError):
                 await reader.readexactly(1)
-            assert strike.has_fired.is_set()
+            assert active.has_fired.is_set()
     assert bytes(far.got) == SENT[:after]
     assert isinstance(far.error, ConnectionResetError)
     assert link.firings == {("reset", "near-far"): 1}
@@ -100,23 +100,23 @@ async def test_a_reset_cuts_at_the_exact_byte(after: int) -> None:
 
 async def test_a_reset_that_met_too_few_bytes_has_not_fired() -> None:
     async with line() as (link, far, (_, writer)):
-        with link.laid(Reset(10_000_000)):
+        with link.injected(Reset(10_000_000)):
             writer.write(SENT)
             await far.until(len(SENT))
     assert link.firings == {}
 
 
-@pytest.mark.parametrize("fault", [kind() for kind in KINDS], ids=lambda fault: fault.kind)
+@pytest.mark.parametrize("fault", [kind() for kind in TOXICS], ids=lambda fault: fault.kind)
 async def test_a_fault_on_a_silent_line_has_not_fired(fault: Fault) -> None:
     async with line() as (link, _, _):
-        with link.laid(fault):
+        with link.injected(fault):
             await asyncio.sleep(0)
     assert link.firings == {}
 
 
 async def test_latency_is_late_and_loses_nothing() -> None:
     async with line() as (link, far, (_, writer)):
-        with link.laid(Latency(0.05, 0.0)):
+        with link.injected(Latency(0.05, 0.0)):
             writer.write(SENT)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
@@ -128,7 +128,7 @@ async def test_latency_is_late_and_loses_nothing() -> None:
 async def test_a_narrow_line_takes_its_time_and_opens_when_the_fault_is_lifted() -> None:
     loop = asyncio.get_running_loop()
     async with line() as (link, far, (_, writer)):
-        with link.laid(Bandwidth(10_000.0)):
+        with link.injected(Bandwidth(10_000.0)):
             began_at = loop.time()
             writer.write(SENT)
             await far.until(2_000)
@@ -140,7 +140,7 @@ async def test_a_narrow_line_takes_its_time_and_opens_when_the_fault_is_lifted()
 
 async def test_a_slicer_makes_crumbs() -> None:
     async with line() as (link, far, (_, writer)):
-        with link.laid(Slicer(size_bytes=100)):
+        with link.injected(Slicer(size_bytes=100)):
             writer.write(SENT[:1_000])
             await far.until(1_000)
     assert bytes(far.got) == SENT[:1_000] and len(far.pieces) >= 5
@@ -149,9 +149,9 @@ async def test_a_slicer_makes_crumbs() -> None:
 
 async def test_a_blackhole_keeps_everything_until_it_is_lifted() -> None:
     async with line() as (link, far, (_, writer)):
-        with link.laid(Blackhole()) as strike:
+        with link.injected(Blackhole()) as active:
             writer.write(SENT)
-            await strike.has_fired.wait()
+            await active.has_fired.wait()
             assert far.got == b""
         await far.until(len(SENT))
     assert bytes(far.got) == SENT and link.firings == {("blackhole", "near-far"): 1}
@@ -159,7 +159,7 @@ async def test_a_blackhole_keeps_everything_until_it_is_lifted() -> None:
 
 async def test_a_timeout_swallows_and_then_closes() -> None:
     async with line() as (link, far, (reader, writer)):
-        with link.laid(Timeout(0.02), ways=("up",)):
+        with link.injected(Timeout(0.02), ways=("up",)):
             writer.write(SENT)
             assert await reader.read() == b""
             await far.over.wait()
@@ -169,11 +169,11 @@ async def test_a_timeout_swallows_and_then_closes() -> None:
 
 async def test_a_slow_close_is_heard_of_late() -> None:
     async with line() as (link, far, (_, writer)):
-        with link.laid(SlowClose(delay_s=30.0), ways=("up",)) as strike:
+        with link.injected(SlowClose(delay_s=30.0), ways=("up",)) as active:
             writer.write(SENT)
             writer.write_eof()
             await far.until(len(SENT))
-            await strike.has_fired.wait()
+            await active.has_fired.wait()
             assert not far.over.is_set()
         await far.over.wait()
     assert link.firings == {("slow_close", "near-far"): 1}
@@ -181,7 +181,7 @@ async def test_a_slow_close_is_heard_of_late() -> None:
 
 async def test_only_so_many_connections_are_struck() -> None:
     async with line() as (link, far, (_, writer)):
-        with link.laid(Reset(), most=1):
+        with link.injected(Reset(), most=1):
             writer.write(b"x")
             await far.over.wait()
             host, _, port = link.address.partition(":")

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from infra.faults import soak
-from infra.faults.course import Course
+from infra.faults.faulted_stack import FaultedStack
 from infra.faults.judge import WENT_ON
-from infra.faults.kinds import Latency
-from infra.faults.plan import Incident, Plan, PlannedStrike, Prompt
+from infra.faults.plan import Incident, Plan, PlannedFault, Prompt
 from infra.faults.soak import Soak, Terms
+from infra.faults.toxics import Latency
 from records.turns import Turn
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
-LATE = PlannedStrike("client-relay", Latency(0.1, 0.0), 0.0, 0.5, ("up", "down"), 3)
+LATE = PlannedFault("client-relay", Latency(0.1, 0.0), 0.0, 0.5, ("up", "down"), 3)
 
 
 def plan(number: int, *incidents: Incident) -> Plan:
@@ -27,33 +27,33 @@ def plan(number: int, *incidents: Incident) -> Plan:
     return Plan(number, prompts, (LATE,), incidents, has_speaker=False)
 
 
-async def test_a_good_run_is_counted(course: Course) -> None:
+async def test_a_good_run_is_counted(faulted: FaultedStack) -> None:
     one = Soak(Terms(1, 1, 1), lambda tally: None)
-    await one.run_one(course, plan(300_001))
+    await one.run_one(faulted, plan(300_001))
     assert one.tally.failures(each=0) == []
     assert (one.tally.runs, one.tally.finished, one.tally.outcomes) == (1, 3, {WENT_ON: 1})
-    assert course.firings["latency", "client-relay"] >= 1
+    assert faulted.firings["latency", "client-relay"] >= 1
 
 
-async def test_a_killed_relay_loses_no_finished_turn(course: Course) -> None:
+async def test_a_killed_relay_loses_no_finished_turn(faulted: FaultedStack) -> None:
     one = Soak(Terms(1, 1, 1), lambda tally: None)
-    await one.run_one(course, plan(300_002, Incident("relay killed", 0.8)))
+    await one.run_one(faulted, plan(300_002, Incident("relay killed", 0.8)))
     assert one.tally.failures(each=0) == []
     assert one.tally.incidents == {"relay killed": 1}
 
 
 async def test_a_table_that_loses_a_turn_fails_the_soak(
-    course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    faulted: FaultedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    kept = course.turns
+    kept = faulted.turns
 
     async def losing(session: str) -> list[Turn]:
         return [turn for turn in await kept(session) if turn.number != 2]
 
-    monkeypatch.setattr(course, "turns", losing)
+    monkeypatch.setattr(faulted, "turns", losing)
     monkeypatch.setattr(soak, "LATE_S", 0.0)
     one = Soak(Terms(1, 1, 1, evidence=tmp_path), lambda tally: None)
-    await one.run_one(course, plan(300_003))
+    await one.run_one(faulted, plan(300_003))
     assert one.tally.failures(each=0) == ["1 lost"]
     assert one.tally.findings == ["run 300003: turn 2: told as finished, not kept"]
     assert "ask300003x2" in (tmp_path / "run-300003.txt").read_text()

@@ -10,11 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from infra.faults.census import Census
 from infra.faults.clock import JumpingClock
 from infra.faults.judge import STUCK, WENT_ON, Verdict
+from infra.faults.leak_check import Leaks
+from infra.faults.memory_probe import (
+    FEWEST,
+    HEAP_KB,
+    OBJECTS,
+    Growth,
+    MemoryProbe,
+    MemorySample,
+    growth,
+    slope,
+)
 from infra.faults.plan import PAIRS, plans
-from infra.faults.scales import FEWEST, HEAP_KB, OBJECTS, Growth, Scales, Weight, growth, slope
 from infra.faults.tally import Tally
 
 
@@ -54,7 +63,7 @@ def test_what_an_honest_client_is_never_told_fails_the_soak(code: str) -> None:
 
 def test_leaks_fail_the_soak() -> None:
     leaky = tally()
-    leaky.leaks = Census(tasks=1, sockets=0, leases=2, handles=0).leaks
+    leaky.leaks = Leaks(tasks=1, sockets=0, leases=2, handles=0).leaks
     leaky.growths = [Growth(OBJECTS, HEAP_KB), Growth(OBJECTS + 1, 0.0), Growth(0.0, HEAP_KB + 1)]
     assert leaky.failures(each=0) == [
         "leaked: 1 tasks",
@@ -62,7 +71,7 @@ def test_leaks_fail_the_soak() -> None:
         "leaked: +61.0 objects and +0.0 KB for each session",
         "leaked: +0.0 objects and +13.0 KB for each session",
     ]
-    assert Census(0, 0, 0, 0).leaks == []
+    assert Leaks(0, 0, 0, 0).leaks == []
 
 
 def test_a_pair_that_fired_too_rarely_fails_the_soak() -> None:
@@ -81,8 +90,8 @@ def test_the_same_seed_gives_the_same_plans() -> None:
 
 def test_every_pair_comes_up_in_every_round() -> None:
     drawn = plans(3)
-    strikes = [strike for _ in range(len(PAIRS)) for strike in next(drawn).strikes]
-    assert Counter((strike.fault.kind, strike.link) for strike in strikes) == dict.fromkeys(PAIRS, 3)
+    faults = [fault for _ in range(len(PAIRS)) for fault in next(drawn).faults]
+    assert Counter((planned.fault.kind, planned.link) for planned in faults) == dict.fromkeys(PAIRS, 3)
 
 
 def test_the_slope_is_that_of_a_line() -> None:
@@ -91,27 +100,27 @@ def test_the_slope_is_that_of_a_line() -> None:
 
 
 def test_growth_is_that_of_a_relay_that_is_warm() -> None:
-    early = [Weight(10 * n, 1_000 * n, 100.0 * n, 0) for n in range(FEWEST)]
-    late = [Weight(10 * (FEWEST + n), 500_000 + 50 * n, 2_000.0, 0) for n in range(FEWEST)]
+    early = [MemorySample(10 * n, 1_000 * n, 100.0 * n, 0) for n in range(FEWEST)]
+    late = [MemorySample(10 * (FEWEST + n), 500_000 + 50 * n, 2_000.0, 0) for n in range(FEWEST)]
     assert growth(early + late) == Growth(5.0, 0.0)
     assert growth(late[:-1]) is None, "too few samples to tell"
 
 
 def test_the_calls_of_the_moment_are_no_leak_of_a_relay_that_served_few_sessions() -> None:
     calls = (3, 3, 3, 4, 3, 4, 4, 5, 4, 5)  # at a time, each of 370 objects
-    served = [Weight(1.5 * n, 370 * calls[n % len(calls)], 0.0, 0) for n in range(FEWEST)]
+    served = [MemorySample(1.5 * n, 370 * calls[n % len(calls)], 0.0, 0) for n in range(FEWEST)]
     assert growth(served) is None
-    for_long = [Weight(15.0 * n, 370 * calls[n % len(calls)], 0.0, 0) for n in range(FEWEST)]
+    for_long = [MemorySample(15.0 * n, 370 * calls[n % len(calls)], 0.0, 0) for n in range(FEWEST)]
     assert (grown := growth(for_long)) is not None and not grown.is_leak
 
 
 def test_a_process_tells_what_lives_in_it(tmp_path: Path) -> None:
     """Memory that it has let go counts no more, memory that it keeps does."""
-    scales, (root, inside) = Scales(tmp_path), (Path(__file__).parents[2], "infra/faults/inside")
+    probe, (root, injected) = MemoryProbe(tmp_path), (Path(__file__).parents[2], "infra/faults/injected")
     clock = JumpingClock(tmp_path / "clock", root)
     program = "kept = []\nfor line in open(0): kept.append(bytearray(int(line))); print(flush=True)\n"
-    environment = {**clock.environment, **scales.environment}
-    assert str(root / inside) in environment["PYTHONPATH"]
+    environment = {**clock.environment, **probe.environment}
+    assert str(root / injected) in environment["PYTHONPATH"]
     command, pipe = [sys.executable, "-c", program], subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin and process.stdout
@@ -119,11 +128,11 @@ def test_a_process_tells_what_lives_in_it(tmp_path: Path) -> None:
             process.stdin.write(f"{size}\n")
             process.stdin.flush()
             process.stdout.readline()
-            scales.weigh([process.pid], runs=1)  # what it told before, and the question
+            probe.sample([process.pid], runs=1)  # what it told before, and the question
             while not (tmp_path / str(process.pid)).exists():
                 time.sleep(0.01)
-        scales.weigh([process.pid], runs=1)
+        probe.sample([process.pid], runs=1)
         process.stdin.close()
-    first, second, third = scales.samples[process.pid]
+    first, second, third = probe.samples[process.pid]
     assert abs(second.heap_kb - first.heap_kb) < 100
     assert 2_900 < third.heap_kb - second.heap_kb < 3_100

@@ -12,8 +12,9 @@ import pytest
 
 from infra.local.stack import LocalStack, Options
 from protocol import media
-from simulator import serve, tones
-from simulator.likeness import likeness
+from simulator import serve
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
 from tests.e2e.conftest import GEMINI_KEY, System
 from tests.e2e.talk import QUESTION, User, user
 from tests.image.conftest import ROOT, Image
@@ -70,7 +71,7 @@ async def hear(visitor: User, number: int, here: System) -> None:
     await visitor.speaker.is_silent.wait()
     (answer,) = here.simulator.ledger.where("answer.begun")[-1:]
     heard = visitor.received(number)
-    assert tones.decode(heard) == answer["code"] and likeness(QUESTION, heard) > 0.9
+    assert tones.decode(heard) == answer["code"] and similarity(QUESTION, heard) > 0.9
 
 
 async def test_it_serves_a_call_and_hands_it_over_when_it_is_stopped(image: Image) -> None:

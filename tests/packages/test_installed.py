@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from simulator import tones
-from simulator.likeness import likeness
-from simulator.samples import SHIPPED
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
+from simulator.speech.samples import SHIPPED
 from tests.e2e.dev import admission, spoken_code
 from tests.packages.builds import CLIENT, Built, environment, install, installed, run
 from vivavoce.wavefile import read_wav
@@ -39,7 +39,7 @@ def speaks(python: Path, stack: dict[str, Any], folder: Path) -> None:
     run(python, "-I", script, url, token, QUESTION, answer, folder=folder, within_s=90)
     heard = read_wav(answer)  # comes back at 16 kHz
     assert tones.decode(heard, 16_000) == spoken_code(stack["simulator"])
-    assert likeness(read_wav(QUESTION), heard, 16_000, 16_000) > 0.9
+    assert similarity(read_wav(QUESTION), heard, 16_000, 16_000) > 0.9
 
 
 def test_beside_openai_agents_nothing_of_it_changes_and_a_spoken_question_is_answered(

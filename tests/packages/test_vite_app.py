@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator import tones
+from simulator.audio import tones
 from tests.browser.drive import QUESTION, Sound, drive, recording
 from tests.browser.vite import served
 from tests.e2e.dev import admission, spoken_code

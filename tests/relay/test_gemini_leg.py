@@ -36,8 +36,9 @@ from relay.model.port import UpstreamError
 from relay.model.replay_buffer import ReplayBuffer
 from relay.model.sender import Sender
 from relay.model.uplink_queue import UplinkQueue
-from simulator import certificate, tones
+from simulator.audio import tones
 from simulator.scenario import Behaviour, Scenario
+from simulator.server import certificate
 from tests.relay.fakes import Visitor, house
 from tests.witness import CANARY
 

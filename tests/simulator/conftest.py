@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulator import Config, Running, samples, serve
-from simulator.samples import Sample
+from simulator import Config, Running, serve
+from simulator.speech import samples
+from simulator.speech.samples import Sample
 
 # pytest-asyncio asks for a current loop before its first test. Where none was ever set, asyncio makes one
 # that nobody closes, and with warnings as errors the run fails at its very end.

@@ -10,7 +10,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
-from simulator.server import Running
+from simulator.server.server import Running
 
 MODEL = "models/gemini-3.8-live"
 SETUP: dict[str, Any] = {"model": MODEL, "generationConfig": {"responseModalities": ["AUDIO"]}}

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from simulator import answer, context, tokens
-from simulator.brain import Returned
 from simulator.clock import Clock
-from simulator.context import HandleBook, Memory
+from simulator.conversation import answer
+from simulator.conversation.replies import Returned
+from simulator.conversation.turn import Turn
 from simulator.ledger import Ledger, fingerprint
-from simulator.speech import Speech, Word
-from simulator.tokens import TokenBook
-from simulator.turn import Turn
-from simulator.voice import Detector, VoiceSettings
+from simulator.session import context, tokens
+from simulator.session.context import HandleBook, Memory
+from simulator.session.tokens import TokenBook
+from simulator.speech.speaker import Speech, Word
+from simulator.speech.turn_detection import DetectionSettings, TurnDetector
 
 
 async def test_virtual_time_runs_at_its_scale() -> None:
@@ -56,16 +57,16 @@ async def test_the_oldest_handles_are_forgotten(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(context, "KEPT_IN_ALL", 4)
     book = HandleBook(Clock())
     one, two = (Memory(lineage, "m") for lineage in ("one", "two"))
-    first = [book.issue(one, Detector(VoiceSettings())) for _ in range(4)]
+    first = [book.issue(one, TurnDetector(DetectionSettings())) for _ in range(4)]
     assert [book.find(handle) is not None for handle in first] == [False, True, True, True]
-    second = [book.issue(two, Detector(VoiceSettings())) for _ in range(2)]
+    second = [book.issue(two, TurnDetector(DetectionSettings())) for _ in range(2)]
     assert book.find(first[1]) is None and all(book.find(handle) for handle in second)
 
 
 async def test_a_handle_lasts_two_hours() -> None:
     clock = Clock(1_000_000)
     book = HandleBook(clock)
-    handle = book.issue(Memory("one", "m"), Detector(VoiceSettings()))
+    handle = book.issue(Memory("one", "m"), TurnDetector(DetectionSettings()))
     assert book.find(handle)
     await clock.sleep(7_201)
     assert book.find(handle) is None
@@ -73,7 +74,7 @@ async def test_a_handle_lasts_two_hours() -> None:
 
 async def test_a_snapshot_does_not_change_with_the_session() -> None:
     book, memory = HandleBook(Clock()), Memory("one", "m")
-    detector = Detector(VoiceSettings())
+    detector = TurnDetector(DetectionSettings())
     handle = book.issue(memory, detector)
     memory.entries.append(context.Entry("user", "later"))
     memory.used_rules.add(1)

@@ -2,9 +2,10 @@
 
 from live_client import live, speech_in, transcript
 
-from simulator import Running, tones
-from simulator.likeness import likeness
-from simulator.samples import Sample
+from simulator import Running
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
+from simulator.speech.samples import Sample
 
 
 async def test_speech_is_answered_with_a_code_and_the_users_own_words(
@@ -17,7 +18,7 @@ async def test_speech_is_answered_with_a_code_and_the_users_own_words(
     spoken = speech_in(messages)
     [answer] = running.ledger.where("answer.begun")
     assert tones.decode(spoken) == answer["code"]
-    assert likeness(question.pcm, tones.strip(spoken)) > 0.95
+    assert similarity(question.pcm, tones.strip(spoken)) > 0.95
     assert transcript(messages, "input") == transcript(messages, "output") == question.text
 
 

@@ -10,7 +10,7 @@ from live_client import SETUP, Message, live, socket_to, speech_in, transcript
 
 from simulator import Config, Running, faults, parse, serve
 from simulator.faults import Fault
-from simulator.samples import Sample
+from simulator.speech.samples import Sample
 
 
 def scripted(fault: str, scale: float = 40) -> Config:

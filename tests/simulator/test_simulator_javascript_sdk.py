@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from simulator import Config, samples, serve, tones
-from simulator.likeness import likeness
+from simulator import Config, serve
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
+from simulator.speech import samples
 
 SDK = Path(__file__).parents[1] / "sdk"
 WAV = samples.SHIPPED / "question.wav"
@@ -30,7 +32,7 @@ async def test_the_javascript_sdk_holds_a_conversation() -> None:
     assert seen["spokenTurn"]["input"] == seen["spokenTurn"]["output"] == question.text
     assert seen["spokenTurn"]["usage"]["totalTokenCount"] > 0
     assert tones.decode(spoken) == codes[0]
-    assert likeness(question.pcm, tones.strip(spoken)) > 0.95
+    assert similarity(question.pcm, tones.strip(spoken)) > 0.95
     assert seen["toolCall"] == {"args": {"city": "Oslo"}, "output": "get_weather says rain"}
     assert seen["resumption"] == {"sameSession": True}
     assert seen["goAway"] == {"timeLeft": "10s", "closed": {"code": 1000, "reason": "server reset"}}

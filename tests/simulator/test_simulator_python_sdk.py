@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from simulator import Config, Running, serve, tones
+from simulator import Config, Running, serve
+from simulator.audio import tones
+from simulator.audio.similarity import similarity
 from simulator.faults import GoAway
-from simulator.likeness import likeness
-from simulator.samples import Sample
+from simulator.speech.samples import Sample
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -85,7 +86,7 @@ async def test_a_spoken_turn(secure: Running, known: dict[str, Sample], version:
         messages = await turn_of(session)
     spoken = heard_in(messages)
     assert tones.decode(spoken) == secure.ledger.where("answer.begun")[0]["code"]
-    assert likeness(question.pcm, tones.strip(spoken)) > 0.95
+    assert similarity(question.pcm, tones.strip(spoken)) > 0.95
     assert said_in(messages, "input") == said_in(messages, "output") == question.text
     assert any(message.usage_metadata for message in messages)
     assert messages[-1].server_content.turn_complete

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.brain import Brain, Read
-from simulator.context import Entry, Memory
+from simulator.conversation.replies import Read, Replies
 from simulator.scenario import Scenario
-from simulator.setup import Setup
+from simulator.session.context import Entry, Memory
+from simulator.session.setup import Setup
 
 QUESTION = Read("Which word did I ask you to remember?")
 
 
 def said(memory: Memory) -> str | None:
-    return Brain(Scenario()).plan(QUESTION, memory, Setup.__new__(Setup)).say
+    return Replies(Scenario()).plan(QUESTION, memory, Setup.__new__(Setup)).say
 
 
 @pytest.mark.parametrize(

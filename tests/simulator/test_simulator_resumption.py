@@ -4,8 +4,8 @@ import pytest
 from live_client import FRAME, SETUP, LiveClient, live, socket_to, transcript
 
 from simulator import Config, Running, parse, serve
-from simulator.planted import plant
-from simulator.samples import Sample
+from simulator.audio.watermark import embed
+from simulator.speech.samples import Sample
 
 
 async def test_handles_come_unasked_and_keep_coming(running: Running) -> None:
@@ -83,7 +83,7 @@ async def handle_that_heard(client: LiveClient, running: Running, consumed: int)
 
 
 async def test_planted_frames_show_what_was_lost_and_what_came_twice(running: Running) -> None:
-    frames = [plant(bytes(FRAME), number) for number in range(20)]
+    frames = [embed(bytes(FRAME), number) for number in range(20)]
     async with live(running) as client:
         await client.stream(b"".join(frames[:10]))
         handle = await handle_that_heard(client, running, 10 * FRAME)

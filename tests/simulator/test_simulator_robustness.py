@@ -11,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_client import PATH, SETUP, live, socket_to
 
-from simulator import Config, Running, context, serve, setup, wire, world
-from simulator.calls import Calls
-from simulator.conversation import Conversation
-from simulator.models import MODELS
-from simulator.refusal import Refusal
-from simulator.samples import Sample
-from simulator.session import Session
-from simulator.strike import Strikes
-from simulator.voice import Detector
+from simulator import Config, Running, serve
+from simulator.conversation import world
+from simulator.conversation.calls import Calls
+from simulator.conversation.conversation import Conversation
+from simulator.conversation.dispatch import MessageDispatch
+from simulator.fault_triggers import FaultTriggers
+from simulator.session import context, setup
+from simulator.session.models import MODELS
+from simulator.speech.samples import Sample
+from simulator.speech.turn_detection import TurnDetector
+from simulator.wire import messages
+from simulator.wire.refusal import Refusal
 
 
 @pytest.mark.parametrize("stage", ["handshake", "setup", "speech", "answer"])
@@ -45,7 +48,7 @@ async def test_a_client_may_vanish_at_any_stage(
 async def test_our_own_mistake_looks_like_googles(
     running: Running, known: dict[str, Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.samples.recognise", lambda *_: 1 / 0)
+    monkeypatch.setattr("simulator.speech.samples.recognise", lambda *_: 1 / 0)
     async with live(running) as client:
         await client.say(known["interruption"].pcm)
         assert await client.closed() == (1011, "Internal error encountered.")
@@ -96,22 +99,22 @@ class Nowhere:
     """An outlet that nobody reads."""
 
     def emit(self, message: dict[str, Any]) -> None:
-        wire.encode(message)
+        messages.encode(message)
 
     def emit_audio(self, message: bytes) -> None: ...
 
 
-def session_of(here: world.World) -> Session:
+def dispatch_of(here: world.World) -> MessageDispatch:
     agreed = setup.read(SETUP, "v1beta", MODELS)
-    return Session(
+    return MessageDispatch(
         Conversation(
             number=1,
             setup=agreed,
             memory=context.Memory("x", agreed.model.name),
-            detector=Detector(agreed.voice),
+            detector=TurnDetector(agreed.detection),
             calls=Calls(),
             outlet=Nowhere(),
-            strikes=Strikes(here.clock, (), lambda _: None, lambda *_, **__: None),
+            triggers=FaultTriggers(here.clock, (), lambda _: None, lambda *_, **__: None),
             world=here,
         )
     )
@@ -145,14 +148,14 @@ _AFTER_SETUP = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_AFTER_SETUP, max_size=4))
-def test_a_session_takes_or_refuses_whatever_comes(messages: list[Any]) -> None:
+def test_a_session_takes_or_refuses_whatever_comes(given_messages: list[Any]) -> None:
     async def talk() -> None:
-        session = session_of(world.make(Config(samples=Path("none"))))
-        for message in messages:
+        dispatch = dispatch_of(world.make(Config(samples=Path("none"))))
+        for message in given_messages:
             try:
-                session.handle(wire.decode(wire.encode(message)))
+                dispatch.handle(messages.decode(messages.encode(message)))
             except Refusal as refused:
                 assert refused.close.code == 1007
-            session.performance.offer_handle()
+            dispatch.model_turns.offer_handle()
 
     asyncio.run(talk())

@@ -7,7 +7,7 @@ from live_client import live, speech_in, transcript
 
 import simulator
 from simulator import Config, ScenarioError, load, parse, serve
-from simulator.samples import Sample
+from simulator.speech.samples import Sample
 
 SHIPPED = sorted((Path(simulator.__file__).parent / "scenarios").glob("*.yaml"))
 

@@ -1,4 +1,4 @@
-"""Rates, tones, likeness, turn detection, planted numbers, known samples."""
+"""Rates, tones, similarity, turn detection, planted numbers, known samples."""
 
 import math
 import random
@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from simulator import espeak, hum, pcm, samples, speech, tones
-from simulator.likeness import likeness
-from simulator.planted import BITS, Planted, plant
-from simulator.record import record
-from simulator.samples import Sample
-from simulator.speech import Speaker, Speech, Word
-from simulator.voice import FRAME_BYTES, Detector, SpeechEnded, SpeechStarted, VoiceEvent, VoiceSettings
+from simulator.audio import pcm, tones
+from simulator.audio.similarity import similarity
+from simulator.audio.watermark import BITS, Watermarks, embed
+from simulator.speech import espeak, samples, speaker, synth
+from simulator.speech.record import record
+from simulator.speech.samples import Sample
+from simulator.speech.speaker import Speaker, Speech, Word
+from simulator.speech.turn_detection import (
+    FRAME_BYTES,
+    DetectionSettings,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechStarted,
+    TurnDetector,
+)
 
 
 def tone(hz: float, duration_s: float, rate: int = pcm.IN_HZ, peak: float = 8_000) -> bytes:
@@ -37,7 +45,7 @@ def mixed(left: bytes, right: bytes) -> bytes:
 def test_resampling_keeps_pitch_and_length(src: int, dst: int) -> None:
     there = pcm.resample(tone(440, 0.5, src), src, dst)
     assert pcm.seconds(there, dst) == pytest.approx(0.5, abs=0.001)
-    assert likeness(tone(440, 0.5, dst), there, dst, dst) > 0.99
+    assert similarity(tone(440, 0.5, dst), there, dst, dst) > 0.99
 
 
 def test_resampling_takes_empty_and_odd_input() -> None:
@@ -59,7 +67,7 @@ def test_speech_holds_no_code(known: dict[str, Sample]) -> None:
 
 
 def test_all_codes_of_a_stream_are_found_in_order(known: dict[str, Sample]) -> None:
-    words = speech.echo(known["interruption"].pcm)
+    words = speaker.echo(known["interruption"].pcm)
     stream = tones.encode("01234") + words + tones.encode("fedcb") + words
     found = list(tones.find(stream))
     assert [code for code, _ in found] == ["01234", "fedcb"]
@@ -74,21 +82,21 @@ def test_a_code_with_equal_neighbours_cannot_be_made() -> None:
 
 def test_an_echo_is_like_its_words_and_unlike_others(known: dict[str, Sample]) -> None:
     said = known["question"].pcm
-    echo = speech.echo(said)
-    assert likeness(said, tones.encode("0a1b2") + echo) > 0.98
-    assert likeness(said, echo[: len(echo) // 2]) > 0.98
+    echo = speaker.echo(said)
+    assert similarity(said, tones.encode("0a1b2") + echo) > 0.98
+    assert similarity(said, echo[: len(echo) // 2]) > 0.98
     for name in ("frage", "interruption"):
-        assert likeness(known[name].pcm, echo) < 0.5
-    assert likeness(said, b"") == 0.0
+        assert similarity(known[name].pcm, echo) < 0.5
+    assert similarity(said, b"") == 0.0
 
 
-def events_of(detector: Detector, sound: bytes, step: int = 1_000) -> list[VoiceEvent]:
+def events_of(detector: TurnDetector, sound: bytes, step: int = 1_000) -> list[SpeechEvent]:
     return [event for at in range(0, len(sound), step) for event in detector.feed(sound[at : at + step])]
 
 
 def test_speech_is_cut_with_a_little_quiet_around_it() -> None:
     sound = bytes(32_000) + tone(300, 1.0) + bytes(64_000)
-    started, ended = events_of(Detector(VoiceSettings()), sound)
+    started, ended = events_of(TurnDetector(DetectionSettings()), sound)
     assert isinstance(started, SpeechStarted) and started.at_s == pytest.approx(1.0, abs=0.02)
     assert isinstance(ended, SpeechEnded)
     assert ended.utterance.start_s == pytest.approx(0.9, abs=0.03)
@@ -97,38 +105,41 @@ def test_speech_is_cut_with_a_little_quiet_around_it() -> None:
 
 def test_the_cut_does_not_depend_on_how_the_audio_arrives() -> None:
     sound = bytes(20_000) + tone(300, 0.7) + bytes(40_000)
-    cuts = {events_of(Detector(VoiceSettings()), sound, step)[-1] for step in (2, 640, 999, len(sound))}
+    cuts = {
+        events_of(TurnDetector(DetectionSettings()), sound, step)[-1] for step in (2, 640, 999, len(sound))
+    }
     assert len(cuts) == 1
 
 
 def test_a_click_is_not_speech() -> None:
     sound = bytes(6_400) + tone(300, 0.03) + bytes(6_400)
-    assert events_of(Detector(VoiceSettings()), sound) == []
+    assert events_of(TurnDetector(DetectionSettings()), sound) == []
 
 
 def test_a_pause_shorter_than_the_limit_does_not_end_the_turn() -> None:
     sound = tone(300, 0.5) + bytes(16_000) + tone(300, 0.5) + bytes(16_000)
-    assert len(events_of(Detector(VoiceSettings(silence_s=0.8)), sound)) == 1
-    assert len(events_of(Detector(VoiceSettings(silence_s=0.3)), sound)) == 4
+    assert len(events_of(TurnDetector(DetectionSettings(silence_s=0.8)), sound)) == 1
+    assert len(events_of(TurnDetector(DetectionSettings(silence_s=0.3)), sound)) == 4
 
 
 def test_endless_speech_is_cut_after_a_minute() -> None:
     assert any(
-        isinstance(event, SpeechEnded) for event in events_of(Detector(VoiceSettings()), tone(300, 61))
+        isinstance(event, SpeechEnded)
+        for event in events_of(TurnDetector(DetectionSettings()), tone(300, 61))
     )
 
 
 def test_a_copied_detector_goes_on_by_itself() -> None:
-    detector = Detector(VoiceSettings())
+    detector = TurnDetector(DetectionSettings())
     events_of(detector, tone(300, 0.5))
-    twin = detector.copied(VoiceSettings(silence_s=0.2))
+    twin = detector.copied(DetectionSettings(silence_s=0.2))
     assert twin.is_open and detector.is_open
     [ended] = events_of(twin, bytes(16_000))
     assert isinstance(ended, SpeechEnded) and detector.is_open
 
 
 def test_manual_mode_discards_what_is_outside_the_window() -> None:
-    detector = Detector(VoiceSettings(disabled=True))
+    detector = TurnDetector(DetectionSettings(disabled=True))
     assert events_of(detector, tone(300, 0.2)) == []
     assert detector.discarded_bytes == 6_400
     assert len(detector.begin()) == 1 and detector.begin() == []
@@ -139,9 +150,9 @@ def test_manual_mode_discards_what_is_outside_the_window() -> None:
 
 
 def test_planted_numbers_are_found_at_any_offset() -> None:
-    stream = bytes(322) + b"".join(plant(noise(0.02, 16_000, 900, n), n) for n in range(50))
+    stream = bytes(322) + b"".join(embed(noise(0.02, 16_000, 900, n), n) for n in range(50))
     for step in (64, 640, 1_280, 5_000):
-        planted = Planted()
+        planted = Watermarks()
         for at in range(0, len(stream), step):
             planted.feed(stream[at : at + step])
         assert planted.ranges == [(0, 49)] and planted.missing() == [] and planted.repeated == []
@@ -150,22 +161,22 @@ def test_planted_numbers_are_found_at_any_offset() -> None:
 def test_planting_cannot_be_heard() -> None:
     frame = noise(0.02, 16_000, 2_000)
     moved = [
-        abs(a - b) for a, b in zip(pcm.samples(frame), pcm.samples(plant(frame, 2**32 - 1)), strict=True)
+        abs(a - b) for a, b in zip(pcm.samples(frame), pcm.samples(embed(frame, 2**32 - 1)), strict=True)
     ]
     assert max(moved) <= 1
-    assert pcm.rms(plant(bytes(FRAME_BYTES), 7)) < 1
+    assert pcm.rms(embed(bytes(FRAME_BYTES), 7)) < 1
 
 
 @pytest.mark.parametrize(("size", "number"), [(2 * BITS - 2, 0), (640, -1), (640, 2**32)])
 def test_what_cannot_be_planted_is_refused(size: int, number: int) -> None:
     with pytest.raises(ValueError, match="64 samples"):
-        plant(bytes(size), number)
+        embed(bytes(size), number)
 
 
 def test_missing_numbers_are_ranges() -> None:
-    planted = Planted()
+    planted = Watermarks()
     for number in (5, 6, 9, 3, 12, 9):
-        planted.feed(plant(bytes(640), number))
+        planted.feed(embed(bytes(640), number))
     assert planted.missing() == [(4, 4), (7, 8), (10, 11)]
     assert planted.repeated == [(9, 9)]
 
@@ -196,11 +207,11 @@ def test_words_have_uneven_lengths_that_add_up() -> None:
 
 
 def test_a_hum_is_voiced() -> None:
-    assert pcm.rms(hum.word("hello", 1.0, pcm.OUT_HZ)) > 500
+    assert pcm.rms(synth.word("hello", 1.0, pcm.OUT_HZ)) > 500
 
 
 def test_asking_for_a_missing_voice_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.espeak.is_present", lambda: False)
+    monkeypatch.setattr("simulator.speech.espeak.is_present", lambda: False)
     with pytest.raises(ValueError, match="espeak-ng is not installed"):
         Speaker("espeak", random.Random())
     assert not Speaker("auto", random.Random()).uses_espeak
@@ -208,7 +219,7 @@ def test_asking_for_a_missing_voice_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("words", [(), (Word("hello", 0.0, 0.4), Word("there", 0.5, 1.0))])
 def test_fragments_join_to_the_text_in_order(words: tuple[Word, ...]) -> None:
-    pieces = speech.fragments(Speech(bytes(48_000), "hello there", words), random.Random(1))
+    pieces = speaker.fragments(Speech(bytes(48_000), "hello there", words), random.Random(1))
     assert "".join(text for _, text in pieces) == "hello there"
     assert [at for at, _ in pieces] == sorted(at for at, _ in pieces)
 

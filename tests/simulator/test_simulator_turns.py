@@ -7,7 +7,7 @@ import pytest
 from live_client import LiveClient, Message, live, speech_in, transcript
 
 from simulator import Config, Running, parse, serve
-from simulator.samples import Sample
+from simulator.speech.samples import Sample
 
 UNHURRIED = Config(time_scale=10, scenario=parse("settings: {pace: 1, handle_every_s: 30}"))
 NEVER = {"activityHandling": "NO_INTERRUPTION"}

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import setup, wire
-from simulator.models import MODELS
-from simulator.refusal import Refusal
-from simulator.setup import Setup
-from simulator.shape import MESSAGE, camel, snake
+from simulator.session import setup
+from simulator.session.models import MODELS
+from simulator.session.setup import Setup
+from simulator.wire import messages
+from simulator.wire.fields import MESSAGE, camel, snake
+from simulator.wire.refusal import Refusal
 
 PCM = bytes(range(250, 256)) * 4 + b"\xfb\xff\xfe\x00"  #: its base64 differs between the alphabets
 AUDIO = {"responseModalities": ["AUDIO"]}
 MODEL = "models/gemini-3.8-live"
 
 
-def decoded(message: Any) -> wire.ClientMessage:
-    return wire.decode(json.dumps(message))
+def decoded(message: Any) -> messages.ClientMessage:
+    return messages.decode(json.dumps(message))
 
 
 def refused(message: Any) -> tuple[int, str]:
@@ -34,42 +35,42 @@ def refused(message: Any) -> tuple[int, str]:
 def test_audio_comes_in_both_alphabets(alphabet: Any, padded: bool) -> None:
     data = alphabet(PCM).decode()
     blob = {"data": data if padded else data.rstrip("="), "mime_type": "audio/pcm;rate=16000"}
-    assert decoded({"realtime_input": {"audio": blob}}) == wire.AudioSent(PCM)
+    assert decoded({"realtime_input": {"audio": blob}}) == messages.AudioSent(PCM)
 
 
 def test_audio_at_another_rate_is_resampled() -> None:
     blob = {"data": base64.b64encode(bytes(960)).decode(), "mimeType": "audio/pcm;rate=48000"}
-    assert decoded({"realtimeInput": {"audio": blob}}) == wire.AudioSent(bytes(320))
+    assert decoded({"realtimeInput": {"audio": blob}}) == messages.AudioSent(bytes(320))
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ({"realtimeInput": {"text": "hi"}}, wire.TextSent("hi")),
-        ({"realtime_input": {"audio_stream_end": True}}, wire.AudioStreamEnded()),
-        ({"realtimeInput": {"activityStart": {}}}, wire.ActivityMarked(True)),
-        ({"realtime_input": {"activity_end": {}}}, wire.ActivityMarked(False)),
-        ({"realtimeInput": {"video": {"data": "AAAA", "mimeType": "image/jpeg"}}}, wire.VideoSent(3)),
+        ({"realtimeInput": {"text": "hi"}}, messages.TextSent("hi")),
+        ({"realtime_input": {"audio_stream_end": True}}, messages.AudioStreamEnded()),
+        ({"realtimeInput": {"activityStart": {}}}, messages.ActivityMarked(True)),
+        ({"realtime_input": {"activity_end": {}}}, messages.ActivityMarked(False)),
+        ({"realtimeInput": {"video": {"data": "AAAA", "mimeType": "image/jpeg"}}}, messages.VideoSent(3)),
         (
             {"realtimeInput": {"mediaChunks": [{"data": "AAAA", "mimeType": "audio/pcm"}]}},
-            wire.AudioSent(bytes(3)),
+            messages.AudioSent(bytes(3)),
         ),
-        ({"client_content": {"turn_complete": True}}, wire.ContentSent([], True)),
-        ({"contextUpdate": {"tools": {"tools": []}}}, wire.ContextUpdated({"tools": {"tools": []}})),
+        ({"client_content": {"turn_complete": True}}, messages.ContentSent([], True)),
+        ({"contextUpdate": {"tools": {"tools": []}}}, messages.ContextUpdated({"tools": {"tools": []}})),
         (
             {"tool_response": {"function_responses": [{"id": "1", "will_continue": True}]}},
-            wire.ToolResponded([{"id": "1", "willContinue": True}]),
+            messages.ToolResponded([{"id": "1", "willContinue": True}]),
         ),
     ],
 )
-def test_each_message_in_either_spelling(message: Any, expected: wire.ClientMessage) -> None:
+def test_each_message_in_either_spelling(message: Any, expected: messages.ClientMessage) -> None:
     assert decoded(message) == expected
 
 
 def test_free_form_objects_keep_their_spelling() -> None:
     response = {"snake_case": {"inner_key": 1}}
     message = decoded({"toolResponse": {"functionResponses": [{"id": "1", "response": response}]}})
-    assert message == wire.ToolResponded([{"id": "1", "response": response}])
+    assert message == messages.ToolResponded([{"id": "1", "response": response}])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def shaped(shape: Any) -> st.SearchStrategy[Any]:
 def test_anything_is_accepted_or_refused_and_never_breaks(message: Any) -> None:
     try:
         accepted = decoded(message)
-        if isinstance(accepted, wire.SetupSent):
+        if isinstance(accepted, messages.SetupSent):
             generation = {**accepted.setup.get("generationConfig", {}), **AUDIO}
             setup.read({**accepted.setup, "model": MODEL, "generationConfig": generation}, "v1", MODELS)
     except Refusal as refusal:
@@ -132,7 +133,7 @@ def test_anything_is_accepted_or_refused_and_never_breaks(message: Any) -> None:
 @given(st.binary(max_size=40))
 def test_bytes_that_are_no_message_are_refused(raw: bytes) -> None:
     with pytest.raises(Refusal):
-        wire.decode(raw)
+        messages.decode(raw)
 
 
 def test_both_spellings_of_a_name() -> None:
@@ -142,7 +143,7 @@ def test_both_spellings_of_a_name() -> None:
 
 def read(**given: Any) -> Setup:
     message = decoded({"setup": {"model": MODEL, "generationConfig": AUDIO, **given}})
-    assert isinstance(message, wire.SetupSent)
+    assert isinstance(message, messages.SetupSent)
     return setup.read(message.setup, "v1beta", MODELS)
 
 
@@ -160,7 +161,7 @@ def test_a_setup_in_full() -> None:
     )
     assert agreed.instruction == "Be brief." and agreed.voice_name == "en-us-tavi" and agreed.handle == "h"
     assert [tool.is_blocking for tool in agreed.declarations] == [False, True]
-    assert (agreed.voice.silence_s, agreed.voice.commit_s, agreed.interrupts) == (0.3, 0.04, False)
+    assert (agreed.detection.silence_s, agreed.detection.commit_s, agreed.interrupts) == (0.3, 0.04, False)
     assert agreed.compression == setup.Compression(25_000, 8_000)
 
 

@@ -16,7 +16,7 @@ from protocol import media
 from protocol.audio import AudioFrame
 from records import turns
 from records.table import Table
-from simulator.samples import SHIPPED
+from simulator.speech.samples import SHIPPED
 from tests.witness import WITNESS
 from vivavoce import Conversation, Options
 from vivavoce.playback import VirtualSpeaker

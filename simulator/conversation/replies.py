@@ -1,0 +1,143 @@
+"""Choice of a reply: the scenario's first rule that fits, else the default.
+
+By default speech is answered with the user's own words and text with a sentence.
+`call NAME {json}` typed by the user calls a declared function. Asked which word it was to remember, it looks
+for that in the context, so that a test can tell whether the context survived.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.scenario import Call, Rule, Scenario
+from simulator.session.context import Memory
+from simulator.session.setup import Setup
+from simulator.speech.samples import Sample
+from simulator.speech.turn_detection import Utterance
+
+_TOLD = re.compile(r"\bremember this word: (\w+)", re.IGNORECASE)
+_ASKED = re.compile(r"\bwhich word\b.*\bremember\b", re.IGNORECASE | re.DOTALL)
+_CALL = re.compile(r"\s*call\s+([\w.:-]+)\s*(\{.*\})?\s*$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The user spoke."""
+
+    utterance: Utterance
+    text: str
+    sample: Sample | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The user typed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A tool answered."""
+
+    tool: str
+    response: Any
+
+    @property
+    def text(self) -> str:
+        """Text of the response: its `output`, `result` or `error` if it has one, else all of it as JSON."""
+        value = self.response
+        if isinstance(value, dict):
+            value = next((value[key] for key in ("output", "result", "error") if key in value), value)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+Stimulus = Heard | Read | Returned
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Reply of one turn. Without `say`, `echo` and `call` the model stays silent."""
+
+    say: str | None
+    echo: Utterance | None
+    call: Call | None
+    think_s: float
+    pace: float
+
+
+class Replies:
+    """Plans the reply of each turn. Stateless, and shared by all sessions."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._rules = scenario.turns
+        self._behaviour = scenario.settings
+
+    def plan(self, stimulus: Stimulus, memory: Memory, setup: Setup) -> Plan:
+        """Plan the turn that `memory` is at; record a `once` rule there when it is used."""
+        for index, rule in enumerate(self._rules):
+            if index not in memory.used_rules and _fits(rule, stimulus, memory.turn):
+                if rule.once:
+                    memory.used_rules.add(index)
+                return self._scripted(rule, stimulus)
+        return self._unscripted(stimulus, memory, setup)
+
+    def _scripted(self, rule: Rule, stimulus: Stimulus) -> Plan:
+        heard = stimulus.utterance if isinstance(stimulus, Heard) else None
+        echoes = rule.echo if rule.echo is not None else rule.say is None and rule.call is None
+        think_s = self._behaviour.think_s if rule.think_s is None else rule.think_s
+        return Plan(
+            say=None if rule.silent or rule.say is None else _filled(rule.say, stimulus),
+            echo=heard if echoes and not rule.silent else None,
+            call=None if rule.silent else rule.call,
+            think_s=think_s,
+            pace=rule.pace or self._behaviour.pace,
+        )
+
+    def _unscripted(self, stimulus: Stimulus, memory: Memory, setup: Setup) -> Plan:
+        echo = stimulus.utterance if isinstance(stimulus, Heard) else None
+        call = _asked_call(stimulus.text, setup) if isinstance(stimulus, Read) else None
+        say = None
+        if isinstance(stimulus, Returned):
+            say = f"{stimulus.tool} says {stimulus.text}"
+        elif isinstance(stimulus, Read) and call is None:
+            say = _recalled(memory) if _ASKED.search(stimulus.text) else f"You wrote: {stimulus.text}"
+        return Plan(say, echo, call, self._behaviour.think_s, self._behaviour.pace)
+
+
+def _fits(rule: Rule, stimulus: Stimulus, turn: int) -> bool:
+    when = rule.when
+    text = "" if isinstance(stimulus, Returned) else stimulus.text
+    sample = stimulus.sample.name if isinstance(stimulus, Heard) and stimulus.sample else None
+    tool = stimulus.tool if isinstance(stimulus, Returned) else None
+    return (
+        when.tool == tool
+        and (when.contains is None or when.contains.lower() in text.lower())
+        and when.turn in (None, turn)
+        and when.sample in (None, sample)
+        and when.spoken in (None, isinstance(stimulus, Heard))
+    )
+
+
+def _filled(say: str, stimulus: Stimulus) -> str:
+    if isinstance(stimulus, Returned):
+        return say.replace("{response}", stimulus.text)
+    return say.replace("{heard}", stimulus.text)
+
+
+def _recalled(memory: Memory) -> str:
+    told = [found[1] for entry in memory.entries if (found := _TOLD.search(entry.text))]
+    return f"The word was {told[-1]}." if told else "You told me no word."
+
+
+def _asked_call(text: str, setup: Setup) -> Call | None:
+    """The call in `call NAME {json}`, if the function is declared and the arguments are an object."""
+    match = _CALL.match(text)
+    if match is None or setup.declared(match[1]) is None:
+        return None
+    try:
+        args = json.loads(match[2] or "{}")
+    except json.JSONDecodeError:
+        return None
+    return Call(name=match[1], args=args)
