@@ -85,7 +85,7 @@ class Checkup:
         else:
             result.state = "ok"
         finally:
-            if result.state == "not reached":  # somebody interrupts us
+            if result.state == "not reached":  # interrupted
                 result.ms = None
             else:
                 if result.ms == MEASURED:

@@ -1,4 +1,4 @@
-"""What a person reads on stderr while a conversation goes on."""
+"""Progress of a conversation for a person, on stderr."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Narrator:
         print(line, file=sys.stderr, flush=True)
 
     def wait_for(self, what: str) -> None:
-        """Something begins that may take a while."""
+        """Announce a step that may take a while."""
         self._now = what
         self.say(f"{what}…")
 

@@ -1,4 +1,4 @@
-"""What came of a conversation: transcripts, counts, how it ended."""
+"""Results of a conversation: transcripts, counts, how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Words:
-    """One utterance. `heard` is what the user heard of it, when it was interrupted."""
+    """Transcript of one utterance. `heard` is what the user heard of it, when it was interrupted."""
 
     role: str
     text: str = ""

@@ -1,4 +1,4 @@
-"""What a conversation does by itself when something arrives: play, fall silent, run tools, change relay."""
+"""Reactions of a conversation to what arrives: play, stop playing, run tools, change relay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .tools import Toolbox
 
 
 class Speaker(Protocol):
-    """Where the agent's voice goes. `playback.VirtualSpeaker` is one; a sound card is another."""
+    """Sink for the agent's audio. `playback.VirtualSpeaker` is one; a sound card is another."""
 
     def play(self, turn: int, pcm: bytes) -> None:
         """Queue 24 kHz mono s16le behind what is already queued."""
@@ -100,7 +100,7 @@ class Reactions:
         return self._is_time_to_move(item)
 
     def silence(self, turn: int) -> int:
-        """Nothing more of `turn` is heard from now on. Returns how many ms of it were."""
+        """Stop playing `turn` at once. Returns how many ms of it were played."""
         self._session.interrupt(turn)
         self._events.drop_audio(turn)
         return self._speaker.flush(turn)
