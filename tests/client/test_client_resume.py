@@ -63,7 +63,7 @@ async def end_at_once(peer: Peer) -> None:
     await peer.send(Ended("client"))
 
 
-async def test_a_way_back_without_a_word_is_asked_for_again_soon(
+async def test_a_resume_without_a_reply_is_retried_soon(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "RESUME_TIMEOUT_S", 0.2)
