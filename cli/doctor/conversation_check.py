@@ -72,7 +72,7 @@ class ConversationCheck:
 
 
 class Partner:
-    """The agent at the other end, and what came of it since it was last spoken to."""
+    """Conversation with the agent, and what it has said since the latest prompt."""
 
     def __init__(self, call: Conversation, speaker: VirtualSpeaker) -> None:
         self.said, self.heard, self.sounds = "", "", 0

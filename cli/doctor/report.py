@@ -15,7 +15,7 @@ INDENT = " " * (NAMES + STATES + TIMES)
 
 
 class Report:
-    """Writes to `out`."""
+    """Report of `doctor` as text, written to `out`."""
 
     def __init__(self, out: TextIO, url: str) -> None:
         self._out = out

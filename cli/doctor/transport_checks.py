@@ -1,4 +1,4 @@
-"""The first ten steps of `doctor`: both roads by hand, each handshake and each reply looked at by itself."""
+"""The first ten steps of `doctor`: both roads by hand, each handshake and each reply checked by itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Knock = Callable[[str, Kind, str], Awaitable[ClientConnection]]
 
 @dataclass
 class Roads:
-    """Walks from the name to `live`, in one session, and ends that."""
+    """Steps from the name to `live`, in one session, which they end."""
 
     checkup: Checkup
     url: str
@@ -49,7 +49,7 @@ class Roads:
     _wires: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def walk(self) -> None:
-        """Raises Stopped at the first step that fails."""
+        """Run the steps. Raises Stopped at the first that fails."""
         async with self._wires:
             await self._resolve()
             control = await self._connect()
@@ -173,7 +173,7 @@ class MediaRoad:
         self._failure: Trouble | None = None  #: what the relay said before it closed
 
     async def ping(self) -> float:
-        """Ms until the relay's answer. Raises Trouble: `silent`, or the relay's refusal."""
+        """Return the ms until the relay's answer. Raises Trouble: `silent`, or the relay's refusal."""
         if not self._said_hello_at:
             self._said_hello_at = time.perf_counter()
             await self._send(self._session.hello())

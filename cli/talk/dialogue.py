@@ -66,7 +66,7 @@ class Outcome:
 
 
 class Dialogue:
-    """Holds one conversation along a script."""
+    """Runs one conversation by a script."""
 
     def __init__(self, script: Script, narrator: Narrator) -> None:
         self.outcome = Outcome()
@@ -75,7 +75,7 @@ class Dialogue:
         self._speaker = VirtualSpeaker(self.outcome.heard.extend)
 
     async def hold(self, access: Access) -> Outcome:
-        """The whole conversation; what went wrong with it is in the outcome."""
+        """Run the whole conversation; its failure is in the outcome."""
         call = Conversation(
             access.url,
             access.token,

@@ -43,7 +43,7 @@ class Narrator:
         self.wait_for(f"starting: {stage.stage}{expected}")
 
     def tell(self, event: ConversationEvent) -> None:
-        """The line for `event`, if it deserves one."""
+        """Print the line for `event`, if it has one."""
         from vivavoce import Reconnecting
 
         match event:
@@ -74,7 +74,7 @@ class Narrator:
             self._print(event.message)
 
     def _finish(self, role: str) -> None:
-        """Print what never got its final mark."""
+        """Print transcripts that never became final."""
         for message in [message for message, said in self._words.items() if said[0] == role]:
             self._print(message)
 

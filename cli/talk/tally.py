@@ -23,7 +23,7 @@ class Words:
 
 @dataclass(slots=True)
 class Tally:
-    """Fed every event."""
+    """Counters and transcripts of a conversation, updated by every event."""
 
     events: Counter[str] = field(default_factory=Counter)
     words: dict[str, Words] = field(default_factory=dict)

@@ -123,7 +123,7 @@ export class Observatory {
     this.#enter('connection', 'here', 'cut', what);
   }
 
-  /** What was cut is not needed just now. */
+  /** Record a cut that harms nothing, because the connection was not in use. */
   noteHarmless(what: string, why: string): void {
     this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed', epoch: this.#epoch, why };
     this.#enter('connection', 'here', 'cut', what);

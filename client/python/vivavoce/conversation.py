@@ -171,10 +171,10 @@ class Conversation:
         await self.send(Interrupt(turn, self._reactions.silence(turn)))
 
     async def end(self, reason: str = "") -> None:
-        """Ask the server to end the session; `events` ends after its answer. A break loses no goodbye."""
-        goodbye = EndCall(reason)
-        await self.send(goodbye)
-        self._reactions.goodbye(goodbye)
+        """Ask the server to end the session; `events` ends after its reply. Sent again after a break."""
+        message = EndCall(reason)
+        await self.send(message)
+        self._reactions.keep_end(message)
 
     async def _run(self) -> VoiceError | None:
         """The whole conversation. Returns why it failed, None when it ended as it should."""

@@ -50,7 +50,7 @@ export interface SpeakerOptions {
   readonly volume?: number | undefined;
   /** First and smallest jitter buffer. Default 80. */
   readonly prebufferMs?: number | undefined;
-  /** It grows up to this when audio comes late. Default 400. */
+  /** Largest jitter buffer, reached when audio comes late. Default 400. */
   readonly maxPrebufferMs?: number | undefined;
   /** Fade-out of a flush. Default 5. */
   readonly fadeMs?: number | undefined;
@@ -93,7 +93,7 @@ export interface AudioEvents {
   playback(report: PlaybackReport): void;
   /** The buffer ran dry within a turn; it waits for `prebufferMs` now. */
   underrun(turn: number, prebufferMs: number): void;
-  /** Whether the browser lets sound out. */
+  /** The browser allows or blocks playback. */
   unlocked(isUnlocked: boolean): void;
   /** Another app has taken the audio, or given it back. */
   interrupted(isInterrupted: boolean): void;

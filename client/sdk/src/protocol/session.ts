@@ -32,7 +32,7 @@ interface Counters {
   stale_uplink_ms: number;
 }
 
-/** One session's media road over any number of connections: messages and time in, messages out. No I/O, no clock. */
+/** Client's end of the media road, over any number of connections: messages and time in, messages out. No I/O, no clock. */
 export class ClientSession {
   state: ClientState = 'new';
   /** [e, n] of the last event received. */
