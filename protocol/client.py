@@ -25,7 +25,7 @@ from .states import CLIENT, ClientState, advance
 
 @dataclass(slots=True)
 class Counters:
-    """What this end dropped, and why."""
+    """Counts of what this end dropped, by reason."""
 
     unknown_types: int = 0  #: messages of a newer server
     bad: int = 0  #: messages that were not valid
@@ -65,11 +65,11 @@ class ClientSession:
         return encode(Hello(list(VERSIONS), self.after, self.last_turn, self._expected_seq))
 
     def lost(self) -> None:
-        """The media connection is gone."""
+        """Record that the media connection is lost."""
         self.state = advance(CLIENT, self.state, "lost")
 
     def receive(self, data: str | bytes) -> list[ServerMessage | AudioFrame]:
-        """What is new in one message: duplicates and audio of interrupted turns are dropped and counted."""
+        """Return what is new in one message; drop and count duplicates and audio of interrupted turns."""
         try:
             if isinstance(data, bytes):
                 return self._receive_audio(decode_audio(data))
@@ -88,7 +88,7 @@ class ClientSession:
         return encode_audio(0, frame.seq, pcm)
 
     def resend(self, now: float) -> list[bytes]:
-        """After `live` on a new connection: the frames the server may lack and still wants."""
+        """Return the frames to send again after `live`: those that the server may lack and still wants."""
         self._drop_stale(now, is_lost=True)
         self.counters.resent_frames += len(self._unacked)
         return [encode_audio(0, kept.seq, kept.pcm) for kept in self._unacked]
@@ -113,7 +113,7 @@ class ClientSession:
     def _receive_message(self, message: ServerMessage) -> list[ServerMessage | AudioFrame]:
         if isinstance(message, Live):
             if self.state is not ClientState.JOINING or message.e < self.after[0]:
-                self.counters.bad += 1  # nobody asked, or a relay that lost the session long ago
+                self.counters.bad += 1  # unasked for, or from a relay that lost the session long ago
                 return []
             self._go_live(message)
         elif isinstance(message, Ack):

@@ -71,7 +71,7 @@ def utf8_bytes(text: str | bytes) -> int:
 
 
 def _check_open_json(message: Start | ToolResult, text: str | bytes) -> None:
-    """Refuse what could be read here, but not written on by whoever must pass it on."""
+    """Refuse open JSON that decodes here, but is too large or too deep for those who pass it on."""
     tag = message.__struct_config__.tag
     if isinstance(message, ToolResult) and utf8_bytes(text) > TOOL_RESULT_BYTES:
         raise RemoteProtocolError("too_large", ref=str(tag))

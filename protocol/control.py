@@ -16,7 +16,7 @@ Versions = Annotated[list[int], Meta(min_length=1, max_length=16)]
 
 
 class Config(Struct, frozen=True, omit_defaults=True):
-    """What a client asks for; the agent's YAML says which of these it may."""
+    """Settings that a client asks for; the agent's YAML says which of them it may change."""
 
     voice: Name | None = None
     language: Name | None = None  #: BCP 47
@@ -33,7 +33,7 @@ class ClientTool(Struct, frozen=True, omit_defaults=True):
 
 
 class ClientInfo(Struct, frozen=True, omit_defaults=True):
-    """Who speaks, for logs and metrics."""
+    """Name, version and platform of the client, for logs and metrics."""
 
     name: Annotated[str, Meta(max_length=64)] = ""
     version: Annotated[str, Meta(max_length=64)] = ""
@@ -55,7 +55,7 @@ class Start(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="star
 
 
 class Resume(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="resume"):
-    """Ask for a way back into a session, after any kind of break."""
+    """Resume a session, after any kind of break."""
 
     session: Id
     resume_key: Secret
@@ -69,7 +69,7 @@ class End(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="end"):
 
 
 class Media(Struct, frozen=True):
-    """Where the audio goes, and the secret that admits to it once."""
+    """Address of the media road, and the secret that admits to it once."""
 
     url: str
     ticket: str
@@ -77,10 +77,10 @@ class Media(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """What this session may use."""
+    """Limits of this session."""
 
     session_ms: int  #: longest duration of the whole session
-    resume_ms: int  #: how long the session waits for a client that is gone
+    resume_ms: int  #: how long the session waits for a disconnected client
 
 
 class Starting(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="starting"):

@@ -45,7 +45,7 @@ class _Frame(NamedTuple):
 
 
 class Journal:
-    """What one epoch of a call has said, and what of it still waits to be written."""
+    """Replay buffer of one epoch of a call, and the queue of what still waits to be written."""
 
     def __init__(self, epoch: int) -> None:
         self.last_n = 0  #: number of the last event
@@ -121,7 +121,7 @@ class Journal:
         return answer
 
     def forget_answers(self) -> None:
-        """Drop the answers: the connection they were meant for is gone."""
+        """Drop the answers: the connection they were meant for is lost."""
         self._answers.clear()
         self._answer_bytes = 0
 

@@ -51,7 +51,7 @@ IMAGE_CHARS = 1_000  #: what an image counts for among them: it costs the model 
 # A client's timeouts and delays: PROTOCOL.md#reconnecting
 OPEN_TIMEOUT_S = 10.0  #: TCP, TLS and the handshake of either road together
 REPLY_TIMEOUT_S = 30.0  #: longest silence on a control request; then it counts as lost: replies can get lost
-RESUME_TIMEOUT_S = 8.0  #: to the first reply to a `resume`: somebody is in mid-conversation
+RESUME_TIMEOUT_S = 8.0  #: to the first reply to a `resume`: shorter, because a user waits in mid-conversation
 START_PATIENCE_S = 150.0  #: from the first request to `ready`: a relay may take a minute to start
 START_TRIES = 3  #: a `start` is sent so often while nothing at all is answered
 LIVE_TIMEOUT_S = 45.0  #: from the media handshake to `live`: a credential may take 28 s, the model 15 s more

@@ -51,13 +51,13 @@ class Text(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="text"
 
 
 class Context(Struct, frozen=True, tag_field="type", tag="context"):
-    """Something the agent should know. Makes no turn."""
+    """Text for the agent to know. Makes no turn."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
 
 
 class Image(Struct, frozen=True, tag_field="type", tag="image"):
-    """Something the agent should see."""
+    """Image for the agent to see."""
 
     mime: Literal["image/jpeg", "image/png", "image/webp"]
     data: Annotated[bytes, Meta(min_length=1, max_length=IMAGE_BYTES)]  #: base64 on the wire
@@ -80,7 +80,7 @@ class Playback(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="p
 
 
 class ToolResult(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="tool.result"):
-    """What a client-side tool gave back."""
+    """Result of a client-side tool."""
 
     call_id: Annotated[str, Meta(min_length=1, max_length=128)]
     ok: bool
@@ -108,14 +108,14 @@ ClientMessage = (
 
 
 class AudioUp(Struct, frozen=True):
-    """What the relay wants from the microphone."""
+    """Format that the relay wants from the microphone."""
 
     rate_hz: int = UPLINK_HZ
     frame_ms: int = FRAME_MS
 
 
 class AudioDown(Struct, frozen=True):
-    """What the agent's frames hold."""
+    """Format of the agent's frames."""
 
     rate_hz: int = DOWNLINK_HZ
 
@@ -126,7 +126,7 @@ class AudioFormats(Struct, frozen=True):
 
 
 class Agent(Struct, frozen=True):
-    """Who speaks, as far as a client may know."""
+    """Agent of the session, as far as a client may know it."""
 
     name: str
     tools: list[str] = field(default_factory=list)
@@ -233,7 +233,7 @@ class ToolCall(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="t
 
 
 class ToolCancel(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="tool.cancel"):
-    """These calls are not wanted any more."""
+    """Cancel these calls: their results are not wanted any more."""
 
     call_ids: list[str]
     e: int = 0
@@ -262,7 +262,7 @@ class Tokens(Struct, frozen=True, omit_defaults=True):
 
 
 class Usage(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="usage"):
-    """What the session has used so far."""
+    """Tokens and cost of the session so far."""
 
     turn: int
     tokens: Tokens
@@ -272,7 +272,7 @@ class Usage(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="usag
 
 
 class Metrics(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="metrics"):
-    """Where the time of a turn went."""
+    """Latencies of a turn."""
 
     turn: int
     first_audio_ms: int = 0  #: end of the user's speech, as the model found it, to the relay's first audio
@@ -293,7 +293,7 @@ class Ack(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="ack"):
 
 
 class GoingAway(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="going_away"):
-    """This relay will close. `move`: resume on control, at the next turn gap."""
+    """Notice that this relay will close. `move`: resume on control, at the next turn gap."""
 
     ends_in_ms: int
     move: bool = False

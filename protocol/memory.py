@@ -1,4 +1,4 @@
-"""How much memory a message takes, without encoding it."""
+"""Memory that a message takes, estimated without encoding it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a peer may send: messages and bytes of a connection, text and microphone audio of a call."""
+"""Rate limits of a peer: messages and bytes of a connection, text and microphone audio of a call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TokenBucket:
         self._level, self._at = burst, now
 
     def take(self, now: float, amount: float = 1, *, credit: float = 0) -> bool:
-        """False, and nothing is taken, when that would be over the rate by more than `credit`."""
+        """Take `amount`, or nothing and return False when it is over the rate by more than `credit`."""
         self._fill(now)
         if self._level + credit < amount:
             return False
@@ -91,7 +91,7 @@ class AudioPace:
 
 
 def chars_of(message: ClientMessage) -> int:
-    """What a message counts for in the budget of text."""
+    """Characters that a message takes from the budget of text."""
     match message:
         case Text(text=text) | Context(text=text):
             return len(text)

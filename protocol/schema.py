@@ -1,4 +1,4 @@
-"""What is made from the code: JSON Schema, error registry, limits, state vectors, parts of REFERENCE.md.
+"""Generate from the code: JSON Schema, error registry, limits, state vectors, parts of REFERENCE.md.
 
 python -m protocol.schema           writes them
 python -m protocol.schema --check   exits 1 and names the files that have drifted

@@ -1,10 +1,10 @@
 """The relay's end of the media road, without I/O: bytes and time in, messages and audio frames out.
 
-    ticket ok          hello              model leg up            socket gone          hello again
+    ticket ok          hello              model leg up            socket lost          hello again
   ──────────▶ WAITING ───────▶ OPENING ───────────────▶ LIVE ───────────────▶ DETACHED ───────────▶ OPENING …
 
 What the conversation says goes through `send` and `send_audio` and is kept in the journal, so that a client
-that reconnects gets exactly what it lacks. Before its hello nobody knows what that is: until then it gets
+that reconnects gets exactly what it lacks. Before its hello that is unknown: until then it gets
 answers only. After the end a client that reconnects still gets the final events it lacks. What goes out is
 encoded by the connection's codec (`ServerCodec`), when it is written.
 """
@@ -92,7 +92,7 @@ class ServerSession:
         self._deadline = now + HELLO_TIMEOUT_S
 
     def client_lost(self) -> None:
-        """The client connection is gone, whatever the reason."""
+        """Record that the client connection is lost, whatever the reason."""
         self.state = advance(SERVER, self.state, "lost")
         self._deadline = None
 

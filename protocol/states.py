@@ -17,7 +17,7 @@ class ServerState(Enum):
     WAITING = "waiting"  #: no client has said hello yet
     OPENING = "opening"  #: hello is in, the model leg is not up yet
     LIVE = "live"
-    DETACHED = "detached"  #: the client is gone; the call waits for it
+    DETACHED = "detached"  #: the client is disconnected; the call waits for it
     ENDED = "ended"
 
 

@@ -1,4 +1,4 @@
-"""What a deployment costs a month, by service, for so many hours of conversation."""
+"""Monthly cost of a deployment, by service, for a number of hours of conversation."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _examine(args: argparse.Namespace, access: Access, rotate: Rotate | None, checkup: Checkup) -> None:
     from cli.commands.talk import sample
-    from cli.doctor.conversation_check import Exercise
+    from cli.doctor.conversation_check import ConversationCheck
     from cli.doctor.steps import Stopped
     from cli.doctor.transport_checks import Roads
     from vivavoce.wavefile import read_wav
@@ -79,7 +79,7 @@ async def _examine(args: argparse.Namespace, access: Access, rotate: Rotate | No
     token = access.token if isinstance(access.token, str) else await access.token()
     try:
         await Roads(checkup, access.url, token, args.agent, args.seconds).walk()
-        await Exercise(access.url, access.token, args.agent, recording, rotate).hold(checkup)
+        await ConversationCheck(access.url, access.token, args.agent, recording, rotate).run(checkup)
     except Stopped:
         return
 
@@ -101,7 +101,7 @@ def _access(args: argparse.Namespace, deployment: Deployment | None) -> Access:
 
 
 def rotation_of(access: Access, deployment: Deployment | None) -> Rotate | None:
-    """How a change of the model's connection is ordered here; None: by nobody."""
+    """Return the function that orders a change of the model's connection; None: it cannot be ordered here."""
     from cli.doctor.rotation import by_page, by_table
 
     if deployment is not None:

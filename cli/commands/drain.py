@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Leave the order. Raises Failure when there is nobody to give it to."""
+    """Order relays to drain. Raises Failure when there is none."""
     if args.relay and not args.stack:
         raise Failure("--relay needs --stack.", code=USAGE)
     if args.stack:

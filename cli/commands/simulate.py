@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None here: the simulator has a command line of its own."""
+    """Add nothing: the simulator has a command line of its own."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """What can be known to be wrong before anything starts."""
+    """Reject arguments that are wrong before anything starts. Raises Failure."""
     if (args.interrupt_at is None) != (args.interrupt_wav is None):
         raise Failure("--interrupt-at and --interrupt-wav need each other.", code=USAGE)
     if args.interrupt_at is not None and args.text and not args.wav:
@@ -158,7 +158,7 @@ def _report(outcome: Outcome, args: argparse.Namespace, page: str) -> None:
     lines = [
         f"session        {summary['session']}",
         f"turns          {summary['turns']}, interrupted {summary['interruptions']}",
-        f"first audio    {'none' if latency is None else f'{latency} ms after the last word'}",
+        f"first audio    {'none' if latency is None else f'{latency} ms after the end of speech'}",
         f"at the server  {_or_none(summary['server_first_audio_ms'], 'ms')}",
         f"heard          {summary['audio_ms'] / 1000:.1f} s, {_saved(summary['out'], args.out)}",
         f"reconnects     {summary['reconnects']}",
@@ -194,11 +194,11 @@ def _judge(outcome: Outcome, script: Script) -> None:
         return
     if outcome.tally.close_reason:
         raise Failure(f"the server ended the session ({outcome.tally.close_reason}).", "Start again.", FAILED)
-    raise Failure(f"no complete answer came within {script.patience_s:g} s.", "Give it more with --seconds.")
+    raise Failure(f"no complete answer came within {script.timeout_s:g} s.", "Give it more with --seconds.")
 
 
 def _record_lines(record: dict[str, Any] | None) -> list[str]:
-    """What a local stack has written down: the Lambda requests, and the turns as the table holds them."""
+    """Lines on what a local stack has recorded: the Lambda requests, and the turns in the table."""
     if record is None:
         return []
     requests = [f"admitted by    {made['route_key']} {made['request_id']}" for made in record["admitted_by"]]

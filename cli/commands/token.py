@@ -71,7 +71,7 @@ def of_stack(deployment: Deployment, user: str, minutes: int) -> str:
 
 
 def _link(args: argparse.Namespace, minutes: int) -> str:
-    """In the fragment, which no server sees and the page takes out of the address at once."""
+    """Link with the token in the fragment, which no server sees and the page removes at once."""
     from cli.stack.deployed import find_deployment
 
     deployment = find_deployment(args.stack, args.region)

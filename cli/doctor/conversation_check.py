@@ -18,7 +18,7 @@ from vivavoce.control import Token
 from vivavoce.microphone import Microphone
 from vivavoce.playback import VirtualSpeaker
 
-ANSWER_S = 40.0  #: from the last word to the end of the answer
+ANSWER_S = 40.0  #: from the end of speech to the end of the answer
 SETTLE_S = 2.0  #: without a sound: a pause in what was said may have had an answer of its own
 ROTATION_S = 40.0  #: an order is read within 5 s; a turn gap waits for the model's next handle
 WORDS = ("lighthouse", "pepper", "violin", "saddle", "glacier", "button", "harvest", "lantern")
@@ -27,20 +27,20 @@ Rotate = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Exercise:
-    """What is needed of the deployment and the machine."""
+class ConversationCheck:
+    """Steps `turn` and `rotation`, with what they need of the deployment and the machine."""
 
     url: str
     token: Token = field(repr=False)
     agent: str
     recording: bytes = field(repr=False)  #: 16 kHz mono s16le
-    rotate: Rotate | None  #: leaves the order for a session; None: nobody here may
+    rotate: Rotate | None  #: orders a rotation of a session; None: it cannot be ordered here
 
-    async def hold(self, checkup: Checkup) -> None:
-        """Raises Stopped at the first step that fails."""
+    async def run(self, checkup: Checkup) -> None:
+        """Run the steps. Raises Stopped at the first that fails."""
         async with AsyncExitStack() as parts:
             with checkup.step("turn") as step:
-                partner = await Partner.meet(parts, self)
+                partner = await Partner.open(parts, self)
                 checkup.wait(f"speaking ({uplink_ms(len(self.recording)) / 1000:.1f} s), then listening")
                 await self._turn(partner, step)
             if self.rotate is None:
@@ -56,7 +56,7 @@ class Exercise:
             raise Trouble("no_audio", "the answer had words and no sound")
         heard = "" if partner.heard else "; no transcript of what was said"
         step.ms = prompt.first_audio_ms
-        step.detail = f"from the last word to the answer's first audio{heard}"
+        step.detail = f"from the end of speech to the answer's first audio{heard}"
 
     async def _rotation(self, partner: Partner, rotate: Rotate, step: Result) -> None:
         word = secrets.choice(WORDS)
@@ -72,7 +72,7 @@ class Exercise:
 
 
 class Partner:
-    """The agent at the other end, and what came of it since it was last spoken to."""
+    """Conversation with the agent, and what it has said since the latest prompt."""
 
     def __init__(self, call: Conversation, speaker: VirtualSpeaker) -> None:
         self.said, self.heard, self.sounds = "", "", 0
@@ -86,10 +86,10 @@ class Partner:
         self._sender = asyncio.create_task(self._microphone.run(), name="microphone")
 
     @classmethod
-    async def meet(cls, parts: AsyncExitStack, exercise: Exercise) -> Partner:
+    async def open(cls, parts: AsyncExitStack, check: ConversationCheck) -> Partner:
         """Open a conversation that ends with `parts`. Raises Trouble."""
         speaker = VirtualSpeaker()
-        call = Conversation(exercise.url, exercise.token, agent=exercise.agent, speaker=speaker)
+        call = Conversation(check.url, check.token, agent=check.agent, speaker=speaker)
         try:
             await parts.enter_async_context(call)
         except VoiceError as error:
@@ -117,7 +117,7 @@ class Partner:
         await self._hear_out(prompt)
 
     async def rotated(self) -> None:
-        """Until the model's connection was changed."""
+        """Wait until the model's connection was changed."""
         while self.gap_ms is None:
             self._changed.clear()
             await self._changed.wait()

@@ -1,4 +1,4 @@
-"""One WebSocket handshake, looked at closely: who answered, and what, when it is refused."""
+"""WebSocket handshake for diagnosis: who answered, and what, when it is refused."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Refused(Trouble):
         return ""
 
 
-async def knock(url: str, kind: Kind, secret: str) -> ClientConnection:
-    """A connection whose handshake is done. Raises Refused, or Trouble: `tls`, `timeout`, `unreachable`."""
+async def open_handshake(url: str, kind: Kind, secret: str) -> ClientConnection:
+    """Connect and complete the handshake. Raises Refused, or Trouble: `tls`, `timeout`, `unreachable`."""
     try:
         return await connect(
             url,

@@ -1,4 +1,4 @@
-"""What to change when a step of `doctor` fails: the table is remedies.yaml."""
+"""Remedies for a failed step of `doctor`: the table is remedies.yaml."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def remedies() -> Mapping[str, Mapping[str, str]]:
 
 
 def remedy(step: str, code: str) -> str:
-    """What to do when `step` failed for the reason `code`."""
+    """Return what to do when `step` failed for the reason `code`."""
     table = remedies()
     own, common = table.get(step, {}), table[ANY_STEP]
     return own.get(code) or common.get(code) or own.get(ELSE) or common[ELSE]

@@ -15,7 +15,7 @@ INDENT = " " * (NAMES + STATES + TIMES)
 
 
 class Report:
-    """Writes to `out`."""
+    """Report of `doctor` as text, written to `out`."""
 
     def __init__(self, out: TextIO, url: str) -> None:
         self._out = out
@@ -25,7 +25,7 @@ class Report:
         self._print(f"checking {place(self._url)}", "")
 
     def wait(self, what: str) -> None:
-        """Something begins that may take a while."""
+        """Announce a step that may take a while."""
         self._print(f"{'':{NAMES}}{'…':{STATES}}{'':{TIMES}}{what}")
 
     def tell(self, result: Result) -> None:
@@ -37,7 +37,7 @@ class Report:
             self._print(*_wrapped(INDENT, f"-> {result.advice}"))
 
     def end(self, checkup: Checkup) -> None:
-        """The steps that were not reached, and the verdict."""
+        """Print the steps that were not reached, and the verdict."""
         for result in checkup.results:
             if result.state == "not reached":
                 self.tell(result)
@@ -47,7 +47,7 @@ class Report:
         self._print("", verdict + (f"; {left_out} left out" if left_out and not failed else ""))
 
     def summary(self, checkup: Checkup) -> dict[str, Any]:
-        """As `--json` prints it: times in ms, null where nothing was measured."""
+        """Return what `--json` prints: times in ms, null where nothing was measured."""
         return {
             "url": self._url,
             "ok": checkup.is_well,

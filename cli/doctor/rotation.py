@@ -24,7 +24,7 @@ def by_table(deployment: Deployment) -> Callable[[str], Awaitable[None]]:
 
 
 def by_page(page: str) -> Callable[[str], Awaitable[None]]:
-    """The same by a local stack's page, which leaves the same order."""
+    """Order a rotation by a local stack's page, which leaves the same order."""
 
     async def rotate(session: str) -> None:
         url = f"{page.rstrip('/')}/dev/break/rotation?session={quote(session)}"

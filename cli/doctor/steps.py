@@ -29,7 +29,7 @@ State = Literal["ok", "failed", "left out", "not reached"]
 
 
 class Trouble(Exception):
-    """A step failed. `code` chooses the advice; `detail` is what was seen, without secrets."""
+    """Failure of a step. `code` chooses the advice; `detail` is what was seen, without secrets."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -37,7 +37,7 @@ class Trouble(Exception):
 
 
 class Stopped(Exception):
-    """A step has failed and is reported; those after it are not reached."""
+    """Raised after a failed step is reported; the steps after it are not reached."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Checkup:
         else:
             result.state = "ok"
         finally:
-            if result.state == "not reached":  # somebody interrupts us
+            if result.state == "not reached":  # interrupted
                 result.ms = None
             else:
                 if result.ms == MEASURED:
@@ -93,7 +93,7 @@ class Checkup:
                 self.tell(result)
 
     def leave_out(self, name: str, why: str) -> None:
-        """A step that cannot be done from here."""
+        """Record a step that cannot be done from here."""
         result = self._result(name)
         result.state, result.detail = "left out", why
         self.tell(result)

@@ -1,4 +1,4 @@
-"""The first ten steps of `doctor`: both roads by hand, each handshake and each reply looked at by itself."""
+"""The first ten steps of `doctor`: both roads by hand, each handshake and each reply checked by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from cli.doctor.handshake import Refused, knock
+from cli.doctor.handshake import Refused, open_handshake
 from cli.doctor.steps import Checkup, Trouble
 from protocol.client import ClientSession
 from protocol.codec import control_replies, encode
@@ -28,7 +28,7 @@ from vivavoce.wire import is_loopback, place
 
 PINGS = 5
 PONG_S = 10.0  #: for each of them
-FAREWELL_S = 3.0  #: for the server's last word
+CLOSE_S = 3.0  #: for the server's `ended` and its close
 FORBIDDEN, UNAUTHORIZED = 403, 401
 UNREACHED = (502, 503, 504)
 MODELS = "upstream_"  #: how codes begin that are the model's
@@ -38,18 +38,18 @@ Knock = Callable[[str, Kind, str], Awaitable[ClientConnection]]
 
 @dataclass
 class Roads:
-    """Walks from the name to `live`, in one session, and ends that."""
+    """Steps from the name to `live`, in one session, which they end."""
 
     checkup: Checkup
     url: str
     token: str = field(repr=False)
     agent: str
-    patience_s: float  #: for a relay to start
+    timeout_s: float  #: for a relay to start
     session: str = ""
     _wires: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def walk(self) -> None:
-        """Raises Stopped at the first step that fails."""
+        """Run the steps. Raises Stopped at the first that fails."""
         async with self._wires:
             await self._resolve()
             control = await self._connect()
@@ -77,7 +77,7 @@ class Roads:
         refused, wire = None, None
         with self.checkup.step("connect") as step:
             try:
-                wire = await self._open(knock, self.url, "jwt", self.token)
+                wire = await self._open(open_handshake, self.url, "jwt", self.token)
                 step.detail = f"{place(self.url)} upgraded to a WebSocket"
             except Refused as refusal:
                 if refusal.status not in (UNAUTHORIZED, FORBIDDEN):
@@ -100,7 +100,7 @@ class Roads:
             self.session = reply.session
             step.detail = f"session {reply.session}"
         with self.checkup.step("cold start") as step:
-            deadline = time.monotonic() + self.patience_s
+            deadline = time.monotonic() + self.timeout_s
             waited = False
             while not isinstance(reply, Ready):
                 if isinstance(reply, Starting) and reply.stage != "admitted":
@@ -110,7 +110,7 @@ class Roads:
                 reply = await _reply(control, deadline - time.monotonic(), "never_ready")
             step.detail = "a relay was started" if waited else "a relay was there"
         with self.checkup.step("ticket") as step:
-            step.ms, step.detail = None, _look_at(reply)
+            step.ms, step.detail = None, _describe(reply)
         return reply
 
     # ---- the media road
@@ -118,7 +118,7 @@ class Roads:
     async def _ride(self, ready: Ready) -> None:
         with self.checkup.step("edge") as step:
             try:
-                wire = await self._open(knock, ready.media.url, "ticket", ready.media.ticket)
+                wire = await self._open(open_handshake, ready.media.url, "ticket", ready.media.ticket)
             except Refused as refusal:
                 raise Trouble(_edge_code(refusal), f"{refusal.detail}; {_clients_do(refusal)}") from None
             step.detail = f"{place(ready.media.url)} led the upgrade to the relay"
@@ -156,7 +156,7 @@ class Roads:
         """End the session that got stuck: it would count as open for minutes."""
         if self.session:
             with suppress(ConnectionClosed, TimeoutError):
-                async with asyncio.timeout(FAREWELL_S):
+                async with asyncio.timeout(CLOSE_S):
                     await control.send(encode(End(self.session)))
                     await control.recv()
 
@@ -173,7 +173,7 @@ class MediaRoad:
         self._failure: Trouble | None = None  #: what the relay said before it closed
 
     async def ping(self) -> float:
-        """Ms until the relay's answer. Raises Trouble: `silent`, or the relay's refusal."""
+        """Return the ms until the relay's answer. Raises Trouble: `silent`, or the relay's refusal."""
         if not self._said_hello_at:
             self._said_hello_at = time.perf_counter()
             await self._send(self._session.hello())
@@ -183,16 +183,16 @@ class MediaRoad:
         return (time.perf_counter() - sent_at) * 1000
 
     async def live(self) -> None:
-        """Until the model is there. Raises Trouble: `no_live`, or what the relay says of it."""
+        """Wait for `live`: the model is there. Raises Trouble: `no_live`, or what the relay says of it."""
         if not self._is_live:
             late = Trouble("no_live", f"nothing came within {LIVE_TIMEOUT_S:.0f} s")
             await self._until(lambda item: isinstance(item, Live), LIVE_TIMEOUT_S, late)
 
     async def end(self) -> None:
-        """Say goodbye, and wait a little for the answer."""
+        """Send `end`, and wait up to CLOSE_S for `ended`."""
         with suppress(Trouble):
             await self._send(encode(EndCall("checked")))
-            await self._until(lambda item: isinstance(item, Ended), FAREWELL_S, Trouble("silent", ""))
+            await self._until(lambda item: isinstance(item, Ended), CLOSE_S, Trouble("silent", ""))
 
     async def _send(self, data: str) -> None:
         with suppress(ConnectionClosed):  # what it was closed for is still to be read
@@ -265,8 +265,8 @@ def _decode(data: str | bytes) -> ControlReply | None:
         return None
 
 
-def _look_at(ready: Ready) -> str:
-    """What there is to say of the ticket and the route. Raises Trouble: `no_route`, `clock`."""
+def _describe(ready: Ready) -> str:
+    """Return a description of the ticket and the route. Raises Trouble: `no_route`, `clock`."""
     parts = urlsplit(ready.media.url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname or not parts.path.startswith("/r/"):
         raise Trouble("no_route", f"the media URL leads to {parts.scheme}://{parts.netloc}")
@@ -279,13 +279,13 @@ def _look_at(ready: Ready) -> str:
 
 
 def _clients_do(refusal: Refused) -> str:
-    """What a refused upgrade makes every client do, in the words of the report."""
+    """Return what a refused upgrade makes every client do, in the words of the report."""
     wanted = "relay" if is_relay_failure(refusal.status, 0) else "ticket"
     return f"clients ask for another {wanted}"
 
 
 def _edge_code(refusal: Refused) -> str:
-    """Who refused the upgrade: the edge function, the relay, or something else behind the edge."""
+    """Code of who refused the upgrade: the edge function, the relay, or something else behind the edge."""
     if refusal.status == UNAUTHORIZED:
         return "ticket_refused"
     if refusal.status in UNREACHED:

@@ -1,4 +1,4 @@
-"""Where `talk` connects, and with what token."""
+"""URL that `talk` connects to, and its token."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def given_token(token: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LocalSession:
-    """What a local stack's page tells this machine."""
+    """Session settings that a local stack's page gives to this machine."""
 
     url: str
     token: str
@@ -91,7 +91,7 @@ def read_page(page: str) -> LocalSession:
 
 
 def read_record(page: str, session: str) -> dict[str, Any] | None:
-    """What a local stack shows of a session: who admitted it, and its turns in the table. None: nothing."""
+    """Return a local stack's view of a session: who admitted it, and its turns in the table. None: none."""
     try:
         record = json.loads(_get(f"{page.rstrip('/')}/dev/record.json?session={quote(session)}"))
     except (OSError, ValueError):

@@ -29,7 +29,7 @@ _TROUBLE = {
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the outputs and parameters of one stack say. Empty: the stack has no such thing."""
+    """Outputs and parameters of one stack. Empty: the stack has no such thing."""
 
     name: str
     control_url: str
@@ -75,7 +75,7 @@ def find_deployment(name: str, region: str | None) -> Deployment:
 
 
 def call(region: str | None, service: str, operation: str, **request: Any) -> Any:
-    """One call to AWS. Raises Failure in words of ours: AWS's own may quote names and ids."""
+    """Call AWS once. Raises Failure in words of ours: AWS's own may quote names and ids."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

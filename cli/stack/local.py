@@ -16,7 +16,7 @@ from cli.stack.gemini_key import check_key
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where everything listens, as `--json` prints it."""
+    """Addresses of all that listens, as `--json` prints them."""
 
     page: str
     control: str
@@ -73,7 +73,7 @@ Ctrl-C ends it all."""
 
 
 def _command() -> str:
-    """What a second terminal can run: by its path, unless the shell finds it by its name."""
+    """Command for a second terminal: by its path, unless the shell finds it by its name."""
     is_ours = os.path.basename(sys.argv[0]) == "vivavoce"
     return sys.argv[0] if is_ours and shutil.which("vivavoce") is None else "vivavoce"
 

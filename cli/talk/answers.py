@@ -1,4 +1,4 @@
-"""Has what the user said been answered? And how soon did the answer begin?"""
+"""Tracks whether the user's prompts have been answered, and with what latency."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ ANOTHER_S = 3.0  #: for a further answer to begin
 
 @dataclass(slots=True)
 class Prompt:
-    """Something the user says. Loop times."""
+    """Utterance or text of the user. Loop times."""
 
     after_turn: int  #: the agent's turns up to this one had been heard when it began
-    ended_at: float | None = None  #: when its last word was over
+    ended_at: float | None = None  #: end of speech, or of the typed text
     first_audio_at: float | None = None
 
     @property
     def first_audio_ms(self) -> int | None:
-        """From its last word to the answer's first audio frame; None while there is none."""
+        """Latency from the end of speech to the answer's first audio frame; None while there is none."""
         if self.ended_at is None or self.first_audio_at is None:
             return None
         return round((self.first_audio_at - self.ended_at) * 1000)
 
 
 class Answers:
-    """Fed every event; wakes those who wait for an answer."""
+    """Answers to prompts, derived from every event of a conversation; wakes those who wait for one."""
 
     def __init__(self) -> None:
         self.prompts: list[Prompt] = []
@@ -45,7 +45,7 @@ class Answers:
         self._changed = asyncio.Event()
 
     def begin(self) -> Prompt:
-        """The user begins to say something."""
+        """Record that the user begins a prompt."""
         self.prompts.append(Prompt(self._heard_turn))
         return self.prompts[-1]
 
@@ -73,8 +73,8 @@ class Answers:
     async def complete(self, prompt: Prompt) -> None:
         """Wait until the agent has answered all of it, and no turn of the agent is open.
 
-        A recording may hold several utterances, so after an answer that was complete before the last word
-        there is a little time for another one.
+        A recording may hold several utterances, so after an answer that was complete before the end of
+        speech there is ANOTHER_S for another one.
         """
         assert prompt.ended_at is not None
         while (answered_at := await self._answer(prompt, other_than=0.0)) < prompt.ended_at:
@@ -89,7 +89,7 @@ class Answers:
         return self._answered_at(prompt)
 
     def _answered_at(self, prompt: Prompt) -> float:
-        """When the newest answer was complete; 0 while the agent owes one, or speaks."""
+        """Loop time at which the newest answer was complete; 0 while one is due, or the agent speaks."""
         ended = [
             at for turn, at in self._completed.items() if turn > prompt.after_turn and turn >= self._user_turn
         ]

@@ -1,4 +1,4 @@
-"""One conversation by script: say this, wait for the answer, interrupt it, write that."""
+"""Scripted conversation: speak, wait for the answer, interrupt it, type."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vivavoce.microphone import Microphone
 from vivavoce.playback import VirtualSpeaker
 from vivavoce.wire import place
 
-GOODBYE_S = 3.0  #: for the server's last words after ours
+CLOSE_S = 3.0  #: for the server's `ended` after our `end`
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Something to say."""
+    """Recorded speech to send."""
 
     name: str
     pcm: bytes = field(repr=False)  #: 16 kHz mono s16le
@@ -28,24 +28,24 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the user does. The recording first, then the texts, each after the last answer."""
+    """Input of the user: the recording first, then the texts, each after the previous answer."""
 
     agent: str
     recording: Recording | None
     texts: tuple[str, ...]
-    interrupt_at_s: float | None  #: so long after the answer begins…
+    interrupt_at_s: float | None  #: time after the answer's first audio at which…
     interruption: Recording | None  #: …this is said
-    patience_s: float  #: for the whole conversation
+    timeout_s: float  #: for the whole conversation
 
     @property
     def speaks(self) -> bool:
-        """Whether a microphone is needed."""
+        """Return whether a microphone is needed."""
         return self.recording is not None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What is left when it is over."""
+    """Result of a conversation."""
 
     tally: Tally = field(default_factory=Tally)
     answers: Answers = field(default_factory=Answers)
@@ -66,7 +66,7 @@ class Outcome:
 
 
 class Dialogue:
-    """Holds one conversation along a script."""
+    """Runs one conversation by a script."""
 
     def __init__(self, script: Script, narrator: Narrator) -> None:
         self.outcome = Outcome()
@@ -75,7 +75,7 @@ class Dialogue:
         self._speaker = VirtualSpeaker(self.outcome.heard.extend)
 
     async def hold(self, access: Access) -> Outcome:
-        """The whole conversation; what went wrong with it is in the outcome."""
+        """Run the whole conversation; its failure is in the outcome."""
         call = Conversation(
             access.url,
             access.token,
@@ -87,7 +87,7 @@ class Dialogue:
         async with asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(self._narrator.keep_saying(), name="narrator")
             try:
-                async with asyncio.timeout(self._script.patience_s), call:
+                async with asyncio.timeout(self._script.timeout_s), call:
                     await self._follow(call)
             except VoiceError as failure:
                 self.outcome.failure = failure
@@ -99,12 +99,12 @@ class Dialogue:
         return self.outcome
 
     async def _follow(self, call: Conversation) -> None:
-        """Until the script is through, or the session is over. Raises VoiceError."""
+        """Run until the script is through, or the session is over. Raises VoiceError."""
         async with asyncio.TaskGroup() as tasks:
             reader = tasks.create_task(self._read(call), name="reader")
             director = tasks.create_task(self._direct(call, tasks), name="director")
             await asyncio.wait({reader, director}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({reader}, timeout=GOODBYE_S)
+            await asyncio.wait({reader}, timeout=CLOSE_S)
             reader.cancel()
             director.cancel()
         if not reader.cancelled() and (failure := reader.result()):

@@ -1,4 +1,4 @@
-"""What a person reads on stderr while a conversation goes on."""
+"""Progress of a conversation for a person, on stderr."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Narrator:
         print(line, file=sys.stderr, flush=True)
 
     def wait_for(self, what: str) -> None:
-        """Something begins that may take a while."""
+        """Announce a step that may take a while."""
         self._now = what
         self.say(f"{what}…")
 
@@ -43,7 +43,7 @@ class Narrator:
         self.wait_for(f"starting: {stage.stage}{expected}")
 
     def tell(self, event: ConversationEvent) -> None:
-        """The line for `event`, if it deserves one."""
+        """Print the line for `event`, if it has one."""
         from vivavoce import Reconnecting
 
         match event:
@@ -74,7 +74,7 @@ class Narrator:
             self._print(event.message)
 
     def _finish(self, role: str) -> None:
-        """Print what never got its final mark."""
+        """Print transcripts that never became final."""
         for message in [message for message, said in self._words.items() if said[0] == role]:
             self._print(message)
 

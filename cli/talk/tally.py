@@ -1,4 +1,4 @@
-"""What came of a conversation: transcripts, counts, how it ended."""
+"""Results of a conversation: transcripts, counts, how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Words:
-    """One utterance. `heard` is what the user heard of it, when it was interrupted."""
+    """Transcript of one utterance. `heard` is what the user heard of it, when it was interrupted."""
 
     role: str
     text: str = ""
@@ -23,7 +23,7 @@ class Words:
 
 @dataclass(slots=True)
 class Tally:
-    """Fed every event."""
+    """Counters and transcripts of a conversation, updated by every event."""
 
     events: Counter[str] = field(default_factory=Counter)
     words: dict[str, Words] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Protocol(BuildHookInterface[BuilderConfig]):
-    """For every file of vivavoce/_protocol, the file of that name in protocol/ goes into the package."""
+    """Build step that replaces every file of vivavoce/_protocol by the file of that name in protocol/."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Names the files, which win over the project's own. An unpacked sdist holds them already."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cli.doctor import conversation_check as exercise
+from cli.doctor import conversation_check
 from cli.doctor import steps as checkup
 from cli.doctor import transport_checks as roads
 from cli.doctor.remedies import remedies
@@ -44,11 +44,11 @@ def doctor(vivavoce: Callable[..., Run], server: FakeServer) -> Doctor:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for what a test has made sure will not come."""
-    for name in ("REPLY_TIMEOUT_S", "PONG_S", "LIVE_TIMEOUT_S", "FAREWELL_S"):
+    for name in ("REPLY_TIMEOUT_S", "PONG_S", "LIVE_TIMEOUT_S", "CLOSE_S"):
         monkeypatch.setattr(roads, name, 0.5)
-    monkeypatch.setattr(exercise, "SETTLE_S", 0.05)
+    monkeypatch.setattr(conversation_check, "SETTLE_S", 0.05)
     for name in ("ANSWER_S", "ROTATION_S"):
-        monkeypatch.setattr(exercise, name, 1.5)
+        monkeypatch.setattr(conversation_check, name, 1.5)
 
 
 def ready_at(url: str = "", lasts_s: float = 60) -> Callable[[Door], Awaitable[None]]:

@@ -1,4 +1,4 @@
-"""`vivavoce drain`: who is told to leave, here and in a deployed stack, and what is said when nobody is."""
+"""`vivavoce drain`: which relays are ordered to drain, here and in a stack, and the output when none is."""
 
 from __future__ import annotations
 

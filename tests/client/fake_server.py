@@ -122,7 +122,7 @@ class Peer:
             await self.wire.send(json_codec.encode(said))
 
     async def end(self) -> None:
-        """Wait for the client's goodbye, and answer it."""
+        """Wait for the client's `end`, and answer it."""
         await self.heard(EndCall)
         await self.send(Ended("client"))
 

@@ -1,4 +1,4 @@
-"""Every kind of break, and the way back."""
+"""Every kind of break, and the resume after it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def end_at_once(peer: Peer) -> None:
     await peer.send(Ended("client"))
 
 
-async def test_a_way_back_without_a_word_is_asked_for_again_soon(
+async def test_a_resume_without_a_reply_is_retried_soon(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "RESUME_TIMEOUT_S", 0.2)
@@ -114,7 +114,7 @@ async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: Fak
     assert call.reconnects == 1 and server.resumes[0].media_failed is False
 
 
-async def test_a_goodbye_that_was_lost_with_its_connection_is_said_again(server: FakeServer) -> None:
+async def test_an_end_that_was_lost_with_its_connection_is_sent_again(server: FakeServer) -> None:
     async def cut(peer: Peer) -> None:
         await peer.live()
         await peer.heard(EndCall)  # as far as the network's buffers: the relay never saw it
@@ -184,7 +184,7 @@ async def test_audio_older_than_two_seconds_is_dropped_and_counted(
 
     async def late(door: Door) -> None:
         now = loop.time
-        monkeypatch.setattr(loop, "time", lambda: now() + 2.1)  # the way back took long
+        monkeypatch.setattr(loop, "time", lambda: now() + 2.1)  # the resume took long
         await call.send_audio(FRAME)  # the user goes on speaking
         await door.ready()
 

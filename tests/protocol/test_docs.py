@@ -111,7 +111,6 @@ def test_names_in_the_prose_exist() -> None:
         f"at most {limits.TURN_TEXT_BYTES // 1024} KiB are told and recorded",
         f"at most {limits.JSON_DEPTH} levels deep",
         f"at most {limits.DOWNLINK_FRAME_MS} ms; comes",
-        f"live for less than {limits.STEADY_S:g} s",
         f"a connection has been live for {limits.STEADY_S:g} s",
         f"as the model made them, at most {limits.TOOL_ARGS_BYTES // 1024} KiB",
         f"{limits.FRAME_MIN_MS} to {limits.FRAME_MAX_MS} ms",

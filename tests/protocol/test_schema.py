@@ -35,7 +35,7 @@ BEYOND_SCHEMA = {
     "base64 with a line break",
     "an image of 700 KiB and a byte",
     "half a surrogate pair",
-    "100000 levels in a field nobody knows",
+    "100000 levels in an unknown field",
 }
 CASES = cases("codec")
 

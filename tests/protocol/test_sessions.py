@@ -264,7 +264,7 @@ def test_a_fatal_error_that_can_be_mended_does_not_end_the_session() -> None:
     assert road.client.state is ClientState.LIVE
 
 
-def test_a_live_that_nobody_asked_for_does_not_break_the_client() -> None:
+def test_an_unsolicited_live_does_not_break_the_client() -> None:
     road = _joined()
     assert road.client.receive(encode(LIVE)) == []
     assert road.client.counters.bad == 1

@@ -1,4 +1,4 @@
-/** Where the page calls, and who it says is calling. */
+/** URL that the page connects to, and the user it names. */
 
 /** An agent as the pickers show it. */
 export interface Agent {
@@ -21,7 +21,7 @@ export interface Admission {
   readonly url: string;
   /** Empty: the server's own choice. */
   readonly agents: readonly Agent[];
-  /** What of the server this page may break; nothing but on this machine. */
+  /** Faults that this page may inject; only on this machine. */
   readonly breaks: readonly ServerPart[];
   token(signal?: AbortSignal): Promise<string>;
 }
@@ -31,7 +31,7 @@ export type ServerPart = 'relay' | 'model';
 /** `config.json`, as the server of the page answers it. */
 interface Config {
   readonly url: string;
-  /** On this machine only: where a session's token is to be had. */
+  /** Source of a session's token; on this machine only. */
   readonly session?: string;
   readonly agents?: readonly Agent[];
   readonly breaks?: readonly ServerPart[];

@@ -21,14 +21,14 @@ export class Breaker implements Transport {
     return line;
   }
 
-  /** Cuts what is open of these roads, in one moment and without a goodbye. Returns how many lines fell. */
+  /** Cuts what is open of these roads, in one moment and without a close frame. Returns how many were cut. */
   cut(...roads: Road[]): number {
     const falling = [...this.#lines].filter(([, road]) => roads.includes(road));
     for (const [line] of falling) line.fall();
     return falling.length;
   }
 
-  /** Cuts everything, and the first way back as well, after its request: the answer is lost. */
+  /** Cuts everything, and the first reconnect as well, after its request: the reply is lost. */
   cutBoth(): void {
     this.#isNextControlDoomed = true;
     this.cut('control', 'media');
@@ -60,7 +60,7 @@ class Line implements Socket {
 
   constructor(
     private readonly events: SocketEvents,
-    private readonly gone: () => void,
+    private readonly ended: () => void,
   ) {}
 
   connect(url: string, protocols: readonly string[]): void {
@@ -92,7 +92,7 @@ class Line implements Socket {
   #ends(code: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.gone();
+    this.ended();
     this.events.closed(code);
   }
 }

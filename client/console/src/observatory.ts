@@ -14,7 +14,7 @@ export interface Entry {
   readonly json?: Json;
 }
 
-/** Where one answer's time went. `responseMs` is measured here, `firstAudioMs` at the relay. */
+/** Latency of one answer, by stage. `responseMs` is measured here, `firstAudioMs` at the relay. */
 export interface Timing {
   readonly responseMs: number;
   readonly firstAudioMs: number;
@@ -28,13 +28,13 @@ export interface Note {
   readonly text: string;
 }
 
-/** How much of a turn's audio has come out of the speaker, 0 to 1: by time, of what has arrived. */
+/** Share of a turn's audio that was played, 0 to 1: by time, of what has arrived. */
 export interface Playing {
   readonly turn: number;
   readonly share: number;
 }
 
-/** What one break did, as it goes. */
+/** Effects of one break so far. */
 export interface Recovery {
   readonly what: string;
   readonly startedAt: number;
@@ -46,7 +46,7 @@ export interface Recovery {
   readonly why?: string;
 }
 
-/** What can be told from the events' positions alone. */
+/** Losses and duplicates, by the events' positions alone. */
 export interface Ledger {
   readonly events: number;
   readonly missing: number;
@@ -123,7 +123,7 @@ export class Observatory {
     this.#enter('connection', 'here', 'cut', what);
   }
 
-  /** What was cut is not needed just now. */
+  /** Record a cut that harms nothing, because the connection was not in use. */
   noteHarmless(what: string, why: string): void {
     this.#recovery = { what, startedAt: this.#clock(), state: 'unharmed', epoch: this.#epoch, why };
     this.#enter('connection', 'here', 'cut', what);

@@ -1,6 +1,6 @@
 import type { Standing } from './admission';
 
-/** What a person can do about each error: the page's own words, keyed by the stable code. */
+/** Advice on each error in the page's own words, keyed by the stable code. */
 
 export interface Sentence {
   readonly title: string;
@@ -158,7 +158,7 @@ const SENTENCES: Record<string, Sentence> = {
   },
 };
 
-/** What differs on a deployed page, which a link signed in. */
+/** Differences of a deployed page, which a link signed in. */
 const DEPLOYED: Record<string, string> = {
   connect_failed: 'Check that you are online. If you are, the link may be too old: open a new one.',
   auth_invalid: 'Open a new link; the deployment’s keys may have changed since this one was made.',

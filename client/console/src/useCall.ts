@@ -16,12 +16,12 @@ export interface CallSettings {
   readonly mode: TalkMode;
   readonly chooseMode: (mode: TalkMode) => void;
   readonly start: () => void;
-  /** To listen and type: nothing asks for the microphone. */
+  /** Call to listen and type: nothing asks for the microphone. */
   readonly startSilent: () => void;
   readonly end: () => void;
 }
 
-/** What the person chose before and during a call, and the two moves that use it. */
+/** Choices of the user before and during a call, and the two actions that use them. */
 export function useCallSettings(): CallSettings {
   const client = useVoiceClient();
   const { agents } = useDesk();

@@ -10,7 +10,7 @@ export function useDesk(): Desk {
   return desk;
 }
 
-/** What the observatory has seen, at most ten times a second. */
+/** State of the observatory, at most ten times a second. */
 export function useView(): View {
   const { observatory } = useDesk();
   return useSyncExternalStore(observatory.subscribe, observatory.getSnapshot);

@@ -61,10 +61,10 @@ export class NativeEngine implements AudioEngine {
 class NativeMicrophone implements Microphone {
   readonly stream = null;
   #stop: (() => void) | null = null;
-  readonly #tell: (level: number) => void;
+  readonly #onLevel: (level: number) => void;
 
-  constructor(tell: (level: number) => void) {
-    this.#tell = tell;
+  constructor(onLevel: (level: number) => void) {
+    this.#onLevel = onLevel;
   }
 
   async open(_: MicOptions, events: MicrophoneEvents): Promise<MicInfo> {
@@ -76,7 +76,7 @@ class NativeMicrophone implements Microphone {
       throw new VoiceError(isDenied ? 'mic_denied' : 'mic_in_use', '', { cause });
     }
     this.#stop = listen('frame', ({ pcm, level }) => {
-      this.#tell(level);
+      this.#onLevel(level);
       events.frame(decode(pcm));
     });
     return {};
@@ -86,7 +86,7 @@ class NativeMicrophone implements Microphone {
     if (!this.#stop) return;
     this.#stop();
     this.#stop = null;
-    this.#tell(0);
+    this.#onLevel(0);
     await native.stopRecording();
   }
 }

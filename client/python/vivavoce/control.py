@@ -76,15 +76,15 @@ class Control:
     async def _replies(
         self, request: ControlRequest
     ) -> AsyncGenerator[Starting | Ready | ControlEnded, None]:
-        """What the server says to `request`, until it closes. Raises VoiceError for its errors."""
+        """Yield the server's replies to `request`, until it closes. Raises VoiceError for its errors."""
         try:
             async with open_wire(self._url, "jwt", await self._fresh_token()) as wire:
                 await wire.send(encode(request))
-                patience_s = RESUME_TIMEOUT_S if isinstance(request, Resume) else REPLY_TIMEOUT_S
+                timeout_s = RESUME_TIMEOUT_S if isinstance(request, Resume) else REPLY_TIMEOUT_S
                 while True:
-                    async with asyncio.timeout(patience_s):
+                    async with asyncio.timeout(timeout_s):
                         reply = _decode(await wire.recv())
-                    patience_s = REPLY_TIMEOUT_S
+                    timeout_s = REPLY_TIMEOUT_S
                     if isinstance(reply, ControlError):  # fatal or not, it answers the request
                         raise VoiceError.received(reply)
                     if reply is not None:

@@ -49,7 +49,7 @@ def _client_info() -> ClientInfo:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What most conversations leave as it is."""
+    """Settings that most conversations leave at their defaults."""
 
     config: Config = field(default_factory=Config)
     metadata: dict[str, str] = field(default_factory=dict)  #: kept with the session's record
@@ -99,12 +99,12 @@ class Conversation:
 
     @property
     def reconnects(self) -> int:
-        """How often the conversation went live again."""
+        """Number of times that the conversation went live again."""
         return max(0, self._lifeline.lives - 1)
 
     @property
     def counters(self) -> Counters:
-        """What was dropped or sent again, and why."""
+        """Counts of what was dropped or sent again, by reason."""
         return self._media.counters
 
     async def __aenter__(self) -> Self:
@@ -132,7 +132,7 @@ class Conversation:
         return self._events.read()
 
     async def send_audio(self, pcm: bytes) -> None:
-        """One frame of the microphone: 10 to 100 ms of 16 kHz mono s16le, best 20 ms.
+        """Send one frame of the microphone: 10 to 100 ms of 16 kHz mono s16le, best 20 ms.
 
         A microphone never waits here; a recording that comes faster than it plays does, after two seconds.
         What is sent during a break is kept for two seconds. Raises ValueError for another length.
@@ -171,10 +171,10 @@ class Conversation:
         await self.send(Interrupt(turn, self._reactions.silence(turn)))
 
     async def end(self, reason: str = "") -> None:
-        """Ask the server to end the session; `events` ends after its answer. A break loses no goodbye."""
-        goodbye = EndCall(reason)
-        await self.send(goodbye)
-        self._reactions.goodbye(goodbye)
+        """Ask the server to end the session; `events` ends after its reply. Sent again after a break."""
+        message = EndCall(reason)
+        await self.send(message)
+        self._reactions.keep_end(message)
 
     async def _run(self) -> VoiceError | None:
         """The whole conversation. Returns why it failed, None when it ended as it should."""

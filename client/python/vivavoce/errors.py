@@ -1,4 +1,4 @@
-"""What goes wrong in a conversation, as typed errors."""
+"""Typed errors of a conversation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class VoiceError(Exception):
 
     @classmethod
     def received(cls, error: ControlError | Error) -> VoiceError:
-        """What the server said."""
+        """Convert an error message of the server."""
         return cls(error.code, error.message, error.retryable, error.retry_after_ms)
 
 

@@ -1,4 +1,4 @@
-"""What a conversation tells its reader, in order, through a bounded queue."""
+"""Events of a conversation for its reader, in order, through a bounded queue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ConversationEvent = ServerMessage | AudioFrame | Starting | Reconnecting
 
 
 class EventQueue:
-    """One writer, one reader. Full: the writer waits, and the server with it."""
+    """Bounded queue for one writer and one reader. Full: the writer waits, and the server with it."""
 
     def __init__(self) -> None:
         self._queue: deque[ConversationEvent] = deque()
@@ -39,19 +39,19 @@ class EventQueue:
         self._changed.set()
 
     def drop_audio(self, turn: int) -> None:
-        """Agent audio of `turn` and earlier is not wanted any more."""
+        """Drop queued agent audio of `turn` and earlier."""
         self._queue = deque(event for event in self._queue if not _is_audio_of(event, turn))
         self._has_room.set()
 
     def close(self, failure: VoiceError | None) -> None:
-        """Nothing follows what is queued. The first call counts."""
+        """End the queue after what it holds. Only the first call counts."""
         if not self._is_closed:
             self._is_closed, self._failure = True, failure
             self._changed.set()
             self._has_room.set()
 
     async def read(self) -> AsyncIterator[ConversationEvent]:
-        """Everything, until the end. Raises VoiceError when the conversation failed."""
+        """Yield everything, until the end. Raises VoiceError when the conversation failed."""
         while True:
             while self._queue:
                 self._has_room.set()

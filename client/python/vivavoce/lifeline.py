@@ -24,7 +24,7 @@ from ._protocol.states import ClientState
 from .control import Control
 from .errors import LOCAL, VoiceError
 from .outbox import Outbox
-from .reconnect import MediaClose, Reconnect, Step, comes_back, move_within_s
+from .reconnect import MediaClose, Reconnect, Step, is_resumable, move_within_s
 from .wire import open_wire
 
 
@@ -81,7 +81,7 @@ class Lifeline:
         return self._policy.ready(self._ready.limits.resume_ms / 1000)
 
     async def _connect(self) -> Step:
-        """Open a media connection and talk until it is gone, or until another relay is ready to take over."""
+        """Open a media connection and talk until it is lost, or until another relay is ready to take over."""
         self._refusal, self._live_at, self._must_move = None, None, asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             mover = tasks.create_task(self._move(), name="mover")
@@ -99,7 +99,7 @@ class Lifeline:
         return step
 
     async def _move(self) -> Step:
-        """When it is time, resume elsewhere, and only then leave the present relay."""
+        """Resume on another relay when it is due, and leave the present one only then."""
         await self._must_move.wait()
         step = self._policy.move()
         while step.do == "resume":
@@ -109,7 +109,7 @@ class Lifeline:
         return step
 
     async def _serve(self) -> MediaClose:
-        """One connection, to its end."""
+        """Serve one connection to its end."""
         assert self._ready is not None
         media, from_s, code = self._ready.media, time.time(), None
         try:
@@ -175,7 +175,7 @@ class Lifeline:
             case GoingAway(move=True):
                 within_s = move_within_s(item.ends_in_ms)
                 asyncio.get_running_loop().call_later(within_s, self._must_move.set)
-            case Ended() if self._refusal and comes_back(self._refusal.code):
+            case Ended() if self._refusal and is_resumable(self._refusal.code):
                 return  # what ended is this relay's part
             case Ended():
                 self.ended = item

@@ -1,4 +1,4 @@
-"""What a conversation gives and takes: the protocol's messages, audio frames, a session's configuration."""
+"""Types of a conversation: the protocol's messages, audio frames, a session's configuration."""
 
 from __future__ import annotations
 

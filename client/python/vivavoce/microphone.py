@@ -31,7 +31,7 @@ class Microphone:
     async def say(self, pcm: bytes) -> float:
         """Speak `pcm` (16 kHz mono s16le) after what was said before.
 
-        Returns the loop time at which its last word was over; silence at its end still follows.
+        Returns the loop time of the end of speech; silence at its end still follows.
         """
         frames = [pcm[at : at + UPLINK_FRAME_BYTES] for at in range(0, len(pcm), UPLINK_FRAME_BYTES)]
         frames = [frame.ljust(UPLINK_FRAME_BYTES, b"\0") for frame in frames]
@@ -63,7 +63,7 @@ class Microphone:
 
 
 def speech_frames(frames: list[bytes]) -> int:
-    """How many frames until the last word is over, 0 for nothing but silence."""
+    """Number of frames to the end of speech, 0 for nothing but silence."""
     swings = [_swing(frame) for frame in frames]
     floor = max(swings, default=0) * SPEECH_SHARE
     return max((count for count, swing in enumerate(swings, 1) if swing > floor), default=0)

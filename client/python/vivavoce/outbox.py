@@ -1,4 +1,4 @@
-"""What waits for the media socket: messages in order, and a little microphone audio."""
+"""Queue to the media socket: messages in order, and a little microphone audio."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Outbox:
         self._has_room.set()
 
     def open(self, resend: list[bytes]) -> None:
-        """A connection is live: `resend` goes out first, then what waited."""
+        """Open the queue to a live connection: `resend` goes out first, then what waited."""
         self.is_open = True
         self._queue.extendleft(reversed(resend))
         self.queued_ms = sum(map(_frame_ms, resend))
         self._signal()
 
     def close(self) -> None:
-        """The connection is gone."""
+        """Record that the connection is lost; queued audio is dropped."""
         self.is_open = False
         self._queue = deque(item for item in self._queue if isinstance(item, str))
         self.queued_ms = 0.0

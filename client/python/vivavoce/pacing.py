@@ -31,7 +31,7 @@ class Pacing:
 
 
 class _Gate:
-    """Whoever came first passes first."""
+    """First-in, first-out wait for a token bucket."""
 
     def __init__(self, bucket: TokenBucket) -> None:
         self._bucket = bucket

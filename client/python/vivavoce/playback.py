@@ -38,12 +38,12 @@ class VirtualSpeaker:
 
     @property
     def played_ms(self) -> int:
-        """How much of `turn` was heard."""
+        """Audio of `turn` that was played."""
         return int(downlink_ms(self._played_bytes))
 
     @property
     def buffered_ms(self) -> int:
-        """How much of `turn` waits."""
+        """Audio of `turn` that is queued."""
         waits = self._queue and self._queue[0][0] == self.turn
         return int(downlink_ms(len(self._queue[0][1]))) if waits else 0
 
@@ -88,7 +88,7 @@ class VirtualSpeaker:
                 continue
 
     def _next_at(self) -> float | None:
-        """When there will be something to report: no more audio of the turn, or a second gone by."""
+        """Loop time of the next report: the turn's audio has run out, or a second has passed."""
         if not self._queue:
             return None
         return min(self._report_at, self._played_to + len(self._queue[0][1]) / BYTES_PER_S)

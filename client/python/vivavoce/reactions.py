@@ -1,4 +1,4 @@
-"""What a conversation does by itself when something arrives: play, fall silent, run tools, change relay."""
+"""Reactions of a conversation to what arrives: play, stop playing, run tools, change relay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .tools import Toolbox
 
 
 class Speaker(Protocol):
-    """Where the agent's voice goes. `playback.VirtualSpeaker` is one; a sound card is another."""
+    """Sink for the agent's audio. `playback.VirtualSpeaker` is one; a sound card is another."""
 
     def play(self, turn: int, pcm: bytes) -> None:
         """Queue 24 kHz mono s16le behind what is already queued."""
@@ -77,7 +77,7 @@ class Reactions:
         self._must_move = False  #: the relay asked us to leave at the next turn gap
         self._mic: Mic | None = None  #: the latest word on the microphone
         self._playback: Playback | None = None  #: the latest report
-        self._goodbye: EndCall | None = None  #: said by us, and perhaps lost with a connection
+        self._end: EndCall | None = None  #: sent, and perhaps lost with a connection
 
     async def receive(self, item: ConversationEvent) -> bool:
         """Act on `item` and hand it on. True: now is the time to leave a relay that goes away."""
@@ -100,7 +100,7 @@ class Reactions:
         return self._is_time_to_move(item)
 
     def silence(self, turn: int) -> int:
-        """Nothing more of `turn` is heard from now on. Returns how many ms of it were."""
+        """Stop playing `turn` at once. Returns how many ms of it were played."""
         self._session.interrupt(turn)
         self._events.drop_audio(turn)
         return self._speaker.flush(turn)
@@ -115,9 +115,9 @@ class Reactions:
         self._playback = playback
         self._outbox.report(encode(playback))
 
-    def goodbye(self, message: EndCall) -> None:
-        """We have asked for the end; after a break it is asked for again."""
-        self._goodbye = message
+    def keep_end(self, message: EndCall) -> None:
+        """Keep an `end` that was sent, to send it again after a break."""
+        self._end = message
 
     def _catch_up(self, live: Live) -> None:
         """A connection is live: tell the server what it may have missed."""
@@ -125,7 +125,7 @@ class Reactions:
             self._speaker.finish(self._session.last_turn)
             self._epoch, self._speaking, self._is_awaited = live.e, 0, False
         self._must_move = False
-        for latest in (self._mic, self._playback, self._goodbye):
+        for latest in (self._mic, self._playback, self._end):
             if latest is not None:
                 self._outbox.report(encode(latest))
 

@@ -36,7 +36,7 @@ _UNANSWERED = ("connection_lost", "connect_timeout")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do next, after a random wait between `wait_s` and `wait_s + jitter_s`.
+    """Next action, after a random wait between `wait_s` and `wait_s + jitter_s`.
 
     `start` and `resume` are requests on control, `connect` opens the media connection of the newest `ready`,
     `end` raises `error` or, without one, is the end as it should be. `stay`: a move failed, the old
@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class MediaClose:
-    """How a media connection ended."""
+    """End of a media connection."""
 
     failure: VoiceError | None = None  #: why its handshake failed, None when it succeeded
     status: int | None = None  #: HTTP status of a refused handshake
@@ -64,13 +64,13 @@ class MediaClose:
     is_ended: bool = False  #: `ended` has come
 
 
-def comes_back(code: str) -> bool:
-    """Whether a resume mends an error, also one that `ended` followed: that was the end of a relay's part."""
+def is_resumable(code: str) -> bool:
+    """Return whether a resume mends this error, even if `ended` followed: only the relay's part ended."""
     return code in LOCAL or (code in REGISTRY and REGISTRY[code].retry in ("resume", "refresh"))
 
 
 def is_relay_failure(status: int | None, ticket_s: float) -> bool:
-    """Whether a failed media handshake is its relay's: `media_failed` is for that and nothing else.
+    """Return whether a failed media handshake is its relay's fault: only then is `media_failed` true.
 
     Without a status (None) a ticket that had expired meanwhile, because the machine slept, may be the reason.
     """
@@ -138,7 +138,7 @@ class Reconnect:
             self._attempts = 0
         self._request, self._refusal = "resume", closed.refusal
         self._media_failed = closed.failure is not None and is_relay_failure(closed.status, closed.ticket_s)
-        if comes_back(error.code) or (error.retryable and not closed.is_ended):
+        if is_resumable(error.code) or (error.retryable and not closed.is_ended):
             return self._again(error, now)
         return Step("end", error)
 
@@ -155,7 +155,7 @@ class Reconnect:
 
     def _again(self, error: VoiceError, now: float) -> Step:
         self._is_refreshed = False
-        wait_s = error.retry_after_ms / 1000 or (0.0 if comes_back(error.code) else LATER_S)
+        wait_s = error.retry_after_ms / 1000 or (0.0 if is_resumable(error.code) else LATER_S)
         if now + wait_s >= self._ends_at:
             return Step("end", error)
         jitter_s = min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2.0**self._attempts)
@@ -164,7 +164,7 @@ class Reconnect:
 
 
 def _reason(closed: MediaClose) -> VoiceError:
-    """Why a connection broke that was closed without an error."""
+    """Error of a connection that was closed without one."""
     if closed.code in FINAL_CLOSE_CODES:
         return VoiceError.of(FINAL_CLOSE_CODES[closed.code])
     is_late = closed.live_s is None and closed.code is None

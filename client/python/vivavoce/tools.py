@@ -78,7 +78,7 @@ class Toolbox:
         await self._send(encode(await self._result(call)))
 
     async def _result(self, call: ToolCall) -> ToolResult:
-        """What to tell the model. An exception's own text stays here, unless it is a ToolError's."""
+        """Result for the model. An exception's own text stays here, unless it is a ToolError's."""
         tool = self._tools.get(call.name)
         if tool is None:
             return _failed(call, "There is no tool of that name.")

@@ -18,7 +18,7 @@ _RATES_HZ = range(1_000, 400_001)
 
 
 class WavError(ValueError):
-    """Not a WAV file this module can read. The text says why, without the file's name."""
+    """File that this module cannot read as WAV. The text says why, without the file's name."""
 
 
 @dataclass(frozen=True, slots=True)

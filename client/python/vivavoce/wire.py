@@ -16,8 +16,8 @@ from ._protocol.errors import LocalProtocolError
 from ._protocol.limits import MEDIA_MESSAGE_BYTES, OPEN_TIMEOUT_S
 from .errors import VoiceError
 
-CLOSE_TIMEOUT_S = 2.0  #: for the peer's close frame; a dead network never sends one
-PING_EVERY_S = 10.0  #: finds a dead network within twice this time, and keeps proxies from calling us idle
+CLOSE_TIMEOUT_S = 2.0  #: for the peer's close frame; a lost network never sends one
+PING_EVERY_S = 10.0  #: detects a lost network within twice this time; keeps idle connections open
 _STATUS_CODES = {401: "auth_invalid", 403: "auth_invalid", 413: "too_large", 429: "rate_limited"}
 _RETRYABLE = (401, 403, 429)  #: besides 5xx; the first two with another credential
 
@@ -72,7 +72,7 @@ def place(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine by name or address."""
+    """Return whether the URL's host is this machine by name or address."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True

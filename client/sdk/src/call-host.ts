@@ -3,7 +3,7 @@ import type { Mic } from './mic.js';
 import type { Sound } from './sound.js';
 import type { Toolbox } from './toolbox.js';
 
-/** What a call uses of its client, with the options it began with. */
+/** Parts of its client that a call uses, with the options it began with. */
 export interface CallHost extends Readonly<Host> {
   readonly sound: Sound;
   readonly mic: Mic;

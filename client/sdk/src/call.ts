@@ -9,14 +9,14 @@ import { webSockets } from './roads/transport.js';
 import { aborted } from './roads/wait.js';
 import { since } from './clock.js';
 import { Conversation } from './conversation.js';
-import { asFatal, type LocalCode, toVoiceError, VoiceError, whose } from './errors.js';
+import { asFatal, endedBy, type LocalCode, toVoiceError, VoiceError } from './errors.js';
 import type { CloseReason, Connected } from './events.js';
 import type { CallHost } from './call-host.js';
 import type { ReconnectPolicy } from './options.js';
 import { INITIAL } from './state.js';
 
 const CONNECT_TIMEOUT_MS = 150_000; //: a cold start of the server takes up to a minute
-const END_PATIENCE_MS = 2000; //: for the server's word that the session has ended
+const END_TIMEOUT_MS = 2000; //: for the server's `ended`
 const CLIENT: CloseReason = { by: 'client', reason: 'client' };
 const CLEARED = { starting: undefined, reconnect: undefined } as const; //: once a call is live, or has ended
 
@@ -35,7 +35,7 @@ export class Call implements LifelineParts {
   #isJoined = false;
   #brokeAt = 0; //: when the present break began, 0 for none
   #audio: Promise<unknown> = Promise.resolve();
-  #patience: ReturnType<typeof setTimeout> | undefined;
+  #timeout: ReturnType<typeof setTimeout> | undefined;
   readonly #joined = deferred<Connected>();
   readonly #over = deferred<void>();
   readonly #stop = new AbortController();
@@ -51,7 +51,7 @@ export class Call implements LifelineParts {
     this.control = new Control(this.link, session, (stage) => this.#starting(stage));
     this.#lifeline = new Lifeline(this);
     this.conversation = new Conversation(this.#host, this.session, this.outbox, () => this.#lifeline.move());
-    this.joined.catch(() => {}); // whoever does not wait for it reads the snapshot or the event
+    this.joined.catch(() => {}); // without an awaiter the snapshot and the event tell it
   }
 
   /** Resolves at the first `live`, with audio ready. */
@@ -69,7 +69,7 @@ export class Call implements LifelineParts {
     const { store, sound, mic, options } = this.#host;
     const { messages, mic: micState, speaker } = store.state;
     store.replace({ ...INITIAL, messages: resume ? messages : [], mic: micState, speaker, status: 'connecting' });
-    this.#patience = setTimeout(
+    this.#timeout = setTimeout(
       () => this.#fail(new VoiceError('connect_timeout')),
       options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     );
@@ -87,11 +87,11 @@ export class Call implements LifelineParts {
         if (state === 'end') this.conversation.released();
       },
     });
-    globalThis.addEventListener?.('pagehide', (event) => this.#pageGoes(event), { signal: this.signal });
+    globalThis.addEventListener?.('pagehide', (event) => this.#pageHidden(event), { signal: this.signal });
     void this.#run(resume);
   }
 
-  /** Over at once. */
+  /** End at once, without waiting for the server. */
   abort(): void {
     this.#finish(this.isEnding ? CLIENT : { by: 'client', reason: 'aborted' });
   }
@@ -104,14 +104,14 @@ export class Call implements LifelineParts {
       if (this.outbox.isOpen) {
         this.send({ type: 'end', reason: reason.slice(0, 128) });
         this.#host.store.set({ status: 'closing' });
-        clearTimeout(this.#patience);
-        this.#patience = setTimeout(() => this.#finish(CLIENT), END_PATIENCE_MS);
+        clearTimeout(this.#timeout);
+        this.#timeout = setTimeout(() => this.#finish(CLIENT), END_TIMEOUT_MS);
       } else this.#finish(CLIENT);
     }
     await this.#over.promise;
   }
 
-  /** Say it now, or after the break. */
+  /** Send now, or after the break. */
   send(message: ClientMessage): void {
     const refused = this.outbox.send(message);
     if (refused) throw refused;
@@ -206,7 +206,7 @@ export class Call implements LifelineParts {
     const connect = () => {
       if (this.#isOver || this.#isJoined || !this.outbox.isOpen) return; // a later `live` comes here again
       this.#isJoined = true;
-      clearTimeout(this.#patience);
+      clearTimeout(this.#timeout);
       store.set({ status: 'connected' });
       this.#joined.resolve({ sessionId, resumed });
       emitter.emit('connected', { sessionId, resumed });
@@ -219,11 +219,11 @@ export class Call implements LifelineParts {
     const error = asFatal(toVoiceError(thrown, code));
     this.#host.store.set({ error });
     this.#host.emitter.emit('error', error);
-    this.#finish({ by: whose(error.code), reason: error.code, error });
+    this.#finish({ by: endedBy(error.code), reason: error.code, error });
   }
 
-  /** Its scripts run no more when this returns. From the back/forward cache it may come back. */
-  #pageGoes({ persisted }: PageTransitionEvent): void {
+  /** End the session while the page still runs scripts; a page in the back/forward cache may return to it. */
+  #pageHidden({ persisted }: PageTransitionEvent): void {
     if (persisted || this.#host.options.pageHide === 'keep') return;
     this.isEnding = true;
     if (this.outbox.isOpen) this.send({ type: 'end', reason: 'pagehide' });
@@ -231,29 +231,29 @@ export class Call implements LifelineParts {
     this.abort();
   }
 
-  /** Give everything back, once. Another call may begin when this returns. */
+  /** Release everything, once. Another call may begin when this returns. */
   #finish(reason: CloseReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const { store, emitter, sound, mic } = this.#host;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timeout);
     this.#stop.abort();
     this.conversation.close();
     mic.attach(null);
     sound.listener = null;
-    // On the control road, when the media road could not do it. The server would notice by itself, later.
+    // On the control road, when the media road could not send it. The server's own timeout would come later.
     if (!this.#lifeline.ended) this.control.end(new AbortController().signal).catch(() => {});
     // After an error the microphone is closed, and the reason stays to be seen.
-    const givenBack = store.state.mic.status === 'error' ? sound.close() : mic.disable();
+    const released = store.state.mic.status === 'error' ? sound.close() : mic.disable();
     this.#host.released();
     store.set({ ...CLEARED, status: reason.error ? 'failed' : 'closed', agent: 'offline' });
     this.#joined.reject(reason.error ?? aborted());
     emitter.emit('close', reason);
-    void givenBack.finally(this.#over.resolve);
+    void released.finally(this.#over.resolve);
   }
 }
 
-/** A promise, and what settles it. */
+/** Promise with its own resolve and reject. */
 interface Deferred<T> {
   promise: Promise<T>;
   resolve(value: T): void;

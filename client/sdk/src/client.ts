@@ -22,7 +22,7 @@ import { Store, type VoiceState } from './state.js';
 import { Toolbox } from './toolbox.js';
 import type { ToolDefinition, ToolHandler } from './tools.js';
 
-/** One voice at a time: connects, talks, survives breaks, tells what happens. */
+/** Client of one call at a time: connects, talks, reconnects, emits events. */
 export class VoiceClient {
   readonly mic: MicControls;
   /** Push-to-talk. */
@@ -71,7 +71,7 @@ export class VoiceClient {
     return this.#host.sound.levels;
   }
 
-  /** What `connect({ resume })` needs after a page reload; a secret of this user. It changes at every reconnect. */
+  /** Token for `connect({ resume })` after a page reload; a secret of this user. It changes at every reconnect. */
   get resumeToken(): string | undefined {
     return this.#call?.resumeToken;
   }
@@ -94,7 +94,7 @@ export class VoiceClient {
     return call.joined;
   }
 
-  /** End the session. Resolves when everything is given back; never rejects. */
+  /** End the session. Resolves when everything is released; never rejects. */
   async disconnect(reason?: string): Promise<void> {
     await (this.#call ? this.#call.end(reason) : this.#host.mic.disable());
   }
@@ -106,20 +106,20 @@ export class VoiceClient {
     this.#live().sendText(text, respond);
   }
 
-  /** Something the agent should know. Makes no turn. */
+  /** Send text for the agent to know. Makes no turn. */
   async sendContext(text: string): Promise<void> {
     checkText(text);
     this.#live().send({ type: 'context', text });
   }
 
-  /** Something the agent should see: JPEG, PNG or WebP up to 700 KiB. */
+  /** Send an image for the agent to see: JPEG, PNG or WebP up to 700 KiB. */
   async sendImage(image: ImageSource): Promise<void> {
     const call = this.#live();
     const { encodeImage } = await onDemand();
     call.send(await encodeImage(image));
   }
 
-  /** Stop the agent: silence here at once, then the server drops the rest. Null: it was not speaking. */
+  /** Stop the agent: stops playing at once, then the server drops the rest. Null: it was not speaking. */
   async interrupt(): Promise<PlayedUntil | null> {
     return (await this.#call?.conversation.interrupt()) ?? null;
   }

@@ -16,22 +16,22 @@ import type { Outbox } from './roads/outbox.js';
 import { moveWithinMs } from './roads/reconnect.js';
 
 /** `ack` is the session's business, `ended` the lifeline's. */
-type Heeded = Exclude<Incoming['type'], 'ack' | 'ended'>;
-type Reactions = { readonly [T in Heeded]: (item: Extract<Incoming, { type: T }>) => void };
+type Handled = Exclude<Incoming['type'], 'ack' | 'ended'>;
+type Reactions = { readonly [T in Handled]: (item: Extract<Incoming, { type: T }>) => void };
 
-/** What a call does by itself when something arrives: play, fall silent, run tools, keep the snapshot. */
+/** Reactions of a call to what arrives: play, stop playing, run tools, update the snapshot. */
 export class Conversation {
   readonly messages: Messages;
   #speaking = 0; //: the agent's turn that is open, 0 for none
-  #playing = 0; //: the agent's turn that sounds, 0 for none
-  #settled = 0; //: up to this turn, how it ended in the speaker was told
+  #playing = 0; //: the agent's turn that is played, 0 for none
+  #settled = 0; //: up to this turn, the end of playback is reported
   #isAwaited = false; //: the user has spoken, the agent has not
   #mustMove = false;
   #isOver = false;
   #moveTimer: ReturnType<typeof setTimeout> | undefined;
   #frame = { turn: 0, at: 0 }; //: when the first of the latest turn came
-  #sound = { turn: 0, at: 0 }; //: when the first of the latest turn sounded
-  #releasedAt = 0; //: when push-to-talk was let go, until the answer sounds
+  #sound = { turn: 0, at: 0 }; //: when the first of the latest turn was played
+  #releasedAt = 0; //: when push-to-talk was released, until the answer sounds
   readonly #running = new Map<string, AbortController>(); //: the tools' calls
   readonly #host: CallHost;
   readonly #session: ClientSession;
@@ -84,10 +84,10 @@ export class Conversation {
   }
 
   receive(item: Incoming): void {
-    (this.#reactions[item.type as Heeded] as ((item: Incoming) => void) | undefined)?.(item);
+    (this.#reactions[item.type as Handled] as ((item: Incoming) => void) | undefined)?.(item);
   }
 
-  /** Silence here at once, then the server drops the rest. Null: nothing speaks. */
+  /** Stop playing at once, then let the server drop the rest. Null: the agent was not speaking. */
   async interrupt(): Promise<PlayedUntil | null> {
     const turn = this.#playing || this.#speaking;
     if (!turn) return null;
@@ -98,7 +98,7 @@ export class Conversation {
     return played;
   }
 
-  /** What the player says goes to the server and into the snapshot. */
+  /** Pass a report of the player to the server and into the snapshot. */
   played({ turn, state, playedMs, bufferedMs }: PlaybackReport): void {
     if (turn <= this.#settled) return;
     this.#outbox.report({
@@ -108,13 +108,13 @@ export class Conversation {
       played_ms: Math.round(playedMs),
       buffered_ms: Math.round(bufferedMs),
     });
-    if (state === 'started') this.#sounds(turn);
+    if (state === 'started') this.#playbackStarted(turn);
     if (state !== 'drained') return;
     this.#settled = turn;
-    this.#fallsSilent({ turn, playedMs, droppedMs: 0 }, false);
+    this.#playbackEnded({ turn, playedMs, droppedMs: 0 }, false);
   }
 
-  /** Push-to-talk was let go: an answer is expected. */
+  /** Push-to-talk was released: an answer is expected. */
   released(): void {
     this.#releasedAt = performance.now();
     this.expectAnswer();
@@ -180,7 +180,7 @@ export class Conversation {
     this.#moveIfDue();
   }
 
-  /** Nothing of `turn` and earlier is heard from now on. */
+  /** Stop playing `turn` and earlier at once. */
   async #silence(turn: number): Promise<PlayedUntil> {
     this.#session.interrupt(turn);
     const silent = { turn, playedMs: 0, droppedMs: 0 };
@@ -196,12 +196,12 @@ export class Conversation {
       if (this.#host.sound.engine)
         this.#outbox.report({ type: 'playback', turn, state: 'flushed', played_ms: playedMs });
       this.messages.interrupted(turn);
-      this.#fallsSilent(played, true);
+      this.#playbackEnded(played, true);
     }
     this.#host.emitter.emit('interrupted', { ...played, cause });
   }
 
-  #sounds(turn: number): void {
+  #playbackStarted(turn: number): void {
     this.#playing = turn;
     this.#isAwaited = false;
     this.#sound = { turn, at: performance.now() };
@@ -211,7 +211,7 @@ export class Conversation {
     this.#showAgent();
   }
 
-  #fallsSilent(played: PlayedUntil, interrupted: boolean): void {
+  #playbackEnded(played: PlayedUntil, interrupted: boolean): void {
     if (this.#playing !== played.turn) return;
     this.#playing = 0;
     this.#host.store.setSpeaker({ playing: false });

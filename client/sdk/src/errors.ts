@@ -37,7 +37,7 @@ export interface VoiceErrorInit {
 }
 
 /**
- * What went wrong. `code` is stable; `message` is for developers, `advice` for users: both have English sentences once
+* Error of this client. `code` is stable; `message` is for developers, `advice` for users: both have English sentences once
  * `vivavoce/advice` or `vivavoce/react` is imported.
  */
 export class VoiceError extends Error {
@@ -47,9 +47,9 @@ export class VoiceError extends Error {
   declare readonly retryable: boolean;
   /** The session is over, or never began. */
   declare readonly fatal: boolean;
-  /** 0: no such wish. */
+  /** 0: not given. */
   declare readonly retryAfterMs: number;
-  /** What it is about: a field, a message type, a tool call; or empty. */
+  /** Subject of the error: a field, a message type, a tool call; or empty. */
   declare readonly ref: string;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
@@ -85,29 +85,29 @@ export function badOption(ref: string, cause?: unknown): VoiceError {
   return new VoiceError('bad_options', cause ? `${ref}: ${(cause as Error).message}` : `${ref} is missing`, { ref, cause });
 }
 
-/** Who ended a call by this error: what the client's own codes are about is here. */
-export function whose(code: string): 'client' | 'network' | 'server' {
+/** Party that ended a call by this error; the client's own codes are about the client or the network. */
+export function endedBy(code: string): 'client' | 'network' | 'server' {
   if (code.startsWith('connect')) return 'network';
   return /^(audio|bad_options|insecure|mic|token_failed|worklet)/.test(code) ? 'client' : 'server';
 }
 
-/** Another token may be accepted. */
+/** Return whether another token may be accepted. */
 export function isAboutToken(code: string): boolean {
   return code.startsWith('auth_');
 }
 
-/** An error of this client, whatever was thrown. */
+/** Convert whatever was thrown to an error of this client. */
 export function toVoiceError(thrown: unknown, code: LocalCode = 'connect_failed'): VoiceError {
   return thrown instanceof VoiceError ? thrown : new VoiceError(code, '', { cause: thrown });
 }
 
-/** The same, and the session is over. */
+/** Copy with `fatal`: the session is over. */
 export function asFatal(error: VoiceError): VoiceError {
   const { code, message, cause } = error;
   return new VoiceError(code, message.slice(code.length + 2), { ...error, cause, fatal: true });
 }
 
-/** What the server said, as an error of this client. */
+/** Convert an error message of the server. */
 export function received(error: ControlError | MediaError): VoiceError {
   const { code, message, retryable, retry_after_ms: retryAfterMs, ref } = error;
   return new VoiceError(code, message, { retryable, fatal: error.fatal && !retryable, retryAfterMs, ref });

@@ -16,10 +16,10 @@ export interface CloseReason {
   readonly error?: VoiceError | undefined;
 }
 
-/** What passed on a socket. Tickets and keys are blanked. */
+/** Frame that passed on a socket. Tickets and keys are blanked. */
 export type WireFrame = Json | { readonly binary: number };
 
-/** For what happens rather than is; what is stands in the snapshot. */
+/** Events. State is in the snapshot. */
 export interface VoiceEvents {
   connected: [info: Connected];
   statechange: [state: VoiceState, previous: VoiceState];

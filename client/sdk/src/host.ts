@@ -2,7 +2,7 @@ import type { Emitter } from './events.js';
 import type { VoiceClientOptions } from './options.js';
 import type { Store } from './state.js';
 
-/** What the parts of a client share. */
+/** State shared by the parts of a client. */
 export interface Host {
   /** Read at their next use: the app may change them. */
   options: VoiceClientOptions;

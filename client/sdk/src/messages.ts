@@ -53,7 +53,7 @@ export class Messages {
     this.#add({ kind: 'tool', id, callId: id, at: Date.now(), status: 'running', ...call });
   }
 
-  /** What became of it. */
+  /** Record the outcome of a tool call. */
   toolEnded(id: string, patch: Pick<ToolMessage, 'status' | 'result'>): void {
     const message = this.#find(id);
     if (message?.kind === 'tool' && message.status === 'running') this.#replace(message, patch);
@@ -65,7 +65,7 @@ export class Messages {
     this.toolEnded(id, { status: state === 'failed' ? 'error' : state });
   }
 
-  /** When it was said is not known here. */
+  /** Message of a past turn, without its time, which is not known here. */
   #remember(turn: number, role: TextMessage['role'], text: string, interrupted: boolean): void {
     const id = `${role[0]}${turn}`;
     const old = this.#find(id);
@@ -98,7 +98,7 @@ export class Messages {
   }
 }
 
-/** In a turn the user's words come first. */
+/** Sort key: within a turn the user's words come first. */
 function placeOf(message: Message): number {
   return message.kind === 'text' && message.role === 'user' ? message.turn - 0.5 : message.turn;
 }

@@ -5,7 +5,7 @@ import type { MicControls, TalkControls } from './options.js';
 import type { Sound } from './sound.js';
 import type { MicState, MicStatus } from './state.js';
 
-/** Where the microphone's sound and state go while there is a call. */
+/** Receiver of the microphone's audio and state during a call. */
 export interface Uplink {
   frame(pcm: ArrayBuffer): void;
   mic(state: 'open' | 'paused' | 'closed'): void;
@@ -18,13 +18,13 @@ export class Mic implements MicControls {
     start: () => {
       const { talking, status } = this.#host.store.state.mic;
       if (talking) return;
-      this.#become({ talking: true });
-      if (status === 'off') this.#try();
+      this.#update({ talking: true });
+      if (status === 'off') this.#enableInBackground();
     },
-    stop: () => this.#become({ talking: false }),
+    stop: () => this.#update({ talking: false }),
   };
   #uplink: Uplink | null = null;
-  #told = ''; //: how it stands, as the server knows
+  #reported = ''; //: state that the server knows
   #chosen: Pick<MicOptions, 'deviceId'> = {}; //: by the user, in place of the app's wish
   #opening = 0; //: counts attempts; a later one makes an earlier one's result void
   readonly #sound: Sound;
@@ -51,7 +51,7 @@ export class Mic implements MicControls {
     try {
       const info = await engine.microphone.open(this.#wishes(), this.#events());
       if (attempt !== this.#opening) return;
-      this.#become({ ...info, status: this.#opened });
+      this.#update({ ...info, status: this.#opened });
     } catch (thrown) {
       const error = toVoiceError(thrown, 'mic_unsupported');
       if (attempt === this.#opening) this.#host.store.setMic({ status: 'error', error });
@@ -69,10 +69,10 @@ export class Mic implements MicControls {
     this.#host.store.setMic({ muted });
     if (this.#wishes().mute === 'release') {
       if (muted && status === 'live') void this.#close('muted');
-      else if (!muted && status === 'muted') this.#try();
+      else if (!muted && status === 'muted') this.#enableInBackground();
       return;
     }
-    if (['live', 'muted'].includes(status)) this.#become({ status: this.#opened });
+    if (['live', 'muted'].includes(status)) this.#update({ status: this.#opened });
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
@@ -81,11 +81,11 @@ export class Mic implements MicControls {
     if (['live', 'muted', 'error'].includes(status)) await this.enable();
   }
 
-  /** A call begins: it is told how things stand, unless as at first, and every change. Null: it is over. */
+  /** Report the state, unless it is the initial one, and every change to a call. Null: the call is over. */
   attach(uplink: Uplink | null): void {
     this.#uplink = uplink;
-    this.#told = this.#isManual ? 'end' : 'closed';
-    this.#tell();
+    this.#reported = this.#isManual ? 'end' : 'closed';
+    this.#report();
   }
 
   #wishes(): MicOptions {
@@ -110,18 +110,18 @@ export class Mic implements MicControls {
       changed: (info: { deviceId?: string | undefined; label?: string | undefined }) => this.#host.store.setMic(info),
       paused: (isPaused: boolean) => {
         if (['live', 'muted', 'paused'].includes(this.#host.store.state.mic.status))
-          this.#become({ status: isPaused ? 'paused' : this.#opened });
+          this.#update({ status: isPaused ? 'paused' : this.#opened });
       },
       failed: (error: VoiceError) => {
-        if (error.code === 'mic_lost') this.#become({ status: 'error', error });
+        if (error.code === 'mic_lost') this.#update({ status: 'error', error });
         this.#host.emitter.emit('error', error);
       },
     };
   }
 
-  #become(patch: Partial<MicState>): void {
+  #update(patch: Partial<MicState>): void {
     this.#host.store.setMic(patch);
-    this.#tell();
+    this.#report();
   }
 
   /** Once the device is open. */
@@ -131,23 +131,23 @@ export class Mic implements MicControls {
 
   async #close(status: MicStatus): Promise<void> {
     this.#opening += 1;
-    this.#become({ status, error: undefined });
+    this.#update({ status, error: undefined });
     await this.#sound.engine?.microphone.close();
   }
 
-  /** When nobody waits for it. */
-  #try(): void {
+  /** Enable in the background: an error becomes an event. */
+  #enableInBackground(): void {
     this.enable().catch((error) => this.#host.emitter.emit('error', error));
   }
 
-  /** Tell the server what changed. */
-  #tell(): void {
+  /** Report a changed state to the server. */
+  #report(): void {
     const isOff = ['off', 'requesting', 'error'].includes(this.#host.store.state.mic.status);
     const state = this.#isHeard ? 'open' : isOff ? 'closed' : 'paused';
     const activity = this.#isHeard ? 'start' : 'end';
-    const news = this.#isManual ? activity : state;
-    if (!this.#uplink || news === this.#told) return;
-    this.#told = news;
+    const reported = this.#isManual ? activity : state;
+    if (!this.#uplink || reported === this.#reported) return;
+    this.#reported = reported;
     if (this.#isManual) this.#uplink.activity(activity);
     else this.#uplink.mic(state);
   }

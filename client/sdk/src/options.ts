@@ -31,9 +31,9 @@ export interface ReconnectPolicy {
   /** Full jitter in [0, min(max, base * 2^n)]. Defaults 250 and 8000. */
   readonly baseDelayMs?: number | undefined;
   readonly maxDelayMs?: number | undefined;
-  /** Of one break. Default: as long as the server waits for us. */
+  /** Time limit of one break. Default: as long as the server keeps the session. */
   readonly maxElapsedMs?: number | undefined;
-  /** The last word on whether to go on. */
+  /** Return false to give up before the next attempt. */
   readonly shouldRetry?: ((info: { attempt: number; error: VoiceError }) => boolean) | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface VoiceClientOptions {
   readonly agent?: string | undefined;
   /** Wishes; the agent's file decides which of them a client may have. */
   readonly config?: SessionConfig | undefined;
-  /** For the session's record; never shown to the model. */
+  /** Kept with the session's record; never shown to the model. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Tools that run here. They are declared when the session starts. */
   readonly tools?: Tools | undefined;
@@ -62,7 +62,7 @@ export interface VoiceClientOptions {
   readonly audio?: AudioOptions | false | undefined;
   /** false: the first break ends the call. */
   readonly reconnect?: ReconnectPolicy | false | undefined;
-  /** From connect() to the first word with the agent, cold start included. Default 150000. */
+  /** Time limit from connect() to `connected`, cold start included. Default 150000. */
   readonly connectTimeoutMs?: number | undefined;
   /**
    * When its page goes, a call ends; `keep` leaves the session to the next page: `connect({ resume })`. A page in the
@@ -73,7 +73,7 @@ export interface VoiceClientOptions {
   readonly transport?: Transport | undefined;
   /** Messages kept in the snapshot. Default 200. */
   readonly messageLimit?: number | undefined;
-  /** Of the app, for the server's logs. */
+  /** Name and version of the app, for the server's logs. */
   readonly app?: { readonly name?: string; readonly version?: string } | undefined;
 }
 
@@ -105,7 +105,7 @@ export interface TalkControls {
 }
 
 export interface SpeakerControls {
-  /** What the agent says, for recorders and visualisers. */
+  /** Audio of the agent, for recorders and visualisers. */
   readonly stream: MediaStream | null;
   /** Inside a click: let sound out. Rejects with `audio_blocked`. */
   unlock(): Promise<void>;

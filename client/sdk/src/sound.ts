@@ -19,13 +19,13 @@ export interface SoundListener {
   failed(error: VoiceError): void;
 }
 
-/** Owns the audio engine: makes it at the first gesture, hears what it says, gives it back. The app's speaker. */
+/** Owns the audio engine: makes it at the first gesture, handles its events, releases it. The app's speaker. */
 export class Sound implements SpeakerControls {
-  /** While there is a call. */
+  /** Set during a call. */
   listener: SoundListener | null = null;
   /** Null before the first gesture, after `close`, and without audio. */
   engine: AudioEngine | null = null;
-  /** While an engine of the app's own closes: it is one object, and must not be prepared before it has closed. */
+  /** Set while an engine of the app's own closes: it is one object, and must not be prepared before it has closed. */
   closing: Promise<unknown> | null = null;
   #chosen: string | null | undefined; //: by the user, in place of the app's wish
   readonly #host: Host;
@@ -94,7 +94,7 @@ export class Sound implements SpeakerControls {
     }
   }
 
-  /** From now on there is no engine; it is given back when `first` has settled. Never rejects. */
+  /** Detach the engine at once, and release it when `first` has settled. Never rejects. */
   async close(first?: Promise<unknown>): Promise<void> {
     const { engine } = this;
     this.engine = null;

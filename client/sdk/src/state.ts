@@ -13,7 +13,7 @@ export type ConnectionStatus =
 export type AgentState = 'offline' | 'listening' | 'thinking' | 'speaking';
 export type MicStatus = 'off' | 'requesting' | 'live' | 'muted' | 'paused' | 'error';
 
-/** How far the server has come with opening the session. */
+/** Progress of the server in opening the session. */
 export interface StartingState {
   readonly stage: Starting['stage'];
   /** Expected wait from `at`; 0: unknown. */
@@ -91,7 +91,7 @@ export interface Metrics {
   readonly missingFrames: number;
   /** Messages of a newer server, and messages that were not valid. */
   readonly ignored: number;
-  /** Where the server's time went, last turn. */
+  /** Latencies at the server, last turn. */
   readonly server?:
     | { readonly firstAudioMs: number; readonly generationMs: number; readonly audioMs: number }
     | undefined;
@@ -108,14 +108,14 @@ export interface VoiceState {
   readonly status: ConnectionStatus;
   readonly agent: AgentState;
   readonly sessionId?: string | undefined;
-  /** While connecting, once the server has admitted the call. */
+  /** Set while connecting, once the server has admitted the call. */
   readonly starting?: StartingState | undefined;
   readonly mic: MicState;
   readonly speaker: SpeakerState;
   readonly messages: readonly Message[];
   readonly metrics: Metrics;
   readonly usage?: UsageState | undefined;
-  /** What the server can do: text, context, image, interrupt, tools, resume. */
+  /** Capabilities of the server: text, context, image, interrupt, tools, resume. */
   readonly capabilities: readonly string[];
   /** The last fatal or blocking problem; a recoverable one is only an event. */
   readonly error?: VoiceError | undefined;

@@ -20,7 +20,7 @@ export class Toolbox {
     };
   }
 
-  /** As the protocol declares them in `start`. What runs them is fetched meanwhile. */
+  /** Declarations for `start`. The code that runs tools is fetched meanwhile. */
   declarations(): ClientTool[] {
     const tools = [...this.#all()];
     if (tools.length) onDemand().catch(() => {}); // a call tries again

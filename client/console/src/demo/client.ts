@@ -77,7 +77,7 @@ async function nothing(): Promise<never> {
   return undefined as never;
 }
 
-/** Who speaks when, newest last; the agent is cut off in the middle. */
+/** Script of speech by time, newest last; the agent is cut off in the middle. */
 function drawnTape(): Sample[] {
   const parts: readonly (readonly ['input' | 'output' | 'none', number])[] = [
     ['none', 14],

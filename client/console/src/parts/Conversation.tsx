@@ -92,7 +92,7 @@ function Said({ message, agent, at, share }: SaidProps) {
   );
 }
 
-/** What was heard, and the rest: exact after an interruption, by the share of time while it sounds. */
+/** Heard and unheard part of a text: exact after an interruption, by the share of time while it sounds. */
 function split({ text, heard, interrupted }: TextMessage, share: number | undefined): [string, string] {
   if (interrupted) {
     const known = heard ?? text;

@@ -6,7 +6,7 @@ import { wordsFor } from '../words';
 import { Icon } from './Icon';
 import { Tape } from './Tape';
 
-/** Where the hands are: the tape with both voices, the state in words, the buttons. */
+/** Controls of the call: the tape with both voices, the state in words, the buttons. */
 export function Dock({ settings }: { settings: CallSettings }) {
   const status = useVoiceState((state) => state.status);
   const isInCall = status === 'connected' || status === 'reconnecting';

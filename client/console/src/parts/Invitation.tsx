@@ -2,7 +2,7 @@ import type { CallSettings } from '../useCall';
 import { VOICES } from '../voices';
 import { title } from '../words';
 
-/** Before the first word: whom to talk to, as a sentence one fills in. */
+/** Form before the call: the agent to talk to, as a sentence to fill in. */
 export function Invitation({ settings }: { settings: CallSettings }) {
   const { agent, agents, chooseAgent, voice, chooseVoice } = settings;
   const mayVoice = agent?.allow.includes('voice') ?? true;

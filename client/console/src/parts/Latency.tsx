@@ -7,7 +7,7 @@ interface Part {
   readonly ms: number;
 }
 
-/** From the end of your words to the first sound of the answer, and where the time went. */
+/** Latency from the end of speech to the first sound of the answer, by stage. */
 export function Latency() {
   const { timings } = useView();
   const last = timings.at(-1);
@@ -15,7 +15,7 @@ export function Latency() {
   return (
     <section className="instrument" aria-labelledby="latency-title">
       <h2 id="latency-title">
-        Latency <span>your last word to the first sound</span>
+        Latency <span>end of your speech to the first sound</span>
       </h2>
       <div className="latency-top">
         <p className="figure" data-empty={!last}>

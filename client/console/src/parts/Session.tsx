@@ -5,7 +5,7 @@ import { useNow } from '../useClock';
 import { timecode } from '../words';
 import { Icon } from './Icon';
 
-/** What this conversation is, what it has used, and how well the line does. */
+/** Identity, usage and connection quality of the session. */
 export function Session() {
   const id = useVoiceState((state) => state.sessionId);
   const endsAt = useVoiceState((state) => state.endsAt);

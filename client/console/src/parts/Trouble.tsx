@@ -4,13 +4,13 @@ import { useDesk } from '../useDesk';
 import type { CallSettings } from '../useCall';
 import { sentence } from '../sentences';
 
-/** Without a microphone one can still hear the agent, and type. */
+/** Offer to listen and type without a microphone. */
 const MICROPHONE = new Set(['mic_denied', 'mic_not_found', 'mic_in_use', 'mic_unsupported', 'insecure_context']);
 
 /** Why this page cannot call at all. */
 const UNABLE: Partial<Record<Standing, string>> = { unserved: 'session_missing', 'signed-out': 'link_missing' };
 
-/** What blocks the call, and what can be done about it. */
+/** Problem that blocks the call, and what can be done about it. */
 export function Trouble({ settings }: { settings: CallSettings }) {
   const error = useVoiceState((state) => state.error ?? state.mic.error);
   const isLocked = useVoiceState((state) => state.status === 'connected' && !state.speaker.unlocked);

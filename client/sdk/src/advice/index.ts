@@ -41,7 +41,7 @@ export function adviceOn({ code, retryable }: Pick<VoiceError, 'code' | 'retryab
   return retryable ? LATER : ANY;
 }
 
-/** For developers, of the codes that the client makes in more than one place or has nothing to add to. */
+/** Messages for developers, of the codes that the client makes in more than one place or has nothing to add to. */
 const SENTENCES: Readonly<Record<string, string>> = {
   aborted: 'given up by the app',
   audio_blocked: 'the browser wants a click before it plays or records',
@@ -50,7 +50,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   connect_timeout: 'no answer in time',
   connection_lost: 'the connection broke',
   insecure_context: 'audio needs https or localhost',
-  mic_lost: 'the device is gone, and no other could be opened',
+  mic_lost: 'the device was disconnected, and no other could be opened',
   mic_silent: 'the device gives nothing but zeros',
   not_connected: 'there is no session',
   speaker_unsupported: 'this device, or choosing one, is not to be had here',

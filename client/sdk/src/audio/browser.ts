@@ -79,7 +79,7 @@ export class BrowserEngine implements AudioEngine {
     this.#loading = loadWorklets(context, this.#options.workletUrls).then(() => {
       if (context === this.#context) this.player.start(this.#options.speaker ?? {});
     });
-    this.#loading.catch(() => {}); // whoever waits for it is told
+    this.#loading.catch(() => {}); // its awaiters get the error
   }
 
   #changed(context: AudioContext): void {
@@ -98,7 +98,7 @@ export class BrowserEngine implements AudioEngine {
     else if ((context.state as string) !== 'interrupted') this.#events?.unlocked(context.state === 'running');
   }
 
-  /** It says it runs, and its clock stands still: the only way out is another one. */
+  /** Replace a context that reports `running` while its clock stands still. */
   #rebuild(): void {
     if (this.#options.audioContext) return;
     this.#drop();

@@ -1,6 +1,6 @@
 import type { VoiceError } from '../errors.js';
 
-/** How much of a turn came out of the speaker, and how much was thrown away. */
+/** Audio of a turn that was played, and that was dropped. */
 export interface PlayedUntil {
   readonly turn: number;
   readonly playedMs: number;
@@ -50,13 +50,13 @@ export interface SpeakerOptions {
   readonly volume?: number | undefined;
   /** First and smallest jitter buffer. Default 80. */
   readonly prebufferMs?: number | undefined;
-  /** It grows up to this when audio comes late. Default 400. */
+  /** Largest jitter buffer, reached when audio comes late. Default 400. */
   readonly maxPrebufferMs?: number | undefined;
-  /** How long a flush fades. Default 5. */
+  /** Fade-out of a flush. Default 5. */
   readonly fadeMs?: number | undefined;
 }
 
-/** What a microphone says while it is open. */
+/** Events of an open microphone. */
 export interface MicrophoneEvents {
   /** PCM s16le, mono, 16 kHz, 10 to 100 ms. The buffer is the receiver's. */
   frame(pcm: ArrayBuffer): void;
@@ -88,12 +88,12 @@ export interface PlaybackReport {
   readonly bufferedMs: number;
 }
 
-/** What the engine says by itself. */
+/** Events of the engine. */
 export interface AudioEvents {
   playback(report: PlaybackReport): void;
   /** The buffer ran dry within a turn; it waits for `prebufferMs` now. */
   underrun(turn: number, prebufferMs: number): void;
-  /** Whether the browser lets sound out. */
+  /** The browser allows or blocks playback. */
   unlocked(isUnlocked: boolean): void;
   /** Another app has taken the audio, or given it back. */
   interrupted(isInterrupted: boolean): void;
@@ -108,7 +108,7 @@ export interface Player {
   play(turn: number, pcm: ArrayBuffer): void;
   /** No more audio of `turn` and earlier follows. */
   finish(turn: number): void;
-  /** Silence about `turn` and earlier at once; resolves with how much of `turn` came out. */
+  /** Stop playing `turn` and earlier at once; resolves with how much of `turn` was played. */
   flush(turn: number): Promise<PlayedUntil>;
   /** Inside a click: let sound out. Rejects with `audio_blocked`. */
   unlock(): Promise<void>;
@@ -126,6 +126,6 @@ export interface AudioEngine {
   /** Resolves when audio can flow; rejects with VoiceError. */
   ready(): Promise<void>;
   devices(): Promise<AudioDevices>;
-  /** Give everything back. `prepare` may follow. */
+  /** Release everything. `prepare` may follow. */
   close(): Promise<void>;
 }

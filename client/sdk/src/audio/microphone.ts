@@ -55,7 +55,7 @@ export class BrowserMicrophone implements Microphone {
     this.#release();
   }
 
-  /** To this context, or to the one that takes its place. */
+  /** Connect to this context, or to the one that replaces it. */
   connect(context: AudioContext): void {
     if (!this.stream) return;
     const { frameMs = 20 } = this.#options;
@@ -81,7 +81,7 @@ export class BrowserMicrophone implements Microphone {
     this.#events?.paused(isPaused);
   }
 
-  /** The page is seen again: a track that died meanwhile says nothing by itself on some phones. */
+  /** Reopen a track that ended while the page was hidden: some phones send no event. */
   revive(): void {
     if (this.stream?.getAudioTracks()[0]?.readyState === 'ended') void this.#retake();
   }

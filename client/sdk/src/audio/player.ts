@@ -31,7 +31,7 @@ export class BrowserPlayer implements Player {
     return this.#tap && this.#tap.stream;
   }
 
-  /** In the click: what sounds later goes through here. */
+  /** Prepare the output inside the click: later audio goes through it. */
   attach(context: AudioContext): GainNode {
     this.#context = context;
     this.#tap = null;

@@ -9,7 +9,7 @@ interface Parts {
   readonly store: Store;
 }
 
-/** What there is to choose from. `isAsking`: opens and closes the microphone once where labels are missing. */
+/** List the devices to choose from. `isAsking`: opens and closes the microphone once where labels are missing. */
 export async function listDevices({ sound, mic, store }: Parts, isAsking = false): Promise<AudioDevices> {
   const engine = sound.make();
   if (!engine) return { inputs: [], outputs: [], labelled: false };

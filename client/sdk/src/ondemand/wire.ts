@@ -3,7 +3,7 @@ import type * as wire from '../protocol/wire.js';
 
 export type Message = wire.ControlRequest | wire.ControlReply | wire.ClientMessage | wire.ServerMessage;
 
-/** What passes on a socket; of audio that comes in only its length: by the time it is shown it belongs to the player. */
+/** Frame on a socket; of received audio only its length: by the time it is shown it belongs to the player. */
 export type Shown = Message | Uint8Array | { readonly binary: number };
 
 /** A frame as the `wire` event shows it: without tickets and keys. */

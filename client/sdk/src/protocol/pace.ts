@@ -23,7 +23,7 @@ export class TokenBucket {
   }
 }
 
-/** What a message counts for in the budget of text. */
+/** Characters that a message takes from the budget of text. */
 export function charsOf(message: ClientMessage): number {
   if (message.type === 'image') return IMAGE_CHARS;
   return message.type === 'text' || message.type === 'context' ? [...message.text].length : 0;

@@ -9,7 +9,7 @@ export type Incoming = ServerMessage | AudioFrame;
 
 /** A microphone frame with its number, ready for the wire. */
 export interface Numbered {
-  /** When it was recorded, in ms of the caller's clock. */
+  /** Time of recording, in ms of the caller's clock. */
   readonly at: number;
   readonly data: Uint8Array<ArrayBuffer>;
 }
@@ -20,7 +20,7 @@ interface Unacked {
   readonly pcm: ArrayBuffer;
 }
 
-/** What this end dropped, and why. */
+/** Counts of what this end dropped, by reason. */
 interface Counters {
   unknown_types: number;
   bad: number;
@@ -32,7 +32,7 @@ interface Counters {
   stale_uplink_ms: number;
 }
 
-/** One session's media road over any number of connections: messages and time in, messages out. No I/O, no clock. */
+/** Client's end of the media road, over any number of connections: messages and time in, messages out. No I/O, no clock. */
 export class ClientSession {
   state: ClientState = 'new';
   /** [e, n] of the last event received. */
@@ -70,17 +70,17 @@ export class ClientSession {
     };
   }
 
-  /** The media connection is gone, wherever it was. */
+  /** Record that the media connection is lost, in any state. */
   lost(): void {
     if (this.state !== 'new') this.#advance('lost');
   }
 
-  /** `ended` was the end of a relay's part only: there is a way back. */
+  /** Undo `ended` when it was the end of a relay's part only: the session can be resumed. */
   revive(): void {
     if (this.state === 'ended') this.state = 'broken';
   }
 
-  /** What is new in one message; null for duplicates, audio of interrupted turns and what cannot be read. */
+  /** Return what is new in one message; null for duplicates, audio of interrupted turns and what cannot be read. */
   receive(data: string | ArrayBuffer): Incoming | null {
     try {
       if (typeof data === 'string') return this.#receiveMessage(decodeMessage(data));
@@ -101,7 +101,7 @@ export class ClientSession {
     return numbered(frame);
   }
 
-  /** After `live` on a new connection: the frames the server may lack and still wants. */
+  /** Return the frames to send again after `live`: those that the server may lack and still wants. */
   resend(now: number): Numbered[] {
     this.#dropStale(now, true);
     this.counters.resent_frames += this.#unacked.length;
@@ -136,7 +136,7 @@ export class ClientSession {
 
   #receiveMessage(message: ServerMessage): ServerMessage | null {
     if (message.type === 'live') {
-      // Out of place: nobody asked, or a relay that lost the session long ago.
+      // Out of place: unasked for, or from a relay that lost the session long ago.
       if (this.state !== 'joining' || message.e < this.after[0]) throw new RemoteProtocolError('bad_message');
       this.#goLive(message);
     } else if (message.type === 'ack') {

@@ -19,13 +19,13 @@ export interface Activity {
   readonly state: "end" | "start";
 }
 
-/** Who speaks, as far as a client may know. */
+/** Agent of the session, as far as a client may know it. */
 export interface Agent {
   readonly name: string;
   readonly tools: readonly string[];
 }
 
-/** What the agent's frames hold. */
+/** Format of the agent's frames. */
 export interface AudioDown {
   readonly rate_hz: number;
 }
@@ -35,13 +35,13 @@ export interface AudioFormats {
   readonly up: AudioUp;
 }
 
-/** What the relay wants from the microphone. */
+/** Format that the relay wants from the microphone. */
 export interface AudioUp {
   readonly frame_ms: number;
   readonly rate_hz: number;
 }
 
-/** Who speaks, for logs and metrics. */
+/** Name, version and platform of the client, for logs and metrics. */
 export interface ClientInfo {
   readonly name?: string | undefined;
   readonly platform?: string | undefined;
@@ -56,14 +56,14 @@ export interface ClientTool {
   readonly timeout_ms?: number | undefined;
 }
 
-/** What a client asks for; the agent's YAML says which of these it may. */
+/** Settings that a client asks for; the agent's YAML says which of them it may change. */
 export interface Config {
   readonly language?: string | null | undefined;
   readonly turns?: "auto" | "manual" | undefined;
   readonly voice?: string | null | undefined;
 }
 
-/** Something the agent should know. Makes no turn. */
+/** Text for the agent to know. Makes no turn. */
 export interface Context {
   readonly type: "context";
   readonly text: string;
@@ -122,7 +122,7 @@ export interface Error {
   readonly retryable: boolean;
 }
 
-/** This relay will close. `move`: resume on control, at the next turn gap. */
+/** Notice that this relay will close. `move`: resume on control, at the next turn gap. */
 export interface GoingAway {
   readonly type: "going_away";
   readonly e: number;
@@ -148,7 +148,7 @@ export interface History {
   readonly turns: readonly PastTurn[];
 }
 
-/** Something the agent should see. */
+/** Image for the agent to see. */
 export interface Image {
   readonly type: "image";
   readonly data: string;
@@ -162,7 +162,7 @@ export interface Interrupt {
   readonly turn: number;
 }
 
-/** What this session may use. */
+/** Limits of this session. */
 export interface Limits {
   readonly resume_ms: number;
   readonly session_ms: number;
@@ -190,14 +190,14 @@ export interface LiveLimits {
   readonly resume_ms: number;
 }
 
-/** Where the audio goes, and the secret that admits to it once. */
+/** Address of the media road, and the secret that admits to it once. */
 export interface Media {
   readonly expires_at: number;
   readonly ticket: string;
   readonly url: string;
 }
 
-/** Where the time of a turn went. */
+/** Latencies of a turn. */
 export interface Metrics {
   readonly type: "metrics";
   readonly audio_ms: number;
@@ -259,7 +259,7 @@ export interface Ready {
   readonly session: string;
 }
 
-/** Ask for a way back into a session, after any kind of break. */
+/** Resume a session, after any kind of break. */
 export interface Resume {
   readonly type: "resume";
   readonly media_failed?: boolean | undefined;
@@ -317,7 +317,7 @@ export interface ToolCall {
   readonly name: string;
 }
 
-/** These calls are not wanted any more. */
+/** Cancel these calls: their results are not wanted any more. */
 export interface ToolCancel {
   readonly type: "tool.cancel";
   readonly call_ids: readonly string[];
@@ -325,7 +325,7 @@ export interface ToolCancel {
   readonly n: number;
 }
 
-/** What a client-side tool gave back. */
+/** Result of a client-side tool. */
 export interface ToolResult {
   readonly type: "tool.result";
   readonly call_id: string;
@@ -393,7 +393,7 @@ export interface TurnStarted {
   readonly turn: number;
 }
 
-/** What the session has used so far. */
+/** Tokens and cost of the session so far. */
 export interface Usage {
   readonly type: "usage";
   readonly cost_usd: number;

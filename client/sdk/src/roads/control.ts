@@ -77,14 +77,14 @@ export class Control {
         opened: () => {
           isOpen = true;
           this.#line = line;
-          line.within(request.type === 'resume' ? RESUME_TIMEOUT_MS : REPLY_TIMEOUT_MS);
+          line.setDeadline(request.type === 'resume' ? RESUME_TIMEOUT_MS : REPLY_TIMEOUT_MS);
           line.send(request);
         },
         received: (data) => {
           const reply = this.#read(data, line);
           if (!reply) return;
-          line.within(REPLY_TIMEOUT_MS);
-          if (reply.type === 'error') reject(received(this.#judged(reply)));
+          line.setDeadline(REPLY_TIMEOUT_MS);
+          if (reply.type === 'error') reject(received(this.#withVerdict(reply)));
           else if (reply.type === wanted) resolve(reply);
           else return;
           line.close(1000);
@@ -103,8 +103,8 @@ export class Control {
     });
   }
 
-  /** A fixed token will be refused again. */
-  #judged(error: ControlError): ControlError {
+  /** Not retryable when a fixed token was refused: it would be again. */
+  #withVerdict(error: ControlError): ControlError {
     const isFixed = typeof this.#source.token === 'string' && isAboutToken(error.code);
     return isFixed ? { ...error, retryable: false } : error;
   }

@@ -22,7 +22,7 @@ export interface LifelineParts extends MediaParts {
   reconnecting(attempt: Attempt): void;
 }
 
-/** Keeps one media connection under a call: what follows what is decided by `Reconnect`, here it is done. */
+/** Keeps one media connection under a call: `Reconnect` decides each step, here it is done. */
 export class Lifeline {
   ended: Ended | null = null;
   #road: MediaRoad | null = null;
@@ -70,9 +70,9 @@ export class Lifeline {
     }
   }
 
-  /** One media connection, to its end, or until another relay is ready to take over. */
+  /** Serve one media connection to its end, or until another relay is ready to take over. */
   async #serve(): Promise<Step> {
-    this.#road = new MediaRoad(this.#parts, (item) => this.#heed(item));
+    this.#road = new MediaRoad(this.#parts, (item) => this.#receive(item));
     const closed = await this.#road.serve((this.#ready as Ready).media);
     const isOver = this.ended && !closed.refusal;
     const moved = isOver ? null : await this.#moving;
@@ -85,7 +85,7 @@ export class Lifeline {
     return step;
   }
 
-  #heed(item: Incoming): void {
+  #receive(item: Incoming): void {
     if (item.type === 'ended') this.ended = item;
     this.#parts.received(item);
   }

@@ -4,7 +4,7 @@ import { onDemand } from '../ondemand.js';
 import { OPEN_TIMEOUT_MS } from '../protocol/tables.js';
 import type { Socket, SocketEvents, Transport } from './transport.js';
 
-/** What all sockets of a call share: how they are made, who looks on, how much passed. */
+/** Shared by all sockets of a call: their transport, their listeners, their byte counts. */
 export interface Link {
   readonly transport: Transport;
   readonly emitter: Emitter;
@@ -12,7 +12,7 @@ export interface Link {
   readonly bytes: { up: number; down: number };
 }
 
-/** One socket of a road. It is closed when what must come next does not come in time: by the code 0. */
+/** One socket of a road, with a deadline for what must come next: when it passes, the socket closes with code 0. */
 export class Line {
   #socket: Socket | null = null;
   #deadline: ReturnType<typeof setTimeout> | undefined;
@@ -30,7 +30,7 @@ export class Line {
     this.#link = link;
     this.#road = road;
     this.#events = events;
-    this.within(OPEN_TIMEOUT_MS);
+    this.setDeadline(OPEN_TIMEOUT_MS);
     this.#socket = link.transport.open(url, protocols, {
       opened: () => events.opened(),
       received: (data) => this.#receive(data),
@@ -49,7 +49,7 @@ export class Line {
     this.show('out', item);
   }
 
-  /** Show what passes to whoever listens; nothing is made for nobody. */
+  /** Emit `wire`; nothing is made without a listener. */
   show(direction: 'in' | 'out', frame: Shown): void {
     const { emitter } = this.#link;
     if (!emitter.has('wire')) return;
@@ -59,17 +59,21 @@ export class Line {
     );
   }
 
-  /** The next thing must come within `ms`; 0: it came. */
-  within(ms: number): void {
+  /** Close with code 0 in `ms`, unless the deadline is set anew or cleared. */
+  setDeadline(ms: number): void {
+    this.clearDeadline();
+    this.#deadline = setTimeout(() => this.close(0), ms);
+  }
+
+  clearDeadline(): void {
     clearTimeout(this.#deadline);
-    if (ms) this.#deadline = setTimeout(() => this.close(0), ms);
   }
 
   close(code: number): void {
     if (!this.#socket) return;
     this.#socket.close(1000);
     this.#socket = null;
-    this.within(0);
+    this.clearDeadline();
     this.#events.closed(code);
   }
 

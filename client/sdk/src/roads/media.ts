@@ -7,7 +7,7 @@ import type { Outbox } from './outbox.js';
 import type { MediaClose } from './reconnect.js';
 
 const TICK_MS = 1000;
-const FROZEN_MS = 3000; //: a tick that is so late was frozen with its tab: what came meanwhile is not read yet
+const FROZEN_MS = 3000; //: a tick this late was frozen with its tab: what came meanwhile is not read yet
 
 export interface MediaParts {
   readonly link: Link;
@@ -35,12 +35,12 @@ export class MediaRoad {
     this.#received = received;
   }
 
-  /** Connect and talk until the connection is gone. */
+  /** Connect and talk until the connection is lost. */
   serve({ url, ticket }: Media): Promise<MediaClose> {
     const from = Date.now(); // which goes on while a page sleeps
     return new Promise((resolve) => {
       this.#line = new Line(this.#parts.link, 'media', url, offer('ticket', ticket), {
-        opened: () => this.#greet(),
+        opened: () => this.#sendHello(),
         received: (data) => this.#receive(data),
         closed: (code) => {
           clearInterval(this.#ticker);
@@ -63,9 +63,9 @@ export class MediaRoad {
     this.#line?.close(1000);
   }
 
-  #greet(): void {
+  #sendHello(): void {
     this.#isReached = true;
-    this.#line?.within(LIVE_TIMEOUT_MS);
+    this.#line?.setDeadline(LIVE_TIMEOUT_MS);
     this.#line?.send(this.#parts.session.hello());
   }
 
@@ -77,13 +77,13 @@ export class MediaRoad {
     this.#line.show('in', item.type === 'audio' ? { binary: item.pcm.byteLength } : item);
     if (item.type === 'live') {
       this.#liveAt = this.#heardAt;
-      this.#line.within(0);
+      this.#line.clearDeadline();
       outbox.open(this.#line, session.isMoved, session.resend(this.#heardAt));
       this.#tickedAt = this.#heardAt;
       this.#ticker = setInterval(() => this.#tick(performance.now()), TICK_MS);
     } else if (item.type === 'error' && item.fatal) {
       this.#refusal = item;
-      this.#line.within(FATAL_CLOSE_MS);
+      this.#line.setDeadline(FATAL_CLOSE_MS);
     }
     this.#received(item);
     if (item.type === 'ended') this.leave();

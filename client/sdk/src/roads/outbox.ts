@@ -16,7 +16,7 @@ interface Waiting {
   readonly data: ClientMessage | Uint8Array<ArrayBuffer>;
 }
 
-/** What goes up the media road: now, or after the break. Audio is kept by the session, not here. */
+/** Queue to the media road: sends at once, or after the break. Audio is kept by the session, not here. */
 export class Outbox {
   /** Microphone audio given up because the socket was too slow. */
   droppedMs = 0;
@@ -31,7 +31,7 @@ export class Outbox {
     return this.#line !== null;
   }
 
-  /** A connection is live: how things stand, then what waited and the kept frames, in the order they were made. `isMoved`: to another relay. */
+  /** Send the latest reports, then what waited and the kept frames, in the order they were made. `isMoved`: to another relay. */
   open(line: Line, isMoved: boolean, resend: readonly Numbered[]): void {
     this.#line = line;
     for (const message of this.#latest.values()) line.send(message);
@@ -47,14 +47,14 @@ export class Outbox {
     this.#line = null;
   }
 
-  /** Microphone audio: now or by the session's resend. */
+  /** Send microphone audio now; during a break the session's resend has it. */
   frame({ data }: Numbered): void {
     if (!this.#line) return;
     if (this.#line.backlog > BACKLOG_BYTES) this.droppedMs += uplinkMs(data.length - HEADER_BYTES);
     else this.#line.send(data);
   }
 
-  /** A message that must arrive; kept during a break. Returns why it is not taken: too many wait, or too much text. */
+  /** Send a message that must arrive; kept during a break. Returns why it is refused: too many wait, or too much text. */
   send(data: ClientMessage): VoiceError | null {
     const item = { at: performance.now(), data };
     if (!this.#line && this.#waiting.length >= WAITING) return new VoiceError('not_connected', 'too much waits');
@@ -67,7 +67,7 @@ export class Outbox {
     return null;
   }
 
-  /** How something stands: worth something now; after a break the latest is told. */
+  /** Report a state: sent now if possible; after a break only the latest of its type is. */
   report(message: ClientMessage): void {
     this.#latest.set(message.type, message);
     this.#line?.send(message);

@@ -14,23 +14,23 @@ import {
 } from '../protocol/tables.js';
 import type { Error as Refusal } from '../protocol/wire.js';
 
-/** What to do next, after a random wait between `waitMs` and `waitMs + jitterMs`. */
+/** Next action, after a random wait between `waitMs` and `waitMs + jitterMs`. */
 export interface Step {
   /**
    * `start` and `resume` are requests on control, `connect` opens the media connection of the newest `ready`, `end` fails
    * by `error` or, without one, is the end as it should be. `stay`: a move failed, the old connection stays.
    */
   readonly do: 'start' | 'resume' | 'connect' | 'end' | 'stay';
-  /** Why; none: nothing is wrong. */
+  /** Reason; none: nothing is wrong. */
   readonly error?: VoiceError | undefined;
   readonly mediaFailed?: boolean;
-  /** With another token than the last one. */
+  /** Use another token than the last one. */
   readonly refresh?: boolean;
   readonly waitMs?: number;
   readonly jitterMs?: number;
 }
 
-/** How a media connection ended. */
+/** End of a media connection. */
 export interface MediaClose {
   /** 0: this end gave up waiting. */
   readonly code: number;
@@ -38,18 +38,18 @@ export interface MediaClose {
   readonly refusal: Refusal | null;
   /** The handshake succeeded. */
   readonly isReached: boolean;
-  /** How long it was live; negative: never. */
+  /** Time it was live; negative: never. */
   readonly liveMs: number;
-  /** From the connect to the close. */
+  /** Time from the connect to the close. */
   readonly ticketMs: number;
 }
 
-/** A resume mends it: also when `ended` followed, which was the end of a relay's part. */
-function comesBack(code: string): boolean {
+/** Return whether a resume mends this error, even if `ended` followed: only the relay's part ended. */
+function isResumable(code: string): boolean {
   return /^(connect|token)/.test(code) || RESUMABLE_CODES.includes(code);
 }
 
-/** How long to wait for a pause between turns before a relay is left that goes away. */
+/** Longest wait for a pause between turns before leaving a relay that goes away. */
 export function moveWithinMs(endsInMs: number): number {
   return Math.max(0, endsInMs - MOVE_EARLY_MS);
 }
@@ -116,7 +116,7 @@ export class Reconnect {
     this.#request = 'resume';
     this.#refusal = refusal && error;
     this.#mediaFailed = !isReached && ticketMs < TICKET_MS;
-    return comesBack(error.code) || (error.retryable && !isEnded) ? this.#again(error, now) : { do: 'end', error };
+    return isResumable(error.code) || (error.retryable && !isEnded) ? this.#again(error, now) : { do: 'end', error };
   }
 
   /** Resume elsewhere with the old connection still open, which is left when `ready` has come. */
@@ -130,7 +130,7 @@ export class Reconnect {
   #again(error: VoiceError, now: number): Step {
     const { baseDelayMs = BACKOFF_BASE_MS, maxDelayMs = BACKOFF_MAX_MS } = this.#policy;
     this.#isRefreshed = false;
-    const waitMs = error.retryAfterMs || (comesBack(error.code) ? 0 : LATER_MS);
+    const waitMs = error.retryAfterMs || (isResumable(error.code) ? 0 : LATER_MS);
     if (now + waitMs >= this.#endsAt) return { do: 'end', error };
     const jitterMs = Math.min(maxDelayMs, baseDelayMs * 2 ** this.attempts++);
     return { do: this.#request, error, mediaFailed: this.#mediaFailed, waitMs, jitterMs };

@@ -17,7 +17,7 @@ const PCM_BYTES_PER_MS = 48; //: 24 kHz, 16 bit
 export class FakeMicrophone implements Microphone {
   readonly stream = null;
   isOpen = false;
-  /** What the client asked for at the last `open`. */
+  /** Options of the last `open`. */
   options: MicOptions | null = null;
   /** Set it to refuse the next `open`: a VoiceError, as the browser's engine would throw. */
   refusal: Error | null = null;
@@ -96,18 +96,18 @@ export class FakePlayer implements Player {
     for (let left = ms, entry = this.#queue[0]; entry; entry = this.#queue[0]) {
       const { turn, queuedMs, playedMs } = entry;
       const heard = Math.min(left, queuedMs - playedMs);
-      if (playedMs === 0 && heard > 0) this.#tell(turn, 'started', 0, queuedMs);
+      if (playedMs === 0 && heard > 0) this.#emit(turn, 'started', 0, queuedMs);
       entry.playedMs += heard;
       left -= heard;
       const isDry = entry.playedMs >= queuedMs;
-      if (heard > 0) this.#tell(turn, 'progress', entry.playedMs, queuedMs - entry.playedMs);
+      if (heard > 0) this.#emit(turn, 'progress', entry.playedMs, queuedMs - entry.playedMs);
       if (!isDry || !entry.isFinished) return;
-      this.#tell(turn, 'drained', entry.playedMs, 0);
+      this.#emit(turn, 'drained', entry.playedMs, 0);
       this.#queue.shift();
     }
   }
 
-  #tell(turn: number, state: 'started' | 'progress' | 'drained', playedMs: number, bufferedMs: number): void {
+  #emit(turn: number, state: 'started' | 'progress' | 'drained', playedMs: number, bufferedMs: number): void {
     this.#report()?.playback({ turn, state, playedMs, bufferedMs });
   }
 }
@@ -122,7 +122,7 @@ export class FakeEngine implements AudioEngine {
     inputSpectrum: (into) => into.fill(0),
     outputSpectrum: (into) => into.fill(0),
   };
-  /** Where the engine's own news go, while it is prepared. */
+  /** Receiver of the engine's events, while it is prepared. */
   events: AudioEvents | null = null;
   /** Set it to make `ready` reject. */
   failure: Error | null = null;

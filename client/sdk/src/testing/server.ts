@@ -75,7 +75,7 @@ export class FakeServer {
     for (const socket of this.transport.openOn('control')) socket.cut();
   }
 
-  /** The relay is gone, another has the session. */
+  /** Replace the relay: another one has the session. */
   moveRelay(): void {
     this.epoch += 1;
     this.#journal = [];
@@ -172,7 +172,7 @@ export class FakeServer {
     this.#request = request;
   }
 
-  /** As the protocol says: a frame whose number is not higher than all before it is dropped. */
+  /** Keep a frame, unless its number is not higher than all before it, as the protocol says. */
   #take(frame: Uint8Array<ArrayBuffer>): void {
     const seq = new DataView(frame.buffer).getUint32(4);
     if (seq > (this.uplink.at(-1) ?? -1)) this.uplink.push(seq);

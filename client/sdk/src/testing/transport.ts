@@ -3,7 +3,7 @@ import type { Socket, SocketEvents, Transport } from '../index.js';
 /** A socket whose other end is the test. */
 export class FakeSocket implements Socket {
   bufferedAmount = 0;
-  /** What the client sent, in order: text decoded, frames as they are. */
+  /** Frames the client sent, in order: text decoded, binary as it is. */
   readonly sent: (Readonly<Record<string, unknown>> | Uint8Array<ArrayBuffer>)[] = [];
   isOpen = false;
   isClosed = false;
@@ -60,7 +60,7 @@ export class FakeSocket implements Socket {
     this.#events.received(isRaw ? data : JSON.stringify(data));
   }
 
-  /** The connection is gone: the network's doing, or the server's by a close code. */
+  /** Cut the connection: by the network, or by the server with a close code. */
   cut(code = 1006): void {
     if (this.isClosed) return;
     this.isClosed = true;

@@ -29,7 +29,7 @@ export class Turn {
     this.#pushed += pcm.length;
   }
 
-  /** How much came out of the speaker, counted in source samples: a suspended context plays nothing. */
+  /** Amount that was played, counted in source samples: a suspended context plays nothing. */
   get playedMs(): number {
     return (Math.min(this.#taken, (this.#rendered * RATE_HZ) / sampleRate) * 1000) / RATE_HZ;
   }

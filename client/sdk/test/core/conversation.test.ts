@@ -436,7 +436,7 @@ describe('the microphone', () => {
   });
 });
 
-test('no secret is shown to whoever looks at the wire', async () => {
+test('no secret is shown to a listener of wire', async () => {
   const all = await live();
   all.server.cutMedia();
   await pass(1000);
@@ -445,7 +445,7 @@ test('no secret is shown to whoever looks at the wire', async () => {
   expect(shown).toContain('"resume"');
 });
 
-test('a listener that throws harms nobody', async () => {
+test('a listener that throws harms no other', async () => {
   const all = rig();
   const thrown: unknown[] = [];
   vi.stubGlobal('queueMicrotask', (act: () => void) =>

@@ -20,7 +20,7 @@ async function live(options = {}): Promise<Rig> {
   return all;
 }
 
-/** A server that hears a goodbye and never answers it. */
+/** A server that receives an `end` and never answers it. */
 function deafen({ server }: Rig): void {
   for (const socket of server.transport.openOn('media')) socket.onSend = null;
 }
@@ -184,7 +184,7 @@ describe('a page that goes', () => {
   });
   const hide = (persisted: boolean) => page.dispatchEvent(Object.assign(new Event('pagehide'), { persisted }));
 
-  test('ends its session, before its scripts are gone', async () => {
+  test('ends its session, while its scripts still run', async () => {
     const all = await live();
     hide(false);
     const media = all.server.transport.sockets.find(({ road }) => road === 'media');

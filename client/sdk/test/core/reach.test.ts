@@ -66,7 +66,7 @@ test('a handshake that fails is a relay that cannot be reached', async () => {
   expect(all.client.getSnapshot().status).toBe('connected');
 });
 
-test('a handshake that nobody answers is a relay that cannot be reached', async () => {
+test('an unanswered handshake is a relay that cannot be reached', async () => {
   const all = rig();
   const serve = all.server.transport.onOpen;
   let isFirst = true;

@@ -29,7 +29,7 @@ export function hex(data: ArrayBuffer | Uint8Array<ArrayBuffer>): string {
   return Buffer.from(data instanceof Uint8Array ? data : new Uint8Array(data)).toString('hex');
 }
 
-/** Fails on a field nobody looks at: a runner that skips what it does not know passes what is broken. */
+/** Fails on a field that the runner does not read: one that skips unknown fields would pass a broken client. */
 export function onlyKnown(entry: object, known: readonly string[]): void {
   const unknown = Object.keys(entry).filter((key) => !known.includes(key));
   if (unknown.length) throw new Error(`the runner does not know ${unknown.join(', ')}`);
