@@ -81,7 +81,7 @@ class TokensUsed:
 
 @dataclass(frozen=True, slots=True)
 class HandleChanged:
-    """The newest way back into the model's context; comes about every second."""
+    """The newest resumption handle; comes about every second."""
 
     handle: str
 

@@ -1,4 +1,4 @@
-"""`resume`: one way back, to the same relay while it lives, and else to another at once."""
+"""`resume`: leads to the same relay while it lives, and else to another at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -74,7 +74,7 @@ def _spoken_ms(here: House) -> float:
 
 
 async def test_audio_reaches_the_model_no_faster_than_it_can_have_been_spoken() -> None:
-    """Over all connections of a call: six seconds at once on each of four, and the last word arrives."""
+    """Over all connections of a call: six seconds at once on each of four, and the end of speech arrives."""
     loop = asyncio.get_running_loop()
     async with house() as here:
         visitor = Visitor()
