@@ -198,7 +198,7 @@ class Container:
         return self
 
     async def is_empty(self) -> None:
-        """Returns once the last call has ended here too: its end is written down after its client has left."""
+        """Returns once the last call has ended here too, which is after its client has left."""
         async with asyncio.timeout(30), aiohttp.ClientSession() as http:
             while True:
                 async with http.get(f"http://127.0.0.1:{self.port}/health") as answer:
