@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CLOCK_S = 0.001  #: an event loop's timer may be early by less than this; who waits so much longer is not
-
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

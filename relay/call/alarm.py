@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from relay.timeouts import CLOCK_S
+from relay.clock import CLOCK_S, NEVER
 
-NEVER = float("inf")
 REST_S = 0.01
 
 

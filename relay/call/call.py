@@ -14,6 +14,7 @@ from protocol.errors import REGISTRY
 from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
+from relay import clock
 from relay.call.exchange import Exchange, Terms
 from relay.call.turn_writer import within
 from relay.client.port import ClientConnection
@@ -57,14 +58,14 @@ class Call:
             async with asyncio.TaskGroup() as writers:
                 writing = writers.create_task(self._write(), name="turn_writer")
                 await self._run_legs()
-                recording.note_connected(_now())
+                recording.note_connected(clock.now())
                 await within(FINAL_FLUSH_S, recording.flush())
                 self._send_closing()
                 await within(WRITE_S, self._write_rest())
                 writing.cancel()
         except* Superseded:
             self.end("superseded")
-            await within(WRITE_S, recording.give_up(_now()))
+            await within(WRITE_S, recording.give_up(clock.now()))
         except* Exception as failures:
             self._fail(failures)
         self._send_closing()
@@ -223,7 +224,3 @@ class Call:
 
     async def _write_rest(self) -> None:
         await self._exchange.recording.finish(None if self.reason in GOES_ON else self.reason)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

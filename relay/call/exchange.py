@@ -20,6 +20,7 @@ from protocol.errors import RemoteProtocolError
 from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
+from relay import clock
 from relay.call.alarm import Alarm
 from relay.call.conversation import Conversation
 from relay.call.greeting import greeting
@@ -71,7 +72,7 @@ class Exchange:
 
         `news` is set when `is_at_gap` may have changed, or a client has left.
         """
-        now = _now()
+        now = clock.now()
         self.is_over = False  #: it ends: what still comes in is not looked at
         self.is_moving = False  #: the client was told to go on elsewhere
         self.troubles: Counter[str] = Counter()  #: what the watchdogs found, for the log
@@ -98,13 +99,13 @@ class Exchange:
 
     def is_quiet(self) -> bool:
         """By what the model says and by our own ears: not every model tells when somebody speaks."""
-        return self.conversation.is_quiet and not self._watchdogs.model.is_engaged(_now())
+        return self.conversation.is_quiet and not self._watchdogs.model.is_engaged(clock.now())
 
     def close(self) -> None:
         """The call ends: what is unfinished is cut, and noted for the record."""
         self.is_over = True
         self.model.stop()
-        self.conversation.close(_now())
+        self.conversation.close(clock.now())
         self.flush()
         last_turn, owed = self.conversation.take_owed()
         if owed.total:
@@ -112,7 +113,7 @@ class Exchange:
 
     def flush(self) -> None:
         """Pass on what the conversation left: commands to the model, turns to the record, words to all."""
-        now, conversation = _now(), self.conversation
+        now, conversation = clock.now(), self.conversation
         while conversation.commands:
             self.model.put(conversation.commands.popleft())
         while conversation.finished:
@@ -132,7 +133,7 @@ class Exchange:
 
     def _announce(self, turn: Turn) -> None:
         self.conversation.announce(turn)
-        self._notice_changes(_now())
+        self._notice_changes(clock.now())
         self.client.wake()
 
     # ---- the client
@@ -146,14 +147,14 @@ class Exchange:
             case ClientSaid(message):
                 self._act_on(message)
             case ClientLeft():
-                self._alarm.set(*self._deadlines(_now()))
+                self._alarm.set(*self._deadlines(clock.now()))
                 self._news.set()
             case TroubleFound(trouble):
                 self.note_trouble(trouble)
 
     def _take_audio(self, frames: Sequence[AudioFrame]) -> None:
         if frames:
-            self._watchdogs.mic.frame(_now())
+            self._watchdogs.mic.frame(clock.now())
         for frame in frames:
             self.model.put(frame)
         self._alarm.set(self.client.next_timeout(), self._watchdogs.mic.next_timeout())
@@ -162,12 +163,12 @@ class Exchange:
         """The client has taken something: the model may be read again once enough is gone."""
         if not self.model.readable.is_set() and not self.session.is_backed_up:
             self.model.readable.set()
-            self._notice_changes(_now())
+            self._notice_changes(clock.now())
 
     def _act_on(self, message: media.ClientMessage) -> None:
         if self.is_over:
             return None
-        now = _now()
+        now = clock.now()
         if isinstance(message, media.Hello):
             self.conversation.go_on_after(message.last_turn)
             self._watchdogs.mic.frame(now)  # it was not here, and owed nothing
@@ -188,7 +189,7 @@ class Exchange:
         return self.flush()
 
     def _send_live(self) -> None:
-        ends_in_s = self._limits.ends_at - _now()
+        ends_in_s = self._limits.ends_at - clock.now()
         live = greeting(self._record, self.session, ends_in_s=ends_in_s, resume_s=self._limits.resume_s)
         self.session.go_live(live)
         self.client.wake()
@@ -196,7 +197,7 @@ class Exchange:
     # ---- the model
 
     def _on_model(self, event: ConnectionEvent) -> None:
-        now = _now()
+        now = clock.now()
         match event:
             case ModelSaid(said):
                 self._hear(said, now)
@@ -255,7 +256,7 @@ class Exchange:
         """Do what is due when it is due, until cancelled."""
         while not self.is_over:
             await self._alarm.wait()
-            self._handle_timeout(_now())
+            self._handle_timeout(clock.now())
 
     def _deadlines(self, now: float) -> Iterator[float | None]:
         yield self.client.next_timeout()
@@ -341,7 +342,3 @@ class Watchdogs:
         if self._is_suspended and not is_suspended:
             self.model.check(now, suspended=True)
         self._is_suspended = is_suspended
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

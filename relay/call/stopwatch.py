@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-CLOCK_S = 0.001  #: sums of times are not exact
+from relay.clock import CLOCK_S
+
 NOTE_S = 60.0  #: how often it is worth a write: a crash loses no more
 
 

@@ -10,15 +10,15 @@ from itertools import count
 from typing import Literal, TypeVar
 
 from gemini.messages import Credential, HandleChanged, LegEnding, ModelCommand
+from relay import clock
 from relay.model.events import ConnectionEvent, HandleIssued, ModelSaid, Sent
 from relay.model.opener import OVER, LegOpener
 from relay.model.port import ModelLeg, UpstreamError
 from relay.model.resumption import Resumption
-from relay.model.rotation import NEVER, SHORTEST_S, Plan, Schedule, retry_s
+from relay.model.rotation import SHORTEST_S, Plan, Schedule, retry_s
 from relay.model.sender import Sender
 from relay.model.uplink_queue import Speech
 from relay.ports import TroubleFound
-from relay.timeouts import CLOCK_S
 
 logger = logging.getLogger("relay.model.carriage")
 
@@ -52,7 +52,7 @@ class Carriage:
     ) -> None:
         self._leg, self._plan, self._resumption, self._opener = leg, plan, resumption, opener
         self._emit, self._at_turn_gap = emit, at_turn_gap
-        self._heard_at = now = _now()  #: when the leg last gave any sign
+        self._heard_at = now = clock.now()  #: when the leg last gave any sign
         self._schedule = Schedule(now, now + plan.rotate_after_s, self._expires(credential, now))
         self._look = asyncio.Event()  #: a rotation may be due now
         self._ended = asyncio.Event()
@@ -69,7 +69,7 @@ class Carriage:
         self._look.set()
 
     def turn_gap_opened(self) -> None:
-        if self._schedule.is_due(_now()):
+        if self._schedule.is_due(clock.now()):
             self._look.set()
 
     def park(self) -> None:
@@ -103,7 +103,7 @@ class Carriage:
 
     async def _receive(self, readable: asyncio.Event) -> None:
         async for event in self._leg.events():
-            self._heard_at = _now()
+            self._heard_at = clock.now()
             if isinstance(event, HandleChanged):
                 self._resumption.renew(event.handle, self._heard_at)
                 self._emit(HandleIssued())
@@ -119,7 +119,7 @@ class Carriage:
         """A socket whose other end is gone without a word is found by its missing pongs."""
         while True:
             await asyncio.sleep(PING_EVERY_S)
-            asked_at = _now()
+            asked_at = clock.now()
             try:
                 async with asyncio.timeout(self._plan.pong_s):
                     await self._leg.ping()
@@ -149,12 +149,12 @@ class Carriage:
         while not self._is_time():
             self._look.clear()
             with contextlib.suppress(TimeoutError):
-                at = self._schedule.next_timeout(_now())
-                async with asyncio.timeout_at(None if at is None else at + CLOCK_S):
+                at = self._schedule.next_timeout(clock.now())
+                async with asyncio.timeout_at(None if at is None else at + clock.CLOCK_S):
                     await self._look.wait()
 
     def _is_time(self) -> bool:
-        now = _now()
+        now = clock.now()
         if self._schedule.is_forced(now):
             return True
         return self._schedule.is_due(now) and self._resumption.is_current and self._at_turn_gap()
@@ -162,13 +162,9 @@ class Carriage:
     def _expires(self, credential: Credential, now: float) -> float:
         """Loop time by which the leg must be changed because of its credential."""
         if self._plan.wall is None:
-            return NEVER
+            return clock.NEVER
         left_s = credential.expires_at_ms / 1000 - self._plan.wall() - EXPIRY_MARGIN_S
         return now + max(left_s, SHORTEST_S)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _first(group: BaseExceptionGroup[_E]) -> _E:

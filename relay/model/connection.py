@@ -16,6 +16,7 @@ from collections.abc import Callable
 from gemini.messages import ModelCommand
 from protocol.audio import AudioFrame
 from protocol.states import advance
+from relay import clock
 from relay.model.carriage import Carriage
 from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened
 from relay.model.opener import LegOpener, Prepared
@@ -120,19 +121,19 @@ class ModelConnection:
 
     async def _carry(self, leg: ModelLeg, made: Prepared) -> None:
         """By one leg, for as long as it lasts. Raises UpstreamError when another one would not help."""
-        opened_at, why = _now(), "lost"
+        opened_at, why = clock.now(), "lost"
         try:
             sender = Sender(leg, made.credential.silence_ms, self.uplink, self._replay)
             await self._catch_up(leg, sender, made)
             carriage = self._up(leg, made)
             why = await carriage.run(sender, self.readable)
             was_sent_away = why == "due" and carriage.is_sent_away
-            self._opener.judge_end(_now() - opened_at, was_sent_away=was_sent_away)
+            self._opener.judge_end(clock.now() - opened_at, was_sent_away=was_sent_away)
         except UpstreamError as error:
-            self._opener.judge_loss(error, _now() - opened_at)
+            self._opener.judge_loss(error, clock.now() - opened_at)
         finally:
             self._move(why)
-            self._carriage, self._down_at = None, _now()
+            self._carriage, self._down_at = None, clock.now()
             self._emit(LegClosed())
             await leg.close()
 
@@ -149,7 +150,7 @@ class ModelConnection:
             leg, made.credential, self._plan, self._resumption, self._opener, self._hear, self._at_turn_gap
         )
         self._move("opened")
-        gap_ms = None if self._down_at is None else round((_now() - self._down_at) * 1000)
+        gap_ms = None if self._down_at is None else round((clock.now() - self._down_at) * 1000)
         self._emit(LegOpened(gap_ms, made.credential.silence_ms))
         if not self._wanted.is_set():
             carriage.park()  # it was parked while it was opened
@@ -163,7 +164,3 @@ class ModelConnection:
     def _move(self, event: str) -> None:
         if self.state is not LegState.OVER:
             self.state = advance(LEG, self.state, event)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from gemini.messages import Credential
+from relay import clock
 from relay.model.port import Legs, ModelLeg, UpstreamError
 from relay.model.resumption import Handle, Resumption
 
@@ -48,7 +49,7 @@ class LegOpener:
 
     async def open(self) -> tuple[ModelLeg, Prepared]:
         """A leg with the newest context. Raises UpstreamError after the last try."""
-        began_at = _now()
+        began_at = clock.now()
         await asyncio.sleep(BACKOFF_S[self._young_deaths])
         for tries in count():
             await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
@@ -57,7 +58,7 @@ class LegOpener:
                 made = await self._connect(prepared)
             except UpstreamError as error:
                 self._judge_refusal(error)
-                is_store = error.code == "store_unavailable" and _now() - began_at < STORE_S
+                is_store = error.code == "store_unavailable" and clock.now() - began_at < STORE_S
                 if tries >= len(BACKOFF_S) - 1 and not is_store:
                     raise
             else:
@@ -112,7 +113,3 @@ class LegOpener:
 
     def _count_life(self, lived_s: float) -> None:
         self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

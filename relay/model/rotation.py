@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from relay.clock import NEVER
+
 LATEST_S = 2.0  #: a rotation is forced so long before the model's own deadline
 UNSAID_S = 10.0  #: the deadline when the model says that it goes but not when
 SHORTEST_S = 30.0  #: no leg is changed sooner for its credential's sake, or for a `goAway` that leaves time
 RETRY_S = 2.0  #: after a rotation that could not be prepared, at first
 RETRY_MOST_S = 60.0  #: and at last: a connection may go on for an hour after its key was withdrawn
-NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from relay.timeouts import CLOCK_S
+from relay.clock import CLOCK_S
 
 logger = logging.getLogger("relay.task.drain")
 

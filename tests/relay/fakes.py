@@ -180,6 +180,11 @@ class FakeConnection:
     def say(self, data: str | bytes) -> None:
         self._said.put_nowait(data)
 
+    def take_one(self) -> None:
+        """The client that takes nothing takes one message."""
+        self.reading.set()
+        self.reading.clear()
+
     def lose(self, by: Literal["", "pong"] = "") -> None:
         """The connection is gone."""
         self.lost_by = by
