@@ -2,6 +2,7 @@
 
 Pure: time is an argument. Others measured a model that goes silent on an open socket, with transcripts going
 on or not (docs/sources.md#gemini-freeze). What is noticed is mended by changing the leg, as after a drop.
+What became of the answer is a table, `states.py`; that one is owed is a time beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Literal
 from gemini import messages as model
 from gemini.messages import SILENCE_MS, ModelCommand, ModelEvent
 from protocol.audio import downlink_ms, uplink_ms
+from protocol.states import advance
+from relay.call.states import ANSWER, AnswerState
 from relay.model.uplink_queue import Speech
 from relay.timeouts import Timeouts
 
@@ -33,12 +36,11 @@ class ModelWatchdog:
         self._loud_ms = 0.0  #: of loud audio since the model last gave a sign
         self._loud_at = float("-inf")  #: when the last loud frame was sent
         self._answered_at = float("-inf")  #: when the last sign of an answer came
-        self._turn_at: float | None = None  #: the agent's turn began then
+        self._answer = AnswerState.NONE
+        self._turn_at = 0.0  #: the agent's turn began then, if one runs
         self._plays_until = (
             0.0  #: loop time when received audio has played out, or of the latest event if later
         )
-        self._is_voiceless = False  #: of it only words have come
-        self._ended_unheard = False  #: a turn is over of which only words came: proof, not suspicion
         self._changed = 0  #: legs in a row, without a sign of the model's between them
 
     def sent(self, item: Speech | ModelCommand, now: float) -> None:
@@ -59,16 +61,15 @@ class ModelWatchdog:
             case model.ToolRequested():
                 self._goes_on(now)
             case model.Said():
-                self._speaks_only_in_words(now)
+                self._goes_on_in_text(now)
             case model.SpeechEnded():
                 self._owed_since = now
             case model.Heard():
-                if self._loud_ms >= SPEECH_MS and self._turn_at is None:
-                    self._owed_since = now
+                self._note_question(now)
             case model.SpeechStarted():
                 self._owed_since, self._loud_ms = None, 0.0
             case model.Interrupted():
-                self._turn_at = None
+                self._moves("interrupted")
             case model.TurnCompleted(idle):
                 return self._end_turn(idle, now)
             case _:
@@ -82,10 +83,10 @@ class ModelWatchdog:
         `silence_ms` of quiet end the user's turn by its setup.
         """
         self._pause_s = max(PAUSE_S, silence_ms / 1000)
-        was_voiceless, self._is_voiceless = self._is_voiceless, False
-        self._turn_at, self._plays_until, self._loud_ms, self._ended_unheard = None, now, 0.0, False
-        if self._owed_since is not None:
-            self._owed_since = None if was_voiceless else now  # what was answered in words is not asked again
+        if self._owed_since is not None:  # what was answered in text is not asked again
+            self._owed_since = None if self._answer is AnswerState.TEXT else now
+        self._moves("leg")
+        self._plays_until, self._loud_ms = now, 0.0
 
     def check(self, now: float, *, suspended: bool) -> Trouble | None:
         """What is wrong now: once for each time that it is. To be asked only while a leg is up.
@@ -96,14 +97,14 @@ class ModelWatchdog:
             self._plays_until = max(self._plays_until, now)
             self._owed_since = None if self._owed_since is None else now
             return None
-        if self._ended_unheard:
-            self._ended_unheard = False
+        if self._answer is AnswerState.UNHEARD:
+            self._moves("told")
             return self._note_silence()
         if self._owed_since is not None and now >= self._owed_since + self._timeouts.answer_s:
             self._owed_since = now
             return self._note_silence()
-        if self._turn_at is not None and self._is_endless(self._turn_at, now):
-            self._turn_at = None
+        if self._is_in_turn and now >= self._endless_at:
+            self._moves("endless")
             return "endless_turn"
         return None
 
@@ -114,28 +115,41 @@ class ModelWatchdog:
             self._loud_ms = 0.0  # coughs far apart are no speech together
         self._loud_at = now
         self._loud_ms += uplink_ms(len(pcm))
-        if self._loud_ms >= SPEECH_MS and self._turn_at is None:
-            self._owed_since = now  # counted from the last loud frame
+        self._note_question(now)  # counted from the last loud frame
 
-    def _speaks_only_in_words(self, now: float) -> None:
-        """Words come without their audio when a leg has frozen by half: they are no answer yet."""
-        if self._turn_at is None:
-            self._turn_at, self._is_voiceless = now, True
-            self._owed_since, self._loud_ms = now, 0.0
+    def _note_question(self, now: float) -> None:
+        if self._loud_ms >= SPEECH_MS and not self._is_in_turn:
+            self._owed_since = now
+
+    def _goes_on_in_text(self, now: float) -> None:
+        """Text comes without its audio when a leg has frozen by half: it is no answer yet."""
+        if not self._is_in_turn:
+            self._turn_at = self._owed_since = now
+            self._loud_ms = 0.0
+        self._moves("text")
         self._plays_until = max(self._plays_until, now)
+
+    def _goes_on(self, now: float, sounds_s: float = 0.0) -> None:
+        if not self._is_in_turn:
+            self._turn_at = now
+        self._moves("audio")
+        self._answered_at = now
+        self._owed_since, self._loud_ms = None, 0.0
+        self._plays_until = max(self._plays_until, now) + sounds_s
 
     def _end_turn(self, idle: bool, now: float) -> None:
         self._plays_until = max(self._plays_until, now)
         self._owed_since = None
-        if idle and self._turn_at is not None:
-            self._turn_at, self._ended_unheard, self._is_voiceless = None, self._is_voiceless, False
+        if idle and self._is_in_turn:
+            self._moves("completed")
             self._loud_ms = 0.0  # loudspeakers that the microphone hears are no speech that nobody answers
 
-    def _goes_on(self, now: float, sounds_s: float = 0.0) -> None:
-        self._answered_at = now
-        self._owed_since, self._loud_ms, self._is_voiceless, self._ended_unheard = None, 0.0, False, False
-        self._turn_at = now if self._turn_at is None else self._turn_at
-        self._plays_until = max(self._plays_until, now) + sounds_s
+    def _moves(self, event: str) -> None:
+        self._answer = advance(ANSWER, self._answer, event)
+
+    @property
+    def _is_in_turn(self) -> bool:
+        return self._answer in (AnswerState.TEXT, AnswerState.AUDIO)
 
     def _note_silence(self) -> Trouble | None:
         self._changed += 1
@@ -144,11 +158,10 @@ class ModelWatchdog:
             return None
         return "silent_model"
 
-    def _is_endless(self, turn_at: float, now: float) -> bool:
-        return now >= self._endless_at(turn_at)
-
-    def _endless_at(self, turn_at: float) -> float:
-        return min(self._plays_until + self._timeouts.stall_s, turn_at + self._timeouts.turn_s)
+    @property
+    def _endless_at(self) -> float:
+        """When the turn that runs has been silent, or has run, for too long."""
+        return min(self._plays_until + self._timeouts.stall_s, self._turn_at + self._timeouts.turn_s)
 
     def is_engaged(self, now: float) -> bool:
         """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
@@ -162,13 +175,13 @@ class ModelWatchdog:
 
     def next_timeout(self, now: float) -> float | None:
         """Time at which to `check`, or at which `is_engaged` may end; None for never. While a leg is up."""
-        if self._ended_unheard:
+        if self._answer is AnswerState.UNHEARD:
             return now
         waits = [] if self._quiet_at <= now else [self._quiet_at]
         if self._owed_since is not None:
             waits.append(self._owed_since + self._timeouts.answer_s)
-        if self._turn_at is not None:
-            waits.append(self._endless_at(self._turn_at))
+        if self._is_in_turn:
+            waits.append(self._endless_at)
         return min(waits, default=None)
 
     @property
