@@ -72,7 +72,7 @@ client-check: client/sdk/dist/index.js ## the client's own lint, types, tests, s
 	@cd client/sdk && npm run check --silent
 
 types: .venv/ready
-	@$(BIN)/mypy protocol records gemini functions relay simulator infra cli client/python
+	@$(BIN)/mypy protocol records gemini functions relay simulator infra cli bench agents client/python
 
 schema: .venv/ready ## write the JSON Schema, vectors and the parts of REFERENCE.md that are made from the code
 	@$(BIN)/python -m protocol.schema
