@@ -45,9 +45,9 @@ class Visitor:
     took_s: float = 0.0  #: from the first `start` to the answer
     _wire: ClientConnection | None = None
 
-    async def connect(self, door: asyncio.Semaphore) -> None:
+    async def connect(self, limit: asyncio.Semaphore) -> None:
         entries = [Subprotocol(entry) for entry in offer("jwt", self.stack.user(self.name).token())]
-        async with door:
+        async with limit:
             self._wire = await connect(self.stack.urls.control, subprotocols=entries, open_timeout=60)
 
     async def start(self) -> None:
@@ -138,6 +138,6 @@ async def all_at_once(
 async def arrive(stack: LocalStack, count: int) -> list[Visitor]:
     """So many users, connected and silent."""
     visitors = [Visitor(stack, f"user-{number}") for number in range(count)]
-    door = asyncio.Semaphore(HANDSHAKES)
-    await all_at_once(visitors, lambda visitor: visitor.connect(door))
+    limit = asyncio.Semaphore(HANDSHAKES)
+    await all_at_once(visitors, lambda visitor: visitor.connect(limit))
     return visitors

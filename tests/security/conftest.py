@@ -1,4 +1,4 @@
-"""What attackers knock at: the real `$connect`, an issuer on loopback, the record under moto."""
+"""What attackers connect to: the real `$connect`, an issuer on loopback, the record under moto."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ def issuer(table: Table, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
     made.close()
 
 
-class Door:
+class Gateway:
     """`$connect`, as a client meets it."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def knock(self, token: str, **headers: str) -> int:
+    def connect(self, token: str, **headers: str) -> int:
         """The status. Whoever is refused must have left no record."""
         offer = f"vivavoce, vivavoce.jwt.{token}"
         event = connect_event("c1=", Sec_WebSocket_Protocol=offer, **headers)
@@ -147,5 +147,5 @@ class Door:
 
 
 @pytest.fixture
-def door(table: Table) -> Door:
-    return Door(table)
+def gateway(table: Table) -> Gateway:
+    return Gateway(table)

@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tests.security.conftest import SECRET, Door, Issuer, rsa_key
+from tests.security.conftest import SECRET, Gateway, Issuer, rsa_key
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 SPKI, PKCS1 = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1
@@ -92,62 +92,62 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
 }
 
 
-def test_the_issuers_own_token_is_admitted(door: Door, issuer: Issuer) -> None:
-    assert door.knock(issuer.sign()) == 200
-    found = door.visitor()
+def test_the_issuers_own_token_is_admitted(gateway: Gateway, issuer: Issuer) -> None:
+    assert gateway.connect(issuer.sign()) == 200
+    found = gateway.visitor()
     assert found is not None and found.user == "ada"
 
 
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
-def test_a_forged_token_is_refused(door: Door, issuer: Issuer, forge: Callable[[Issuer], str]) -> None:
-    assert door.knock(forge(issuer)) == 401
+def test_a_forged_token_is_refused(gateway: Gateway, issuer: Issuer, forge: Callable[[Issuer], str]) -> None:
+    assert gateway.connect(forge(issuer)) == 401
 
 
-def test_an_expired_token_gets_in_only_to_be_told_so(door: Door, issuer: Issuer) -> None:
+def test_an_expired_token_gets_in_only_to_be_told_so(gateway: Gateway, issuer: Issuer) -> None:
     """A browser cannot read a refused handshake: `start` answers `auth_expired` (tests/functions)."""
-    assert door.knock(issuer.sign(exp=int(time.time()) - 1)) == 200
-    found = door.visitor()
+    assert gateway.connect(issuer.sign(exp=int(time.time()) - 1)) == 200
+    found = gateway.visitor()
     assert found is not None and found.expires_at < time.time()
 
 
 @pytest.mark.parametrize("name", ["jku", "x5u", "jwk"])
 def test_a_key_that_the_token_brings_or_points_to_is_neither_believed_nor_fetched(
-    door: Door, issuer: Issuer, name: str
+    gateway: Gateway, issuer: Issuer, name: str
 ) -> None:
     stranger, key = Issuer(), rsa_key()
     brought: Any = issuer.published(key, "k1") if name == "jwk" else f"{stranger.url}/keys"
     token = jwt.encode(issuer.claims(), key, "RS256", headers={"kid": "k1", name: brought})
     try:
-        assert door.knock(token) == 401
+        assert gateway.connect(token) == 401
         assert stranger.asked == []
     finally:
         stranger.close()
 
 
-def test_unknown_kids_cannot_make_us_ask_the_issuer_all_the_time(door: Door, issuer: Issuer) -> None:
+def test_unknown_kids_cannot_make_us_ask_the_issuer_all_the_time(gateway: Gateway, issuer: Issuer) -> None:
     for number in range(20):
-        assert door.knock(issuer.sign(rsa_key() if number == 0 else None, kid=f"guess-{number}")) == 401
+        assert gateway.connect(issuer.sign(rsa_key() if number == 0 else None, kid=f"guess-{number}")) == 401
     assert len(issuer.asked) <= 4
 
 
-def test_of_two_published_keys_the_kid_decides(door: Door, issuer: Issuer) -> None:
+def test_of_two_published_keys_the_kid_decides(gateway: Gateway, issuer: Issuer) -> None:
     second = rsa_key()
     issuer.keys.append(issuer.published(second, "k2"))
-    assert door.knock(issuer.sign(second, kid="k1")) == 401
-    assert door.knock(issuer.sign(kid="k2")) == 401
-    assert door.knock(issuer.sign(second, kid="k2")) == 200
+    assert gateway.connect(issuer.sign(second, kid="k1")) == 401
+    assert gateway.connect(issuer.sign(kid="k2")) == 401
+    assert gateway.connect(issuer.sign(second, kid="k2")) == 200
 
 
-def test_when_the_issuer_cannot_be_asked_nobody_gets_in(door: Door, issuer: Issuer) -> None:
+def test_when_the_issuer_cannot_be_asked_nobody_gets_in(gateway: Gateway, issuer: Issuer) -> None:
     issuer.is_down = True
-    assert door.knock(issuer.sign()) == 500
+    assert gateway.connect(issuer.sign()) == 500
     issuer.is_down = False
-    assert door.knock(issuer.sign()) == 200
+    assert gateway.connect(issuer.sign()) == 200
 
 
-def test_with_a_shared_secret_no_other_algorithm_counts(door: Door) -> None:
+def test_with_a_shared_secret_no_other_algorithm_counts(gateway: Gateway) -> None:
     claims = {"sub": "ada", "exp": int(time.time()) + 600}
-    assert door.knock(jwt.encode(claims, rsa_key(), "RS256", headers={"kid": "k1"})) == 401
-    assert door.knock(jwt.encode(claims, SECRET.ljust(64, "!"), "HS512")) == 401
-    assert door.knock(assemble({"alg": "none"}, claims, lambda data: b"")) == 401
-    assert door.knock(jwt.encode(claims, SECRET, "HS256")) == 200
+    assert gateway.connect(jwt.encode(claims, rsa_key(), "RS256", headers={"kid": "k1"})) == 401
+    assert gateway.connect(jwt.encode(claims, SECRET.ljust(64, "!"), "HS512")) == 401
+    assert gateway.connect(assemble({"alg": "none"}, claims, lambda data: b"")) == 401
+    assert gateway.connect(jwt.encode(claims, SECRET, "HS256")) == 200

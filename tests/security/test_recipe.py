@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from protocol.limits import JWT_ENTRY_BYTES
-from tests.security.conftest import SECRET, Door
+from tests.security.conftest import SECRET, Gateway
 
 ROOT = Path(__file__).parents[2]
 RECIPE = (ROOT / "docs/admission.md").read_text()
@@ -66,12 +66,12 @@ def go(directory: Path) -> str:
 
 
 @pytest.mark.parametrize("make", [python, node, go])
-def test_a_token_of_the_recipe_is_admitted(make: object, door: Door, tmp_path: Path) -> None:
+def test_a_token_of_the_recipe_is_admitted(make: object, gateway: Gateway, tmp_path: Path) -> None:
     assert callable(make)
     token = make(tmp_path)
     assert len(token) < JWT_ENTRY_BYTES
-    assert door.knock(token, Origin="https://app.example") == 200
-    found = door.visitor()
+    assert gateway.connect(token, Origin="https://app.example") == 200
+    found = gateway.visitor()
     assert found is not None and found.user == USER
 
 

@@ -1,4 +1,4 @@
-"""Tickets that were used, kept too long, or taken elsewhere, at a real relay's door over the real record."""
+"""Tickets that were used, kept too long, or taken elsewhere, at a real relay over the real record."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ class House:
         tickets.put(self.table, made, Ticket(session, found.epoch, relay, PAGE), int(time.time()) - age_s)
         return made
 
-    async def knock(self, ticket: str, *, origin: str = PAGE, path: str = "/r/0/x") -> ClientConnection:
+    async def connect(self, ticket: str, *, origin: str = PAGE, path: str = "/r/0/x") -> ClientConnection:
         """Raises InvalidStatus when the handshake is refused."""
         entries = [Subprotocol(entry) for entry in offer("ticket", ticket)]
         return await connect(f"{self.url}{path}", subprotocols=entries, origin=origin)  # type: ignore[arg-type]
 
     async def status(self, ticket: str, **how: str) -> int:
         with pytest.raises(InvalidStatus) as refused:
-            await self.knock(ticket, **how)
+            await self.connect(ticket, **how)
         return refused.value.response.status_code
 
     async def refusal(self, ticket: str) -> tuple[str, int | None]:
         """Error and close code for a ticket that is genuine and not good any more."""
-        wire = await self.knock(ticket)
+        wire = await self.connect(ticket)
         message = server_messages.decode(await wire.recv())
         assert isinstance(message, media.Error) and message.fatal
         await wire.wait_closed()
@@ -103,7 +103,7 @@ async def house(table: Table) -> AsyncIterator[House]:
 async def test_a_ticket_is_good_once(table: Table) -> None:
     async with house(table) as here:
         ticket = here.ticket("ours")
-        first = await here.knock(ticket)
+        first = await here.connect(ticket)
         assert await here.refusal(ticket) == ("ticket_used", 4401)
         await first.close()
 
@@ -111,7 +111,7 @@ async def test_a_ticket_is_good_once(table: Table) -> None:
 async def test_of_eight_who_present_one_ticket_at_once_one_gets_in(table: Table) -> None:
     async with house(table) as here:
         ticket = here.ticket("ours")
-        wires = await asyncio.gather(*(here.knock(ticket) for _ in range(8)))
+        wires = await asyncio.gather(*(here.connect(ticket) for _ in range(8)))
         for wire in wires:
             with contextlib.suppress(ConnectionClosed):
                 await wire.send(encode(Hello([1])))
@@ -131,7 +131,7 @@ async def test_a_ticket_that_was_kept_for_a_minute_is_told_so(table: Table) -> N
 
 async def test_a_ticket_leads_to_its_own_session_and_to_no_other(table: Table) -> None:
     async with house(table) as here:
-        wire = await here.knock(here.ticket("ours"), path="/r/0/theirs")
+        wire = await here.connect(here.ticket("ours"), path="/r/0/theirs")
         await wire.send('{"type":"hello","versions":[1],"session":"theirs"}')
         live = server_messages.decode(await wire.recv())
         assert isinstance(live, media.Live) and live.session == "ours"
@@ -181,4 +181,4 @@ async def test_a_ticket_in_the_address_admits_nobody(table: Table) -> None:
         with pytest.raises(InvalidStatus) as refused:
             await connect(f"{here.url}/r/0/x?ticket={ticket}", origin=PAGE)  # type: ignore[arg-type]
         assert refused.value.response.status_code == 401
-        await (await here.knock(ticket)).close()
+        await (await here.connect(ticket)).close()

@@ -68,9 +68,9 @@ async def world() -> AsyncIterator[World]:
     relay = await asyncio.start_server(place("relay"), "127.0.0.1", 0)  # type: ignore[arg-type]
     victim = await asyncio.start_server(place("victim"), "127.0.0.1", 0)  # type: ignore[arg-type]
     made.relay, made.victim = (f"127.0.0.1:{s.sockets[0].getsockname()[1]}" for s in (relay, victim))
-    door = listen(0)
-    made.port = door.getsockname()[1]
-    async with relay, victim, Edge(read, door):
+    gateway = listen(0)
+    made.port = gateway.getsockname()[1]
+    async with relay, victim, Edge(read, gateway):
         yield made
 
 

@@ -118,7 +118,7 @@ async def crew(
     `hears`: with a speaker that plays in real time and says so. Fifty of them take a part of this machine.
     """
     mates: list[Mate] = []
-    door = asyncio.Semaphore(OPENING)
+    limit = asyncio.Semaphore(OPENING)
     async with contextlib.AsyncExitStack() as calls, asyncio.TaskGroup() as tasks:
 
         async def board(name: str) -> None:
@@ -138,7 +138,7 @@ async def crew(
                 options=Options(),
             )
             mate = Mate(name, call, name not in quiet)
-            async with door:
+            async with limit:
                 await calls.enter_async_context(call)
             mates.append(mate)
 
