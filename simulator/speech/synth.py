@@ -4,22 +4,36 @@ import math
 from array import array
 from functools import lru_cache
 
+from simulator.audio.pcm import SAMPLE_BYTES
+
 FORMANTS = ((650.0, 1.0), (1_100.0, 0.6), (2_400.0, 0.25))  #: Hz and weight: an open vowel
 PITCHES_HZ = (105, 118, 131, 96)
 PEAK = 9_000.0
 LETTER_S = 0.055  #: sound for each letter
+LEVELS = 64  #: of loudness: a swell goes up and down in steps of a quarter of a decibel and less
 
 
 def word(text: str, stretch: float, rate: int) -> bytes:
-    """One word as s16le: a syllable for every three letters; `stretch` makes it longer."""
+    """One word as s16le: a syllable for every three letters; `stretch` makes it longer.
+
+    A step of loudness comes where a period begins, which is at zero: it makes no click. So a word is made of
+    periods that were made before, and costs next to nothing.
+    """
     syllables = max(1, round(len(text) / 3))
     length = round(rate * max(0.12, LETTER_S * len(text)) * stretch)
-    period = _period(PITCHES_HZ[len(text) % len(PITCHES_HZ)], rate)
-    out = array("h")
-    for n in range(length):
-        swell = math.sin(math.pi * ((n * syllables / length) % 1.0))
-        out.append(round(period[n % len(period)] * (0.15 + 0.85 * swell)))
-    return out.tobytes()
+    pitch_hz = PITCHES_HZ[len(text) % len(PITCHES_HZ)]
+    size = rate // pitch_hz
+    swells = (
+        math.sin(math.pi * ((at * syllables / length) % 1.0)) for at in range(size // 2, length + size, size)
+    )
+    levels = [round(LEVELS * (0.15 + 0.85 * swell)) for swell in swells]
+    return b"".join(_spoken(pitch_hz, rate, level) for level in levels)[: SAMPLE_BYTES * length]
+
+
+@lru_cache(maxsize=1024)
+def _spoken(pitch_hz: int, rate: int, level: int) -> bytes:
+    """One period as s16le, at so many parts of LEVELS."""
+    return array("h", [round(value * level / LEVELS) for value in _period(pitch_hz, rate)]).tobytes()
 
 
 @lru_cache(maxsize=32)

@@ -10,15 +10,15 @@ from relay.turn import Turn
 
 
 def test_what_is_stored_is_what_was_heard() -> None:
-    figures = virtual.run(measure(30, seed=3))
-    assert len(figures.cuts) == 30 and figures.failures == [], figures.table()
+    figures = virtual.run(measure(12, seed=3))
+    assert len(figures.cuts) == 12 and figures.failures == [], figures.table()
     assert {cut.by_voice for cut in figures.cuts} == {True, False}
     assert any(cut.heard < cut.of for cut in figures.cuts)
 
 
 def test_a_record_of_all_that_was_generated_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Turn, "heard_text", lambda turn: turn.agent_text)
-    assert virtual.run(measure(10, seed=3)).failures != []
+    assert virtual.run(measure(4, seed=3)).failures != []
 
 
 def test_the_limit_is_on_the_95th_percentile() -> None:

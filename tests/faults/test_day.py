@@ -9,7 +9,7 @@ from bench.day import MOST_BLOCKS, Figures, Hour, measure
 from relay.call import registry
 from relay.call.call import Call
 
-HOURS, HOUR_S, SESSION_S = 6, 200.0, 80.0
+HOURS, HOUR_S, SESSION_S = 4, 100.0, 40.0
 
 
 def test_nothing_is_left_of_many_sessions() -> None:

@@ -1,5 +1,6 @@
 """Rates, tones, similarity, turn detection, planted numbers, known samples."""
 
+import itertools
 import math
 import random
 import wave
@@ -208,6 +209,20 @@ def test_words_have_uneven_lengths_that_add_up() -> None:
 
 def test_a_hum_is_voiced() -> None:
     assert pcm.rms(synth.word("hello", 1.0, pcm.OUT_HZ)) > 500
+
+
+@pytest.mark.parametrize(("text", "syllables"), [("cat", 1), ("hello", 2), ("extraordinary", 4)])
+def test_a_synthetic_word_swells_once_for_each_syllable(text: str, syllables: int) -> None:
+    levels = pcm.envelope(synth.word(text, 1.4, pcm.OUT_HZ), pcm.OUT_HZ)
+    mean = sum(levels) / len(levels)
+    crossings = sum((before < mean) != (after < mean) for before, after in itertools.pairwise(levels))
+    assert crossings in (2 * syllables - 1, 2 * syllables)
+
+
+def test_a_synthetic_word_changes_its_loudness_at_zero_only_and_so_does_not_click() -> None:
+    text = "extraordinary"
+    size = pcm.OUT_HZ // synth.PITCHES_HZ[len(text) % len(synth.PITCHES_HZ)]
+    assert set(pcm.samples(synth.word(text, 1.0, pcm.OUT_HZ))[::size]) == {0}
 
 
 def test_asking_for_a_missing_voice_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
