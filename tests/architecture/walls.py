@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -107,10 +108,20 @@ Wall = Callable[[Path], Iterator[str]]
 
 def sources(root: Path, suffixes: set[str]) -> Iterator[tuple[str, Path]]:
     """(path from the root, path) of every source of ours. Rooms that are not there are no breach."""
+    for name, path in _files(root):
+        if path.suffix in suffixes:
+            yield name, path
+
+
+@functools.cache
+def _files(root: Path) -> list[tuple[str, Path]]:
+    """Every file of the rooms, in order. Foreign folders are not entered: they hold a hundred times as many."""
+    found = []
     for folder in sorted({*ROOMS, "tests", "bench"}):
-        for path in sorted((root / folder).rglob("*")):
-            if path.suffix in suffixes and path.is_file() and not FOREIGN & set(path.parts):
-                yield path.relative_to(root).as_posix(), path
+        for at, folders, names in os.walk(root / folder):
+            folders[:] = set(folders) - FOREIGN
+            found += [path for name in names if not FOREIGN & {*(path := Path(at, name)).parts}]
+    return [(path.relative_to(root).as_posix(), path) for path in sorted(found)]
 
 
 @functools.cache
@@ -315,9 +326,12 @@ def _private(node: ast.AST) -> str:
     return ""
 
 
+_installed = functools.cache(packages_distributions)
+
+
 def names_are_free(root: Path, installed: Mapping[str, list[str]] | None = None) -> Iterator[str]:
     """No folder at the top shadows what a dependency is imported by."""
-    taken = packages_distributions() if installed is None else installed
+    taken = _installed() if installed is None else installed
     for folder in sorted(path.name for path in root.iterdir() if path.is_dir()):
         owners = set(taken.get(folder, ()))
         if owners or folder in sys.stdlib_module_names:
