@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 const executablePath = process.env.CHROMIUM;
 const DIST = new URL('../dist/', import.meta.url);
@@ -43,7 +43,9 @@ if (searchParams.has('auto')) {
 
 let server: Server;
 let port: number;
-const open: Browser[] = [];
+/** By their flags: a browser is started once for each, and every visit has a context of its own in it. */
+const browsers = new Map<string, Promise<Browser>>();
+const pages: Page[] = [];
 /** By path: an app that Vite has built. */
 const built = new Map<string, string | Uint8Array>();
 
@@ -60,8 +62,11 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as { port: number }).port;
 });
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.close();
+});
 afterAll(async () => {
-  for (const browser of open) await browser.close();
+  for (const browser of browsers.values()) await (await browser).close();
   server.close();
 });
 
@@ -105,19 +110,27 @@ interface Told {
   events: [string, unknown][];
 }
 
+function launched(flags: string[]): Promise<Browser> {
+  const key = flags.join(' ');
+  const running =
+    browsers.get(key) ??
+    chromium.launch({
+      ...(executablePath && { executablePath }),
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--host-resolver-rules=MAP insecure.test 127.0.0.1',
+        ...flags,
+      ],
+    });
+  browsers.set(key, running);
+  return running;
+}
+
 async function visit(flags: string[], query = '', host = '127.0.0.1'): Promise<Page & { told: Told }> {
-  const browser = await chromium.launch({
-    ...(executablePath && { executablePath }),
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--host-resolver-rules=MAP insecure.test 127.0.0.1',
-      ...flags,
-    ],
-  });
-  open.push(browser);
-  const page = await browser.newPage();
+  const page = await (await launched(flags)).newPage();
+  pages.push(page);
   const told = page.waitForEvent('console', { predicate: (line) => line.type() === 'info', timeout: 30_000 });
   told.catch(() => {}); // most pages tell nothing
   await page.goto(`http://${host}:${port}/${query}`);
