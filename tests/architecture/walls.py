@@ -115,7 +115,7 @@ def sources(root: Path, suffixes: set[str]) -> Iterator[tuple[str, Path]]:
 
 @functools.cache
 def _files(root: Path) -> list[tuple[str, Path]]:
-    """Every file of the rooms, in order. Foreign folders are not entered: they hold a hundred times as many."""
+    """Every file of the rooms, in order. Foreign folders, which hold far more, are not entered."""
     found = []
     for folder in sorted({*ROOMS, "tests", "bench"}):
         for at, folders, names in os.walk(root / folder):
