@@ -19,7 +19,7 @@ from protocol.memory import memory_of
 from tests.protocol.messages import messages
 from tests.protocol.search import searched
 
-COPIES = 64  #: so that what is made once for all of them does not count
+COPIES = 24  #: so that what is made once for all of them does not count
 
 
 def _allocated(message: media.ServerMessage, copies: int = COPIES) -> tuple[float, float]:
