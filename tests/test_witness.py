@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,7 +90,12 @@ def test_a_single_word_of_a_transcript_is_found_as_a_logged_value() -> None:
 def test_a_suite_with_a_leak_fails(tmp_path: Path, workers: str) -> None:
     (tmp_path / "test_leak.py").write_text(f"def test_leak(witness): witness.logs(['{JWT}'])\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    command = ["-m", "pytest", "-p", "tests.conftest", "-n", workers, str(tmp_path)]
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["-m", "pytest", "-p", "tests.conftest", "-p", "xdist", "-n", workers, str(tmp_path)]
+    environment = os.environ | {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"
+    }  # the others take as long as all the rest
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "1 passed" in done.stdout and "LEAK: a log holds a JWT" in done.stdout
