@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from infra.faults import leak_check
+from infra.faults import leak_check, virtual_user
 from infra.faults.faulted_stack import LINKS, FaultedStack
 from infra.faults.judge import WENT_ON, ClientRecord, Verdict
 from infra.faults.link import ActiveFault
@@ -30,6 +30,7 @@ SCRIPTED: Sequence[Fault] = (
     Blackhole(),
 )
 LASTS_S = 1.0
+SOON_S = 6.0  #: the next question is asked, after one whose answer has died with its relay
 number = iter(range(100_000, 200_000))  # far from the numbers of a soak
 
 
@@ -116,9 +117,10 @@ async def test_a_model_that_forgets_everything_is_told_what_was_said(faulted: Fa
 
 
 async def test_a_turn_told_as_finished_outlives_a_slow_store_and_a_killed_relay(
-    faulted: FaultedStack,
+    faulted: FaultedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found by the soak, four sessions at once: the table was slow when their relay was killed."""
+    monkeypatch.setattr(virtual_user, "ANSWER_S", SOON_S)
     user = VirtualUser(faulted.conversation())
     prompts, over = (Prompt("ask90001x1"), Prompt("ask90001x2")), asyncio.Event()
 

@@ -14,7 +14,7 @@ GOOD = Counter(Live=1, TurnStarted=1, Metrics=2)
 
 @pytest.mark.timeout(110)
 async def test_no_frame_is_lost_when_the_models_connection_changes() -> None:
-    figures = await asyncio.create_task(measure(2, at_a_time=1, spoken_s=8.0))
+    figures = await asyncio.create_task(measure(2, at_a_time=1, spoken_s=5.0))
     assert figures.failures == [], figures.table()
     assert figures.rotations >= 2 and len(figures.all("twice")) == figures.rotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.faults import soak
+from infra.faults import soak, virtual_user
 from infra.faults.faulted_stack import FaultedStack
 from infra.faults.judge import WENT_ON
 from infra.faults.plan import Incident, Plan, PlannedFault, Prompt
@@ -19,6 +19,7 @@ from records.turns import Turn
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
+SOON_S = 6.0  #: the next question is asked, after one whose answer has died with its relay
 LATE = PlannedFault("client-relay", Latency(0.1, 0.0), 0.0, 0.5, ("up", "down"), 3)
 
 
@@ -35,7 +36,10 @@ async def test_a_good_run_is_counted(faulted: FaultedStack) -> None:
     assert faulted.firings["latency", "client-relay"] >= 1
 
 
-async def test_a_killed_relay_loses_no_finished_turn(faulted: FaultedStack) -> None:
+async def test_a_killed_relay_loses_no_finished_turn(
+    faulted: FaultedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_user, "ANSWER_S", SOON_S)
     one = Soak(Terms(1, 1, 1), lambda tally: None)
     await one.run_one(faulted, plan(300_002, Incident("relay killed", 0.8)))
     assert one.tally.failures(each=0) == []
