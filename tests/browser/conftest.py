@@ -6,11 +6,12 @@ What is missing is installed or built. Where that cannot be, the tests are skipp
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,7 +25,7 @@ from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from tests.browser.deployed import deployed
-from tests.browser.drive import CONSOLE
+from tests.browser.drive import CONSOLE, QUESTION, driving, recording
 from tests.witness import CANARY, WITNESS
 from vivavoce import Conversation
 
@@ -32,6 +33,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SDK = ROOT / "client" / "sdk"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
 GEMINI_KEY = f"{CANARY}-browser-gemini-key"
 _reasons: list[str] = []
 
@@ -49,14 +51,26 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def chromium() -> Iterator[str]:
     """Where Chromium lies, with the drivers and the page ready. Skips, loudly, when one cannot be had."""
     try:
-        found = install("chromium", os.environ.get("CHROMIUM"), BROWSERS)
-        install_drivers()
-        build_page()
+        with alone(HERE):
+            found = install("chromium", os.environ.get("CHROMIUM"), BROWSERS)
+            install_drivers()
+            build_page()
     except Missing as reason:
         missing(reason)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHROMIUM", found)
         yield found
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process of the suite at a time: what is missing in `folder` is put there once."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def missing(reason: Missing) -> NoReturn:
@@ -163,10 +177,17 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
         console = _with_recorder(tmp_path_factory.mktemp("console"))
         app = page_app(stack.urls.control, stack.user(), media_url=stack.urls.media, console=console)
         page = await parts.enter_async_context(Endpoint(app, place))
+        await parts.enter_async_context(driving())
         linked = await parts.enter_async_context(deployed(stack.urls, elsewhere))
         await _warm(stack)
         yield System(stack, model, linked, page.url)
     WITNESS.logs(line.text for line in stack.logs.lines)
+
+
+@pytest.fixture(scope="package")
+def question(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording for the microphone: one for all, as tests with the same microphone share a browser."""
+    return recording(tmp_path_factory.mktemp("said") / "question.wav", LEAD_S, QUESTION, 8.0)
 
 
 def _with_recorder(folder: Path) -> Path:

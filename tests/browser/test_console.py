@@ -17,7 +17,7 @@ import pytest_asyncio
 from records import sessions
 from records.table import Table
 from simulator.audio import tones
-from tests.browser.conftest import System
+from tests.browser.conftest import LEAD_S, System
 from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
 from tests.browser.refusing import (
     late_ticket,
@@ -35,19 +35,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(110
 Seen = dict[str, Any]
 WORDS = "Could you tell me when the next train leaves?"
 REFUSALS = ("capacity", "quota_sessions", "protocol_mismatch", "auth_expired")
-LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
-
-
-@pytest.fixture
-def question(tmp_path: Path) -> str:
-    return recording(tmp_path / "question.wav", LEAD_S, QUESTION, 8.0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def asked(system: System, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+async def asked(system: System, question: str) -> Seen:
     """One whole call in which nothing went wrong: a click, a question, its answer."""
-    wav = recording(tmp_path_factory.mktemp("said") / "question.wav", LEAD_S, QUESTION, 8.0)
-    return await listen("question", url=system.tapped, launch={"wav": wav})
+    return await listen("question", url=system.tapped, launch={"wav": question})
 
 
 async def test_one_click_and_the_words_go_out_and_the_answer_is_heard(system: System, asked: Seen) -> None:
