@@ -1,7 +1,8 @@
 /**
  * Runs scenarios in Chromium, one after the other: reads a line of JSON for each, {"scenario": NAME, "url": …}, and
  * prints a line, {"seen": …} or {"error": …}. One browser serves all that want the same flags; the contexts that a
- * scenario has opened are closed after it. Ends, with its browsers, when its input does.
+ * scenario has opened are closed after it. Ends, with its browsers, when its input does. By hand, for one scenario:
+ * node drive.mjs NAME '{"url": …}'
  */
 import { createInterface } from 'node:readline';
 import { launch } from './chromium.mjs';
@@ -25,7 +26,9 @@ async function run({ scenario: name, ...wishes }) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
+const [name, given = '{}'] = process.argv.slice(2);
+const asked = name ? [JSON.stringify({ scenario: name, ...JSON.parse(given) })] : createInterface({ input: process.stdin });
+for await (const line of asked) {
   const told = await run(JSON.parse(line)).then(
     (seen) => ({ seen }),
     (error) => ({ error: error.stack ?? String(error) }),
