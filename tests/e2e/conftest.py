@@ -24,7 +24,16 @@ from vivavoce import Conversation, Options
 
 GEMINI_KEY = f"{CANARY}-gemini-key"
 RELAY_CAPACITY = 2
+#: Says no more than it is asked for; by itself the simulator would read out the whole sentence.
+OBEDIENT = """
+turns: [{when: {contains: "Say only OK"}, say: "OK."}]
+"""
 SOONER = {"ANSWER_SECONDS": "5", "STALL_SECONDS": "10"}  #: half of what production waits, each
+
+
+def obedient(settings: str = "settings: {}") -> simulator.Config:
+    """A simulator of these settings whose answers to `vivavoce doctor` are short."""
+    return simulator.Config(scenario=simulator.parse(settings + OBEDIENT))
 
 
 @dataclass
@@ -61,7 +70,7 @@ class System:
 async def system() -> AsyncIterator[System]:
     """Everything up, once; what it logged is the witness's at the end."""
     WITNESS.keeps(GEMINI_KEY, "the model's key")
-    async with Link("client-edge") as media, simulator.serve() as model:
+    async with Link("client-edge") as media, simulator.serve(obedient()) as model:
         options = StackOptions(
             gemini_url=model.url,
             gemini_key=GEMINI_KEY,
