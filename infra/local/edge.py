@@ -45,7 +45,7 @@ class Refused(Exception):
 class Edge:
     """Serves `listener`; `read_route` decides where a connection goes, `secret` says that it came by us.
 
-    `dead` is how an address behaves where no task listens.
+    `dead` is how an address behaves where no task listens; it may be set anew at any time.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Edge:
         self.url = url_of(listener, "ws")  #: what stands before a route's path
         self._read_route = read_route
         self._secret = secret.encode()
-        self._dead = dead
+        self.dead: Dead = dead
         self._listener = listener
         self._tasks = Background()
         self._server: asyncio.Server | None = None
@@ -77,7 +77,7 @@ class Edge:
             try:
                 head = await _read_head(reader)
                 address = self._target(head)
-                relay_reader, relay_writer = await _dial(address, self._dead)
+                relay_reader, relay_writer = await _dial(address, self.dead)
             except Refused as refusal:
                 status = refusal.status
                 answer = (

@@ -1,16 +1,23 @@
-"""Shortcuts through moto's DynamoDB: three habits that cost more than all else on this machine.
+"""Shortcuts through moto: four habits that cost more than all else on this machine.
 
 Before a transaction moto copies every item of the table, once for each step, to have something to go back to.
 What a transaction may change are the items it names, so those are what is kept here.
 A query looks at every item of the table; here only at those under its key.
 In an answer it looks for each of the ten kinds of attribute value under several spellings, though it holds
 the values just as they are to be sent.
+Its SSM imports its whole EC2, which reads every kind of instance of every region: a second of a processor at
+every start, for the commands that SSM sends to instances. It gets an EC2 that is imported when it is used.
 """
 
 import copy
+import importlib
 import inspect
+import sys
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
+
+EC2 = "moto.ec2"
 
 
 def take_shortcuts() -> None:
@@ -22,6 +29,7 @@ def take_shortcuts() -> None:
         _keep_what_is_touched()
         _look_under_the_key_only()
         _send_values_as_they_are()
+        _import_ssm_without_ec2()
 
 
 def _keep_what_is_touched() -> None:
@@ -73,6 +81,25 @@ def _send_values_as_they_are() -> None:
             searching(serializer, serialized, value, shape, key)
 
     setattr(JSONSerializer, "_serialize_type_structure", serialize)  # noqa: B010
+
+
+class _Ec2Backends:
+    """moto's EC2 by account and region, imported at the first look."""
+
+    def __getitem__(self, account: str) -> Any:
+        return importlib.import_module(EC2).ec2_backends[account]
+
+
+def _import_ssm_without_ec2() -> None:
+    if EC2 in sys.modules:
+        return
+    late = ModuleType(EC2)
+    setattr(late, "ec2_backends", _Ec2Backends())  # noqa: B010  # to mypy, no attribute of it
+    sys.modules[EC2] = late
+    try:
+        importlib.import_module("moto.ssm.models")
+    finally:
+        del sys.modules[EC2]  # who imports it from here on gets it
 
 
 def _keys(transact_items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -200,8 +200,9 @@ class LocalStack:
         )
         await parts.enter_async_context(Endpoint(management_app(self.gateway, guard), sockets.management))
         read = partial(read_route, self.secrets.route.encode())
-        edge = Edge(read, sockets.media, self.secrets.origin, self.options.dead_address)
-        await parts.enter_async_context(edge)
+        self.edge = await parts.enter_async_context(
+            Edge(read, sockets.media, self.secrets.origin, self.options.dead_address)
+        )
         await parts.enter_async_context(Endpoint(self._page(), sockets.page))
         clocks = await parts.enter_async_context(Background())
         rounds = schedule.keep(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -42,11 +43,17 @@ def doctor(vivavoce: Callable[..., Run], server: FakeServer) -> Doctor:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for what a test has made sure will not come."""
-    for name in ("REPLY_TIMEOUT_S", "PONG_S", "LIVE_TIMEOUT_S", "CLOSE_S"):
-        monkeypatch.setattr(roads, name, 0.5)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause for the sake of a pause."""
+    monkeypatch.setattr(roads, "CLOSE_S", 0.5)
     monkeypatch.setattr(conversation_check, "SETTLE_S", 0.05)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test that has made sure that nothing comes: what comes may take its time on a busy machine."""
+    for name in ("REPLY_TIMEOUT_S", "PONG_S", "LIVE_TIMEOUT_S"):
+        monkeypatch.setattr(roads, name, 0.5)
     for name in ("ANSWER_S", "ROTATION_S"):
         monkeypatch.setattr(conversation_check, name, 1.5)
 
@@ -96,7 +103,11 @@ def verdict(run: Run) -> tuple[str, str]:
     return failed["name"], failed["code"]
 
 
-async def test_a_name_that_nobody_has(doctor: Doctor) -> None:
+async def test_a_name_that_nobody_has(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def know_nobody(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")  # no resolver is waited for
+
+    monkeypatch.setattr(socket, "getaddrinfo", know_nobody)
     assert verdict(await doctor("--json", url="wss://nobody.invalid/v1")) == ("dns", "unknown_host")
 
 
@@ -130,6 +141,7 @@ async def test_a_start_that_is_refused(doctor: Doctor, server: FakeServer, code:
     assert verdict(await doctor("--json")) == ("start", code)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_start_that_nobody_answers(doctor: Doctor, server: FakeServer) -> None:
     async def say_nothing(door: Door) -> None:
         await door.wire.wait_closed()
@@ -212,6 +224,7 @@ async def test_a_media_host_that_is_not_there(doctor: Doctor, server: FakeServer
     assert verdict(await doctor("--json")) == ("edge", "unreachable")
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_media_road_where_nothing_passes(doctor: Doctor, server: FakeServer) -> None:
     async def be_deaf(peer: Peer) -> None:
         peer.flush = lambda: asyncio.sleep(0)  # type: ignore[method-assign]
@@ -231,6 +244,7 @@ async def test_a_credential_that_cannot_be_had(doctor: Doctor, server: FakeServe
     assert verdict(await doctor("--json")) == ("mint", "mint_failed")
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_neither_live_nor_a_reason(doctor: Doctor, server: FakeServer) -> None:
     async def dither(peer: Peer) -> None:
         await peer.wire.wait_closed()
@@ -339,6 +353,7 @@ async def test_an_agent_that_remembers_is_well(meet: Any) -> None:
     assert run.json["steps"][-1]["ms"] == 7
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_mute_agent(meet: Any) -> None:
     async def be_mute(peer: Peer, turn: int, text: str) -> None:
         await peer.wire.wait_closed()
@@ -357,6 +372,7 @@ async def test_an_agent_that_forgets(meet: Any) -> None:
     assert verdict(await meet(Agent(parrot), "--json")) == ("rotation", "forgotten")
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_relay_that_obeys_no_order(meet: Any) -> None:
     assert verdict(await meet(Agent(keeper(), rotates=False), "--json")) == ("rotation", "not_rotated")
 

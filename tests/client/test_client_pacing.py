@@ -9,7 +9,14 @@ import pytest
 from protocol import media
 from protocol.audio import encode_audio
 from protocol.codec import encode
-from protocol.limits import IMAGE_CHARS, TEXT_CHARS, TEXT_CHARS_BURST, TEXT_CHARS_PER_S, UPLINK_MS_PER_S
+from protocol.limits import (
+    FRAME_MAX_MS,
+    IMAGE_CHARS,
+    TEXT_CHARS,
+    TEXT_CHARS_BURST,
+    TEXT_CHARS_PER_S,
+    UPLINK_MS_PER_S,
+)
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from vivavoce.pacing import Pacing
@@ -42,13 +49,14 @@ async def test_a_recording_that_is_sent_at_once_arrives_whole(frame_ms: int) -> 
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("drift", [1.0, 1.005])
-async def test_a_microphone_never_waits(drift: float) -> None:
+@pytest.mark.parametrize("every_s", [0.1, 0.0995])
+async def test_a_microphone_never_waits(every_s: float) -> None:
+    """Nor one whose clock is half a percent fast, though it gains more than may wait in the meantime."""
     pacing = Pacing()
-    for _ in range(10_000):
-        await asyncio.sleep(0.02 / drift)
+    for _ in range(round(600 / every_s)):
+        await asyncio.sleep(every_s)
         before = now()
-        await pacing.audio(bytes(640))
+        await pacing.audio(bytes(32 * FRAME_MAX_MS))
         assert now() == before
 
 

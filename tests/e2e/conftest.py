@@ -1,4 +1,8 @@
-"""One whole system for all tests of this folder: template.yaml's stack and the simulator, on loopback."""
+"""One whole system for all tests of this folder: template.yaml's stack and the simulator, on loopback.
+
+Its relays hold two calls each, so that three users already need two of them, and notice a silent model sooner
+than in production. Its media road leads over a link that a test may break.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 import pytest_asyncio
 
 import simulator
+from infra.faults.link import Link
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from protocol.control import Config
@@ -18,6 +23,17 @@ from tests.witness import CANARY, WITNESS
 from vivavoce import Conversation, Options
 
 GEMINI_KEY = f"{CANARY}-gemini-key"
+RELAY_CAPACITY = 2
+#: Says no more than it is asked for; by itself the simulator would read out the whole sentence.
+OBEDIENT = """
+turns: [{when: {contains: "Say only OK"}, say: "OK."}]
+"""
+SOONER = {"ANSWER_SECONDS": "5", "STALL_SECONDS": "10"}  #: half of what production waits, each
+
+
+def obedient(settings: str = "settings: {}") -> simulator.Config:
+    """A simulator of these settings whose answers to `vivavoce doctor` are short."""
+    return simulator.Config(scenario=simulator.parse(settings + OBEDIENT))
 
 
 @dataclass
@@ -26,6 +42,7 @@ class System:
 
     stack: LocalStack
     simulator: simulator.Running
+    media: Link | None = None  #: between clients and the edge
 
     def conversation(
         self, *, agent: str = "assistant", config: Config | None = None, **named: Any
@@ -53,10 +70,17 @@ class System:
 async def system() -> AsyncIterator[System]:
     """Everything up, once; what it logged is the witness's at the end."""
     WITNESS.keeps(GEMINI_KEY, "the model's key")
-    async with simulator.serve() as model:
-        options = StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY)
+    async with Link("client-edge") as media, simulator.serve(obedient()) as model:
+        options = StackOptions(
+            gemini_url=model.url,
+            gemini_key=GEMINI_KEY,
+            parameters={"MediaUrl": f"ws://{media.address}", "RelayCapacity": str(RELAY_CAPACITY)},
+            relay_environment=SOONER,
+            workers=2,
+        )
         async with LocalStack(options) as stack:
+            media.target = stack.urls.media.removeprefix("ws://")
             WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
             WITNESS.keeps(stack.secrets.route, "the route key")
-            yield System(stack, model)
+            yield System(stack, model, media)
         WITNESS.logs(line.text for line in stack.logs.lines)

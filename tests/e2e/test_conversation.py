@@ -59,11 +59,11 @@ async def test_speaking_over_the_answer_stops_it_and_the_record_says_what_was_he
 
 async def test_a_cut_media_socket_changes_nothing_in_what_is_told(system: System) -> None:
     async with user(system) as uncut:
-        await uncut.microphone.say(QUESTION)
+        await uncut.microphone.say(INTERRUPTION)
         await uncut.until(media.Metrics)
     answers = len(system.simulator.ledger.where("answer.begun"))
     async with user(system) as cut:
-        await cut.microphone.say(QUESTION)
+        await cut.microphone.say(INTERRUPTION)
         await cut.until(AudioFrame, count=10)
         wires = [wire for wire in WIRES if wire.request and "/r/" in wire.request.path]
         assert wires
@@ -75,7 +75,7 @@ async def test_a_cut_media_socket_changes_nothing_in_what_is_told(system: System
     assert cut.story() == uncut.story()
     assert cut.call.counters.missing_frames == 0
     assert len(system.simulator.ledger.where("answer.begun")) == answers + 1
-    assert similarity(QUESTION, cut.received(1)) > 0.9
+    assert similarity(INTERRUPTION, cut.received(1)) > 0.9
 
 
 async def test_typed_text_is_answered_by_voice(system: System) -> None:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.faults.link import Link, Way
+from infra.faults.link import Way
 from infra.faults.toxics import Reset
-from infra.local.stack import LocalStack, Options
-from simulator import serve
 from simulator.audio import tones
 from simulator.audio.similarity import similarity
-from tests.e2e.conftest import GEMINI_KEY
+from tests.e2e.conftest import System
 from tests.e2e.talk import QUESTION
 from tests.e2e.test_java_client import write_numbered
 from tests.protocol.page import client_source
@@ -28,30 +26,28 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120
     ("way", "after_bytes"), [("up", 50_000), ("down", 60_000)], ids=["in the question", "in the answer"]
 )
 async def test_the_client_on_the_page_loses_nothing_to_a_cut(
-    way: Way, after_bytes: int, tmp_path: Path
+    system: System, way: Way, after_bytes: int, tmp_path: Path
 ) -> None:
     client, question, answer = (tmp_path / name for name in ("client.py", "question.wav", "answer.pcm"))
     client.write_text(client_source(), encoding="utf-8")
     frames = write_numbered(question, QUESTION)
-    WITNESS.keeps(GEMINI_KEY, "the model's key")
-    async with Link("client-relay") as link, serve() as model:
-        options = Options(
-            gemini_url=model.url, gemini_key=GEMINI_KEY, parameters={"MediaUrl": f"ws://{link.address}"}
+    stack, link, ledger = system.stack, system.media, system.simulator.ledger
+    assert link is not None
+    token = stack.user().token()
+    WITNESS.keeps(token, "a JWT")
+    command = [sys.executable, str(client), stack.urls.control, token, str(question), str(answer)]
+    invoked, noted = list(stack.invocations), list(ledger.lines)
+    with link.injected(Reset(after_bytes=after_bytes), ways=(way,), most=1) as cut:
+        done = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=90, check=False
         )
-        async with LocalStack(options) as stack:
-            link.target = stack.urls.media.removeprefix("ws://")
-            token = stack.user().token()
-            WITNESS.keeps(token, "a JWT")
-            command = [sys.executable, str(client), stack.urls.control, token, str(question), str(answer)]
-            with link.injected(Reset(after_bytes=after_bytes), ways=(way,), most=1) as cut:
-                done = await asyncio.to_thread(
-                    subprocess.run, command, capture_output=True, text=True, timeout=90, check=False
-                )
-            assert (done.returncode, done.stderr) == (0, "")
-            assert cut.has_fired.is_set()
-            resumes = [one for one in stack.invocations if one.route_key == "resume"]
-            (heard,), (begun,) = (model.ledger.where(kind) for kind in ("utterance.heard", "answer.begun"))
-        WITNESS.logs(line.text for line in stack.logs.lines)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert cut.has_fired.is_set()
+    resumes = [one for one in stack.invocations if one.route_key == "resume" and one not in invoked]
+    (heard,), (begun,) = (
+        [line for line in ledger.where(kind) if line not in noted]
+        for kind in ("utterance.heard", "answer.begun")
+    )
     assert len(resumes) == 1
     assert heard["planted"] == [(0, frames - 1)]
     assert tones.decode(answer.read_bytes()) == begun["code"]

@@ -1,4 +1,7 @@
-"""The model's connection goes away under a conversation, and the user hears no seam."""
+"""The model's connection goes away under a conversation, and the user hears no seam.
+
+Conversations with different faults are held at the same time: most of each is listening.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,24 @@ from typing import Literal, get_args
 import pytest
 
 from infra.local.edge import Dead
-from infra.local.stack import LocalStack, Options
 from protocol import media
-from simulator import faults, serve
+from records import relays
+from records.relays import Relay
+from records.table import Table
+from simulator import faults
+from simulator.audio import tones
 from simulator.audio.similarity import similarity
-from tests.e2e.conftest import GEMINI_KEY, System
-from tests.e2e.talk import QUESTION, User, user
-from tests.witness import WITNESS
+from tests.e2e.conftest import RELAY_CAPACITY, System
+from tests.e2e.talk import INTERRUPTION, QUESTION, User, user
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
+
+LOSSES = (
+    faults.GoAway(time_left_s=4.0),
+    faults.Abort(),
+    faults.CloseNow(code=1011, reason="Internal error encountered."),
+)
+Freezing = Literal["all", "audio", "hard"]
 
 
 def gaps(visitor: User) -> list[int]:
@@ -27,83 +39,104 @@ def gaps(visitor: User) -> list[int]:
     return [gap for gap in told if gap is not None]
 
 
-async def ask(visitor: User, number: int) -> None:
-    """Ask, and hear the answer out."""
-    await visitor.microphone.say(QUESTION)
+async def ask(visitor: User, number: int, pcm: bytes = INTERRUPTION) -> None:
+    """Ask with the shortest of the samples, for the answer takes as long again, and hear the answer out."""
+    await visitor.microphone.say(pcm)
     await visitor.until(media.TurnEnded, count=2 * number)
     await visitor.speaker.is_silent.wait()
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        faults.GoAway(time_left_s=4.0),
-        faults.Abort(),
-        faults.CloseNow(code=1011, reason="Internal error encountered."),
-    ],
-    ids=["go away", "reset", "close"],
-)
-async def test_the_conversation_goes_on_when_the_models_connection_does_not(
-    system: System, fault: faults.Fault
-) -> None:
+def connection_of(system: System, visitor: User, turn: int = 1) -> int:
+    """The model's connection that answered this turn, by the code which only the two ends know."""
+    (answer,) = system.simulator.ledger.where("answer.begun", code=tones.decode(visitor.received(turn)))
+    return int(answer["connection"])
+
+
+async def talk_through(system: System, fault: faults.Fault) -> None:
+    """Ask twice, and lose the model's connection in between."""
+    ledger = system.simulator.ledger
     async with user(system) as visitor:
         await ask(visitor, 1)
-        (connection,) = {line["connection"] for line in system.simulator.ledger.where("answer.begun")[-1:]}
-        opened = len(system.simulator.ledger.where("session.opened"))
+        connection = connection_of(system, visitor)
+        (opened,) = ledger.where("session.opened", connection=connection)
         system.simulator.inject(fault, connection)
-        await system.simulator.ledger.wait_for("session.opened", count=opened + 1)
+        await ledger.wait_for("session.opened", session=opened["session"], resumed=True)
         await ask(visitor, 2)
     assert len(gaps(visitor)) == 1
     assert visitor.of(media.Error) == [] and visitor.of(media.TurnInterrupted) == []
     assert visitor.numbers() == [(1, n) for n in range(1, len(visitor.numbers()) + 1)]
     turns = [event.turn for event in visitor.of(media.TurnStarted)]  # type: ignore[attr-defined]
     assert turns == [1, 1, 2, 2]
-    assert similarity(QUESTION, visitor.received(2)) > 0.9
+    assert similarity(INTERRUPTION, visitor.received(2)) > 0.9
 
 
-@pytest.mark.parametrize("mode", ["all", "audio", "hard"])
-async def test_a_model_that_freezes_on_an_open_socket_is_noticed_and_the_question_answered(
-    system: System, mode: Literal["all", "audio", "hard"]
-) -> None:
+async def test_the_conversation_goes_on_when_the_models_connection_does_not(system: System) -> None:
+    """Sent away, reset, closed."""
+    async with asyncio.TaskGroup() as conversations:
+        for fault in LOSSES:
+            conversations.create_task(talk_through(system, fault), name=repr(fault))
+
+
+async def ask_what_froze(system: System, mode: Freezing) -> None:
+    """Ask three times; before the second, the model's connection freezes."""
     async with user(system) as visitor:
         await ask(visitor, 1)
-        (connection,) = {line["connection"] for line in system.simulator.ledger.where("answer.begun")[-1:]}
-        system.simulator.inject(faults.Freeze(mode=mode), connection)
-        await ask(visitor, 2)
+        system.simulator.inject(faults.Freeze(mode=mode), connection_of(system, visitor))
+        await ask(visitor, 2, QUESTION)  # of a shorter one the relay cannot tell that it is no cough
         await ask(visitor, 3)
     assert len(gaps(visitor)) == 1 and visitor.of(media.Error) == []
     finished = [e.turn for e in visitor.of(media.TurnEnded) if e.role == "agent"]  # type: ignore[attr-defined]
     assert finished == [1, 2, 3]
-    assert similarity(QUESTION, visitor.received(3)) > 0.9
+    assert similarity(INTERRUPTION, visitor.received(3)) > 0.9
+
+
+async def test_a_model_that_freezes_on_an_open_socket_is_noticed_and_the_question_answered(
+    system: System,
+) -> None:
+    """Frozen altogether, its speech only, and so that not even pongs come."""
+    async with asyncio.TaskGroup() as conversations:
+        for mode in get_args(Freezing):
+            conversations.create_task(ask_what_froze(system, mode), name=mode)
+
+
+def full_relay(system: System) -> Relay:
+    """The relay that has no room left."""
+    table = Table(system.stack.client("dynamodb"), system.stack.table)
+    (full,) = [
+        relay
+        for relay in relays.load_all(table, relays.pool(table).slots.values())
+        if not relay.is_reported and len(relay.leases) == RELAY_CAPACITY
+    ]
+    return full
+
+
+def kill(system: System, relay: Relay) -> None:
+    (process,) = [task.process_id for task in system.stack.tasks.all if task.address == relay.address]
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+
+
+async def ask_when_live(visitor: User, number: int, epochs: int) -> None:
+    """Ask once a relay has the session: of what is said meanwhile only the last two seconds are kept."""
+    await visitor.until(media.Live, count=epochs)
+    await ask(visitor, number)
 
 
 @pytest.mark.parametrize("dead", get_args(Dead))
-async def test_a_relay_that_is_killed_hands_its_sessions_to_another(dead: Dead) -> None:
+async def test_a_relay_that_is_killed_hands_its_sessions_to_another(
+    system: System, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whether its address refuses at once, or answers nothing as a released one of Fargate."""
-    WITNESS.keeps(GEMINI_KEY, "the model's key")
-    async with serve() as model:
-        options = Options(
-            gemini_url=model.url,
-            gemini_key=GEMINI_KEY,
-            parameters={"RelayCapacity": "2"},
-            dead_address=dead,
-        )
-        async with LocalStack(options) as stack:
-            here = System(stack, model)
-            async with user(here) as first, user(here) as second, user(here) as third:
-                await ask(first, 1)
-                full, _ = (
-                    task.process_id for task in stack.tasks.all
-                )  # two calls fill one, the third has another
-                assert full is not None
-                os.kill(full, signal.SIGKILL)
-                await ask(first, 2)
-                await ask(second, 1)
-                await ask(third, 1)
-                kept = [
-                    await asyncio.to_thread(here.turns, each.call.session) for each in (first, second, third)
-                ]
-        WITNESS.logs(line.text for line in stack.logs.lines)
+    monkeypatch.setattr(system.stack.edge, "dead", dead)
+    async with user(system) as first, user(system) as second, user(system) as third:
+        await ask(first, 1)
+        full = await asyncio.to_thread(full_relay, system)  # two calls fill one, the third has another
+        kill(system, full)
+        async with asyncio.TaskGroup() as questions:
+            for visitor, number in ((first, 2), (second, 1), (third, 1)):
+                epochs = 1 + (visitor.call.session in full.leases)
+                questions.create_task(ask_when_live(visitor, number, epochs))
+        kept = [await asyncio.to_thread(system.turns, each.call.session) for each in (first, second, third)]
     assert [[turn.number for turn in each] for each in kept] == [[1, 2], [1], [1]]
     assert sorted(each.call.reconnects > 0 for each in (first, second, third)) == [False, True, True]
     assert {live.e for live in first.of(media.Live)} == {1, 2}  # type: ignore[attr-defined]

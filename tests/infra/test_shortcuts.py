@@ -1,5 +1,7 @@
 """The shortcuts through moto change nothing but the time it takes."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,3 +94,25 @@ def test_values_of_every_kind_come_back_as_they_went(table: Table) -> None:
     item = {"s": "x", "n": 2.5, "b": False, "set": frozenset("ab"), "map": {"deep": {"er": "y"}, "n": 1}}
     table.put(Key("A"), item)
     assert table.get(Key("A")) == {"PK": "A", "SK": "META", **item}
+
+
+COMMAND_AND_PARAMETER = """
+import boto3, sys
+from infra.local.shortcuts import take_shortcuts
+take_shortcuts()
+from moto import mock_aws
+with mock_aws():
+    ssm = boto3.client("ssm", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    ssm.put_parameter(Name="a", Value="kept", Type="SecureString")
+    print(ssm.get_parameter(Name="a", WithDecryption=True)["Parameter"]["Value"])
+    print("moto.ec2.models" in sys.modules)
+    ssm.send_command(DocumentName="x", Targets=[{"Key": "tag:a", "Values": ["b"]}])
+    print("moto.ec2.models" in sys.modules)
+"""
+
+
+def test_parameters_are_kept_without_ec2_which_is_there_when_a_command_looks_for_its_instances() -> None:
+    """In a process of its own, for what it is about is what that has imported."""
+    program = [sys.executable, "-c", COMMAND_AND_PARAMETER]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["kept", "False", "True"], "")

@@ -11,6 +11,7 @@ import pytest
 
 from gemini import messages as model
 from protocol import media
+from protocol.limits import FRAME_MAX_MS
 from relay.client.leg import SLOW_S
 from relay.model.rotation import DEFAULT_PLAN
 from relay.timeouts import Timeouts
@@ -20,16 +21,16 @@ from tests.relay.test_rotation import SECOND, one_turn
 pytestmark = pytest.mark.looptime
 
 USUAL = Timeouts()
-SPEECH = array("h", [8_000, -8_000] * 160).tobytes()  # 20 ms, loud
-HUSH = array("h", [200, -200] * 160).tobytes()
+SPEECH = array("h", [8_000, -8_000] * 800).tobytes()  # loud: FRAME_MAX_MS, the longest that a client may send
+HUSH = array("h", [200, -200] * 800).tobytes()
 
 
 async def speak(listener: Listener, pcm: bytes, seconds: float, first: int = 0) -> int:
     """Microphone audio in real time. Returns the next frame's number."""
-    last = first + round(seconds * 50)
+    last = first + round(seconds * 1000 / FRAME_MAX_MS)
     for number in range(first, last):
         listener.speak(number, pcm)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(FRAME_MAX_MS / 1000)
     return last
 
 
