@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { VoiceClient, WireFrame } from '../../src/index.js';
 import { FakeEngine, FakeServer } from '../../src/testing/index.js';
 
+const PATIENCE = { timeout: 30_000 }; // ms, for a module to be fetched on a busy machine
+
 /** The chunk's fetches, and whether they fail. */
 const network = { isDown: false, fetches: 0 };
 
@@ -43,7 +45,7 @@ test('a call without tools never fetches it', async () => {
 test('it is fetched as soon as tools are declared', async () => {
   const { client } = await live({ weather: () => 'sunny' });
   const joined = client.connect();
-  await vi.waitFor(() => expect(network.fetches).toBe(1));
+  await vi.waitFor(() => expect(network.fetches).toBe(1), PATIENCE);
   await joined;
   await client.disconnect();
 });
@@ -53,7 +55,7 @@ test('a tool that cannot be fetched has failed, which the model is told; the nex
   network.isDown = true;
   await client.connect();
   server.say({ ...CALL, call_id: 'c1' });
-  const answered = (result: object) => vi.waitFor(() => expect(server.heard.at(-1)).toMatchObject(result));
+  const answered = (result: object) => vi.waitFor(() => expect(server.heard.at(-1)).toMatchObject(result), PATIENCE);
   await answered({ call_id: 'c1', ok: false, error: 'The tool failed.' });
   expect(client.getSnapshot().messages).toMatchObject([{ callId: 'c1', status: 'error' }]);
   network.isDown = false;
@@ -90,7 +92,7 @@ test('frames on the wire are shown in order, from the first on, and without secr
   });
   await client.connect();
   server.speak(1, 20);
-  await vi.waitFor(() => expect(frames.at(-1)).toEqual({ binary: 960 }));
+  await vi.waitFor(() => expect(frames.at(-1)).toEqual({ binary: 960 }), PATIENCE);
   expect(shown.slice(0, 5)).toEqual([
     'out control start',
     'in control starting',
@@ -108,7 +110,7 @@ test('what cannot be blanked is not shown', async () => {
   const shown = vi.fn();
   client.on('wire', shown);
   await client.connect();
-  await vi.waitFor(() => expect(network.fetches).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(network.fetches).toBeGreaterThan(0), PATIENCE);
   await client.disconnect();
   expect(shown).not.toHaveBeenCalled();
 });
