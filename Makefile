@@ -39,9 +39,8 @@ setup: .venv/ready tests/sdk/node_modules/ready client/console/dist/index.html #
 run: .venv/ready client/console/dist/index.html ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator
 	@$(BIN)/vivavoce dev
 
-test: setup ## every test; the SDK's own run beside the others, and are shown after them
-	@told=$$(mktemp); (cd client/sdk && npm test --silent) >$$told 2>&1 & sdk=$$!; \
-	$(PYTEST); suite=$$?; wait $$sdk; sdk=$$?; cat $$told; rm $$told; exit $$((suite | sdk))
+test: setup ## every test
+	@WORKERS=$(WORKERS) tests/all.sh
 
 hostile: setup ## 10,000 hostile messages on each road
 	@HOSTILE_MESSAGES=10000 $(BIN)/pytest -s --timeout 900 -k hostile tests
