@@ -39,7 +39,7 @@ setup: .venv/ready tests/sdk/node_modules/ready client/console/dist/index.html #
 run: .venv/ready client/console/dist/index.html ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator
 	@$(BIN)/vivavoce dev
 
-test: setup ## every test
+test: setup ## every test but the browsers', which are `make browser`
 	@WORKERS=$(WORKERS) tests/all.sh
 
 hostile: setup ## 10,000 hostile messages on each road

@@ -1,19 +1,13 @@
 #!/bin/sh
-# Every test, by `make test`. A browser plays and hears sound in real time: its tests run one after another, and
-# all others give way to them (`nice`). What ran beside is shown when the others are through.
-beside=$(mktemp -d)
-trap 'rm -rf "$beside"' EXIT
+# The tests of `make test`: pytest's, and beside them the SDK's, which are shown when the others are through.
+told=$(mktemp)
+trap 'rm -f "$told"' EXIT
 
-nice -n 10 npm test --silent --prefix client/sdk >"$beside/sdk" 2>&1 &
+npm test --silent --prefix client/sdk >"$told" 2>&1 &
 sdk=$!
-.venv/bin/pytest -q tests/browser >"$beside/browser" 2>&1 &
-browser=$!
-nice -n 10 .venv/bin/pytest -n "${WORKERS:-3}" --dist worksteal --ignore tests/browser
+.venv/bin/pytest -n "${WORKERS:-3}" --dist worksteal --ignore tests/browser
 status=$?
 
 wait $sdk || status=1
-cat "$beside/sdk"
-echo "waiting for the tests in browsers"
-wait $browser || status=1
-cat "$beside/browser"
+cat "$told"
 exit $status
