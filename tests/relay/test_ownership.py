@@ -121,17 +121,25 @@ async def test_a_call_that_began_anew_while_the_record_was_read_is_left_alone() 
         async def slowly(held: Mapping[str, int]) -> dict[str, str]:
             here.book.sessions["s1"] = session(epoch=3)
             answered = await compare(held)
-            if held == {"s1": 1}:
-                wires.append(await here.connect(here.book.ticket()))
-                await newer.join(wires[0])
+            if held == {"s1": 1} and not anew:
+                anew.append(asyncio.create_task(begin_anew()))
+                await asyncio.shield(anew[0])  # what asks has a time limit; the caller has not
             return answered
 
+        async def begin_anew() -> None:
+            wires.append(await here.connect(here.book.ticket()))
+            await newer.join(wires[0])
+            joined.set()
+
+        joined = asyncio.Event()
+        anew: list[asyncio.Task[None]] = []
         wires: list[ClientConnection] = []
         async with here.connect(here.book.ticket()) as wire:
             older = Visitor()
             await older.join(wire)
             here.book.disowned = slowly  # type: ignore[method-assign]
             assert (await fatal(older)).code == "superseded"
+            await joined.wait()
             compared = here.book.compared
             await until(lambda: here.book.compared > compared + 3)
             here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
