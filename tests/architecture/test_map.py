@@ -1,4 +1,7 @@
-"""docs/architecture.md is a map of this checkout: what it names is there, and every room has its page."""
+"""docs/architecture.md is a map of this checkout: what it names is there, and every room has its page.
+
+And every link of every page leads to a file and a heading that are there.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.walls import MAY_IMPORT
+from tests.architecture.walls import MAY_IMPORT, sources
 
 ROOT = Path(__file__).parents[2]
 MAP = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
@@ -16,6 +19,11 @@ NAMED = sorted(
     {name for name in re.findall(r"`([A-Za-z0-9_./-]+)`", MAP) if "/" in name or name.endswith(".yaml")}
 )
 ROOMS = sorted({*MAY_IMPORT, "tests", "bench"})
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(path for _, path in sources(ROOT, {".md"})),
+]
 WALKS = {"A `start`": 10, "A frame up": 8, "A frame down": 7}  #: steps at least
 
 
@@ -52,3 +60,22 @@ def test_the_map_says_what_a_room_may_import_as_the_walls_do(room: str) -> None:
     allowed = MAY_IMPORT[room]
     words = "all" if allowed is None else ", ".join(sorted(allowed)) or "nothing of ours"
     assert ", ".join(sorted(row.replace("`", "").split(", "))) == words
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names that GitHub gives to the headings of a page: of two alike the second ends in -1."""
+    headings = re.findall(r"^#+ +(.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    names = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    before = [names[:at].count(name) for at, name in enumerate(names)]
+    return {f"{name}-{count}" if count else name for name, count in zip(names, before, strict=True)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    dead = []
+    for path, heading in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", text):
+        target = page.parent / path if path else page
+        is_there = target.exists() and (not heading or heading in anchors(target))
+        dead += [] if is_there else [f"{path}#{heading}"]
+    assert dead == []

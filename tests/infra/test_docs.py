@@ -48,15 +48,6 @@ def test_every_test_that_is_named_is_there() -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_every_link_of_the_guide_leads_somewhere() -> None:
-    headings = {
-        re.sub(r"[^a-z0-9 -]", "", line.strip("# ").lower()).replace(" ", "-")
-        for line in GUIDE.splitlines()
-        if line.startswith("#")
-    }
-    assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= headings
-
-
 def test_the_reasons_of_the_skip_list_are_of_resources_in_the_template(made: dict[str, Any]) -> None:
     kinds = {resource["Type"] for resource in made["Resources"].values()} | {"/Dockerfile"}
     reasons = yaml.safe_load((ROOT / "infra/deploy/checkov.yaml").read_text())
