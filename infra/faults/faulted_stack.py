@@ -59,6 +59,7 @@ class FaultedStack:
         self._parts = AsyncExitStack()
         self._model_port = 0
         self._model_parts = AsyncExitStack()
+        self._restarting = asyncio.Lock()  # a model takes seconds to stop: another one may be due
         self._count = 0
         self._answers: list[str] = []
         self._read_to = 0  #: of the model's ledger
@@ -126,8 +127,9 @@ class FaultedStack:
 
     async def restart_model(self) -> None:
         """Restart the model without its state: earlier resumption handles are unknown."""
-        await self._stop_model()
-        await self._start_model()
+        async with self._restarting:
+            await self._stop_model()
+            await self._start_model()
 
     # ---- building
 
@@ -141,8 +143,8 @@ class FaultedStack:
         self._read_to = 0
 
     async def _stop_model(self) -> None:
-        self.answers()
         await self._model_parts.aclose()
+        self.answers()  # also of what it began while it stopped
 
     def _stack_options(self) -> Options:
         address = {name: link.address for name, link in self.links.items()}

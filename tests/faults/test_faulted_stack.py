@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -113,6 +115,43 @@ async def test_a_model_that_forgets_everything_is_told_what_was_said(faulted: Fa
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(restart())
         seen, verdict = await talk(faulted, 1, over)
+    assert (seen.outcome, verdict.findings) == (WENT_ON, [])
+
+
+UPGRADE = "\r\n".join(
+    (
+        "GET /ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=k HTTP/1.1",
+        "Host: {host}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        "",
+        "",
+    )
+)
+
+
+@contextlib.asynccontextmanager
+async def deaf_to_closes(url: str) -> AsyncIterator[None]:
+    """A peer of the model that never answers a close, so that the model takes seconds to stop."""
+    host = urlsplit(url)
+    reader, writer = await asyncio.open_connection(host.hostname, host.port)
+    writer.write(UPGRADE.format(host=host.netloc).encode())
+    assert b" 101 " in await reader.readline()
+    yield
+    writer.close()
+
+
+async def test_of_two_restarts_at_once_neither_loses_what_the_model_has_said(faulted: FaultedStack) -> None:
+    """Found by the soak: one of two closed the model that the other had just started, and kept none of it."""
+    user, prompts, run = VirtualUser(faulted.conversation()), (Prompt("ask90002x1"),), 90_002
+    async with deaf_to_closes(faulted.model.url):
+        restarts = [asyncio.create_task(faulted.restart_model()) for _ in range(2)]
+        await asyncio.wait(restarts, return_when=asyncio.FIRST_COMPLETED)
+        seen = await user.talk(prompts, run, asyncio.Event())
+        await asyncio.gather(*restarts)
+    verdict = await verdict_on(faulted, user.call.session, seen)
     assert (seen.outcome, verdict.findings) == (WENT_ON, [])
 
 
