@@ -40,7 +40,7 @@ async def autobahn(url: str, reports: Path, *cases: str) -> dict[str, dict[str, 
 
 
 def failures(results: dict[str, dict[str, Any]]) -> dict[str, int | None]:
-    """The close code of each case that failed, None when it ran out of its own time."""
+    """The close code of each case that failed; None or 1000 also when it ran out of its own time."""
     return {
         id: result["remoteCloseCode"]
         for id, result in results.items()
@@ -56,7 +56,7 @@ async def test_the_gateway_conforms_but_for_api_gateways_own_rules(
     async with open_gateway(echo, replies=True) as (gateway, _):
         results = await autobahn(gateway.url, tmp_path / "all")
         failed = failures(results)
-        if late := [id for id, code in failed.items() if code is None]:
+        if late := [id for id, code in failed.items() if DEVIATIONS.get(id) != code]:
             again = failures(await autobahn(gateway.url, tmp_path / "again", *late))
             failed = {id: code for id, code in failed.items() if id not in late} | again
         assert gateway.connections == {}
