@@ -27,6 +27,10 @@ class Words:
         """There was more than is here."""
         return self._left_bytes < 0
 
+    def needs_space(self, piece: str) -> bool:
+        """`piece` would run into the word before it."""
+        return bool(self._pieces) and not (self._pieces[-1][-1:].isspace() or piece[:1].isspace())
+
     def add(self, piece: str) -> str:
         """Collect `piece`. Returns what was taken of it: nothing once the bound is reached."""
         if self.is_cut:

@@ -103,8 +103,11 @@ class Conversation:
             turn.user_ended_at = now  # the only sign of it when the model does not report activity
         self._take_user_words(turn, text)
 
-    def _take_user_words(self, turn: Turn, text: str) -> None:
+    def _take_user_words(self, turn: Turn, text: str, *, typed: bool = False) -> None:
         """Collect and tell them. The model has all of them; the record and the client up to a bound."""
+        if (typed or turn.ends_typed) and turn.user_words.needs_space(text):
+            text = f" {text}"  # pieces of speech bring their spaces, what is typed does not
+        turn.ends_typed = typed
         if taken := turn.user_words.add(text):
             said = media.Transcript(f"u{turn.number}", turn.number, "user", taken, final=True)
             self._session.send(said)
@@ -235,7 +238,7 @@ class Conversation:
     def _type(self, text: str, respond: bool, now: float) -> None:
         turn = self._user_turn(now)
         turn.user_ended_at = now
-        self._take_user_words(turn, text)
+        self._take_user_words(turn, text, typed=True)
         self.commands.append(model.SayText(text, respond))
 
     def _stop(self, number: int, played_ms: int, now: float) -> None:

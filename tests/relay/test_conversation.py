@@ -198,6 +198,20 @@ def test_audio_after_the_end_of_a_generation_is_a_new_turn() -> None:
     assert [turn.number for turn in table.talk.finished] == [1, 2]
 
 
+def test_texts_of_one_turn_do_not_run_into_each_other() -> None:
+    table = Table()
+    table.says(media.Text("First question?", respond=False))
+    table.says(media.Text("Second question?"))
+    assert [m.text for m in table.got if isinstance(m, media.Transcript)] == [
+        "First question?",
+        " Second question?",
+    ]
+    table.model(model.Heard("He"), model.Heard("re I am"), model.Audio(MS20))
+    table.model(model.TurnCompleted(idle=True))
+    (turn,) = table.talk.finished
+    assert turn.user_text == "First question? Second question? Here I am"
+
+
 def test_typed_text_is_a_turn_and_a_command() -> None:
     table = Table()
     table.says(media.Text("hello"), now=1.0)
