@@ -77,7 +77,7 @@ schema: .venv/ready ## write the JSON Schema, vectors and the parts of REFERENCE
 	@$(BIN)/python -m protocol.schema
 
 browser: setup ## the console page in real browsers; wants a machine with nothing else to do
-	@$(BIN)/pytest tests/browser
+	@$(BIN)/pytest -m 'visit or not visit' tests/browser
 
 firefox: setup ## of these, a spoken call in Firefox with PulseAudio as its loudspeaker and microphone
 	@$(BIN)/pytest tests/browser/test_firefox.py
