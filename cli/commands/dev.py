@@ -11,6 +11,7 @@ import argparse
 from cli.failure import USAGE, Failure
 
 PAGE_PORT = 8787
+LOCAL_PAGE = f"http://127.0.0.1:{PAGE_PORT}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from cli.commands.dev import PAGE_PORT
+from cli.commands.dev import LOCAL_PAGE
 from cli.failure import USAGE, Failure
 
-LOCAL_PAGE = f"http://127.0.0.1:{PAGE_PORT}"
 TIMEOUT_S = 10.0
 
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from cli.commands.dev import PAGE_PORT
+from cli.commands.dev import LOCAL_PAGE
 from cli.failure import USAGE, Failure
 
 if TYPE_CHECKING:
     from vivavoce.control import Token
 
-LOCAL_PAGE = f"http://127.0.0.1:{PAGE_PORT}"
 PAGE_TIMEOUT_S = 5.0
 TOKEN_VARIABLE = "VIVAVOCE_TOKEN"
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
 import wave
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +22,7 @@ from protocol.media import (
     TurnInterrupted,
     TurnStarted,
 )
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, page
 from tests.client.fake_server import Door, FakeServer, Peer
 
 Talk = Callable[..., Awaitable[Run]]
@@ -236,27 +232,6 @@ async def test_a_session_that_the_server_ends_early_is_a_failure(talk: Talk, ser
     run = await talk("--text", "Hi", "--json")
     assert run.code == 1 and "the server ended the session (idle)" in run.complaint
     assert run.json["close_reason"] == "idle"
-
-
-@contextmanager
-def page(answer: Any, status: int = 200) -> Iterator[str]:
-    """A local stack's page that answers /dev/session.json."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status if self.path == "/dev/session.json" else 404)
-            self.end_headers()
-            self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
-
-        def log_message(self, *_: Any) -> None:
-            """Be quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.server_address[1]}"
-        listening.shutdown()
-        thread.join()
 
 
 async def test_a_page_says_where_to_go_and_admits(vivavoce: Any, server: FakeServer, talk: Talk) -> None:

@@ -16,7 +16,7 @@ import jwt
 import pytest
 
 from cli import main as cli_main
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, page
 
 Vivavoce = Callable[..., Run]
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -43,7 +43,9 @@ USAGE = 2
         (["talk", "--text", "x", "--url", "ftp://example.com"], "is not a URL to connect to"),
         (["talk", "--text", "x", "--url", "ws://host:port/v1"], "is not a URL to connect to"),
         (["talk", "--text", "x", "--url", "wss://example.com/v1"], "there is no token for that server"),
-        (["token"], "one of the arguments --stack --secret-env --secret is required"),
+        (["token"], "one of the arguments --local --stack --secret-env --secret is required"),
+        (["token", "--local", "--user", "ada"], "--user means nothing with --local"),
+        (["token", "--secret", SECRET, "--url", "http://127.0.0.1"], "Give --local with it."),
         (["token", "--secret", "short"], "the secret in --secret holds 5 bytes; 32 are needed"),
         (["token", "--secret", ""], "the secret in --secret is empty or not set"),
         (
@@ -97,6 +99,19 @@ def test_a_server_that_is_not_there_is_one_line(vivavoce: Vivavoce) -> None:
         assert "vivavoce dev" in run.complaint and "turns" not in run.err
         run = vivavoce("talk", "--url", f"http://127.0.0.1:{port}", "--text", "x")
         assert run.code == 1 and f"nothing answers at http://127.0.0.1:{port}" in run.complaint
+
+
+def test_the_local_stack_s_token_is_all_that_is_printed(vivavoce: Vivavoce) -> None:
+    with page({"url": "ws://127.0.0.1:1/v1", "token": "a.local.token"}) as address:
+        run = vivavoce("token", "--local", "--url", address)
+    assert (run.code, run.out, run.err) == (0, "a.local.token\n", "")
+
+
+def test_without_a_local_stack_there_is_no_token(vivavoce: Vivavoce) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        run = vivavoce("token", "--local", "--url", f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert run.code == 1 and run.out == "" and 'Start a local stack with "vivavoce dev"' in run.complaint
 
 
 def test_a_token_is_what_the_deployment_checks(vivavoce: Vivavoce, monkeypatch: pytest.MonkeyPatch) -> None:
