@@ -43,12 +43,12 @@ class Relay:
     heartbeat: int = 0  #: epoch s, 0 before the first
     address: str = ""  #: host:port for the edge, empty before `ready`
     launched: bool = False  #: the request to start its task was accepted
-    reported_at: int = 0  #: epoch s of the newest report by a client that could not reach it, 0: none
+    reported_at: int = 0  #: epoch s of the newest report by a client, 0: none since its last heartbeat
     leases: Mapping[str, int] = field(default_factory=dict)  #: session to epoch s of expiry, unless joined
 
     def is_fresh(self, now: int) -> bool:
-        """True when it can take a client now."""
-        return self.state == "READY" and self.heartbeat > now - FRESH_S
+        """True when it can take a client now: its heartbeat is in time, and no client missed it since."""
+        return self.state == "READY" and self.heartbeat > now - FRESH_S and not self.reported_at
 
     def is_coming(self, now: int) -> bool:
         """True when it is starting, within the start timeout."""
@@ -59,11 +59,6 @@ class Relay:
         if self.state == "STARTING":
             return self.started_at <= now - START_S
         return self.heartbeat <= now - LOST_S
-
-    @property
-    def is_reported(self) -> bool:
-        """True when a client could not reach it, without a heartbeat since."""
-        return self.reported_at > 0 and self.reported_at >= self.heartbeat
 
     def has_room(self) -> bool:
         return len(self.leases) < self.capacity
@@ -160,7 +155,8 @@ def lease_step(relay: str, session: str, *, state: State, until: int, now: int) 
 
     Acquiring it again only moves `until`, the epoch s by which the client must join.
     """
-    alive = "#heartbeat > :oldest" if state == "READY" else "#started_at > :oldest"
+    fresh = "#heartbeat > :oldest AND attribute_not_exists(#reported_at)"
+    alive = fresh if state == "READY" else "#started_at > :oldest"
     return update_step(
         key(relay),
         "SET #leases.#session = :until",
@@ -198,7 +194,7 @@ def order(table: Table, relay: str, order: str) -> None:
 
 
 def report_unreachable(table: Table, relay: str, now: int) -> None:
-    """Record that a client could not reach a relay that is ready."""
+    """Record that a client could not reach a ready relay: until its heartbeat nobody else is led there."""
     try:
         table.update(key(relay), "SET #reported_at = :now", "#state = :ready", now=now, ready="READY")
     except ConditionFailed:
@@ -255,7 +251,7 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
     """
     item = table.update(
         key(relay),
-        "SET #state = :ready, #address = :address, #heartbeat = :now, #ttl = :ttl",
+        "SET #state = :ready, #address = :address, #heartbeat = :now, #ttl = :ttl REMOVE #reported_at",
         "#state IN (:starting, :ready)",
         ready="READY",
         starting="STARTING",
@@ -268,7 +264,7 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
 
 
 def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[str] | None = None) -> set[str]:
-    """Record a heartbeat with `used` calls. Returns the relay's orders and removes them.
+    """Record a heartbeat with `used` calls. Returns the relay's orders; removes them and clients' reports.
 
     A relay that was given up meanwhile, for a missed heartbeat, has the order `drain`: it gets no sessions.
 
@@ -277,7 +273,7 @@ def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[st
     """
     item = table.update(
         key(relay),
-        "SET #heartbeat = :now, #used = :used, #ttl = :ttl",
+        "SET #heartbeat = :now, #used = :used, #ttl = :ttl REMOVE #reported_at",
         "attribute_exists(#state)",
         now=now,
         used=used,

@@ -105,7 +105,7 @@ def full_relay(system: System) -> Relay:
     (full,) = [
         relay
         for relay in relays.load_all(table, relays.pool(table).slots.values())
-        if not relay.is_reported and len(relay.leases) == RELAY_CAPACITY
+        if not relay.reported_at and len(relay.leases) == RELAY_CAPACITY
     ]
     return full
 

@@ -95,16 +95,20 @@ def test_a_way_back_that_is_asked_for_again_blames_no_relay_that_was_not_tried(t
     client.resume(ready, media_failed=True)  # its answer is lost
     assert only(client.resume(ready, media_failed=True))["type"] == "ready"
     assert owner(table, ready) == ("r2", 2)
-    assert [relays.load(table, each).is_reported for each in ("r1", "r2")] == [True, False]
+    assert [relays.load(table, each).reported_at > 0 for each in ("r1", "r2")] == [True, False]
 
 
-def test_others_are_led_to_a_reported_relay_only_while_there_is_no_other(talking, relay, table, connected):
-    """It may be well, and the caller's own network bad: a new task would take half a minute."""
+def test_a_reported_relay_is_offered_to_nobody(talking, relay, table, connected, edges):
+    """Neither to a caller who is new, nor to one whose own connection there broke at the same time."""
     client, ready = talking
+    bob = connected("bob")
+    broken = bob.start()[-1]
+    assert owner(table, broken)[0] == "r1"
     assert only(client.resume(ready, media_failed=True))["type"] == "starting"
-    assert owner(table, connected("bob").start()[-1])[0] == "r1"
-    relay("r2", "2")
-    assert owner(table, connected("eve").start()[-1])[0] == "r2"
+    assert connected("eve").start()[-1]["stage"] == "relay"
+    assert only(bob.resume(broken))["stage"] == "relay"
+    assert set(relays.load(table, "r1").leases) == set()
+    assert len(edges.tasks) == 1
 
 
 def test_a_reported_relay_that_is_heard_of_since_is_as_good_as_any(talking, relay, table, clock):
@@ -117,6 +121,16 @@ def test_a_reported_relay_that_is_heard_of_since_is_as_good_as_any(talking, rela
     assert owner(table, ready)[0] == "r1"
 
 
+def test_a_relay_whose_clock_is_ahead_is_reported_like_any_other(talking, relay, table, clock):
+    """Its last heartbeat bears a later time than the report that came after it."""
+    client, ready = talking
+    relay("r2", "1")
+    relays.heartbeat(table, "r1", 1, int(clock()) + 4)
+    other = only(client.resume(ready, media_failed=True))
+    assert only(client.resume(other, media_failed=True))["type"] == "starting"
+    assert owner(table, ready)[0] not in ("r1", "r2")
+
+
 def test_one_user_cannot_report_a_fleet_away(talking, relay, table, edges):
     """Each report is believed; more of them in a minute than relays break are not."""
     client, offer = talking
@@ -124,7 +138,7 @@ def test_one_user_cannot_report_a_fleet_away(talking, relay, table, edges):
     for _ in range(20):
         offer = only(client.resume(offer, media_failed=True))
         assert offer["type"] == "ready"
-    reported = [each.id for each in relays.load_all(table, names) if each.is_reported]
+    reported = [each.id for each in relays.load_all(table, names) if each.reported_at]
     assert (len(reported), edges.tasks) == (resume_module.REPORTS, {})
 
 

@@ -77,6 +77,15 @@ def test_a_relay_gives_no_lease_before_it_is_ready_or_without_heartbeats(table):
     assert hold(table, "s1", now=NOW + relays.FRESH_S)
 
 
+def test_a_relay_that_a_client_could_not_reach_gives_no_lease_until_its_next_heartbeat(table):
+    """The report may come between the read that chose this relay and the write of the lease."""
+    start_ready(table)
+    relays.report_unreachable(table, "r1", NOW)
+    assert not hold(table, "s1") and not relays.load(table, "r1").is_fresh(NOW)
+    relays.heartbeat(table, "r1", 0, NOW)
+    assert hold(table, "s1") and relays.load(table, "r1").is_fresh(NOW)
+
+
 def test_an_order_is_read_once(table):
     start_ready(table)
     relays.order(table, "r1", "end:s1")

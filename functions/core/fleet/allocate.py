@@ -88,23 +88,22 @@ def _assign_relay(ports: Ports, session: Session, avoid: str) -> Placement | Non
 def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> list[Relay]:
     """Relays with room. Ready ones first, the fullest of them first: that lets the others run empty and end.
 
-    One that a client could not reach, without a heartbeat since, is the last of the ready ones: it may be
-    healthy, and a new one takes long. It is excluded for a client that could not reach its own relay.
+    One that any client could not reach is none of them until its next heartbeat. It may be healthy and a new
+    one takes long, but relays that are lost are often lost together, and callers went from one to the next.
     """
     usable = [
         relay
         for relay in known
         if relay.revision == ports.config.relay.revision
         and relay.id != avoid
-        and not (avoid and relay.is_reported)
         and relay.has_room()
         and (relay.is_fresh(now) or relay.is_coming(now))
     ]
     return sorted(usable, key=_rank)
 
 
-def _rank(relay: Relay) -> tuple[bool, bool, int, int]:
-    return relay.state != "READY", relay.is_reported, -len(relay.leases), relay.started_at
+def _rank(relay: Relay) -> tuple[bool, int, int]:
+    return relay.state != "READY", -len(relay.leases), relay.started_at
 
 
 def _start_task(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
