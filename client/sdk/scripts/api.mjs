@@ -9,6 +9,7 @@ const ENTRIES = {
   vivavoce: 'index',
   'vivavoce/react': 'react/index',
   'vivavoce/advice': 'advice/index',
+  'vivavoce/element': 'element/index',
   'vivavoce/testing': 'testing/index',
 };
 

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 /** Entries beside the core. Each finds it, and the others, as a neighbour in dist, so that an app has everything once. */
-const BESIDE = ['advice', 'ondemand', 'react', 'testing'];
+const BESIDE = ['advice', 'element', 'ondemand', 'react', 'testing'];
 const IN_BESIDE = new RegExp(`/src/(${BESIDE.join('|')})/`);
 
 const neighbours = {
@@ -48,5 +48,8 @@ mkdirSync('dist');
 for (const name of ['capture', 'playback']) await worklet(name);
 // No imports and no map: neither resolves from a blob: URL.
 const both = await worklet('both', { sourcemap: false, write: false });
-await bundle('index', 'index', { define: { __WORKLETS__: JSON.stringify(both.outputFiles[0].text.trim()) } });
+const define = { __WORKLETS__: JSON.stringify(both.outputFiles[0].text.trim()) };
+await bundle('index', 'index', { define });
 for (const name of BESIDE) await bundle(`${name}/index`, name);
+// For a script tag: one file, in which what is loaded on demand is only run on demand.
+await bundle('element/index', 'vivavoce-call', { define, plugins: [] });

@@ -16,6 +16,12 @@ test.skipIf(!existsSync(new URL('react.js', DIST)))('the hooks are marked for bu
   expect(readFileSync(new URL('react.js', DIST), 'utf8')).toMatch(/^["']use client["'];/);
 });
 
+const ENTRIES = ['index', 'react', 'advice', 'element', 'testing', 'ondemand', 'vivavoce-call'];
+test.skipIf(!existsSync(new URL('element.js', DIST))).each(ENTRIES)('a server may import %s', async (entry) => {
+  expect(globalThis).not.toHaveProperty('HTMLElement'); // nor anything else of a browser's
+  expect(Object.keys(await shipped<object>(`${entry}.js`))).not.toEqual([]);
+});
+
 const isBuilt = existsSync(new URL('index.js', DIST));
 test.skipIf(!isBuilt)('what is shipped holds a call, from the click to the end', async () => {
   const { VoiceClient, VoiceError } = await shipped<typeof core>('index.js');

@@ -20,7 +20,7 @@ describe.skipIf(!existsSync(new URL('dist/index.js', ROOT)))('the package', () =
   const files = packed();
 
   test('holds what is built, its maps, its types, the licence and the list of types, and nothing else', () => {
-    const others = files.filter((path) => !/^dist\/(worklets\/)?[a-z]+\.js(\.map)?$|^dist\/types\/.+\.d\.ts$/.test(path));
+    const others = files.filter((path) => !/^dist\/(worklets\/)?[a-z-]+\.js(\.map)?$|^dist\/types\/.+\.d\.ts$/.test(path));
     expect(others.sort()).toEqual(['LICENSE', 'README.md', 'api.md', 'package.json']);
     const scripts = files.filter((path) => path.endsWith('.js'));
     expect(scripts).toContain('dist/ondemand.js');
