@@ -25,7 +25,7 @@ from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from tests.browser.deployed import deployed
-from tests.browser.drive import CONSOLE, QUESTION, driving, recording
+from tests.browser.drive import CONSOLE, INTERRUPTION, QUESTION, driving, recording
 from tests.witness import CANARY, WITNESS
 from vivavoce import Conversation
 
@@ -188,6 +188,13 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
 def question(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A recording for the microphone: one for all, as tests with the same microphone share a browser."""
     return recording(tmp_path_factory.mktemp("said") / "question.wav", LEAD_S, QUESTION, 8.0)
+
+
+@pytest.fixture(scope="package")
+def talked_over(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording of a question, and of an interruption of its answer."""
+    path = tmp_path_factory.mktemp("said") / "over.wav"
+    return recording(path, LEAD_S, QUESTION, 2.6, INTERRUPTION, 8.0)
 
 
 def _with_recorder(folder: Path) -> Path:

@@ -1,8 +1,6 @@
 /** Every scripted scene, in both colour schemes and on a phone, against axe's rules. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { broken } from '../rules.mjs';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 390, height: 844 };
 const SCENES = [
@@ -24,10 +22,9 @@ export default async function axe(browser, { url }) {
   let checked = 0;
   const page = await browser.newPage();
   const check = async (name) => {
-    await page.evaluate(AXE); // not a script element: the page's policy would refuse it
-    const { violations, passes } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }));
-    checked += passes.length;
-    for (const { id, nodes } of violations) found.push({ scene: name, rule: id, at: nodes.map((node) => `${node.html.slice(0, 160)} | ${node.failureSummary}`) });
+    const { checked: passed, found: rules } = await broken(page);
+    checked += passed;
+    found.push(...rules.map((each) => ({ scene: name, ...each })));
   };
   for (const [scene, colorScheme, viewport, press] of SCENES) {
     const name = `${scene} ${colorScheme} ${viewport.width}`;

@@ -1,9 +1,6 @@
 /** One click, a spoken question, and the answer out of the loudspeaker. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { broken } from '../rules.mjs';
 import * as visit from '../visit.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export default async function question(browser, { url }) {
   const page = await visit.open(browser, url, { listens: true });
@@ -11,8 +8,7 @@ export default async function question(browser, { url }) {
   await visit.becomes(page, 'Listening');
   await visit.received(page, 'turn.audio_end');
   await visit.becomes(page, 'Speaking');
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => window.axe.run());
+  const { found } = await broken(page);
   await visit.becomes(page, 'Listening');
   await page.locator('.figure[data-empty="false"]').waitFor(); // the answer's figures come when it was written down
   const instruments = {
@@ -24,7 +20,7 @@ export default async function question(browser, { url }) {
   const seen = {
     rows: await visit.transcript(page),
     instruments,
-    axe: violations.map((each) => each.id),
+    axe: found.map((each) => each.rule),
     sound: await visit.heard(page),
     underruns: await visit.underruns(page),
     arrived: await visit.arrived(page, 1),
