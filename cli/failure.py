@@ -22,6 +22,7 @@ _ADVICE = {
     "auth_missing": _NEW_TOKEN,
     "auth_invalid": _NEW_TOKEN,
     "auth_expired": _NEW_TOKEN,
+    "origin_refused": "Compare the address with the deployment's ControlUrl.",
     "too_large": "Use a token with fewer claims.",
     "protocol_mismatch": "Update this package, or the server, so that both speak the same version.",
     "agent_unknown": "Give the name of one of the server's agents as --agent.",

@@ -164,7 +164,8 @@ async def test_a_token_that_cannot_be_fetched_is_a_typed_error(server: FakeServe
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(401, "auth_invalid"), (403, "auth_invalid"), (503, "connect_failed")]
+    ("status", "code"),
+    [(401, "auth_invalid"), (403, "origin_refused"), (404, "connect_failed"), (503, "connect_failed")],
 )
 async def test_a_refused_handshake_is_a_typed_error(server: FakeServer, status: int, code: str) -> None:
     server.refuse_status = status

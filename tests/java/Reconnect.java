@@ -76,6 +76,19 @@ final class Reconnect {
         return goesOn ? again(failure, now) : step("end", failure);
     }
 
+    /** The control handshake was answered by an HTTP status. */
+    Map<String, Object> refused(int status, double now) {
+        String code = switch (status) {
+            case 401 -> "auth_invalid";
+            case 403 -> "origin_refused";
+            case 413, 431 -> "too_large";
+            case 429 -> "rate_limited";
+            default -> "connect_failed";
+        };
+        boolean mayPass = status == 401 || status == 408 || status == 429 || status >= 500;
+        return failed(new Failure(code, mayPass, 0), now);
+    }
+
     /** The media handshake failed. `status` is null when none was read. */
     Map<String, Object> unreachable(boolean isLate, Long status, double ticketS, double now) {
         boolean isFailed = status == null ? ticketS < TICKET_S : status != 401 && status != 403;

@@ -34,6 +34,7 @@ final class Vectors {
         "starting", Set.of(),
         "ready", Set.of("resume_ms"),
         "failed", Set.of("at", "code", "retryable", "retry_after_ms"),
+        "refused", Set.of("at", "status"),
         "unreachable", Set.of("at", "status", "timeout", "ticket_s"),
         "closed", Set.of("at", "live_s", "close", "error", "ended"),
         "going_away", Set.of("ends_in_ms"),
@@ -193,6 +194,9 @@ final class Vectors {
             }
             case "failed" -> {
                 return policy.failed(Reconnect.Failure.of(step), at);
+            }
+            case "refused" -> {
+                return policy.refused(((Long) step.get("status")).intValue(), at);
             }
             case "unreachable" -> {
                 boolean isLate = step.getOrDefault("timeout", false).equals(true);

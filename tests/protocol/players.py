@@ -313,6 +313,9 @@ class ReconnectPlayer:
     def on_failed(self, at: float, **error: Any) -> NextStep:
         return self.policy.failed(_failure(**error), at)
 
+    def on_refused(self, at: float, status: int) -> NextStep:
+        return self.policy.failed(VoiceError.refused(status), at)
+
     def on_unreachable(
         self, at: float, ticket_s: float, status: int | None, timeout: bool = False
     ) -> NextStep:

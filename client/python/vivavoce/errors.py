@@ -15,6 +15,16 @@ LOCAL: dict[str, tuple[str, bool]] = {
     "closed": ("The conversation is over.", False),
 }
 
+#: HTTP status of a refused handshake -> code; any other is `connect_failed`
+OF_STATUS = {
+    401: "auth_invalid",
+    403: "origin_refused",
+    413: "too_large",
+    429: "rate_limited",
+    431: "too_large",
+}
+_REQUEST_TIMEOUT = 408  #: like 5xx, the one of the statuses without a code that passes
+
 
 class VoiceError(Exception):
     """A conversation, or the attempt to begin one, failed.
@@ -41,6 +51,16 @@ class VoiceError(Exception):
         else:  # a newer server's
             message, retryable = "The server gave an error this client does not know.", False
         return cls(code, f"{message} {detail}".rstrip(), retryable)
+
+    @classmethod
+    def refused(cls, status: int, detail: str = "") -> VoiceError:
+        """Return the error of a handshake that was answered with an HTTP status: a table of PROTOCOL.md."""
+        code = OF_STATUS.get(status, "connect_failed")
+        error = cls.of(code, detail)
+        if code == "connect_failed":
+            error.retryable = status >= 500 or status == _REQUEST_TIMEOUT
+        error.status = status
+        return error
 
     @classmethod
     def received(cls, error: ControlError | Error) -> VoiceError:

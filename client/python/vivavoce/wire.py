@@ -18,15 +18,13 @@ from .errors import VoiceError
 
 CLOSE_TIMEOUT_S = 2.0  #: for the peer's close frame; a lost network never sends one
 PING_EVERY_S = 10.0  #: detects a lost network within twice this time; keeps idle connections open
-_STATUS_CODES = {401: "auth_invalid", 403: "auth_invalid", 413: "too_large", 429: "rate_limited"}
-_RETRYABLE = (401, 403, 429)  #: besides 5xx; the first two with another credential
 
 
 @asynccontextmanager
 async def open_wire(url: str, kind: Kind, secret: str) -> AsyncIterator[ClientConnection]:
     """A connected WebSocket that offers `secret`; closed on the way out.
 
-    Raises VoiceError: `connect_failed`, `connect_timeout`, `auth_invalid`, `too_large`, `rate_limited`.
+    Raises VoiceError: `connect_failed`, `connect_timeout`, or the one of a status (`errors.OF_STATUS`).
     """
     wire = await _connect(url, kind, secret)
     try:
@@ -51,19 +49,12 @@ async def _connect(url: str, kind: Kind, secret: str) -> ClientConnection:
     except LocalProtocolError as error:
         raise VoiceError.of(error.code) from None
     except InvalidStatus as error:
-        raise _refused(url, error.response.status_code) from None
+        status = error.response.status_code
+        raise VoiceError.refused(status, f"({place(url)} answered HTTP {status})") from None
     except TimeoutError:
         raise VoiceError.of("connect_timeout", f"({place(url)})") from None
     except (OSError, InvalidHandshake, InvalidURI, ValueError):
         raise VoiceError.of("connect_failed", f"({place(url)})") from None
-
-
-def _refused(url: str, status: int) -> VoiceError:
-    code = _STATUS_CODES.get(status, "connect_failed")
-    error = VoiceError.of(code, f"({place(url)} answered HTTP {status})")
-    error.retryable = error.retryable and (status in _RETRYABLE or status >= 500)
-    error.status = status
-    return error
 
 
 def place(url: str) -> str:

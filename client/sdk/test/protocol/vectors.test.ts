@@ -132,6 +132,7 @@ describe('reconnect', () => {
     starting: [],
     ready: ['resume_ms'],
     failed: ['at', 'code', 'retryable', 'retry_after_ms'],
+    refused: ['at', 'status'],
     unreachable: ['at', 'status', 'timeout', 'ticket_s'],
     closed: ['at', 'live_s', 'close', 'ended', 'error'],
     going_away: ['ends_in_ms'],
