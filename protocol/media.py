@@ -27,7 +27,7 @@ class Hello(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="hell
 
     versions: Versions
     after: tuple[Count, Count] = (0, 0)  #: [e, n] of the last event this client has
-    last_turn: TurnNumber = 0  #: highest turn this client knows of
+    last_turn: TurnNumber = 0  #: highest turn of every `turn.started` and `history` this client has taken
     next_seq: Count = 0  #: the downlink audio frame it expects next, within epoch `after[0]`
 
 
