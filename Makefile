@@ -55,7 +55,7 @@ reliability: .venv/ready ## make the other figures of docs/reliability.md anew (
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale
 
-survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it
+survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it; two killed within seconds
 	@$(BIN)/pytest -s -m scale tests/survival
 
 packages: setup ## install the Python client and the packed SDK into empty projects, and talk to the local stack

@@ -111,11 +111,17 @@ async def deployment(capacity: int) -> AsyncIterator[tuple[LocalStack, simulator
 
 @contextlib.asynccontextmanager
 async def crew(
-    stack: LocalStack, names: Sequence[str], quiet: Sequence[str] = (), *, hears: bool = True
+    stack: LocalStack,
+    names: Sequence[str],
+    quiet: Sequence[str] = (),
+    *,
+    hears: bool = True,
+    control: str = "",
 ) -> AsyncIterator[list[Mate]]:
     """So many users in live conversations, each its own; those in `quiet` have no microphone.
 
     `hears`: with a speaker that plays in real time and says so. Fifty of them take a part of this machine.
+    `control`: their way to the control road, if it is not the stack's own URL.
     """
     mates: list[Mate] = []
     limit = asyncio.Semaphore(OPENING)
@@ -131,7 +137,7 @@ async def crew(
                 return "done"
 
             call = Conversation(
-                stack.urls.control,
+                control or stack.urls.control,
                 token,
                 tools={"lookup": Tool(slow_tool, "looks it up")},
                 speaker=VirtualSpeaker(lambda pcm: None) if hears else None,
@@ -171,6 +177,14 @@ async def kept(stack: LocalStack, mate: Mate) -> list[turns.Turn]:
     """What the table holds of a conversation."""
     table = Table(stack.client("dynamodb"), stack.table)
     return await asyncio.to_thread(turns.list_all, table, mate.call.session)
+
+
+async def check_record(stack: LocalStack, mate: Mate) -> None:
+    """Every turn that was told to be over is kept, once, with what was said."""
+    numbers = [turn.number for turn in await kept(stack, mate)]
+    assert len(set(numbers)) == len(numbers), mate.name
+    assert set(mate.ended) <= set(numbers), (mate.name, mate.ended, numbers)
+    assert len(set(mate.ended)) == len(mate.ended), (mate.name, mate.ended)
 
 
 def percentiles(values: Sequence[float]) -> str:

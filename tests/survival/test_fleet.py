@@ -14,7 +14,18 @@ from protocol import media
 from records import turns
 from records.table import Fenced, Table
 from simulator import Running, faults
-from tests.survival.crew import LONG, QUESTION, Mate, crew, deployment, each, kept, over, percentiles
+from tests.survival.crew import (
+    LONG,
+    QUESTION,
+    Mate,
+    check_record,
+    crew,
+    deployment,
+    each,
+    kept,
+    over,
+    percentiles,
+)
 
 CALLS = int(os.environ.get("SURVIVAL_CALLS", "50"))
 DRAIN_S = 100.0  #: of a relay: its default
@@ -55,14 +66,6 @@ async def begin_to_speak(mates: list[Mate], model: Running) -> None:
     for connection in list(model.connections)[-some:] if some else []:
         model.inject(faults.GoAway(time_left_s=2.0), connection)
     await asyncio.sleep(0.5)
-
-
-async def check_record(stack: LocalStack, mate: Mate) -> None:
-    """Every turn that was told to be over is kept, once, with what was said."""
-    numbers = [turn.number for turn in await kept(stack, mate)]
-    assert len(set(numbers)) == len(numbers), mate.name
-    assert set(mate.ended) <= set(numbers), (mate.name, mate.ended, numbers)
-    assert len(set(mate.ended)) == len(mate.ended), (mate.name, mate.ended)
 
 
 async def test_a_relay_that_is_told_to_go_hands_fifty_calls_in_every_state_on() -> None:
