@@ -23,7 +23,7 @@ _ADVICE = {
     "auth_invalid": _NEW_TOKEN,
     "auth_expired": _NEW_TOKEN,
     "origin_refused": "Compare the address with the deployment's ControlUrl.",
-    "too_large": "Use a token with fewer claims.",
+    "too_large": "Use a token with fewer claims, or fewer tools.",
     "protocol_mismatch": "Update this package, or the server, so that both speak the same version.",
     "agent_unknown": "Give the name of one of the server's agents as --agent.",
     "quota_sessions": "End another session of this user, or wait for it to end.",

@@ -1,7 +1,7 @@
 """Sessions: one user's conversation, and the epoch that says which relay owns it.
 
 A session is two items. `META` is small and changes often; `SETUP` holds what the client sent at `start`, may
-be a hundred kilobytes, and never changes: a write is billed by the size of the item.
+be thirty kilobytes, and never changes: a write is billed by the size of the item.
 """
 
 from __future__ import annotations

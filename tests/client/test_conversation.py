@@ -28,6 +28,7 @@ from protocol.media import (
 )
 from tests.client.fake_server import Door, FakeServer, Peer, admit, converse
 from vivavoce import Conversation, ConversationEvent, Options, VoiceError
+from vivavoce.tools import Tool
 
 FRAME = b"\x01\x00" * (UPLINK_FRAME_BYTES // 2)
 VOICE = b"\x02\x00" * 480  #: 20 ms of agent audio
@@ -193,6 +194,19 @@ async def test_a_token_that_no_header_can_hold_is_refused_here(
         async with Conversation(server.url, token):
             pass
     assert caught.value.code == code and not server.requests
+
+
+async def test_a_start_above_32_kib_is_refused_before_it_is_sent(server: FakeServer) -> None:
+    """At the gateway it would end the connection, without a word of why."""
+
+    async def run(args: object) -> None: ...
+
+    tools = {f"tool_{number}": Tool(run, "x" * 1024) for number in range(32)}
+    with pytest.raises(VoiceError, match=r"start has \d+ bytes, at most 32768 may") as caught:
+        async with Conversation(server.url, "a.jwt", tools=tools):
+            pass
+    assert caught.value.code == "too_large" and not caught.value.retryable
+    assert not server.tokens
 
 
 async def test_a_start_that_was_cut_off_is_sent_again_as_the_same_request(server: FakeServer) -> None:

@@ -159,7 +159,7 @@ def test_a_future_version_is_refused_readably(connected):
         ("", "bad_message", ""),
         ('{"type": "start"}', "bad_message", "start"),
         ('{"type": "dance"}', "unknown_type", "dance"),
-        ('{"type": "start", "request": "' + "x" * 140_000 + '"}', "too_large", ""),
+        ('{"type": "start", "request": "' + "x" * 33_000 + '"}', "too_large", ""),
     ],
 )
 def test_what_cannot_be_read_is_answered_and_ends_nothing(connected, body, code, ref):

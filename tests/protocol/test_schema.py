@@ -30,6 +30,7 @@ BEYOND_SCHEMA = {
     "65 levels of tool parameters",
     "a tool result of more than 64 KiB",
     "size is counted in bytes of UTF-8",
+    "a byte more than 32 KiB on the control road",
     "base64 without padding",
     "base64url in place of base64",
     "base64 with a line break",

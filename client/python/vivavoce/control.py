@@ -12,7 +12,7 @@ from contextlib import aclosing
 
 from websockets.exceptions import ConnectionClosed
 
-from ._protocol.codec import control_replies, encode
+from ._protocol.codec import control_replies, encode, utf8_bytes
 from ._protocol.control import (
     ControlEnded,
     ControlError,
@@ -25,7 +25,7 @@ from ._protocol.control import (
     Starting,
 )
 from ._protocol.errors import RemoteProtocolError
-from ._protocol.limits import REPLY_TIMEOUT_S, RESUME_TIMEOUT_S
+from ._protocol.limits import CONTROL_MESSAGE_BYTES, REPLY_TIMEOUT_S, RESUME_TIMEOUT_S
 from .errors import VoiceError
 from .reconnect import OF_TOKEN
 from .wire import open_wire
@@ -77,9 +77,10 @@ class Control:
         self, request: ControlRequest
     ) -> AsyncGenerator[Starting | Ready | ControlEnded, None]:
         """Yield the server's replies to `request`, until it closes. Raises VoiceError for its errors."""
+        text = _encode(request)
         try:
             async with open_wire(self._url, "jwt", await self._fresh_token()) as wire:
-                await wire.send(encode(request))
+                await wire.send(text)
                 timeout_s = RESUME_TIMEOUT_S if isinstance(request, Resume) else REPLY_TIMEOUT_S
                 while True:
                     async with asyncio.timeout(timeout_s):
@@ -105,6 +106,16 @@ class Control:
             return await self._token()
         except Exception as error:  # code of others, which may fail in any way
             raise VoiceError.of("token_failed") from error
+
+
+def _encode(request: ControlRequest) -> str:
+    """The request as text. Raises VoiceError(`too_large`): the gateway would close, and not say why."""
+    text = encode(request)
+    size, limit = utf8_bytes(text), CONTROL_MESSAGE_BYTES
+    if size > limit:
+        kind = request.__struct_config__.tag
+        raise VoiceError.of("too_large", f"({kind} has {size} bytes, at most {limit} may be sent)")
+    return text
 
 
 def _decode(data: str | bytes) -> ControlReply | None:

@@ -73,6 +73,7 @@ export const FINAL_CLOSE_CODES: Record<number, ErrorCode> = {
   "4465": "upstream_invalid",
 };
 
+export const CONTROL_MESSAGE_BYTES = 32768;
 export const DOWNLINK_HZ = 24000;
 export const IMAGE_BYTES = 716800;
 export const IMAGE_CHARS = 1000;

@@ -3,7 +3,7 @@ import type { SessionSource, TokenContext } from '../options.js';
 import { RemoteProtocolError } from '../protocol/checks.js';
 import { decodeReply } from '../protocol/codec.js';
 import { offer } from '../protocol/credentials.js';
-import { REPLY_TIMEOUT_MS, RESUME_TIMEOUT_MS } from '../protocol/tables.js';
+import { CONTROL_MESSAGE_BYTES, REPLY_TIMEOUT_MS, RESUME_TIMEOUT_MS } from '../protocol/tables.js';
 import type { ControlError, ControlReply, ControlRequest, Ready, Start, Starting } from '../protocol/wire.js';
 import { Line, type Link } from './line.js';
 import type { Step } from './reconnect.js';
@@ -54,6 +54,10 @@ export class Control {
   async #exchange(request: ControlRequest, reason: Reason, signal: AbortSignal): Promise<ControlReply> {
     const { url } = this.#source ?? {};
     if (!url) throw badOption('session.url');
+    const { type } = request;
+    // At a larger one the gateway closes, and does not say why.
+    if (new Blob([JSON.stringify(request)]).size > CONTROL_MESSAGE_BYTES)
+      throw new VoiceError('too_large', `${type} above ${CONTROL_MESSAGE_BYTES} bytes`, { ref: type });
     const protocols = offer('jwt', await this.#token(reason, signal));
     throwIfAborted(signal);
     try {

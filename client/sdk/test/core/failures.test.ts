@@ -45,6 +45,15 @@ describe('each failure has its own code, and a sentence to act on', () => {
     expect(error.advice).toContain('security policy');
   });
 
+  test('too_large: a start above 32 KiB of UTF-8 is refused before it is sent', async () => {
+    const description = 'é'.repeat(1024);
+    const tool = (_: unknown, number: number) => [`tool_${number}`, { description, handler: () => null }];
+    const all = rig({ tools: Object.fromEntries(Array.from({ length: 16 }, tool)) });
+    const error = await refusal(all);
+    expect(error).toMatchObject({ code: 'too_large', ref: 'start', retryable: false });
+    expect(all.server.requests).toEqual([]);
+  });
+
   test('capacity: the server is full', async () => {
     const all = rig();
     all.server.controlErrors.push({ code: 'capacity', retryable: true, retry_after_ms: 3000 });
