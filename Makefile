@@ -36,8 +36,8 @@ client/console/dist/index.html: client/sdk/dist/index.js client/console/package-
 
 setup: .venv/ready tests/sdk/node_modules/ready client/console/dist/index.html ## install everything into this folder
 
-run: .venv/ready client/console/dist/index.html ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator
-	@$(BIN)/vivavoce dev
+run: .venv/ready client/console/dist/index.html ## the whole stack on this machine; GEMINI_API_KEY set: with Google, else with the simulator; ARGS="--port 9000"
+	@$(BIN)/vivavoce dev $(ARGS)
 
 test: setup ## every test but the browsers', which are `make browser`
 	@WORKERS=$(WORKERS) tests/all.sh

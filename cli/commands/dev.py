@@ -7,11 +7,18 @@ GEMINI_API_KEY is set.
 from __future__ import annotations
 
 import argparse
+import errno
 
 from cli.failure import USAGE, Failure
 
 PAGE_PORT = 8787
+LOOPBACK = "127.0.0.1"
 LOCAL_PAGE = f"http://127.0.0.1:{PAGE_PORT}"
+
+_ADVICE = {
+    errno.EADDRINUSE: "Is it running already? --port 0 finds a free port.",
+    errno.EACCES: "Give a --port above 1023.",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         default=PAGE_PORT,
-        help=f"the page's port, 0 for a free one (default: {PAGE_PORT})",
+        help=f"port of page, control road and media road; 0: a free one (default: {PAGE_PORT})",
+    )
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help=f"open it at this address; 0.0.0.0: to the whole network (default: {LOOPBACK})",
     )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON line with the URLs when all is up"
@@ -34,11 +47,12 @@ def run(args: argparse.Namespace) -> int:
         raise Failure("--port is not a port.", "Give 0 to 65535.", USAGE)
     import asyncio
 
-    from cli.stack.local import serve
+    from cli.stack.local import Place, serve
 
     try:
-        asyncio.run(serve(args.port, prints_json=args.json, is_quiet=args.quiet))
+        asyncio.run(serve(Place(args.host, args.port), prints_json=args.json, is_quiet=args.quiet))
     except OSError as error:
-        advice = "Is it running already? --port 0 finds a free port."
-        raise Failure(f"cannot start: {error.strerror or error}.", advice) from None
+        what = (error.strerror or str(error)).partition(" (while")[0]
+        advice = _ADVICE.get(error.errno or 0, "Give an address of this machine as --host.")
+        raise Failure(f"cannot start at {args.host}:{args.port}: {what}.", advice) from None
     return 0

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
 from cli.stack.gemini_key import check_key
+from simulator.server.loopback import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,15 @@ class Addresses:
     pid: int
 
 
-async def serve(page_port: int, *, prints_json: bool, is_quiet: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the stack's one port is opened. Port 0: a free one."""
+
+    host: str
+    port: int
+
+
+async def serve(place: Place, *, prints_json: bool, is_quiet: bool) -> None:
     """Run until SIGINT or SIGTERM. Raises OSError when a port is taken, Failure for a key that is no use."""
     task = asyncio.current_task()
     assert task is not None
@@ -38,16 +47,18 @@ async def serve(page_port: int, *, prints_json: bool, is_quiet: bool) -> None:
             key = os.environ.get("GEMINI_API_KEY")
             if key is not None:
                 await check_key(key, say)
-            addresses = await _start(parts, page_port)
+            addresses = await _start(parts, place)
             if prints_json:
                 print(json.dumps(asdict(addresses)), flush=True)
             say(_welcome(addresses))
+            if not is_loopback(place.host):
+                say(_OPEN)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         return  # by the signals above: this is how one stops it, and everything has ended
 
 
-async def _start(parts: AsyncExitStack, page_port: int) -> Addresses:
+async def _start(parts: AsyncExitStack, place: Place) -> Addresses:
     """Bring everything up in `parts`."""
     from infra.local.stack import LocalStack, Options
 
@@ -56,9 +67,14 @@ async def _start(parts: AsyncExitStack, page_port: int) -> Addresses:
         from simulator import serve as simulate
 
         simulator_url = (await parts.enter_async_context(simulate())).url
-    options = Options(gemini_url=simulator_url, page_port=page_port)
+    options = Options(gemini_url=simulator_url, host=place.host, port=place.port)
     urls = (await parts.enter_async_context(LocalStack(options))).urls
     return Addresses(urls.page, urls.control, urls.media, simulator_url or None, os.getpid())
+
+
+_OPEN = """warning: this port is open to the network, not to this machine alone. Whoever reaches it gets a
+token and talks at your cost; nothing is encrypted. Browsers give a page of another machine the microphone
+by https only: forward the port instead where you can (ssh -L 8787:localhost:8787 HOST)."""
 
 
 def _welcome(addresses: Addresses) -> str:
@@ -68,7 +84,9 @@ def _welcome(addresses: Addresses) -> str:
     return f"""The model is {model}.
 Open      {addresses.page}
 or try    {_command()} talk --url {addresses.page}
-Your app  gets {{url, token}} from {addresses.page}/dev/session.json
+Your app  connects to {addresses.control} with what this prints:
+          {_command()} token --local --url {addresses.page}
+          A page gets both from {addresses.page}/dev/session.json.
 Ctrl-C ends it all."""
 
 

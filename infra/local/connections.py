@@ -49,6 +49,7 @@ class Peer(ServerConnection):
         self._peers = peers
         self.facts: Facts | None = None
         self.subprotocol_header: str | None = None  #: as $connect returned it
+        self.media: tuple[str, str] = ("", "")  #: the media road's address, and what this client calls it
         self.opened_at = self.active_at = self.loop.time()
         self._control = Throttle(limits.control_rate_per_s, limits.control_burst)
         self._fragments = 0
@@ -60,12 +61,17 @@ class Peer(ServerConnection):
             raise ConnectionResetError("the connection is gone")
         if self.transport.get_write_buffer_size() > self.limits.buffered_bytes:
             raise SlowClient
-        first, *others = _frames(text.encode(errors="replace"), self.limits.frame_bytes)
+        first, *others = _frames(self._as_seen(text).encode(errors="replace"), self.limits.frame_bytes)
         self.protocol.send_text(first, fin=not others)
         for number, part in enumerate(others, 1):
             self.protocol.send_continuation(part, fin=number == len(others))
         self.send_data()
         self.touch()
+
+    def _as_seen(self, text: str) -> str:
+        """A deployment's media road has one name; here it has the one by which the client came."""
+        known, seen = self.media
+        return text.replace(f'"{known}/', f'"{seen}/') if known != seen else text
 
     def touch(self) -> None:
         """A message passed: the idle time starts anew."""

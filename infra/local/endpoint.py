@@ -16,9 +16,15 @@ from aiohttp.typedefs import Handler, Middleware
 from simulator.server.loopback import is_foreign
 
 
-def listen(port: int = 0) -> socket.socket:
-    """A socket that listens on loopback; 0 is any free port. Raises OSError when it is taken."""
-    return socket.create_server(("127.0.0.1", port), backlog=256)
+def listen(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
+    """A socket that listens at `host`; port 0 is any free one. Raises OSError when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=256)
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port of a bound socket."""
+    return int(listener.getsockname()[1])
 
 
 def url_of(listener: socket.socket, scheme: str = "http") -> str:

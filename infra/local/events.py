@@ -44,7 +44,9 @@ def connect_event(
     facts: Facts, headers: Iterable[tuple[str, str]], query: Sequence[tuple[str, str]]
 ) -> Event:
     """The $connect event: the only one with the client's headers and query. It has no body."""
-    hidden = {"connection", "upgrade"}  # hop by hop: they end at the gateway
+    # hop by hop: they end at the gateway, as does what a forwarder before this machine says of the client
+    hidden = {"connection", "upgrade", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port"}
+    hidden |= {"x-forwarded-proto"}
     sent = [(name, value) for name, value in headers if name.lower() not in hidden]
     sent += [
         ("X-Amzn-Trace-Id", f"Root=1-{int(time.time()):x}-{secrets.token_hex(12)}"),

@@ -30,6 +30,7 @@ from infra.local.connections import Limits, Peer, SlowClient
 from infra.local.endpoint import url_of
 from infra.local.invocation import Invoke
 from infra.local.selection import body_path, route_key
+from infra.local.site import came_by
 from infra.local.template import Api
 from infra.local.throttle import Throttle
 from simulator.server.loopback import is_host_of_loopback
@@ -41,6 +42,7 @@ class Options:
 
     limits: Limits = field(default_factory=Limits)
     loses_disconnect: bool = False
+    media_url: str = ""  #: named anew for a client that came by another name than this; "": never
 
 
 class IntegrationFailure(Exception):
@@ -114,6 +116,8 @@ class Gateway:
             return _refusal(403, "Forbidden")
         if not self.throttle.take():
             return _refusal(429, "Too Many Requests")
+        if known := self.options.media_url:
+            connection.media = (known, came_by(request.headers.get).socket)
         connection.facts = facts = self._facts(connection, request)
         query = parse_qsl(target.query, keep_blank_values=True)
         event = events.connect_event(facts, request.headers.raw_items(), query)

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from agents.catalogue import Agent, catalogue
 from infra.local.endpoint import local_only
+from infra.local.site import came_by
 
 TOKEN_S = 3600
 CONSOLE = Path(__file__).resolve().parents[2] / "client" / "console" / "dist"  #: what `npm run build` writes
@@ -64,6 +65,21 @@ class LocalUser:
         return jwt.encode(claims, self.secret, algorithm="HS256")
 
 
+@dataclass(frozen=True, slots=True)
+class Roads:
+    """Where the page's visitor finds both roads. Without `media`: on any port of loopback."""
+
+    control: str
+    media: str = ""
+
+    def of(self, request: web.Request) -> "Roads":
+        """The same by the way that this request came, when that led through the stack's front."""
+        if "X-Forwarded-Host" not in request.headers:
+            return self
+        socket = came_by(request.headers.get).socket
+        return Roads(socket + urlsplit(self.control).path, socket)
+
+
 def page_app(
     control_url: str,
     user: LocalUser,
@@ -77,20 +93,22 @@ def page_app(
     Without a `media_url` the page may connect to any port of loopback. `console` is read at each request, so
     that a build is seen without a restart. `breaks` names what infra.local.breaks breaks here.
     """
-    headers = _HEADERS | {"Content-Security-Policy": _policy(control_url, media_url)}
+    known = Roads(control_url, media_url)
 
-    async def index(_: web.Request) -> web.Response:
-        built = console / "index.html"
+    async def index(request: web.Request) -> web.Response:
+        built, roads = console / "index.html", known.of(request)
         if built.is_file():
-            return await _file(built, headers | {"Cache-Control": "no-store"})
-        return web.Response(text=_PAGE.format(control=control_url), content_type="text/html", headers=headers)
+            return await _file(built, _headers(roads, "no-store"))
+        text = _PAGE.format(control=roads.control)
+        return web.Response(text=text, content_type="text/html", headers=_headers(roads, "no-store"))
 
-    async def session(_: web.Request) -> web.Response:
-        answer = {"url": control_url, "token": user.token()}
+    async def session(request: web.Request) -> web.Response:
+        answer = {"url": known.of(request).control, "token": user.token()}
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
-    async def config(_: web.Request) -> web.Response:
-        return web.json_response(_config(control_url, breaks), headers={"Cache-Control": "no-store"})
+    async def config(request: web.Request) -> web.Response:
+        answer = _config(known.of(request).control, breaks)
+        return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
     async def file(request: web.Request) -> web.Response:
         """A file of the build. Those under assets/ carry a hash of their content in their names."""
@@ -99,7 +117,7 @@ def page_app(
         if path is None:
             raise web.HTTPNotFound
         kept = "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
-        return await _file(path, headers | {"Cache-Control": kept})
+        return await _file(path, _headers(known.of(request), kept))
 
     app = web.Application(middlewares=[local_only(pages=True), _readable_here])
     app.router.add_get("/", index)
@@ -115,12 +133,16 @@ def _config(control_url: str, breaks: Sequence[str]) -> dict[str, object]:
     return {"url": control_url, "session": "dev/session.json", "agents": agents, "breaks": list(breaks)}
 
 
-def _policy(control_url: str, media_url: str) -> str:
+def _headers(roads: Roads, kept: str) -> dict[str, str]:
+    return _HEADERS | {"Content-Security-Policy": _policy(roads), "Cache-Control": kept}
+
+
+def _policy(roads: Roads) -> str:
     """Nothing but the page's own files, no inline script or style, and sockets to this stack only."""
-    media = _origin(media_url) if media_url else "ws://127.0.0.1:* ws://localhost:*"
+    media = _origin(roads.media) if roads.media else "ws://127.0.0.1:* ws://localhost:*"
     own = " ".join(f"{kind}-src 'self';" for kind in ("script", "style", "font", "img", "worker"))
     return (
-        f"default-src 'none'; {own} connect-src 'self' {_origin(control_url)} {media}; "
+        f"default-src 'none'; {own} connect-src 'self' {_origin(roads.control)} {media}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

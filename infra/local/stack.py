@@ -1,10 +1,12 @@
 """The whole deployment on this machine, from template.yaml, as one `async with`.
 
-    client ─▶ gateway emulator ─▶ functions (awslambdaric processes) ─▶ moto, Lambda, ECS, @connections
-    client ─▶ edge rule ─▶ relay (a process for each RunTask) ──────────▶ moto, Lambda, Gemini's URL
+    client ─▶ front ─▶ gateway emulator ─▶ functions (awslambdaric processes) ─▶ moto, Lambda, ECS,
+                │                                                               @connections
+                ├────▶ edge rule ─▶ relay (a process for each RunTask) ───────▶ moto, Lambda, Gemini's URL
+                └────▶ page
 
-Everything listens on loopback. Addresses are fixed before anything starts, by binding every socket
-first, because each part must be told where the others are.
+Everything listens on loopback, but for a front that is told otherwise. Addresses are fixed before anything
+starts, by binding every socket first, because each part must be told where the others are.
 """
 
 import asyncio
@@ -27,8 +29,9 @@ from infra.local.breaks import add_breaks, drain_relays, kill_relay, model_goes_
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Dead, Edge
-from infra.local.endpoint import Endpoint, listen, signed_only, url_of
+from infra.local.endpoint import Endpoint, listen, port_of, signed_only, url_of
 from infra.local.evidence import add_evidence
+from infra.local.front import Front, door_to, is_host_of_machine
 from infra.local.functions import Functions, Pool
 from infra.local.gateway import Gateway
 from infra.local.gateway import Options as GatewayOptions
@@ -45,6 +48,7 @@ from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
 from records.routes import read_route
 from records.table import Table
+from simulator.server.loopback import is_host_of_loopback, is_loopback
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "vivavoce-local"
@@ -73,9 +77,8 @@ class Options:
     parameters: Mapping[str, str] = field(default_factory=dict)  #: more template parameters
     function_environment: Mapping[str, str] = field(default_factory=dict)  #: over the template's, for all
     relay_environment: Mapping[str, str] = field(default_factory=dict)  #: over the template's
-    control_port: int = 0
-    media_port: int = 0
-    page_port: int = 0
+    port: int = 0  #: of page, control road and media road
+    host: str = "127.0.0.1"  #: the address that this port is opened at
     log_directory: Path | None = None  #: None: log lines stay in memory
     workers: int = 6  #: processes of one function at a time
     dead_address: Dead = "refuses"  #: how the address of a task that is gone behaves
@@ -194,16 +197,21 @@ class LocalStack:
             )
         )
         await parts.enter_async_context(Endpoint(ecs_app(self.tasks, guard), sockets.ecs))
-        options = GatewayOptions(self.options.limits, self.options.loses_disconnect)
+        options = GatewayOptions(self.options.limits, self.options.loses_disconnect, self.urls.media)
         self.gateway = await parts.enter_async_context(
             Gateway(self.template.api, functions.invoke, sockets.control, options)
         )
         await parts.enter_async_context(Endpoint(management_app(self.gateway, guard), sockets.management))
         read = partial(read_route, self.secrets.route.encode())
-        self.edge = await parts.enter_async_context(
-            Edge(read, sockets.media, self.secrets.origin, self.options.dead_address)
-        )
+        self.edge = Edge(read, self.secrets.origin, self.options.dead_address)
         await parts.enter_async_context(Endpoint(self._page(), sockets.page))
+        doors = {
+            self.template.api.stage: door_to(port_of(sockets.control)),
+            "r": self.edge.attend,
+            "": door_to(port_of(sockets.page), one_request=True),
+        }
+        is_ours = is_host_of_loopback if is_loopback(self.options.host) else is_host_of_machine
+        await parts.enter_async_context(Front(sockets.front, doors, is_ours))
         clocks = await parts.enter_async_context(Background())
         rounds = schedule.keep(
             self.template.schedules, functions.invoke_later, speed=self.options.schedule_speed
@@ -237,26 +245,18 @@ class LocalStack:
 class Sockets:
     """A listening place for each part, bound before any part starts."""
 
+    front: socket.socket
     control: socket.socket
     management: socket.socket
     lambda_api: socket.socket
     ecs: socket.socket
-    media: socket.socket
     page: socket.socket
 
     @classmethod
     def bind(cls, options: Options) -> Self:
-        """Binds them all on loopback. Raises OSError when a wanted port is taken."""
-        wanted = (options.control_port, 0, 0, 0, options.media_port, options.page_port)
-        bound: list[socket.socket] = []
-        try:
-            for port in wanted:
-                bound.append(listen(port))  # noqa: PERF401
-        except OSError:
-            for each in bound:
-                each.close()
-            raise
-        return cls(*bound)
+        """Binds them all, but for the front on loopback. Raises OSError when a wanted port is taken."""
+        front = listen(options.port, options.host)
+        return cls(front, *(listen() for _ in range(5)))
 
     def close(self) -> None:
         """Closes those that no part has closed yet."""
@@ -264,6 +264,6 @@ class Sockets:
             getattr(self, name).close()
 
     def urls(self) -> Urls:
-        """The addresses of what a client or browser reaches, without the API's stage."""
-        media = url_of(self.media, "ws")
-        return Urls(control=url_of(self.control, "ws"), media=media, page=url_of(self.page))
+        """The addresses of what a client or browser on this machine reaches, without the API's stage."""
+        here = f"127.0.0.1:{port_of(self.front)}"
+        return Urls(control=f"ws://{here}", media=f"ws://{here}", page=f"http://{here}")

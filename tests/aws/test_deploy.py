@@ -26,6 +26,7 @@ import simulator
 from infra.deploy.bundle import PYTHON, find_python
 from infra.local.edge import Edge
 from infra.local.endpoint import Endpoint, listen, url_of
+from infra.local.front import Front
 from protocol import media
 from protocol.control import Starting
 from records import relays
@@ -76,7 +77,9 @@ async def cloud(sam: Run, native: Path, tmp_path_factory: pytest.TempPathFactory
         outward = await asyncio.to_thread(deployed.outward)
         await asyncio.to_thread(deployed.point_replies_here)
         keys = await asyncio.to_thread(deployed.edge_keys)
-        await parts.enter_async_context(Edge(deployed.read_route, listener, keys["origin"]))
+        await parts.enter_async_context(
+            Front(listener, {"r": Edge(deployed.read_route, keys["origin"]).attend})
+        )
         yield Cloud(deployed, model, place, outward)
 
 

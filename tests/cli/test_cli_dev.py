@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import pytest
 
+import cli.stack.local  # noqa: F401  # before its parts are only pretended
 from gemini import tokens
 from infra.local.template import read_template
 from tests.cli.conftest import Run
@@ -92,7 +93,7 @@ def test_it_says_where_everything_is_and_ends_cleanly(
     assert "vivavoce talk --url http://127.0.0.1:1" in run.err
     assert "http://127.0.0.1:1/dev/session.json" in run.err, "where an app of one's own gets a token"
     assert pretence.steps == ["simulator up", "stack up", "stack down", "simulator down"]
-    assert pretence.options == {"gemini_url": "http://127.0.0.1:4", "page_port": 8787}
+    assert pretence.options == {"gemini_url": "http://127.0.0.1:4", "host": "127.0.0.1", "port": 8787}
 
 
 def test_the_command_to_try_can_be_run_as_it_stands(
@@ -110,7 +111,7 @@ def test_the_command_to_try_can_be_run_as_it_stands(
 
 def test_quiet_is_quiet(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
     run = vivavoce("dev", "--quiet", "--port", 0)
-    assert (run.code, run.out, run.err) == (0, "", "") and pretence.options["page_port"] == 0
+    assert (run.code, run.out, run.err) == (0, "", "") and pretence.options["port"] == 0
 
 
 @contextmanager
@@ -210,5 +211,29 @@ def test_the_key_is_tried_where_the_stack_will_use_it() -> None:
 def test_a_taken_port_is_one_line(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
     pretence.failure = OSError(98, "Address already in use")
     run = vivavoce("dev")
-    assert run.code == 1 and "cannot start: Address already in use. Is it running already?" in run.complaint
+    complaint = "cannot start at 127.0.0.1:8787: Address already in use. Is it running already?"
+    assert run.code == 1 and complaint in run.complaint
     assert pretence.steps == ["simulator up", "simulator down"]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(99, "Give an address of this machine as --host."), (13, "Give a --port above 1023.")],
+)
+def test_an_address_that_cannot_be_had_is_one_line(
+    vivavoce: Callable[..., Run], pretence: Pretence, number: int, advice: str
+) -> None:
+    pretence.failure = OSError(
+        number, f"{os.strerror(number)} (while attempting to bind on address ('h', 1))"
+    )
+    run = vivavoce("dev", "--host", "192.0.2.1", "--port", 80)
+    assert run.code == 1 and f"at 192.0.2.1:80: {os.strerror(number)}. {advice}" in run.complaint
+
+
+def test_a_port_for_the_whole_network_comes_with_a_warning(
+    vivavoce: Callable[..., Run], pretence: Pretence
+) -> None:
+    run = vivavoce("dev", "--host", "0.0.0.0")
+    assert run.code == 0 and pretence.options["host"] == "0.0.0.0"
+    assert "warning: this port is open to the network" in run.err
+    assert "warning" not in vivavoce("dev", "--host", "127.0.0.1").err

@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from infra.local.edge import CONNECT_S, Dead, Edge
 from infra.local.endpoint import listen, url_of
+from infra.local.front import Front
 from records.routes import read_route, sign_route
 from tests.infra.stand_ins import upgrade
 
@@ -20,10 +21,9 @@ KEY = b"k" * 32
 SOON = int(time.time()) + 86_400  # from when the suite began to be collected
 
 
-@asynccontextmanager
-async def edge() -> AsyncIterator[Edge]:
-    async with Edge(partial(read_route, KEY), listen()) as running:
-        yield running
+def edge(secret: str = "", dead: Dead = "refuses") -> Front:
+    """An edge and nothing else behind a front of its own."""
+    return Front(listen(), {"r": Edge(partial(read_route, KEY), secret, dead).attend})
 
 
 async def echo(connection: ServerConnection) -> None:
@@ -107,7 +107,7 @@ async def test_a_dead_address_refuses_at_once_or_answers_nothing_as_is_wished(
     path = sign_route(KEY, "s1", address(free.getsockname()[1]), SOON)
     free.close()
     now = asyncio.get_running_loop().time
-    async with Edge(partial(read_route, KEY), listen(), dead=dead) as e:
+    async with edge(dead=dead) as e:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(e.url.rpartition(":")[2]))
         began_at = now()
         writer.write(upgrade(path))
@@ -119,8 +119,8 @@ async def test_a_dead_address_refuses_at_once_or_answers_nothing_as_is_wished(
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"GET /r/s1/a.b HTTP/1.1\r\nHost: e\r\n\r\n",
-        b"POST /r/s1/a.b HTTP/1.1\r\nHost: e\r\nUpgrade: websocket\r\n\r\n",
+        b"GET /r/s1/a.b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /r/s1/a.b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
     ],
@@ -210,7 +210,7 @@ async def test_the_relay_sees_the_edges_secret_and_never_the_clients_guess() -> 
 
     async with (
         serve(relay, "127.0.0.1", 0) as server,
-        Edge(partial(read_route, KEY), listen(), "the secret") as sends,
+        edge("the secret") as sends,
         edge() as sends_none,
     ):
         path = sign_route(KEY, "s1", address(server.sockets[0].getsockname()[1]), SOON)

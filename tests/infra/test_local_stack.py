@@ -194,7 +194,7 @@ async def test_no_secret_is_printed_or_shown(stack: LocalStack) -> None:
 async def test_a_taken_port_is_an_error_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -> None:
     taken = int(stack.urls.page.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
-        async with LocalStack(options(tmp_path, page_port=taken)):
+        async with LocalStack(options(tmp_path, port=taken)):
             pass
 
 

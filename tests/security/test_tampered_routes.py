@@ -16,6 +16,7 @@ import pytest
 
 from infra.local.edge import Edge
 from infra.local.endpoint import listen
+from infra.local.front import Front
 from records.keyring import Keyring
 from records.routes import read_route_of_any, sign_route
 
@@ -70,7 +71,7 @@ async def world() -> AsyncIterator[World]:
     made.relay, made.victim = (f"127.0.0.1:{s.sockets[0].getsockname()[1]}" for s in (relay, victim))
     gateway = listen(0)
     made.port = gateway.getsockname()[1]
-    async with relay, victim, Edge(read, gateway):
+    async with relay, victim, Front(gateway, {"r": Edge(read).attend}):
         yield made
 
 
