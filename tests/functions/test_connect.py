@@ -151,13 +151,23 @@ def test_an_issuer_that_does_not_answer_is_our_failure(issuer, edges):
     assert open_with(issuer())["statusCode"] == 500
 
 
-RN = "http://abc.execute-api.eu-west-1.amazonaws.com"  # React Native makes it of the address it connects to
+#: React Native makes an origin of the address it connects to. Android names any port that the address names,
+#: and writes the header's name in lower case; iOS names only a port that is not the scheme's own.
+RN = "https://abc.execute-api.eu-west-1.amazonaws.com"
 
 
-def test_a_credential_in_authorization_needs_no_origin(table):
-    event = connect_event("c1=", Authorization=f"Bearer {make_jwt()}", Origin=RN)
+@pytest.mark.parametrize("name", ["Origin", "origin"])
+@pytest.mark.parametrize("origin", [RN, f"{RN}:443", "http://192.168.1.20:8787", "http://10.0.2.2"])
+def test_a_credential_in_authorization_needs_no_origin(table, name, origin):
+    event = connect_event("c1=", **{"Authorization": f"Bearer {make_jwt()}", name: origin})
     assert connect.handler(event, CONTEXT) == {"statusCode": 200}
     assert remembered(table).origin == "", "it binds no ticket either"
+
+
+def test_a_credential_in_authorization_offers_our_subprotocol_as_react_native_does(table):
+    offer = {"Sec-WebSocket-Protocol": "vivavoce", "origin": RN}
+    answer = connect.handler(connect_event("c1=", Authorization=f"Bearer {make_jwt()}", **offer), CONTEXT)
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "vivavoce"}}
 
 
 def test_a_credential_in_both_places_needs_a_good_origin():

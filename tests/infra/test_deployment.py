@@ -332,6 +332,20 @@ def test_every_way_into_the_media_road_passes_the_edge_function(form: dict[str, 
         assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
 
 
+#: Amazon's managed policies. Only one that takes all headers brings `Authorization` to the origin.
+ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+
+
+def test_the_credential_of_a_native_client_passes_the_media_edge(form: dict[str, Any]) -> None:
+    (distribution,) = of_type(form, "AWS::CloudFront::Distribution").values()
+    config = distribution["DistributionConfig"]
+    roads = [each for each in config["CacheBehaviors"] if each["TargetOriginId"] == "relay"]
+    assert roads
+    for each in roads:
+        assert (each["OriginRequestPolicyId"], each["CachePolicyId"]) == (ALL_VIEWER, CACHING_DISABLED)
+
+
 @pytest.mark.parametrize("slots", [1, 2, 4, 8])
 def test_with_a_load_balancer_each_slot_has_its_path_and_targets(made: dict[str, Any], slots: int) -> None:
     form = decide(made, {"MediaIngress": "alb", "AlbSlots": str(slots)})

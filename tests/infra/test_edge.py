@@ -47,18 +47,22 @@ async def test_a_websocket_passes_through_with_its_headers_and_subprotocol() -> 
 
     async def relay(connection: ServerConnection) -> None:
         assert connection.request
-        seen.extend((connection.request.path, connection.request.headers["Origin"]))
+        headers = connection.request.headers
+        seen.extend((connection.request.path, headers["Origin"], headers["Authorization"]))
         await echo(connection)
 
     async with serve(relay, "127.0.0.1", 0, subprotocols=["vivavoce"]) as server, edge() as e:
         path = sign_route(KEY, "s1", address(server.sockets[0].getsockname()[1]), SOON)
         offered = ["vivavoce", "vivavoce.ticket.abc"]
-        async with connect(e.url + path, subprotocols=offered, origin="https://o.example") as client:
+        named = {"Authorization": "Bearer native"}
+        async with connect(
+            e.url + path, subprotocols=offered, origin="https://o.example", additional_headers=named
+        ) as client:
             assert client.subprotocol == "vivavoce"
             for message in (b"\x00" * 648, "text", b"x" * 900_000):
                 await client.send(message)
                 assert await client.recv() == message
-    assert seen == [path, "https://o.example"]
+    assert seen == [path, "https://o.example", "Bearer native"]
 
 
 async def test_a_close_and_its_code_pass_through() -> None:

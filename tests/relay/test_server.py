@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Origin
+from websockets.typing import Origin, Subprotocol
 
 from gemini import messages as model
 from protocol import media
@@ -79,16 +79,22 @@ async def test_a_page_of_another_origin_is_refused() -> None:
         assert refused.value.response.status_code == 403
 
 
-async def test_a_ticket_in_authorization_needs_no_origin() -> None:
-    """No page can send that header; React Native sends an Origin of its own making with it."""
+@pytest.mark.parametrize("asked_by", ["", "https://control.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://media.example", "https://media.example:443", "http://192.168.1.20:8787"]
+)
+async def test_a_ticket_in_authorization_needs_no_origin(asked_by: str, origin: str) -> None:
+    """No page can set that header; React Native sends an Origin with it, made of each road's address."""
     from websockets.asyncio.client import connect
 
     async with house() as here:
-        for asked_by in ("", "http://control.example"):
-            header = {"Authorization": f"Bearer {here.book.ticket(origin=asked_by)}"}
-            origin = Origin("http://media.example")
-            async with connect(f"{here.url}/r/0/x", additional_headers=header, origin=origin) as wire:
-                await Visitor().join(wire)
+        header = {"Authorization": f"Bearer {here.book.ticket(origin=asked_by)}"}
+        offered = [Subprotocol("vivavoce")]
+        async with connect(
+            f"{here.url}/r/0/x", additional_headers=header, origin=Origin(origin), subprotocols=offered
+        ) as wire:
+            assert wire.subprotocol == "vivavoce"
+            await Visitor().join(wire)
 
 
 async def test_a_ticket_in_both_places_needs_its_origin() -> None:
