@@ -8,6 +8,7 @@ const REPORT = new URL('api.md', ROOT);
 const ENTRIES = {
   vivavoce: 'index',
   'vivavoce/react': 'react/index',
+  'vivavoce/react-native': 'react-native/index',
   'vivavoce/advice': 'advice/index',
   'vivavoce/element': 'element/index',
   'vivavoce/testing': 'testing/index',

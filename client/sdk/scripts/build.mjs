@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 /** Entries beside the core. Each finds it, and the others, as a neighbour in dist, so that an app has everything once. */
-const BESIDE = ['advice', 'element', 'ondemand', 'react', 'testing'];
+const BESIDE = ['advice', 'element', 'ondemand', 'react', 'react-native', 'testing'];
 const IN_BESIDE = new RegExp(`/src/(${BESIDE.join('|')})/`);
 
 const neighbours = {

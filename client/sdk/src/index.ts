@@ -1,4 +1,5 @@
 export type {
+  AudioDevice,
   AudioDevices,
   AudioEngine,
   AudioEvents,

@@ -7,9 +7,15 @@ export interface PlayedUntil {
   readonly droppedMs: number;
 }
 
+/** The browser's `MediaDeviceInfo` is one. */
+export interface AudioDevice {
+  readonly deviceId: string;
+  readonly label: string;
+}
+
 export interface AudioDevices {
-  readonly inputs: readonly MediaDeviceInfo[];
-  readonly outputs: readonly MediaDeviceInfo[];
+  readonly inputs: readonly AudioDevice[];
+  readonly outputs: readonly AudioDevice[];
   /** Labels are empty until the user has said yes once. */
   readonly labelled: boolean;
 }
