@@ -76,11 +76,11 @@ types: .venv/ready
 schema: .venv/ready ## write the JSON Schema, vectors and the parts of REFERENCE.md that are made from the code
 	@$(BIN)/python -m protocol.schema
 
-browser: setup ## the console page in real browsers; wants a machine with nothing else to do
+browser: setup ## the pages in Chromium, Firefox and WebKitGTK; wants a machine with nothing else to do
 	@$(BIN)/pytest -m 'visit or not visit' tests/browser
 
-firefox: setup ## of these, a spoken call in Firefox with PulseAudio as its loudspeaker and microphone
-	@$(BIN)/pytest tests/browser/test_firefox.py
+firefox: setup ## of these, the ones in Firefox
+	@$(BIN)/pytest -m 'visit or not visit' -k firefox tests/browser
 
 check: setup lint types client-check ## what CI runs: everything but the browser
 	@$(PYTEST) --ignore tests/browser

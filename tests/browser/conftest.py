@@ -9,8 +9,8 @@ import asyncio
 import fcntl
 import os
 import shutil
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,25 +26,31 @@ from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from tests.browser.deployed import deployed
 from tests.browser.drive import CONSOLE, INTERRUPTION, QUESTION, driving, recording
+from tests.browser.programs import Missing, find_chromium, find_sound, run
+from tests.browser.rig.engines import ENGINES
+from tests.browser.rig.page import Page
+from tests.browser.rig.plain import serving as plain_page
+from tests.browser.rig.sound import Machine, sounding
 from tests.witness import CANARY, WITNESS
-from vivavoce import Conversation
+from vivavoce import Conversation, VoiceError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SDK = ROOT / "client" / "sdk"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WARM_S = 100.0  #: at most, until the first call of a system has been held
 LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
 GEMINI_KEY = f"{CANARY}-browser-gemini-key"
 _reasons: list[str] = []
+_figures: list[str] = []
 
-
-class Missing(Exception):
-    """The tests cannot run here; the text is for whoever reads the summary."""
+Figure = Callable[[str], None]  #: keeps a line for the end of the run
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for reason in _reasons:
         terminalreporter.write_line(f"NOT TESTED IN A BROWSER: {reason}", red=True, bold=True)
+    for line in _figures:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +58,7 @@ def chromium() -> Iterator[str]:
     """Where Chromium lies, with the drivers and the page ready. Skips, loudly, when one cannot be had."""
     try:
         with alone(HERE):
-            found = install("chromium", os.environ.get("CHROMIUM"), BROWSERS)
+            found = find_chromium()
             install_drivers()
             build_page()
     except Missing as reason:
@@ -79,49 +85,21 @@ def missing(reason: Missing) -> NoReturn:
     pytest.skip(str(reason))
 
 
-def install(package: str, named: str | None, names: tuple[str, ...]) -> str:
-    """Where a program lies: at `named`, or under one of its names, or where Debian's own has been put.
-
-    Raises Missing; also where there is no Debian, or no right to install.
-    """
-    if named and not Path(named).exists():
-        raise Missing(f"{package} is set to {named}, which does not exist")
-    found = named or _find(names)
-    if not found:
-        _install(package)
-        found = _find(names)
-    if not found:
-        raise Missing(f"apt-get installed no {package}")
-    return found
-
-
-def _find(names: tuple[str, ...]) -> str | None:
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
-def _install(package: str) -> None:
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Missing(f"no {package} here; install one, or name its path (CHROMIUM, FIREFOX)")
-    apt = ("apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=60")
-    _run((*apt, "update"), ROOT, "apt-get update failed")
-    _run((*apt, "install", "--no-install-recommends", package), ROOT, f"apt-get could not install {package}")
-
-
 def install_drivers() -> None:
     if not shutil.which("npm"):
         raise Missing("no npm here; Node 20 or newer drives the browser")
     if not (HERE / "node_modules" / "playwright-core").is_dir():
-        _run(("npm", "ci", "--no-audit", "--no-fund"), HERE, "npm ci failed in tests/browser")
+        run(("npm", "ci", "--no-audit", "--no-fund"), HERE, "npm ci failed in tests/browser")
 
 
 def build_page() -> None:
     """The SDK and then the console, when a source is newer than what was built of it."""
     if _is_stale(SDK, SDK / "dist" / "index.js"):
         _ci(SDK)
-        _run(("npm", "run", "build"), SDK, "the SDK does not build")
+        run(("npm", "run", "build"), SDK, "the SDK does not build")
     if _is_stale(CONSOLE, CONSOLE / "dist" / "index.html", SDK / "dist" / "index.js"):
         _ci(CONSOLE)
-        _run(("npm", "run", "build"), CONSOLE, "the console does not build")
+        run(("npm", "run", "build"), CONSOLE, "the console does not build")
 
 
 def _is_stale(package: Path, built: Path, *more: Path) -> bool:
@@ -132,18 +110,11 @@ def _is_stale(package: Path, built: Path, *more: Path) -> bool:
 
 def _ci(package: Path) -> None:
     if not (package / "node_modules").is_dir():
-        _run(
+        run(
             ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"),
             package,
             f"npm ci failed in {package}",
         )
-
-
-def _run(command: tuple[str, ...], folder: Path, complaint: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise Missing(f"{complaint}: {''.join(last)}")
 
 
 @dataclass
@@ -184,6 +155,52 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
     WITNESS.logs(line.text for line in stack.logs.lines)
 
 
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def machine() -> AsyncIterator[Machine]:
+    """A sound server with a loudspeaker and a microphone. Skips, loudly, when it cannot be had."""
+    try:
+        find_sound()
+    except Missing as reason:
+        missing(reason)
+    folder = tempfile.mkdtemp(prefix="sound")
+    try:
+        async with sounding(Path(folder)) as made:
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def page(request: pytest.FixtureRequest, machine: Machine) -> AsyncIterator[Page]:
+    """A browser of the rig; which one a module's parameters say. One at a time, for the tests of a module."""
+    engine = ENGINES[request.param]
+    try:
+        program = await asyncio.to_thread(engine.find)
+    except Missing as reason:
+        missing(reason)
+    async with engine.start(program, machine.environment) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def plain(chromium: str) -> AsyncIterator[str]:
+    """The address of the page with nothing on it but the client."""
+    async with plain_page() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def figure() -> Figure:
+    """Takes what was measured, to be read at the end of the run."""
+    return _figures.append
+
+
+@pytest.fixture(scope="package")
+def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording for the rig's microphone, which hears it when it is told."""
+    return recording(tmp_path_factory.mktemp("said") / "said.wav", QUESTION, 0.5)
+
+
 @pytest.fixture(scope="package")
 def question(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A recording for the microphone: one for all, as tests with the same microphone share a browser."""
@@ -205,8 +222,14 @@ def _with_recorder(folder: Path) -> Path:
 
 
 async def _warm(stack: LocalStack) -> None:
-    """Start the relay: the recordings begin with the microphone and do not wait."""
+    """Start functions and relay: a recording begins with the microphone, and waits for neither."""
     token = stack.user("early-bird").token()
     WITNESS.keeps(token, "a JWT")
-    async with asyncio.timeout(40), Conversation(stack.urls.control, token) as call:
-        await call.end()
+    async with asyncio.timeout(WARM_S):
+        while True:
+            try:
+                async with Conversation(stack.urls.control, token) as call:
+                    return await call.end()
+            except VoiceError as error:
+                if error.code != "connect_timeout":
+                    raise

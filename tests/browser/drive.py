@@ -21,6 +21,7 @@ CONSOLE = HERE.parents[1] / "client" / "console"
 MOST_BYTES = 1 << 27  #: of what a scenario saw: half a minute of sound, twice, is some megabytes
 MIC_HZ = 48_000  #: the fake device's own rate
 SAID_HZ = 16_000
+WORDS = "Could you tell me when the next train leaves?"  #: of QUESTION
 QUESTION = read_wav(SHIPPED / "question.wav")
 INTERRUPTION = read_wav(SHIPPED / "interruption.wav")
 

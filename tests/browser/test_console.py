@@ -18,7 +18,7 @@ from records import sessions
 from records.table import Table
 from simulator.audio import tones
 from tests.browser.conftest import LEAD_S, System
-from tests.browser.drive import INTERRUPTION, QUESTION, Sound, drive, listen, recording
+from tests.browser.drive import INTERRUPTION, QUESTION, WORDS, Sound, drive, listen, recording
 from tests.browser.refusing import (
     late_ticket,
     nobody,
@@ -33,7 +33,6 @@ from tests.witness import WITNESS
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(110)]
 
 Seen = dict[str, Any]
-WORDS = "Could you tell me when the next train leaves?"
 REFUSALS = ("capacity", "quota_sessions", "protocol_mismatch", "auth_expired")
 
 

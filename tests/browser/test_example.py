@@ -14,13 +14,12 @@ import pytest
 
 from simulator.audio import tones
 from tests.browser.conftest import ROOT, System, alone
-from tests.browser.drive import Sound, drive
+from tests.browser.drive import WORDS, Sound, drive
 from tests.browser.vite import served
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 EXAMPLE = ROOT / "client" / "examples" / "react"
-WORDS = "Could you tell me when the next train leaves?"
 
 Script = Literal["dev", "build"]
 
