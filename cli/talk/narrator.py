@@ -44,7 +44,7 @@ class Narrator:
 
     def tell(self, event: ConversationEvent) -> None:
         """Print the line for `event`, if it has one."""
-        from vivavoce import Reconnecting
+        from vivavoce import Quality, Reconnecting
 
         match event:
             case Live():
@@ -62,6 +62,10 @@ class Narrator:
                 self.say(f"-- tool {event.name}")
             case Reconnecting():
                 self.wait_for(f"reconnecting ({event.code})")
+            case Quality(quality="narrow"):
+                self.say("-- the line is narrow: some of what is said is left out")
+            case Quality():
+                self.say("-- the line is wide again")
             case GoingAway():
                 self.say("-- the relay is going away")
             case Error():

@@ -64,4 +64,4 @@ def name_of(event: Any) -> str:
     config = getattr(event, "__struct_config__", None)
     if config is not None:
         return str(config.tag)
-    return {"AudioFrame": "audio", "Reconnecting": "reconnecting"}[type(event).__name__]
+    return {"AudioFrame": "audio", "Reconnecting": "reconnecting", "Quality": "quality"}[type(event).__name__]

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
-from protocol.audio import encode_audio
+from protocol.audio import decode_uplink, encode_audio
+from protocol.codec import client_messages
+from protocol.media import Ping, Pong
 from vivavoce.outbox import MESSAGES, Outbox
 
 pytestmark = pytest.mark.looptime
@@ -17,12 +19,18 @@ def frame(seq: int) -> bytes:
     return encode_audio(0, seq, bytes(640))
 
 
+def is_ping(item: str | bytes) -> bool:
+    return isinstance(item, str) and '"ping"' in item
+
+
 async def take_all(outbox: Outbox) -> list[str | bytes]:
-    taken = []
+    """All that may be written now, but for pings."""
+    taken: list[str | bytes] = []
     try:
         async with asyncio.timeout(1):
             while True:
-                taken.append(await outbox.take())
+                if not is_ping(item := await outbox.take()):
+                    taken.append(item)
     except TimeoutError:
         return taken
 
@@ -44,7 +52,9 @@ async def test_only_the_newest_two_seconds_of_audio_wait() -> None:
     for seq in range(150):
         outbox.audio(frame(seq))
     assert outbox.queued_ms == 2000 and outbox.dropped_ms == 1000
-    assert await take_all(outbox) == ["hello"] + [frame(seq) for seq in range(50, 150)]
+    outbox.tell("what goes before it does not wait for pongs")
+    taken = await take_all(outbox)
+    assert taken[:-1] == ["hello"] + [frame(seq) for seq in range(50, 150)]
 
 
 async def test_a_break_keeps_messages_and_leaves_audio_to_the_session() -> None:
@@ -82,3 +92,76 @@ async def test_too_many_messages_make_their_sender_wait() -> None:
         outbox.open([])
         assert await outbox.take() == "0"
     assert (await take_all(outbox))[-1] == "one more"
+
+
+class NarrowLine:
+    """A way up of `kbps` behind the outbox, where what is written waits unseen, and the relay's pongs."""
+
+    ENVELOPE_BYTES = 46  #: of WebSocket, TCP and IP around a message
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.kbps = 1e6
+        self.spoken_at: list[float] = []  #: of each frame, by its number
+        self.late_s: list[float] = []  #: of each frame that arrived
+        self._free_at = 0.0
+
+    async def carry(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            item = await self.outbox.take()
+            bits = (len(item) + self.ENVELOPE_BYTES) * 8
+            self._free_at = max(self._free_at, loop.time()) + bits / self.kbps / 1000
+            loop.call_at(self._free_at, self._arrived, item)
+
+    def _arrived(self, item: str | bytes) -> None:
+        now = asyncio.get_running_loop().time()
+        if isinstance(item, bytes):
+            self.late_s.append(now - self.spoken_at[decode_uplink(item).seq])
+        else:
+            ping = client_messages.decode(item)
+            assert isinstance(ping, Ping)
+            self.outbox.answered(Pong(ping.t, round(now * 1000) + 5_000))
+
+    async def speak(self, seconds: float) -> None:
+        for _ in range(round(seconds * 50)):
+            await asyncio.sleep(0.02)
+            self.outbox.audio(frame(len(self.spoken_at)))
+            self.spoken_at.append(asyncio.get_running_loop().time())
+
+
+@pytest.mark.parametrize(("kbps", "limit_s"), [(200, 1.75), (128, 2.5), (64, 5.25)])
+async def test_speech_on_a_narrow_line_is_not_heard_later_and_later(kbps: float, limit_s: float) -> None:
+    outbox = Outbox()
+    line = NarrowLine(outbox)
+    outbox.open([])
+    async with asyncio.TaskGroup() as tasks:
+        carrying = tasks.create_task(line.carry())
+        await line.speak(5)
+        assert outbox.dropped_ms == 0 and not outbox.delay.is_narrow(5)
+        line.kbps = kbps
+        await line.speak(120)
+        assert max(line.late_s) < limit_s
+        assert outbox.delay.is_narrow(125)
+        too_much = 1 - kbps / 283  # the share of speech, with its envelopes, that cannot get through
+        assert 0.9 * too_much < outbox.dropped_ms / 120_000 < 1.1 * too_much
+        line.kbps = 1000
+        await line.speak(20)
+        dropped_ms = outbox.dropped_ms
+        await line.speak(20)
+        assert outbox.dropped_ms == dropped_ms and not outbox.delay.is_narrow(165)
+        assert max(line.late_s[-1000:]) < 0.05
+        carrying.cancel()
+
+
+async def test_a_message_waits_for_no_room_nor_does_what_was_said_before_it() -> None:
+    outbox = Outbox()
+    outbox.open([])
+    for seq in range(50):
+        outbox.audio(frame(seq))
+    taken = await take_all(outbox)
+    assert frame(24) in taken and frame(25) not in taken  # half a second, and no pong
+    outbox.report("played")
+    assert await take_all(outbox) == ["played"]
+    outbox.tell("paused")
+    assert await take_all(outbox) == [*(frame(seq) for seq in range(25, 50)), "paused"]

@@ -96,6 +96,7 @@ final class Vectors {
             case "credentials" -> credentials(test);
             case "states" -> states(test);
             case "pace" -> pace(test);
+            case "uplink_delay" -> uplinkDelay(test);
             case "reconnect" -> reconnect(test);
             case "client_session" -> session(test);
             default -> throw new IllegalArgumentException("a file this runner does not know");
@@ -158,6 +159,27 @@ final class Vectors {
             known(step, Set.of("at", "amount", "gives", "wait_s"));
             compare(step, "wait_s", budget.wait(number(step.get("amount")), number(step.get("at"))));
             compare(step, "gives", budget.take(number(step.get("amount")), number(step.get("at"))));
+        }
+    }
+
+    private void uplinkDelay(Map<String, Object> test) {
+        known(test, Set.of("name", "steps"));
+        UplinkDelay delay = new UplinkDelay();
+        for (Object one : (List<?>) test.get("steps")) {
+            var step = Messages.object(one);
+            known(step, Set.of("do", "at", "length_s", "ping", "sent_at", "server_s", "delay_s", "full", "narrow", "kept_s"));
+            double at = number(step.get("at"));
+            switch ((String) step.get("do")) {
+                case "connected" -> delay.connected();
+                case "frame" -> same(step.get("ping"), delay.frame(number(step.get("length_s")), at));
+                case "look" -> { }
+                case "pong" -> delay.answered(number(step.get("sent_at")), number(step.get("server_s")), at);
+                default -> throw new IllegalArgumentException("a step this runner does not know: " + step.get("do"));
+            }
+            compare(step, "delay_s", delay.seconds());
+            compare(step, "full", delay.isFull());
+            compare(step, "narrow", delay.isNarrow(at));
+            compare(step, "kept_s", delay.kept(at));
         }
     }
 

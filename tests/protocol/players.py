@@ -18,6 +18,7 @@ from protocol.media import Event, Live, PastTurn
 from protocol.pace import TokenBucket
 from protocol.server import ServerSession
 from protocol.states import advance
+from protocol.uplink_delay import UplinkDelay
 from vivavoce.errors import VoiceError
 from vivavoce.reconnect import MediaClose, Reconnect, move_within_s
 from vivavoce.reconnect import Step as NextStep
@@ -156,6 +157,29 @@ def play_pace(case: Case) -> None:
         if "wait_s" in step:
             assert bucket.wait_s(step["at"], step["amount"]) == step["wait_s"]
         assert bucket.take(step["at"], step["amount"]) == step["gives"]
+
+
+def play_uplink_delay(case: Case) -> None:
+    delay = UplinkDelay()
+    for step in case["steps"]:
+        now = step["at"]
+        match step["do"]:
+            case "connected":
+                delay.connected()
+            case "frame":
+                assert delay.frame(step["length_s"], now) == step["ping"]
+            case "pong":
+                delay.answered(step["sent_at"], step["server_s"], now)
+            case other:
+                assert other == "look"
+        found = {
+            "delay_s": delay.delay_s,
+            "full": delay.is_full,
+            "narrow": delay.is_narrow(now),
+            "kept_s": delay.kept_s(now),
+        }
+        assert set(step) <= {"do", "at", "length_s", "ping", "sent_at", "server_s", *found}
+        assert {**step, **found} == {**found, **step}
 
 
 # ---- scripts

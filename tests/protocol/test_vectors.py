@@ -19,6 +19,7 @@ from tests.protocol.players import (
     play_credentials,
     play_pace,
     play_states,
+    play_uplink_delay,
 )
 
 
@@ -51,6 +52,11 @@ def test_pace_vector(case: Case) -> None:
     play_pace(case)
 
 
+@_each("uplink_delay")
+def test_uplink_delay_vector(case: Case) -> None:
+    play_uplink_delay(case)
+
+
 @_each("reconnect")
 def test_reconnect_vector(case: Case) -> None:
     ReconnectPlayer(case).play()
@@ -67,7 +73,8 @@ def test_server_session_vector(case: Case) -> None:
 
 
 def test_every_vector_file_is_run() -> None:
-    run = {"codec", "audio", "credentials", "states", "pace", "reconnect", "client_session", "server_session"}
+    run = {"codec", "audio", "credentials", "states", "pace", "uplink_delay", "reconnect"}
+    run |= {"client_session", "server_session"}
     assert {path.stem for path in VECTORS.glob("*.json")} == run
 
 

@@ -2,8 +2,17 @@
 
 from .conversation import Conversation, Options
 from .errors import ToolError, VoiceError
-from .events import ConversationEvent
+from .events import ConversationEvent, Quality
 from .lifeline import Reconnecting
 from .tools import Tool
 
-__all__ = ["Conversation", "ConversationEvent", "Options", "Reconnecting", "Tool", "ToolError", "VoiceError"]
+__all__ = [
+    "Conversation",
+    "ConversationEvent",
+    "Options",
+    "Quality",
+    "Reconnecting",
+    "Tool",
+    "ToolError",
+    "VoiceError",
+]

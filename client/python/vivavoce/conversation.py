@@ -126,7 +126,8 @@ class Conversation:
     def events(self) -> AsyncIterator[ConversationEvent]:
         """Everything that happens, in order, until the session has ended. For one reader.
 
-        Stages (`Starting`), server messages, the agent's `AudioFrame`s (`vivavoce.messages`), `Reconnecting`.
+        Stages (`Starting`), server messages, the agent's `AudioFrame`s (`vivavoce.messages`), `Reconnecting`,
+        `Quality`.
         Read them: when too many wait, the server waits too. Raises VoiceError when the conversation fails.
         """
         return self._events.read()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
 
 from ._protocol.audio import AudioFrame
 from ._protocol.control import Starting
@@ -13,7 +15,20 @@ from ._protocol.media import ServerMessage
 from .errors import VoiceError
 from .lifeline import Reconnecting
 
-ConversationEvent = ServerMessage | AudioFrame | Starting | Reconnecting
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The way up became narrower than speech, or wide again.
+
+    On a narrow line speech that would be heard late is given up.
+    """
+
+    quality: Literal["good", "narrow"]
+    uplink_delay_s: float  #: time that the last ping waited on its way
+    dropped_ms: float  #: speech given up in this conversation
+
+
+ConversationEvent = ServerMessage | AudioFrame | Starting | Reconnecting | Quality
 
 
 class EventQueue:

@@ -6,23 +6,32 @@ import asyncio
 from collections import deque
 
 from ._protocol.audio import HEADER_BYTES, uplink_ms
+from ._protocol.codec import encode
 from ._protocol.limits import RESEND_WINDOW_S
+from ._protocol.media import Ping, Pong
+from ._protocol.uplink_delay import UplinkDelay
 
+AUDIO_MS = RESEND_WINDOW_S * 1000  #: room for audio: live speech loses value, and on a narrow line sooner
 MESSAGES = 256  #: messages waiting; beyond it their sender waits
-AUDIO_MS = RESEND_WINDOW_S * 1000  #: audio waiting; beyond it the oldest is dropped: live speech loses value
 
 
 class Outbox:
     """Filled by the conversation, emptied by the one task that writes the socket.
 
     Messages survive a break. Audio does not: the protocol session remembers it and gives it back to `open`.
+    Audio waits here while the line is full (`delay`), unless a message stands behind it.
     """
 
     def __init__(self) -> None:
         self.is_open = False
         self.queued_ms = 0.0  #: audio that waits
-        self.dropped_ms = 0.0  #: audio given up because the socket was too slow
+        self.dropped_ms = 0.0  #: audio given up because the socket was too slow, or the line too narrow
+        self.delay = UplinkDelay()
         self._queue: deque[str | bytes] = deque()
+        self._reports: deque[str] = deque()  #: overtake what is in the queue
+        self._pings: dict[float, float] = {}  #: `t` of our own that are not answered, and when they were sent
+        self._ping = ""  #: the last of them as it was written
+        self._is_probed = False  #: the ping before the oldest frame was written, if one was due
         self._has_work = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -30,14 +39,17 @@ class Outbox:
     def open(self, resend: list[bytes]) -> None:
         """Open the queue to a live connection: `resend` goes out first, then what waited."""
         self.is_open = True
+        self.delay.connected()
+        self._pings.clear()
         self._queue.extendleft(reversed(resend))
         self.queued_ms = sum(map(_frame_ms, resend))
         self._signal()
 
     def close(self) -> None:
         """Record that the connection is lost; queued audio is dropped."""
-        self.is_open = False
+        self.is_open = self._is_probed = False
         self._queue = deque(item for item in self._queue if isinstance(item, str))
+        self._reports.clear()
         self.queued_ms = 0.0
         self._signal()
 
@@ -47,9 +59,18 @@ class Outbox:
             return
         self._queue.append(frame)
         self.queued_ms += _frame_ms(frame)
-        while self.queued_ms > AUDIO_MS:
+        while self.queued_ms > self.delay.kept_s(_now()) * 1000:
             self._drop_oldest_frame()
         self._signal()
+
+    def answered(self, pong: Pong) -> bool:
+        """A pong came: what waits for room on the line may go. Return whether it answers a ping of ours."""
+        sent_at = self._pings.pop(pong.t, None)
+        if sent_at is None:
+            return False
+        self.delay.answered(sent_at, pong.server_ms / 1000, _now())
+        self._signal()
+        return True
 
     async def message(self, text: str) -> None:
         """Queue a message, connected or not; waits while too many are queued."""
@@ -59,26 +80,47 @@ class Outbox:
         self._queue.append(text)
         self._signal()
 
-    def report(self, text: str) -> None:
-        """Queue a message that is worth something now or never."""
+    def tell(self, text: str) -> None:
+        """Queue a message that is worth something now or never, behind what was said before."""
         if self.is_open:
             self._queue.append(text)
             self._signal()
 
+    def report(self, text: str) -> None:
+        """Send a message that is worth something now or never, before all that waits."""
+        if self.is_open:
+            self._reports.append(text)
+            self._signal()
+
     async def take(self) -> str | bytes:
         """The next to write; waits for a connection and for something to say."""
-        while not (self.is_open and self._queue):
+        while not (self.is_open and (self._reports or self._is_ready())):
             self._has_work.clear()
             await self._has_work.wait()
+        if self._reports:
+            return self._reports.popleft()
+        if isinstance(self._queue[0], bytes) and not self._is_probed:
+            self._is_probed = True
+            now = _now()
+            if self.delay.frame(_frame_ms(self._queue[0]) / 1000, now):
+                self._pings[now * 1000] = now
+                self._ping = encode(Ping(now * 1000))
+                return self._ping
         item = self._queue.popleft()
+        self._is_probed = self._is_probed and isinstance(item, str)
         self.queued_ms -= _frame_ms(item)
         self._signal()
         return item
 
     def put_back(self, item: str | bytes) -> None:
         """The socket broke before `item` was written. The protocol session has it if it is audio."""
-        if isinstance(item, str):
+        if isinstance(item, str) and item != self._ping:
             self._queue.appendleft(item)
+
+    def _is_ready(self) -> bool:
+        if not self._queue:
+            return False
+        return not self.delay.is_full or any(isinstance(item, str) for item in self._queue)
 
     def _signal(self) -> None:
         self._has_work.set()
@@ -93,3 +135,7 @@ class Outbox:
 
 def _frame_ms(item: str | bytes) -> float:
     return uplink_ms(len(item) - HEADER_BYTES) if isinstance(item, bytes) else 0.0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

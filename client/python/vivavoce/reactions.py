@@ -16,6 +16,7 @@ from ._protocol.media import (
     Live,
     Mic,
     Playback,
+    Pong,
     ToolCall,
     ToolCancel,
     TurnAudioEnd,
@@ -23,7 +24,7 @@ from ._protocol.media import (
     TurnInterrupted,
     TurnStarted,
 )
-from .events import ConversationEvent, EventQueue
+from .events import ConversationEvent, EventQueue, Quality
 from .outbox import Outbox
 from .tools import Toolbox
 
@@ -78,6 +79,7 @@ class Reactions:
         self._mic: Mic | None = None  #: the latest word on the microphone
         self._playback: Playback | None = None  #: the latest report
         self._end: EndCall | None = None  #: sent, and perhaps lost with a connection
+        self._is_narrow = False  #: as the reader of events knows it
 
     async def receive(self, item: ConversationEvent) -> bool:
         """Act on `item` and hand it on. True: now is the time to leave a relay that goes away."""
@@ -96,6 +98,9 @@ class Reactions:
                 self._tools.cancel(item.call_ids)
             case Ack():  # the protocol session's business only
                 return False
+            case Pong() if self._outbox.answered(item):
+                self._watch_line()
+                return False
         await self._events.put(item)
         return self._is_time_to_move(item)
 
@@ -108,7 +113,7 @@ class Reactions:
     def microphone(self, state: Literal["open", "paused", "closed"]) -> None:
         """Tell the server what the microphone does; after a break it hears the latest."""
         self._mic = Mic(state)
-        self._outbox.report(encode(self._mic))
+        self._outbox.tell(encode(self._mic))
 
     def report(self, playback: Playback) -> None:
         """Tell the server what was heard; after a break it hears the latest."""
@@ -119,6 +124,14 @@ class Reactions:
         """Keep an `end` that was sent, to send it again after a break."""
         self._end = message
 
+    def _watch_line(self) -> None:
+        delay = self._outbox.delay
+        is_narrow = delay.is_narrow(asyncio.get_running_loop().time())
+        if is_narrow is not self._is_narrow:
+            self._is_narrow = is_narrow
+            quality: Literal["good", "narrow"] = "narrow" if is_narrow else "good"
+            self._events.post(Quality(quality, delay.delay_s, self._outbox.dropped_ms))
+
     def _catch_up(self, live: Live) -> None:
         """A connection is live: tell the server what it may have missed."""
         if live.e != self._epoch:  # another relay: what the last one had begun ends here
@@ -127,7 +140,7 @@ class Reactions:
         self._must_move = False
         for latest in (self._mic, self._playback, self._end):
             if latest is not None:
-                self._outbox.report(encode(latest))
+                self._outbox.tell(encode(latest))
 
     def _is_time_to_move(self, item: ConversationEvent) -> bool:
         match item:

@@ -5,6 +5,7 @@ import { RemoteProtocolError } from '../../src/protocol/checks.js';
 import { decodeMessage, decodeReply } from '../../src/protocol/codec.js';
 import { offer } from '../../src/protocol/credentials.js';
 import { TokenBucket } from '../../src/protocol/pace.js';
+import { UplinkDelay } from '../../src/protocol/uplink-delay.js';
 import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
 import { moveWithinMs, Reconnect, type Step } from '../../src/roads/reconnect.js';
 import { bytes, type Case, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
@@ -106,6 +107,33 @@ describe('pace', () => {
       const waitMs = bucket.take(now, step.amount);
       expect(waitMs === 0).toBe(step.gives);
       if (step.wait_s !== undefined) expect(waitMs).toBe(step.wait_s * 1000);
+    }
+  });
+});
+
+describe('uplink delay', () => {
+  type Given = { do: string; at: number; length_s: number; sent_at: number; server_s: number } & Record<string, unknown>;
+
+  test.each(cases('uplink_delay').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'steps']);
+    const delay = new UplinkDelay();
+    const act: Record<string, (step: Given) => void> = {
+      connected: () => delay.connected(),
+      frame: ({ at, length_s, ping }) => expect(delay.frame(length_s * 1000, at * 1000)).toBe(ping),
+      pong: (step) => delay.answered(step.sent_at * 1000, step.server_s * 1000, step.at * 1000),
+      look: () => {},
+    };
+    for (const step of entry.steps as Given[]) {
+      act[step.do]?.(step);
+      const now = step.at * 1000;
+      const found = {
+        delay_s: delay.ms / 1000,
+        full: delay.isFull,
+        narrow: delay.isNarrow(now),
+        kept_s: delay.keptMs(now) / 1000,
+      };
+      onlyKnown(step, ['at', 'length_s', 'ping', 'sent_at', 'server_s', ...Object.keys(found), ...(act[step.do] ? ['do'] : [])]);
+      expect({ ...found, ...step }).toEqual({ ...step, ...found });
     }
   });
 });

@@ -1,0 +1,65 @@
+import { NARROW_MS, PROBE_EVERY_MS, RESEND_WINDOW_S, UPLINK_KEPT_MS, UPLINK_LATE_FOR_MS, UPLINK_LATE_MS, UPLINK_WINDOW_MS } from './tables.js';
+
+/**
+ * Waiting time on the way to the relay, from the pings among the frames; says when frames are to wait. What the socket has
+ * taken cannot be taken back, and the system takes more than `bufferedAmount` tells: so only a little more audio is sent
+ * than pongs have come for. The model has no part in it, which `ack` would have. Times are ms: `now` and `sentAt` of this
+ * end's clock, `serverMs` of the relay's.
+ */
+export class UplinkDelay {
+  /** Of the last ping that was answered. */
+  ms = 0;
+  #audioMs = 0; //: sent on this connection
+  #pings: { at: number; audioMs: number }[] = []; //: not answered: time, audio sent before it
+  #probedMs = -Infinity; //: audio sent before the last ping
+  #wayMs = 0;
+  #leastMs = Infinity; //: a ping's way up when it did not wait, and the clocks' difference
+  #lateSince = Infinity; //: when the first of the late pings in a row was sent
+  #narrowAt = -Infinity; //: the last time that it was
+
+  /** More audio is under way than the way explains: frames are to wait on this side of it. */
+  get isFull(): boolean {
+    const { audioMs } = this.#pings[0] ?? { audioMs: Infinity };
+    return this.#audioMs - audioMs >= UPLINK_WINDOW_MS + this.#wayMs;
+  }
+
+  /** Another connection, perhaps to another clock. What was said of the line stays said. */
+  connected(): void {
+    this.#pings = [];
+    this.#probedMs = -Infinity;
+    this.#leastMs = this.#lateSince = Infinity;
+    this.ms = this.#wayMs = 0;
+  }
+
+  /** A frame is sent. Returns whether a ping with the time `now` has to go before it. */
+  frame(lengthMs: number, now: number): boolean {
+    const isDue = this.#audioMs - this.#probedMs >= PROBE_EVERY_MS;
+    if (isDue) {
+      this.#probedMs = this.#audioMs;
+      this.#pings.push({ at: now, audioMs: this.#audioMs });
+    }
+    this.#audioMs += lengthMs;
+    return isDue;
+  }
+
+  /** A pong came. */
+  answered(sentAt: number, serverMs: number, now: number): void {
+    const upMs = serverMs - sentAt;
+    this.#pings = this.#pings.filter(({ at }) => at > sentAt);
+    this.#leastMs = Math.min(this.#leastMs, upMs);
+    this.ms = upMs - this.#leastMs;
+    this.#wayMs = now - sentAt - this.ms;
+    this.#lateSince = this.ms > UPLINK_LATE_MS ? Math.min(this.#lateSince, sentAt) : Infinity;
+    if (sentAt - this.#lateSince >= UPLINK_LATE_FOR_MS) this.#narrowAt = now; // a hiccup delays what fills the window
+  }
+
+  /** The line is late, or was until a moment ago. */
+  isNarrow(now: number): boolean {
+    return now < this.#narrowAt + NARROW_MS;
+  }
+
+  /** Age at which a frame that waits is given up: soon, when the line will not catch up. */
+  keptMs(now: number): number {
+    return this.isNarrow(now) ? UPLINK_KEPT_MS : RESEND_WINDOW_S * 1000;
+  }
+}
