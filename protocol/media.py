@@ -3,6 +3,7 @@
 What a server says carries `e`, the relay's epoch, and `n`, which counts the events of that epoch from 1.
 An event has an `n` of its own and is replayed to a client that comes back. `live`, `ack`, `pong` and an
 `error` that refuses a message have none (0): they answer the connection and are never replayed.
+What a client says in a conversation, besides audio, has an `n` of its own: it is said again after a break.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ class Mic(Struct, frozen=True, tag_field="type", tag="mic"):
     state: Literal["open", "paused", "closed"]
 
 
-class Activity(Struct, frozen=True, tag_field="type", tag="activity"):
+class Activity(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="activity"):
     """The user's turn begins or ends, under `turns: manual`."""
 
     state: Literal["start", "end"]
+    n: Count = 0  #: counts the client's messages of this kind and the next four, from 1; 0: not numbered
 
 
 class Text(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="text"):
@@ -48,19 +50,22 @@ class Text(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="text"
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
     respond: bool = True  #: false: wait for more before answering
+    n: Count = 0
 
 
-class Context(Struct, frozen=True, tag_field="type", tag="context"):
+class Context(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="context"):
     """Text for the agent to know. Makes no turn."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
+    n: Count = 0
 
 
-class Image(Struct, frozen=True, tag_field="type", tag="image"):
+class Image(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="image"):
     """Image for the agent to see."""
 
     mime: Literal["image/jpeg", "image/png", "image/webp"]
     data: Annotated[bytes, Meta(min_length=1, max_length=IMAGE_BYTES)]  #: base64 on the wire
+    n: Count = 0
 
 
 class Interrupt(Struct, frozen=True, tag_field="type", tag="interrupt"):
@@ -86,6 +91,7 @@ class ToolResult(Struct, frozen=True, omit_defaults=True, tag_field="type", tag=
     ok: bool
     data: Any = None
     error: Annotated[str, Meta(max_length=1024)] = ""
+    n: Count = 0
 
 
 class EndCall(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="end"):
@@ -100,6 +106,7 @@ class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
     t: Annotated[float, Meta(ge=0, le=2**53)]
 
 
+NumberedMessage = Activity | Text | Context | Image | ToolResult  #: said again after a break
 ClientMessage = (
     Hello | Mic | Activity | Text | Context | Image | Interrupt | Playback | ToolResult | EndCall | Ping
 )
@@ -149,6 +156,7 @@ class Live(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="live"
     resumed: bool = False
     replay_from: int = 0  #: first event `n` that follows as replay, 0 for none
     uplink_seq: int = 0  #: the microphone frame expected next; a client without memory counts on from it
+    message_n: int = 0  #: highest number of a client's message that was taken: only later ones are said again
     lost_turns: list[int] = field(default_factory=list)
     e: int = 0
     n: int = 0
@@ -285,9 +293,10 @@ class Metrics(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="me
 
 
 class Ack(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="ack"):
-    """Uplink audio up to this frame was handed to the model leg."""
+    """What the client need not keep any more."""
 
-    seq: int
+    seq: int  #: uplink audio up to this frame was handed to the model leg; -1: none
+    message_n: int = 0  #: messages up to this number are answered and in the record
     e: int = 0
     n: int = 0
 

@@ -40,10 +40,12 @@ def filled(text: str, definitions: Definitions) -> str:
 
 def rows(definition: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return (field, type, default) of a message or of an object in one, in the order of the code."""
+    fields = definition["properties"]
+    envelope = ENVELOPE if "e" in fields else ENVELOPE[:1]  # a client's own `n` is explained in each table
     return [
         (name, type_of(field), "" if name in definition["required"] else _default(field))
-        for name, field in definition["properties"].items()
-        if name not in ENVELOPE
+        for name, field in fields.items()
+        if name not in envelope
     ]
 
 

@@ -21,7 +21,6 @@ from .codec import Outgoing, client_messages, common_version, media_error, utf8_
 from .errors import REGISTRY, RemoteProtocolError
 from .journal import Journal
 from .limits import (
-    ACK_EVERY_FRAMES,
     BYTES_BURST,
     BYTES_PER_S,
     HELLO_TIMEOUT_S,
@@ -35,7 +34,6 @@ from .limits import (
     VERSIONS,
 )
 from .media import (
-    Ack,
     Activity,
     ClientMessage,
     Context,
@@ -51,6 +49,7 @@ from .media import (
     Text,
 )
 from .pace import AudioPace, TokenBucket, chars_of
+from .receipts import Receipts
 from .states import SERVER, ServerState, advance
 
 REFUSALS_LIMIT = 100  #: refused messages on one connection before it is closed
@@ -61,8 +60,8 @@ _ORDERED = (Mic, Activity, Text, Context, Image)  #: has its place in the audio
 class ServerSession:
     """One call's side of the protocol. It outlives its client connections."""
 
-    def __init__(self, epoch: int, now: float, past: Sequence[PastTurn] = ()) -> None:
-        """`past` are the finished turns of earlier epochs, in order."""
+    def __init__(self, epoch: int, now: float, past: Sequence[PastTurn] = (), message_n: int = 0) -> None:
+        """`past` are the finished turns of earlier epochs, in order; `message_n` is as in `Receipts`."""
         self.epoch = epoch
         self._past = past
         self.state = ServerState.WAITING
@@ -70,8 +69,7 @@ class ServerSession:
         self.hello: Hello | None = None  #: of the present connection, or of the last one while there is none
         self.version = VERSIONS[-1]
         self.close_code: int | None = None  #: set: write what is pending, then close with it
-        self.uplink_seq = -1  #: highest uplink frame received
-        self._acked_seq = -1
+        self.receipts = Receipts(message_n)
         self._audio = AudioPace(now)  # this and the next are the call's: reconnecting fills no bucket
         self._chars = TokenBucket(TEXT_CHARS_PER_S, TEXT_CHARS_BURST, now)
         self._refusals = 0
@@ -109,7 +107,7 @@ class ServerSession:
     # ---- what the client says
 
     def receive_text(self, text: str | bytes, now: float) -> ClientMessage | None:
-        """The message to act on; None when it was answered here: `ping`, a refusal, a late `hello`."""
+        """The message to act on; None for one that was here before, or answered here: `ping`, a refusal."""
         try:
             self._admit(utf8_bytes(text), now)
             message: ClientMessage = client_messages.decode(text)
@@ -120,7 +118,7 @@ class ServerSession:
             if isinstance(message, Ping):
                 self.journal.put_answer(Pong(message.t, int(now * 1000)))
                 return None
-            return self._admit_text(message, now)
+            return self._admit_text(message, now) if self.receipts.take(message) else None
         except RemoteProtocolError as error:
             self.refuse(error.code, ref=error.ref, fatal=self.hello is None or error.code in _FATAL)
             return None
@@ -135,8 +133,7 @@ class ServerSession:
         except RemoteProtocolError as error:
             self.refuse(error.code, ref=error.ref, fatal=self.hello is None or error.code in _FATAL)
             return []
-        if frame.seq > self.uplink_seq:  # else it was here before
-            self.uplink_seq = frame.seq
+        if self.receipts.take_frame(frame.seq):
             self._audio.put(frame)
         return self.audio_due(now)
 
@@ -151,9 +148,13 @@ class ServerSession:
 
     def handed(self, seq: int) -> None:
         """Uplink audio up to `seq` is with the model leg. Tells the client from time to time."""
-        if seq - self._acked_seq >= ACK_EVERY_FRAMES:
-            self._acked_seq = seq
-            self.journal.put_answer(Ack(seq))
+        if ack := self.receipts.handed(seq):
+            self.journal.put_answer(ack)
+
+    def settled(self, message_n: int) -> None:
+        """Messages up to that one are answered and written down: their client need not keep them."""
+        if ack := self.receipts.settled(message_n):
+            self.journal.put_answer(ack)
 
     # ---- what the conversation says
 
@@ -161,8 +162,11 @@ class ServerSession:
         """Answer the hello, and queue what the client lacks behind it."""
         self.state = advance(SERVER, self.state, "live")
         first = self._catch_up()
-        live = replace(live, version=self.version, replay_from=first, uplink_seq=self.uplink_seq + 1)
-        self.journal.put_answer(live)
+        taken = self.receipts
+        live = replace(live, version=self.version, replay_from=first, uplink_seq=taken.seq + 1)
+        self.journal.put_answer(replace(live, message_n=taken.message_n))
+        if taken.acked.message_n:  # it may have been lost with a connection
+            self.journal.put_answer(taken.acked)
         lacking = self._lacking_turns()
         if lacking:
             self.journal.put_answer(History(lacking))

@@ -71,6 +71,7 @@ class Session:
     next_turn: int  #: 1 + the highest turn in the table
     handle: str | None  #: newest resumption handle of the model
     keys: Mapping[str, int] = field(repr=False)  #: hash of a valid resume key to the request that issued it
+    message_n: int = 0  #: highest number of a client's message that a turn in the table has answered
 
     @property
     def is_joined(self) -> bool:
@@ -144,7 +145,7 @@ def load(table: Table, session: str) -> Session | None:
     }
     if "META" not in found or "SETUP" not in found:
         return None
-    return _session(found["META"] | found["SETUP"], _next_turn(table, pk))
+    return _session(found["META"] | found["SETUP"], *_position(table, pk))
 
 
 def place(
@@ -331,12 +332,11 @@ def _request_key(user: str, request: str) -> Key:
     return Key(f"REQ#{user}#{request}")
 
 
-def _next_turn(table: Table, pk: str) -> int:
-    last = next(
-        table.query("#PK = :pk AND begins_with(#SK, :turn)", newest_first=True, limit=1, pk=pk, turn="TURN#"),
-        None,
-    )
-    return 1 if last is None else int(last["SK"].removeprefix("TURN#")) + 1
+def _position(table: Table, pk: str) -> tuple[int, int]:
+    """Number of the next turn, and of the last message that a turn has answered; 0 for none."""
+    is_turn = "#PK = :pk AND begins_with(#SK, :turn)"
+    last = next(table.query(is_turn, newest_first=True, limit=1, pk=pk, turn="TURN#"), None)
+    return (1, 0) if last is None else (int(last["SK"].removeprefix("TURN#")) + 1, last.get("message_n", 0))
 
 
 def _meta(draft: Draft, now: int) -> dict[str, Any]:
@@ -373,7 +373,7 @@ def _setup(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _session(item: Mapping[str, Any], next_turn: int) -> Session:
+def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0) -> Session:
     return Session(
         id=item["PK"].removeprefix("SES#"),
         user=item["user"],
@@ -396,4 +396,5 @@ def _session(item: Mapping[str, Any], next_turn: int) -> Session:
         next_turn=next_turn,
         handle=item.get("handle"),
         keys=item["keys"],
+        message_n=message_n,
     )

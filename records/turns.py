@@ -34,6 +34,7 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     audio_ms: int = 0  #: length of the agent's audio
     tools: list[ToolUse] = []
     truncated: bool = False  #: the end of a text, or the last tools, did not fit
+    message_n: int = 0  #: highest number of a client's message that was said before the answer
 
 
 #: An item may have 400 KB, names and numbers included: three texts and the tools fit in any case.
@@ -128,6 +129,7 @@ def _item(turn: Turn) -> dict[str, Any]:
         "audio_ms": turn.audio_ms,
         "tools": msgspec.json.encode(turn.tools).decode(),
         "truncated": turn.truncated or None,
+        "message_n": turn.message_n or None,
         "ttl": turn.ended_at // 1000 + KEEP_S,
     }
 
@@ -144,4 +146,5 @@ def _turn(item: Mapping[str, Any]) -> Turn:
         audio_ms=item["audio_ms"],
         tools=_tools.decode(item["tools"]),
         truncated=item.get("truncated", False),
+        message_n=item.get("message_n", 0),
     )

@@ -40,6 +40,7 @@ class Turn:
     user_started: bool = False
     user_text: TextField = _USER  #: reads as `str`
     user_ended_at: float | None = None
+    message_n: int = 0  #: the client's messages up to this number belong to this turn or an earlier one
     ends_typed: bool = False  #: the user's last words so far were typed, not spoken
     agent_text: TextField = _AGENT
     audio_ms: float = 0.0  #: of the agent's voice, as far as it was passed on

@@ -116,4 +116,5 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
         audio_ms=round(turn.audio_ms),
         tools=[turns.ToolUse(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in turn.tools],
         truncated=turn.user_words.is_cut or turn.agent_words.is_cut,
+        message_n=turn.message_n,
     )

@@ -88,7 +88,7 @@ class Call:
         self.reason = reason if reason == "client" or reason in REGISTRY else "internal"
         self._over.set()
         self._news.set()
-        self._exchange.close()
+        self._exchange.close(goes_on=self.reason in GOES_ON)
 
     # ---- what others see of it
 

@@ -30,7 +30,9 @@ class _Open:
 class ClientTools:
     """Knows the client's tools, names each call ourselves, and answers the model when nobody else does."""
 
-    def __init__(self, tools: list[ClientTool]) -> None:
+    def __init__(self, tools: list[ClientTool], epoch: int = 1) -> None:
+        """`epoch` keeps the names of its calls apart from those of another relay."""
+        self._epoch = epoch
         self._tools = {tool.name: tool for tool in tools}
         self._open: dict[str, _Open] = {}
         self._count = 0
@@ -42,7 +44,7 @@ class ClientTools:
             return None
         tool = self._tools.get(request.name)
         self._count += 1
-        call_id = f"call-{self._count}"
+        call_id = f"call-{self._epoch}-{self._count}"
         size = len(msgspec.json.encode(request.args))
         use = ToolUse(call_id, request.name, request.args if size <= ARGS_BYTES else {}, now)
         if len(self.used) <= TOOL_USES:  # one more than are kept, so that the record tells that there were

@@ -42,7 +42,7 @@ class Conversation:
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._session = session
-        self._toolbox = ClientTools(tools)
+        self._toolbox = ClientTools(tools, session.epoch)
         self._manual = turns == "manual"
         self._next_number = first_turn
         self._user: Turn | None = None  #: the turn the user is forming: the agent has not begun
@@ -280,14 +280,19 @@ class Conversation:
         """The model waits for the client, not we for the model."""
         return self._toolbox.next_timeout() is not None
 
-    def close(self, now: float) -> None:
-        """The call ends: what is unfinished is cut here, so that the record has it."""
+    def close(self, now: float, *, goes_on: bool = False) -> None:
+        """The call ends: what is unfinished is cut here, so that the record has it.
+
+        `goes_on`, on another relay: what its client will say again there is left out.
+        """
         if self._agent is not None and self._agent.state in _SPEAKING:
             self._interrupt("server", now)
         if self._agent is not None and self._agent.state is not TurnState.ENDED:
             self._finish(self._agent, now)
-        if self._user is not None and self._user.user_words:
-            self._user.ended_at = now
+        answered_n = self._agent.message_n if self._agent else self._session.receipts.acked.message_n
+        is_said_again = goes_on and self._session.receipts.message_n > answered_n
+        if self._user is not None and self._user.user_words and not is_said_again:
+            self._user.ended_at, self._user.message_n = now, answered_n
             self._user.tokens, self._owed = _add(self._user.tokens, self._owed), Tokens()
             self.finished.append(self._user)
             self._user = None
@@ -314,6 +319,7 @@ class Conversation:
         turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
         self._agent, self.answered_at = turn, now
+        turn.message_n = self._session.receipts.message_n
         turn.advance("speech")
         if turn.user_started:
             self._session.send(media.TurnEnded(turn.number, "user"))
@@ -341,6 +347,7 @@ class Conversation:
 
     def announce(self, turn: Turn) -> None:
         """Tell the client that a finished turn is over: from now on it must not be lost."""
+        self._session.settled(turn.message_n)
         if turn.agent_words or turn.audio_ms:
             heard = turn.heard_text() if turn.cut_at is not None else None
             final = media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard)

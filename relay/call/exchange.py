@@ -76,7 +76,7 @@ class Exchange:
         self.is_over = False  #: it ends: what still comes in is not looked at
         self.is_moving = False  #: the client was told to go on elsewhere
         self.troubles: Counter[str] = Counter()  #: what the watchdogs found, for the log
-        self.session = ServerSession(terms.epoch, now, past)
+        self.session = ServerSession(terms.epoch, now, past, record.message_n)
         self.resumption = Resumption(record.handle, now, past)
         self.client = ClientLeg(self.session, self._on_client)
         self.model = ModelConnection(legs, self.resumption, terms.plan, self._on_model, self.is_quiet)
@@ -101,11 +101,11 @@ class Exchange:
         """By what the model says and by our own ears: not every model tells when somebody speaks."""
         return self.conversation.is_quiet and not self._watchdogs.model.is_engaged(clock.now())
 
-    def close(self) -> None:
-        """The call ends: what is unfinished is cut, and noted for the record."""
+    def close(self, *, goes_on: bool) -> None:
+        """The call ends, or `goes_on` elsewhere: what is unfinished is cut, and noted for the record."""
         self.is_over = True
         self.model.stop()
-        self.conversation.close(clock.now())
+        self.conversation.close(clock.now(), goes_on=goes_on)
         self.flush()
         last_turn, owed = self.conversation.take_owed()
         if owed.total:
@@ -179,6 +179,7 @@ class Exchange:
         if self.is_moving and isinstance(message, media.Text):
             self.model.want()  # it was written before the client heard that it should move
         if self.model.uplink.is_full and isinstance(message, FOR_THE_MODEL):
+            self.session.receipts.give_back(message)
             return self.session.refuse("rate_limited", fatal=True)
         try:
             self.conversation.client_said(message, now)

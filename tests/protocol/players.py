@@ -240,7 +240,7 @@ class ServerPlayer:
 
     def __init__(self, case: Case) -> None:
         past = msgspec.convert(case.get("past", []), list[PastTurn])
-        self.session = ServerSession(case["epoch"], 0.0, past)
+        self.session = ServerSession(case["epoch"], 0.0, past, case.get("message_n", 0))
         self.steps = case["steps"]
 
     def play(self) -> None:
@@ -278,6 +278,9 @@ class ServerPlayer:
 
     def do_handed(self, *, seq: int) -> None:
         self.session.handed(seq)
+
+    def do_settled(self, *, message_n: int) -> None:
+        self.session.settled(message_n)
 
     def do_timeout(self, *, at: float) -> None:
         self.session.handle_timeout(at)

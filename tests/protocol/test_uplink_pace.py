@@ -94,7 +94,7 @@ def test_what_is_sent_again_after_a_break_is_handed_on_at_once() -> None:
         uplink.now += RESEND_WINDOW_S
         uplink.reconnect()
         seen = len(uplink.handed)
-        for seq in range(uplink.session.uplink_seq - 50, uplink.session.uplink_seq + 1):
+        for seq in range(uplink.session.receipts.seq - 50, uplink.session.receipts.seq + 1):
             uplink.speak(seq=seq)  # un-acknowledged, and here already: they count for nothing
         uplink.speak(times=round(RESEND_WINDOW_S / 0.02))
         assert len(uplink.handed) == seen + 100

@@ -23,6 +23,15 @@ def test_turns_come_back_in_order_and_whole(table, open_session):
     assert sessions.load(table, "s1").next_turn == 11
 
 
+def test_the_last_turn_tells_which_messages_are_answered(table, open_session):
+    open_session()
+    assert sessions.load(table, "s1").message_n == 0
+    for number, message_n in ((1, 0), (2, 3), (3, 3)):
+        turns.put(table, "s1", 0, Turn(number, message_n=message_n))
+    assert sessions.load(table, "s1").message_n == 3
+    assert [turn.message_n for turn in turns.list_all(table, "s1")] == [0, 3, 3]
+
+
 def test_a_turn_can_be_corrected(table, open_session):
     open_session()
     turns.put(table, "s1", 0, Turn(1, agent_text="all of it"))

@@ -284,14 +284,14 @@ def test_an_unanswered_tool_is_cancelled_and_the_model_told_the_truth() -> None:
     assert list(table.talk.commands) == [model.AnswerTool("fc-1", "weather", {"error": "timed_out"})]
     assert ("tool.cancel",) in table.events()
     with pytest.raises(RemoteProtocolError):
-        table.says(media.ToolResult("call-1", ok=True))
+        table.says(media.ToolResult("call-1-1", ok=True))
 
 
 def test_withdrawn_tools_are_cancelled_at_the_client() -> None:
     table = Table(tools=(ClientTool("weather"),))
     table.model(model.ToolRequested("fc-1", "weather", {}), model.ToolsWithdrawn(("fc-1", "fc-2")))
     (cancel,) = [m for m in table.got if isinstance(m, media.ToolCancel)]
-    assert cancel.call_ids == ["call-1"]
+    assert cancel.call_ids == ["call-1-1"]
 
 
 def test_an_unknown_tool_is_answered_at_once() -> None:
@@ -410,12 +410,12 @@ def test_the_tools_of_a_turn_are_on_its_record() -> None:
     table.model(model.ToolRequested("fc-1", "weather", {"city": "Oslo"}), now=2.0)
     table.model(model.ToolRequested("fc-2", "news", {"all": "x" * 10_000}), now=2.0)
     table.model(model.ToolRequested("fc-3", "magic", {}), now=2.0)
-    table.says(media.ToolResult("call-1", ok=True, data="rain"), now=2.25)
+    table.says(media.ToolResult("call-1-1", ok=True, data="rain"), now=2.25)
     table.talk.handle_timeout(now=10.0)
     table.model(model.Audio(MS20), model.TurnCompleted(idle=True), now=11.0)
     told = [(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in table.talk.finished[0].tools]
     assert told == [
-        ("call-1", "weather", {"city": "Oslo"}, True, 250),
-        ("call-2", "news", {}, None, 0),
-        ("call-3", "magic", {}, False, 0),
+        ("call-1-1", "weather", {"city": "Oslo"}, True, 250),
+        ("call-1-2", "news", {}, None, 0),
+        ("call-1-3", "magic", {}, False, 0),
     ]

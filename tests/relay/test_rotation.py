@@ -333,7 +333,7 @@ async def test_tools_of_a_forgotten_request_are_withdrawn() -> None:
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(0.5)
         (cancel,) = listener.of(media.ToolCancel)
-        assert cancel.call_ids == ["call-1"]  # type: ignore[attr-defined]
+        assert cancel.call_ids == ["call-1-1"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("ticks", range(6))

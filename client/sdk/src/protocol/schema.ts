@@ -23,7 +23,7 @@ export const REPLIES: Record<string, Check> = {
 
 /** What the media road brings. */
 export const MESSAGES: Record<string, Check> = {
-  'live': struct({ agent: agent, audio: optional(audioFormats, {}), capabilities: optional(list(string), []), limits: liveLimits, lost_turns: optional(list(integer), []), replay_from: optional(integer, 0), resumed: optional(boolean, false), session: string, uplink_seq: optional(integer, 0), version: integer, ...numbered }),
+  'live': struct({ agent: agent, audio: optional(audioFormats, {}), capabilities: optional(list(string), []), limits: liveLimits, lost_turns: optional(list(integer), []), message_n: optional(integer, 0), replay_from: optional(integer, 0), resumed: optional(boolean, false), session: string, uplink_seq: optional(integer, 0), version: integer, ...numbered }),
   'history': struct({ turns: list(pastTurn), ...numbered }),
   'turn.started': struct({ role: oneOf('agent', 'user'), turn: integer, ...numbered }),
   'turn.audio_end': struct({ role: optional(oneOf('agent', 'user'), "agent"), turn: integer, ...numbered }),
@@ -35,7 +35,7 @@ export const MESSAGES: Record<string, Check> = {
   'tool.status': struct({ call_id: string, name: string, state: oneOf('cancelled', 'done', 'failed', 'running'), ...numbered }),
   'usage': struct({ cost_usd: optional(number, 0), tokens: tokens, turn: integer, ...numbered }),
   'metrics': struct({ audio_ms: optional(integer, 0), first_audio_ms: optional(integer, 0), generation_ms: optional(integer, 0), leg_gap_ms: optional(nullable(integer), null), turn: integer, uplink_dropped_ms: optional(integer, 0), ...numbered }),
-  'ack': struct({ seq: integer, ...numbered }),
+  'ack': struct({ message_n: optional(integer, 0), seq: integer, ...numbered }),
   'going_away': struct({ ends_in_ms: integer, move: optional(boolean, false), ...numbered }),
   'error': struct({ code: string, fatal: optional(boolean, false), message: string, ref: optional(string, ""), retry_after_ms: optional(integer, 0), retryable: optional(boolean, false), ...numbered }),
   'ended': struct({ reason: string, usage: optional(tokens, {}), ...numbered }),

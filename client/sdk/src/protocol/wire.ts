@@ -5,10 +5,11 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
-/** Uplink audio up to this frame was handed to the model leg. */
+/** What the client need not keep any more. */
 export interface Ack {
   readonly type: "ack";
   readonly e: number;
+  readonly message_n: number;
   readonly n: number;
   readonly seq: number;
 }
@@ -16,6 +17,7 @@ export interface Ack {
 /** The user's turn begins or ends, under `turns: manual`. */
 export interface Activity {
   readonly type: "activity";
+  readonly n?: number | undefined;
   readonly state: "end" | "start";
 }
 
@@ -66,6 +68,7 @@ export interface Config {
 /** Text for the agent to know. Makes no turn. */
 export interface Context {
   readonly type: "context";
+  readonly n?: number | undefined;
   readonly text: string;
 }
 
@@ -153,6 +156,7 @@ export interface Image {
   readonly type: "image";
   readonly data: string;
   readonly mime: "image/jpeg" | "image/png" | "image/webp";
+  readonly n?: number | undefined;
 }
 
 /** Stop the agent. The server drops the rest of the turn. */
@@ -177,6 +181,7 @@ export interface Live {
   readonly e: number;
   readonly limits: LiveLimits;
   readonly lost_turns: readonly number[];
+  readonly message_n: number;
   readonly n: number;
   readonly replay_from: number;
   readonly resumed: boolean;
@@ -292,6 +297,7 @@ export interface Starting {
 /** Typed by the user. */
 export interface Text {
   readonly type: "text";
+  readonly n?: number | undefined;
   readonly respond?: boolean | undefined;
   readonly text: string;
 }
@@ -331,6 +337,7 @@ export interface ToolResult {
   readonly call_id: string;
   readonly data?: Json | undefined;
   readonly error?: string | undefined;
+  readonly n?: number | undefined;
   readonly ok: boolean;
 }
 
