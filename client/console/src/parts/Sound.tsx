@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react';
-import type { AudioDevices } from 'vivavoce';
+import type { AudioDevice, AudioDevices } from 'vivavoce';
 import { useVoiceClient, useVoiceEvent, useVoiceState } from 'vivavoce/react';
 import type { CallSettings } from '../useCall';
 import { Icon } from './Icon';
@@ -59,7 +59,7 @@ function Devices() {
 
 interface PickerProps {
   readonly label: string;
-  readonly devices: readonly MediaDeviceInfo[];
+  readonly devices: readonly AudioDevice[];
   readonly value: string;
   readonly onPick: (id: string | null) => void;
 }
