@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON line with the URLs when all is up"
     )
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors (and the JSON line)")
+    parser.add_argument(
+        "--logs", action="store_true", help="show all that the processes log, not only what goes wrong"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but what goes wrong")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,10 +50,11 @@ def run(args: argparse.Namespace) -> int:
         raise Failure("--port is not a port.", "Give 0 to 65535.", USAGE)
     import asyncio
 
-    from cli.stack.local import Place, serve
+    from cli.stack.local import Place, Says, serve
 
+    says = Says(json=args.json, nothing_else=args.quiet, logs=args.logs)
     try:
-        asyncio.run(serve(Place(args.host, args.port), prints_json=args.json, is_quiet=args.quiet))
+        asyncio.run(serve(Place(args.host, args.port), says))
     except OSError as error:
         what = (error.strerror or str(error)).partition(" (while")[0]
         advice = _ADVICE.get(error.errno or 0, "Give an address of this machine as --host.")

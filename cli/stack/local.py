@@ -8,11 +8,17 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from cli.stack.gemini_key import check_key
+from cli.stack.terminal import watch
 from simulator.server.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from infra.local.logs import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +40,30 @@ class Place:
     port: int
 
 
-async def serve(place: Place, *, prints_json: bool, is_quiet: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What is printed besides what goes wrong."""
+
+    json: bool  #: the addresses, as a line on stdout
+    nothing_else: bool  #: no word of welcome
+    logs: bool  #: all that the processes log
+
+
+async def serve(place: Place, says: Says) -> None:
     """Run until SIGINT or SIGTERM. Raises OSError when a port is taken, Failure for a key that is no use."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    say = _silence if is_quiet else _say
+    say = _silence if says.nothing_else else _say
     say("starting: gateway, functions, record (a few seconds)…")
     try:
         async with AsyncExitStack() as parts:
             key = os.environ.get("GEMINI_API_KEY")
             if key is not None:
                 await check_key(key, say)
-            addresses = await _start(parts, place)
-            if prints_json:
+            addresses = await _start(parts, place, watch(_say, shows_all=says.logs))
+            if says.json:
                 print(json.dumps(asdict(addresses)), flush=True)
             say(_welcome(addresses))
             if not is_loopback(place.host):
@@ -58,8 +73,8 @@ async def serve(place: Place, *, prints_json: bool, is_quiet: bool) -> None:
         return  # by the signals above: this is how one stops it, and everything has ended
 
 
-async def _start(parts: AsyncExitStack, place: Place) -> Addresses:
-    """Bring everything up in `parts`."""
+async def _start(parts: AsyncExitStack, place: Place, watcher: Callable[[Line], None]) -> Addresses:
+    """Bring everything up in `parts`. `watcher` gets every line that a process prints."""
     from infra.local.stack import LocalStack, Options
 
     simulator_url = ""
@@ -68,7 +83,9 @@ async def _start(parts: AsyncExitStack, place: Place) -> Addresses:
 
         simulator_url = (await parts.enter_async_context(simulate())).url
     options = Options(gemini_url=simulator_url, host=place.host, port=place.port)
-    urls = (await parts.enter_async_context(LocalStack(options))).urls
+    stack = LocalStack(options)
+    stack.logs.watchers.append(watcher)
+    urls = (await parts.enter_async_context(stack)).urls
     return Addresses(urls.page, urls.control, urls.media, simulator_url or None, os.getpid())
 
 

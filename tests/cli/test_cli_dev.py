@@ -19,6 +19,7 @@ import pytest
 
 import cli.stack.local  # noqa: F401  # before its parts are only pretended
 from gemini import tokens
+from infra.local.logs import Line
 from infra.local.template import read_template
 from tests.cli.conftest import Run
 
@@ -32,6 +33,8 @@ class Pretence:
         self.steps: list[str] = []
         self.options: dict[str, Any] = {}
         self.failure: OSError | None = None
+        self.lines: list[Line] = []  #: what its processes print
+        self.watchers: list[Callable[[Line], None]] = []
         self.number = number
 
     def stack(self, options: dict[str, Any]) -> Any:
@@ -39,6 +42,7 @@ class Pretence:
         pretence = self
 
         class Stack:
+            logs = SimpleNamespace(watchers=pretence.watchers)
             urls = SimpleNamespace(
                 page="http://127.0.0.1:1", control="ws://127.0.0.1:2/v1", media="ws://127.0.0.1:3"
             )
@@ -47,6 +51,9 @@ class Pretence:
                 if pretence.failure:
                     raise pretence.failure
                 pretence.steps.append("stack up")
+                for line in pretence.lines:
+                    for watcher in pretence.watchers:
+                        watcher(line)
                 asyncio.get_running_loop().call_soon(os.kill, os.getpid(), pretence.number)
                 return self
 
@@ -112,6 +119,53 @@ def test_the_command_to_try_can_be_run_as_it_stands(
 def test_quiet_is_quiet(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
     run = vivavoce("dev", "--quiet", "--port", 0)
     assert (run.code, run.out, run.err) == (0, "", "") and pretence.options["port"] == 0
+
+
+def invoked(function: str, route: str, status: str) -> Line:
+    fact = {"function": function, "routeKey": route, "status": status, "duration_ms": 9.5}
+    return Line("invocations", json.dumps(fact))
+
+
+LOGGED = [
+    Line("vivavoce-local-mint", '{"level":"WARNING","message":"token refused","timestamp":"t","status":403}'),
+    Line("relay-1", '{"level":"INFO","message":"call started","session":"s"}'),
+    Line("relay-1", "ImportError: no module of that name"),
+    Line("relay-1", ""),
+    Line("vivavoce-local-sweep", '{"level":"ERROR","message":"failed","exception":"Traceback: why"}'),
+    Line(
+        "invocations",
+        '{"function":"vivavoce-local-session","status":"timeout","routeKey":"start","duration_ms":9.5}',
+    ),
+    Line(
+        "invocations",
+        '{"function":"vivavoce-local-connect","status":"ok","routeKey":"$connect","duration_ms":9.5}',
+    ),
+]
+WRONG = [
+    "mint  WARNING  token refused  status=403",
+    "relay-1  ImportError: no module of that name",
+    "sweep  ERROR  failed",
+    "Traceback: why",
+    "session (start)  ERROR  timeout after 10 ms",
+]
+
+
+@pytest.mark.parametrize("flags", [(), ("--quiet",)])
+def test_what_goes_wrong_in_any_process_is_on_the_terminal(
+    vivavoce: Callable[..., Run], pretence: Pretence, flags: tuple[str, ...]
+) -> None:
+    pretence.lines = LOGGED
+    told = vivavoce("dev", *flags).err.splitlines()
+    assert [line for line in told if line in WRONG] == WRONG
+    assert not any("call started" in line or "$connect" in line for line in told)
+
+
+def test_logs_shows_all_that_the_processes_say(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
+    pretence.lines = LOGGED
+    told = vivavoce("dev", "--logs").err.splitlines()
+    assert {*WRONG, "relay-1  INFO  call started  session=s", "connect ($connect)  INFO  ok after 10 ms"} <= {
+        *told
+    }
 
 
 @contextmanager
