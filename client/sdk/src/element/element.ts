@@ -47,7 +47,7 @@ const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
  * page. What it needs to talk is loaded when a pointer or the focus comes near, at the first click, or by `prepare`.
  */
 export class VivavoceCall extends Base {
-  static readonly observedAttributes = ['mode', 'label', 'text-only', 'theme', 'url', 'token-url', 'prepare'];
+  static readonly observedAttributes = ['mode', 'label', 'text-only', 'language', 'token-url'];
   #view: View | undefined;
   #client: VoiceClient | undefined;
   #core: Core | undefined;
@@ -87,9 +87,8 @@ export class VivavoceCall extends Base {
   /** Load what a call needs, so that a click begins it at once. Rejects when that cannot be had. */
   async prepare(): Promise<VoiceClient> {
     this.#core ??= await loadCore();
-    const tokenUrl = this.getAttribute('token-url');
-    const isKnown = this.getAttribute('url') || this.#url || this.#options.session;
-    if (tokenUrl && !isKnown) this.#url = (await admit(tokenUrl, this.#core)).url ?? '';
+    const tokenUrl = this.#askWhere();
+    if (tokenUrl) this.#url = (await admit(tokenUrl, this.#core)).url ?? '';
     return this.#clientOf(this.#core);
   }
 
@@ -142,7 +141,7 @@ export class VivavoceCall extends Base {
     this.#problem = undefined;
     const attempt = (this.#attempts += 1);
     try {
-      if (!this.#core || !this.#client) {
+      if (!this.#core || !this.#client || this.#askWhere()) {
         this.#isLoading = true;
         this.#show();
         await this.prepare();
@@ -157,6 +156,12 @@ export class VivavoceCall extends Base {
       if (attempt === this.#attempts) this.#fail(thrown);
       throw thrown;
     }
+  }
+
+  /** The token-url, where only its answer can say where to call. */
+  #askWhere(): string | null {
+    const isKnown = this.getAttribute('url') || this.#url || this.#options.session;
+    return isKnown ? null : this.getAttribute('token-url');
   }
 
   /** Show what is not in the client's state. */
@@ -226,7 +231,8 @@ export class VivavoceCall extends Base {
     const say = (key: WordKey) => this.#word(key).replace('{name}', name).replace('{seconds}', seconds);
     const error = this.#problem ?? problemIn(state);
     const problem = error && { code: error.code, advice: this.#words[error.code] ?? error.advice };
-    this.#view?.show({ state, manner, name, problem, playing: this.#playing, say });
+    const language = this.getAttribute('language') ?? '';
+    this.#view?.show({ state, manner, name, language, problem, playing: this.#playing, say });
   }
 
   #word(key: WordKey): string {

@@ -16,6 +16,8 @@ export interface Face {
   readonly manner: Manner;
   /** Name of the agent. */
   readonly name: string;
+  /** BCP 47; empty: that of the page. */
+  readonly language: string;
   readonly problem: Problem | undefined;
   readonly playing: Playing | undefined;
   readonly say: (key: WordKey) => string;

@@ -110,9 +110,10 @@ button { cursor: pointer; touch-action: manipulation; }
 @keyframes blink { 50% { opacity: 0; } }
 .latest {
   position: absolute;
-  inset-inline-start: 50%;
+  inset-inline: 0;
   inset-block-end: 10px;
-  translate: -50% 0;
+  inline-size: fit-content;
+  margin-inline: auto;
   display: flex;
   align-items: center;
   gap: 4px;

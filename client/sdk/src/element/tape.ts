@@ -1,8 +1,8 @@
 import type { AudioLevels } from '../audio/engine.js';
 
 const SAMPLE_MS = 50;
-const BAR = 3; //: CSS pixels of a bar, and 2 between two
-const STEP = BAR + 2;
+const BAR = 3; //: CSS pixels of a bar, and 1 between two
+const STEP = BAR + 1;
 const MARGIN = 10; //: CSS pixels
 const FADE = 70; //: CSS pixels in which the oldest bars fade away
 const FAINT = 0.45; //: of the pattern before a call
@@ -25,7 +25,7 @@ const SILENCE: Sample = { input: 0, output: 0 };
 
 /** A question and its answer, as heights from 0 to 1: what the tape shows before a call. */
 function resting(back: number): Sample {
-  const at = (back - 9) / 20; // the answer, newest, then the question
+  const at = (back - 11) / 25; // the answer, newest, then the question
   if (at <= 0 || at >= 2) return SILENCE;
   const height = Math.sin(Math.PI * (at % 1)) * (0.6 + 0.4 * Math.sin(2.1 * back));
   return at < 1 ? { input: 0, output: height } : { input: height, output: 0 };
@@ -75,6 +75,8 @@ export class Tape {
   /** Follow these levels until `stop`. Where motion is unwanted, nothing moves. */
   run(levels: () => AudioLevels): void {
     if (this.#frame) return;
+    this.#samples.push(SILENCE);
+    this.draw();
     const reduced = matchMedia('(prefers-reduced-motion: reduce)');
     const step = (now: number) => {
       if (this.#hear(levels(), now) && !reduced.matches) this.draw();
@@ -86,12 +88,6 @@ export class Tape {
   stop(): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-  }
-
-  /** Begin anew, with a tape that rests. */
-  clear(): void {
-    this.#samples = [];
-    this.draw();
   }
 
   /** True when a sample is complete. */

@@ -43,11 +43,12 @@ export class View {
   }
 
   show(face: Face): void {
-    const { state, manner, name, say, playing } = face;
+    const { state, manner, name, language, say, playing } = face;
     const focused = this.#root.activeElement;
     setAttribute(this.#card, 'aria-label', say('region'));
     setAttribute(this.#card, 'data-writes', String(manner.isTextOnly && isInCall(state)));
     this.#canvas.hidden = manner.isTextOnly;
+    if (language) setAttribute(this.#transcript.root, 'lang', language);
     this.#transcript.show(state.messages, name, say, state.agent === 'speaking' ? playing : undefined);
     for (const part of this.#parts) part.show(face);
     if (focused?.closest('[hidden]')) this.#focusNext(manner.isTextOnly);

@@ -301,6 +301,17 @@ describe('token-url', () => {
     expect(element.client?.getSnapshot().status).toBe('connected');
   });
 
+  test('another token-url says anew where to call', async () => {
+    const { element, server } = place({ 'token-url': '/old' });
+    element.options = { transport: server.transport, audio: false };
+    backend(() => Response.json({ token: 'a.jwt' }));
+    await expect(element.connect()).rejects.toMatchObject({ code: 'bad_options', ref: 'session.url' });
+    const asked = backend(() => Response.json({ token: 'a.jwt', url: 'wss://elsewhere.test' }));
+    element.setAttribute('token-url', '/new');
+    await element.connect();
+    expect(asked).toEqual(['/new', '/new']);
+  });
+
   test.each([
     ['token_failed', () => new Response('', { status: 401 })],
     ['connect_failed', () => new Response('', { status: 503 })],
