@@ -22,6 +22,7 @@ MOST_BYTES = 1 << 27  #: of what a scenario saw: half a minute of sound, twice, 
 MIC_HZ = 48_000  #: the fake device's own rate
 SAID_HZ = 16_000
 WORDS = "Could you tell me when the next train leaves?"  #: of QUESTION
+OVER = "Wait, stop, not that."  #: what INTERRUPTION says
 QUESTION = read_wav(SHIPPED / "question.wav")
 INTERRUPTION = read_wav(SHIPPED / "interruption.wav")
 

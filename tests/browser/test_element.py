@@ -8,14 +8,12 @@ import pytest
 
 from simulator.audio import tones
 from tests.browser.conftest import System
-from tests.browser.drive import Sound, drive
+from tests.browser.drive import OVER, WORDS, Sound, drive
 from tests.browser.pages import TAP, html_page
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 Seen = dict[str, Any]
-WORDS = "Could you tell me when the next train leaves?"
-OVER = "Wait, stop, not that."
 
 #: nothing inline, no data: or blob:, and sockets to this machine only
 STRICT = "default-src 'none'; script-src 'self'; img-src data:; connect-src 'self' http://127.0.0.1:* ws://127.0.0.1:*"

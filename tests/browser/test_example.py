@@ -14,10 +14,10 @@ import pytest
 
 from simulator.audio import tones
 from tests.browser.conftest import ROOT, System, alone
-from tests.browser.drive import WORDS, Sound, drive
+from tests.browser.drive import OVER, WORDS, Sound, drive
 from tests.browser.vite import served
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 EXAMPLE = ROOT / "client" / "examples" / "react"
 
@@ -53,13 +53,18 @@ async def serving(example: Path, script: Script, page: str) -> AsyncIterator[str
 
 
 @pytest.mark.parametrize("script", ["dev", "build"])
-async def test_the_react_example_talks_to_the_local_stack_from_a_port_of_its_own(
-    system: System, example: Path, script: Script, question: str
+async def test_the_react_example_holds_a_spoken_conversation_and_may_be_talked_over(
+    system: System, example: Path, script: Script, talked_over: str
 ) -> None:
     async with serving(example, script, system.page) as url:
-        seen = await drive("example", url=url, launch={"wav": question})
-    answer = system.simulator.ledger.where("answer.begun")[-1]
-    assert seen["lines"] == [WORDS, answer["text"]]
+        seen = await drive("example", url=url, isTalkedOver=True, launch={"wav": talked_over})
+    question, cut, over, answer = seen["lines"]
+    assert question == WORDS
+    assert cut and WORDS.startswith(cut) and cut != WORDS, "the part of the answer that was heard"
+    assert (over, answer) == (OVER, OVER)
+    first, second = (each["code"] for each in system.simulator.ledger.where("answer.begun")[-2:])
     sound = Sound.of(seen["sound"])
-    assert [code for code, _ in tones.find(sound.pcm, sound.rate)] == [answer["code"]]
+    assert [code for code, _ in tones.find(sound.pcm, sound.rate)] == [first, second]
+    assert seen["rules"]["checked"] > 100
+    assert seen["rules"]["found"] == []
     assert seen["errors"] == []

@@ -15,7 +15,6 @@ export default async function element(browser, { url, tap = visit.inlineTap() })
   const idle = await brokenEverywhere(page, 'idle');
   await call.getByRole('button', { name: 'Start talking' }).click();
   await visit.received(page, 'turn.interrupted', 1, 40_000);
-  const inCall = await brokenEverywhere(page, 'in a call');
   await page.waitForFunction(
     () => {
       const { shadowRoot } = document.querySelector('vivavoce-call');
@@ -24,7 +23,6 @@ export default async function element(browser, { url, tap = visit.inlineTap() })
     undefined,
     { timeout: 20_000 },
   );
-  const overhangs = await overhang(page);
   const rows = await call.locator('.said').evaluateAll((lines) =>
     lines.map((line) => ({
       who: line.querySelector('.who').textContent,
@@ -34,11 +32,12 @@ export default async function element(browser, { url, tap = visit.inlineTap() })
     })),
   );
   const sound = await visit.heard(page);
-  const { messages, violations } = await visit.wire(page);
+  const { violations } = await visit.wire(page);
+  const inCall = await brokenEverywhere(page, 'in a call');
+  const overhangs = await overhang(page);
   await call.getByRole('button', { name: 'End call' }).click();
   await call.locator('.state', { hasText: 'Call ended' }).waitFor();
   const ended = await brokenEverywhere(page, 'ended');
   const told = await page.evaluate(() => window.told);
-  const interrupted = messages.find((each) => each.type === 'turn.interrupted');
-  return { atFirst, rules: [idle, inCall, ended], overhangs, rows, sound, told, interrupted, violations, errors: page.errors };
+  return { atFirst, rules: [idle, inCall, ended], overhangs, rows, sound, told, violations, errors: page.errors };
 }

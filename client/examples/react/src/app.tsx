@@ -6,15 +6,16 @@ export function App({ session }: { session: SessionSource }) {
   const words = messages.map((message) => (message.kind === 'text' ? (message.heard ?? message.text) : message.name));
   return (
     <main>
+      <h1>Vivavoce in twenty lines</h1>
       <button onClick={() => (isConnected ? disconnect() : connect())}>{isConnected ? 'Hang up' : 'Talk'}</button>
       <button onClick={mic.toggleMuted} aria-pressed={mic.muted} children="Mute microphone" />
       <output>{isConnected ? agent : status}</output>
       {error && <p role="alert">{error.advice}</p>}
-      <ol role="log">
+      <div role="log">
         {words.map((text, index) => (
-          <li key={messages[index]?.id}>{text}</li>
+          <p key={messages[index]?.id}>{text}</p>
         ))}
-      </ol>
+      </div>
     </main>
   );
 }

@@ -13,7 +13,7 @@ client.subscribe(() => {
   state.textContent = isOn() ? agent : status;
   words.replaceChildren(
     ...messages.map((message) => {
-      const row = document.createElement('li');
+      const row = document.createElement('p');
       row.textContent = message.kind === 'text' ? (message.heard ?? message.text) : message.name;
       return row;
     }),
