@@ -66,9 +66,7 @@ PING_AFTER_S = 5.0  #: a client sends `ping` so often
 SILENCE_S = 10.0  #: without anything received a connection is lost: phones and proxies often do not tell
 PROBE_EVERY_S = 0.25  #: audio from one `ping` among a client's microphone frames to the next
 UPLINK_WINDOW_S = 0.5  #: audio under way without a pong, beyond the way's own: new frames wait
-UPLINK_LATE_S = 0.375  #: a ping that waits longer is late
-UPLINK_LATE_FOR_S = 1.0  #: pings late from first to last for so long: no hiccup, the line is narrow
-UPLINK_KEPT_S = 0.5  #: a frame that waits for a narrow line is dropped at this age
-NARROW_S = 10.0  #: a line counts as narrow until it has not been late for so long
+UPLINK_KEPT_S = 1.0  #: a frame that waits for room on the line is dropped at this age
+NARROW_S = 10.0  #: a line counts as narrow until no frame has been dropped for so long
 
 NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`

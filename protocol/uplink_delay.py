@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 
-from .limits import (
-    NARROW_S,
-    PROBE_EVERY_S,
-    RESEND_WINDOW_S,
-    UPLINK_KEPT_S,
-    UPLINK_LATE_FOR_S,
-    UPLINK_LATE_S,
-    UPLINK_WINDOW_S,
-)
+from .limits import PROBE_EVERY_S, UPLINK_WINDOW_S
 
 
 class UplinkDelay:
@@ -32,14 +24,12 @@ class UplinkDelay:
         self._probed_s = -inf  #: audio sent before the last ping
         self._way_s = 0.0
         self._least_s = inf  #: a ping's way up when it did not wait, and the clocks' difference
-        self._late_since = inf  #: when the first of the late pings in a row was sent
-        self._narrow_at = -inf  #: the last time that it was
 
     def connected(self) -> None:
-        """Another connection, perhaps to another clock. What was said of the line stays said."""
+        """Another connection, perhaps to another clock."""
         self._pings.clear()
         self.delay_s = self._way_s = 0.0
-        self._probed_s, self._least_s, self._late_since = -inf, inf, inf
+        self._probed_s, self._least_s = -inf, inf
 
     def frame(self, length_s: float, now: float) -> bool:
         """A frame is sent. Return whether a ping with the time `now` has to go before it."""
@@ -58,19 +48,8 @@ class UplinkDelay:
         self._least_s = min(self._least_s, up_s)
         self.delay_s = up_s - self._least_s
         self._way_s = now - sent_at - self.delay_s
-        self._late_since = min(self._late_since, sent_at) if self.delay_s > UPLINK_LATE_S else inf
-        if sent_at - self._late_since >= UPLINK_LATE_FOR_S:  # a hiccup delays what is sent within the window
-            self._narrow_at = now
 
     @property
     def is_full(self) -> bool:
         """More audio is under way than the way explains: frames are to wait on this side of it."""
         return bool(self._pings) and self._audio_s - self._pings[0][1] >= UPLINK_WINDOW_S + self._way_s
-
-    def is_narrow(self, now: float) -> bool:
-        """The line is late, or was until a moment ago."""
-        return now < self._narrow_at + NARROW_S
-
-    def kept_s(self, now: float) -> float:
-        """Age at which a frame that waits is given up: soon, when the line will not catch up."""
-        return UPLINK_KEPT_S if self.is_narrow(now) else RESEND_WINDOW_S

@@ -1,15 +1,10 @@
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** How late microphone frames arrive, from the pings among them (PROTOCOL.md, "A narrow line"). Times in seconds. */
+/** How late microphone frames arrive, from the pings among them (vectors/README.md). Times in seconds. */
 final class UplinkDelay {
     private static final double PROBE_EVERY_S = 0.25;
     private static final double WINDOW_S = 0.5;
-    private static final double LATE_S = 0.375;
-    private static final double LATE_FOR_S = 1;
-    private static final double KEPT_S = 0.5;
-    private static final double NARROW_S = 10;
-    private static final double RESEND_WINDOW_S = 2;
 
     /** When it was sent, after how much audio. */
     private record Ping(double at, double audio) {}
@@ -20,8 +15,6 @@ final class UplinkDelay {
     private double seconds;
     private double way;
     private double least;
-    private double lateSince;
-    private double narrowAt = Double.NEGATIVE_INFINITY;
 
     UplinkDelay() {
         connected();
@@ -31,7 +24,6 @@ final class UplinkDelay {
         pings.clear();
         probed = Double.NEGATIVE_INFINITY;
         least = Double.POSITIVE_INFINITY;
-        lateSince = Double.POSITIVE_INFINITY;
         seconds = 0;
         way = 0;
     }
@@ -52,8 +44,6 @@ final class UplinkDelay {
         least = Math.min(least, server - sentAt);
         seconds = server - sentAt - least;
         way = now - sentAt - seconds;
-        lateSince = seconds > LATE_S ? Math.min(lateSince, sentAt) : Double.POSITIVE_INFINITY;
-        if (sentAt - lateSince >= LATE_FOR_S) narrowAt = now;
     }
 
     /** Time that the last ping waited. */
@@ -64,14 +54,5 @@ final class UplinkDelay {
     /** New frames are to wait. */
     boolean isFull() {
         return !pings.isEmpty() && audio - pings.peek().audio >= WINDOW_S + way;
-    }
-
-    boolean isNarrow(double now) {
-        return now < narrowAt + NARROW_S;
-    }
-
-    /** Age at which a frame that waits is dropped. */
-    double kept(double now) {
-        return isNarrow(now) ? KEPT_S : RESEND_WINDOW_S;
     }
 }

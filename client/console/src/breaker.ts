@@ -72,10 +72,6 @@ class Line implements Socket {
     wire.onclose = (event) => this.#ends(event.code);
   }
 
-  get bufferedAmount(): number {
-    return this.#wire?.bufferedAmount ?? 0;
-  }
-
   send(data: string | Uint8Array<ArrayBuffer>): void {
     if (!this.#isOver) this.#wire?.send(data);
   }

@@ -34,7 +34,6 @@ export const nativeSockets: Transport = {
     socket.onmessage = (event) => events.received(event.data as string | ArrayBuffer);
     socket.onclose = (event) => events.closed(event.code ?? 1006);
     return {
-      bufferedAmount: 0, // React Native does not tell
       send: (data) => socket.send(data),
       close: (code, reason) => socket.close(code, reason),
     };

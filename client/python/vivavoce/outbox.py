@@ -7,11 +7,11 @@ from collections import deque
 
 from ._protocol.audio import HEADER_BYTES, uplink_ms
 from ._protocol.codec import encode
-from ._protocol.limits import RESEND_WINDOW_S
+from ._protocol.limits import NARROW_S, UPLINK_KEPT_S
 from ._protocol.media import Ping, Pong
 from ._protocol.uplink_delay import UplinkDelay
 
-AUDIO_MS = RESEND_WINDOW_S * 1000  #: room for audio: live speech loses value, and on a narrow line sooner
+AUDIO_MS = UPLINK_KEPT_S * 1000  #: audio waiting; beyond it the oldest is dropped: live speech loses value
 MESSAGES = 256  #: messages waiting; beyond it their sender waits
 
 
@@ -31,10 +31,16 @@ class Outbox:
         self._reports: deque[str] = deque()  #: overtake what is in the queue
         self._pings: dict[float, float] = {}  #: `t` of our own that are not answered, and when they were sent
         self._ping = ""  #: the last of them as it was written
+        self._narrow_until = 0.0
         self._is_probed = False  #: the ping before the oldest frame was written, if one was due
         self._has_work = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Audio was dropped a moment ago."""
+        return _now() < self._narrow_until
 
     def open(self, resend: list[bytes]) -> None:
         """Open the queue to a live connection: `resend` goes out first, then what waited."""
@@ -59,8 +65,9 @@ class Outbox:
             return
         self._queue.append(frame)
         self.queued_ms += _frame_ms(frame)
-        while self.queued_ms > self.delay.kept_s(_now()) * 1000:
+        while self.queued_ms > AUDIO_MS:
             self._drop_oldest_frame()
+            self._narrow_until = _now() + NARROW_S
         self._signal()
 
     def answered(self, pong: Pong) -> bool:

@@ -125,12 +125,11 @@ class Reactions:
         self._end = message
 
     def _watch_line(self) -> None:
-        delay = self._outbox.delay
-        is_narrow = delay.is_narrow(asyncio.get_running_loop().time())
+        is_narrow = self._outbox.is_narrow
         if is_narrow is not self._is_narrow:
             self._is_narrow = is_narrow
             quality: Literal["good", "narrow"] = "narrow" if is_narrow else "good"
-            self._events.post(Quality(quality, delay.delay_s, self._outbox.dropped_ms))
+            self._events.post(Quality(quality, self._outbox.delay.delay_s, self._outbox.dropped_ms))
 
     def _catch_up(self, live: Live) -> None:
         """A connection is live: tell the server what it may have missed."""

@@ -140,15 +140,23 @@ export class Call implements LifelineParts {
   ticked(): void {
     const { counters } = this.session;
     const { bytes } = this.link;
-    this.#host.store.setMetrics({
+    const { store, emitter } = this.#host;
+    const { rttMs, droppedMs, delay, narrowUntil } = this.outbox;
+    const uplinkDelayMs = Math.round(delay.ms);
+    const quality = performance.now() < narrowUntil ? 'narrow' : 'good';
+    store.setMetrics({
+      rttMs,
+      uplinkDelayMs,
       uplinkBps: bytes.up * 8,
       downlinkBps: bytes.down * 8,
-      droppedUplinkMs: Math.round(counters.stale_uplink_ms + this.outbox.droppedMs),
+      droppedUplinkMs: Math.round(counters.stale_uplink_ms + droppedMs),
       missingFrames: counters.missing_frames,
       ignored: counters.unknown_types + counters.bad,
     });
-    bytes.up = 0;
-    bytes.down = 0;
+    bytes.up = bytes.down = 0;
+    if (quality === store.state.quality) return;
+    store.set({ quality });
+    emitter.emit('quality', { quality, uplinkDelayMs });
   }
 
   /** Synchronous up to the first await of each part: the browser counts both as done in the click. */

@@ -1,8 +1,10 @@
 import type { PlaybackReport, PlayedUntil, Player } from './audio/engine.js';
 import { since } from './clock.js';
-import { received } from './errors.js';
+import { received, type VoiceError } from './errors.js';
 import type { CallHost } from './call-host.js';
 import { Messages } from './messages.js';
+import type { ToolCalls } from './ondemand/calls.js';
+import { type Chunk, onDemand } from './ondemand.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
 import type {
   GoingAway,
@@ -15,8 +17,8 @@ import type {
 import type { Outbox } from './roads/outbox.js';
 import { moveWithinMs } from './roads/reconnect.js';
 
-/** `ack` is the session's business, `ended` the lifeline's. */
-type Handled = Exclude<Incoming['type'], 'ack' | 'ended'>;
+/** `ack` is the session's business, `ended` the lifeline's, `pong` the road's. */
+type Handled = Exclude<Incoming['type'], 'ack' | 'ended' | 'pong'>;
 type Reactions = { readonly [T in Handled]: (item: Extract<Incoming, { type: T }>) => void };
 
 /** Reactions of a call to what arrives: play, stop playing, run tools, update the snapshot. */
@@ -32,7 +34,7 @@ export class Conversation {
   #frame = { turn: 0, at: 0 }; //: when the first of the latest turn came
   #sound = { turn: 0, at: 0 }; //: when the first of the latest turn was played
   #releasedAt = 0; //: when push-to-talk was released, until the answer sounds
-  readonly #running = new Map<string, AbortController>(); //: the tools' calls
+  #calls: ToolCalls | undefined; //: once there was one
   readonly #host: CallHost;
   readonly #session: ClientSession;
   readonly #outbox: Outbox;
@@ -60,22 +62,21 @@ export class Conversation {
         this.#player?.play(turn, pcm);
       },
       live: () => this.#catchUp(),
-      history: (item) => this.messages.history(item),
+      history: (item) => this.#fetched(({ recall }) => recall(this.messages, item), (error) => emitter.emit('error', error)),
       'turn.started': (item) => this.#turnStarted(item),
       'turn.audio_end': ({ turn }) => this.#player?.finish(turn),
       'turn.ended': (item) => this.#turnEnded(item),
       'turn.interrupted': (item) => void this.#interrupted(item),
       transcript: (item) => this.messages.transcript(item),
-      'tool.call': (item) => this.#runTool(item),
+      'tool.call': (item) => this.#withTools((calls) => void calls.run(item), item),
       'tool.cancel': ({ call_ids }) => {
-        this.#cancel(call_ids);
+        this.#withTools((calls) => calls.cancel(call_ids));
         emitter.emit('toolcancel', call_ids);
       },
-      'tool.status': (item) => this.messages.toolStatus(item, this.#session.lastTurn),
+      'tool.status': (item) => this.#withTools((calls) => calls.show(item)),
       usage: ({ tokens, cost_usd }) => store.set({ usage: { tokens, costUsd: cost_usd } }),
       metrics: (item) => this.#measured(item),
       going_away: (item) => this.#goingAway(item),
-      pong: ({ t }) => store.setMetrics({ rttMs: since(t) }),
       error: (item) => {
         // `call_unknown` answers a result that crossed the call's cancelling.
         if (!item.fatal && item.code !== 'call_unknown') emitter.emit('error', received(item));
@@ -128,14 +129,14 @@ export class Conversation {
   close(): void {
     this.#isOver = true;
     clearTimeout(this.#moveTimer);
-    this.#cancel(this.#running.keys());
+    this.#calls?.cancelAll();
   }
 
   #catchUp(): void {
     if (this.#session.isMoved) {
       // Another relay: what the last one had begun ends here.
       this.#player?.finish(this.#session.lastTurn);
-      this.#cancel(this.#running.keys());
+      this.#calls?.cancelAll();
       this.messages.broken();
       this.#speaking = 0;
       this.#isAwaited = false;
@@ -226,33 +227,25 @@ export class Conversation {
     const [frame, sound] = [this.#frame, this.#sound];
     const isKnown = firstAudioMs && frame.turn === turn && sound.turn === turn && options.config?.turns !== 'manual';
     const transitMs = (store.state.metrics.rttMs ?? 0) / 2;
-    store.setMetrics(
-      isKnown ? { server, responseMs: Math.round(firstAudioMs + transitMs + sound.at - frame.at) } : { server },
+    store.setMetrics({ server });
+    if (isKnown) store.setMetrics({ responseMs: Math.round(firstAudioMs + transitMs + sound.at - frame.at) });
+  }
+
+  /** Act with code that few calls need. */
+  #fetched(act: (chunk: Chunk) => void, failed: (error: VoiceError) => void): void {
+    onDemand().then((chunk) => this.#isOver || act(chunk), failed);
+  }
+
+  /** Where the code cannot be had, `call` has failed, which the model is told. */
+  #withTools(act: (calls: ToolCalls) => void, call?: ToolCall): void {
+    const failed = { type: 'tool.result', call_id: call?.call_id ?? '', ok: false, error: 'The tool failed.' } as const;
+    this.#fetched(
+      ({ ToolCalls }) => {
+        const { messages } = this;
+        act((this.#calls ??= new ToolCalls({ ...this.#host, messages, session: this.#session, outbox: this.#outbox })));
+      },
+      () => call && this.#outbox.send(failed),
     );
-  }
-
-  #runTool({ call_id: callId, name, args, deadline_ms }: ToolCall): void {
-    if (this.#running.has(callId)) return;
-    const stop = new AbortController();
-    this.#running.set(callId, stop);
-    const { toolbox, emitter } = this.#host;
-    const call = { callId, name, args, signal: stop.signal, deadline: Date.now() + deadline_ms };
-    this.messages.toolCalled(callId, { name, args, turn: this.#session.lastTurn, where: 'client' });
-    emitter.emit('toolcall', call);
-    void toolbox.run(call, stop).then((outcome) => {
-      this.#running.delete(callId);
-      if (!outcome) return;
-      const [status, result] = outcome.ok ? (['done', outcome.data] as const) : (['error', outcome.error] as const);
-      this.messages.toolEnded(callId, { status, result });
-      this.#outbox.send({ type: 'tool.result', call_id: callId, ...outcome });
-    });
-  }
-
-  #cancel(callIds: Iterable<string>): void {
-    for (const callId of callIds) {
-      this.#running.get(callId)?.abort();
-      this.messages.toolEnded(callId, { status: 'cancelled' });
-    }
   }
 
   #goingAway({ ends_in_ms, move }: GoingAway): void {

@@ -1,7 +1,7 @@
 import type { AudioDevices, PlayedUntil } from './audio/engine.js';
 import type { VoiceError } from './errors.js';
 import type { Json } from './protocol/wire.js';
-import type { Message, VoiceState } from './state.js';
+import type { Message, Quality, VoiceState } from './state.js';
 import type { ToolCall } from './tools.js';
 
 export interface Connected {
@@ -37,6 +37,8 @@ export interface VoiceEvents {
   reconnecting: [info: { readonly attempt: number; readonly delayMs: number; readonly error: VoiceError }];
   reconnected: [info: { readonly resumed: boolean; readonly gapMs: number; readonly lostTurns: readonly number[] }];
   devicechange: [devices: AudioDevices];
+  /** The line became narrow, or wide again. */
+  quality: [info: { readonly quality: Quality; readonly uplinkDelayMs: number }];
   underrun: [info: { readonly turn: number; readonly prebufferMs: number }];
   wire: [direction: 'in' | 'out', road: 'control' | 'media', frame: WireFrame];
   /** Something went wrong; `fatal` says whether the session is over. */

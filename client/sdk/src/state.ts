@@ -10,6 +10,8 @@ export type ConnectionStatus =
   | 'closing'
   | 'closed'
   | 'failed';
+/** `narrow`: the way up is slower than speech. So that it is not heard ever later, some of it is given up. */
+export type Quality = 'good' | 'narrow';
 export type AgentState = 'offline' | 'listening' | 'thinking' | 'speaking';
 export type MicStatus = 'off' | 'requesting' | 'live' | 'muted' | 'paused' | 'error';
 
@@ -76,6 +78,8 @@ export type Message = TextMessage | ToolMessage;
 /** Numbers for a status line. Changed at most once a second. */
 export interface Metrics {
   readonly rttMs?: number | undefined;
+  /** Time that microphone audio waits on its way: 0 on a line with room. */
+  readonly uplinkDelayMs: number;
   /** End of the user's speech to the first sound, last turn. */
   readonly responseMs?: number | undefined;
   /** Interruption received to silence, last time. */
@@ -85,7 +89,7 @@ export interface Metrics {
   readonly uplinkBps: number;
   readonly downlinkBps: number;
   readonly reconnects: number;
-  /** Microphone audio given up because it was too old or the socket too slow. */
+  /** Microphone audio given up because it was too old or the line too narrow. */
   readonly droppedUplinkMs: number;
   /** Agent frames that a break lost. */
   readonly missingFrames: number;
@@ -107,6 +111,7 @@ export interface UsageState {
 export interface VoiceState {
   readonly status: ConnectionStatus;
   readonly agent: AgentState;
+  readonly quality: Quality;
   readonly sessionId?: string | undefined;
   /** Set while connecting, once the server has admitted the call. */
   readonly starting?: StartingState | undefined;
@@ -127,10 +132,12 @@ export interface VoiceState {
 export const INITIAL: VoiceState = {
   status: 'idle',
   agent: 'offline',
+  quality: 'good',
   mic: { status: 'off', muted: false, talking: false },
   speaker: { unlocked: true, playing: false, muted: false, volume: 1, interrupted: false },
   messages: [],
   metrics: {
+    uplinkDelayMs: 0,
     bufferedMs: 0,
     underruns: 0,
     uplinkBps: 0,

@@ -1,7 +1,7 @@
 import type { Host } from './host.js';
 import { onDemand } from './ondemand.js';
 import type { ClientTool } from './protocol/wire.js';
-import type { ToolCall, ToolDefinition, ToolHandler, ToolOutcome } from './tools.js';
+import type { ToolDefinition, ToolHandler } from './tools.js';
 
 /** The tools of a client. */
 export class Toolbox {
@@ -32,14 +32,8 @@ export class Toolbox {
     }));
   }
 
-  /** Run one to its outcome. Null when the call was cancelled: nothing is answered. */
-  async run(call: ToolCall, stop: AbortController): Promise<ToolOutcome | null> {
-    try {
-      const { runTool } = await onDemand();
-      return await runTool(this.#all().get(call.name), call, stop);
-    } catch {
-      return { ok: false, error: 'The tool failed.' };
-    }
+  find(name: string): ToolDefinition | undefined {
+    return this.#all().get(name);
   }
 
   #all(): Map<string, ToolDefinition> {

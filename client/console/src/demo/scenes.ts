@@ -22,10 +22,11 @@ const START = Date.UTC(2026, 0, 5, 9, 30);
 const IDLE: VoiceState = {
   status: 'idle',
   agent: 'offline',
+  quality: 'good',
   mic: { status: 'off', muted: false, talking: false },
   speaker: { unlocked: true, playing: false, muted: false, volume: 1, interrupted: false },
   messages: [],
-  metrics: { bufferedMs: 0, underruns: 0, uplinkBps: 0, downlinkBps: 0, reconnects: 0, droppedUplinkMs: 0, missingFrames: 0, ignored: 0 },
+  metrics: { uplinkDelayMs: 0, bufferedMs: 0, underruns: 0, uplinkBps: 0, downlinkBps: 0, reconnects: 0, droppedUplinkMs: 0, missingFrames: 0, ignored: 0 },
   capabilities: ['text', 'context', 'image', 'interrupt', 'tools', 'resume'],
 };
 

@@ -1,6 +1,7 @@
 import { loadWorklets } from './modules.js';
 import { BrowserMicrophone } from './microphone.js';
 import { BrowserPlayer, wake } from './player.js';
+import { onDemand } from '../ondemand.js';
 import type { AudioOptions } from '../options.js';
 import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels } from './engine.js';
 
@@ -40,7 +41,7 @@ export class BrowserEngine implements AudioEngine {
     const { signal } = this.#listening;
     const { mediaDevices, audioSession } = navigator as Navigator & { audioSession?: { type: string } };
     if (audioSession) audioSession.type = 'play-and-record'; // else a phone plays through the earpiece, quietly
-    mediaDevices?.addEventListener('devicechange', async () => events.devices(await this.devices()), { signal });
+    mediaDevices?.addEventListener('devicechange', () => this.devices().then(events.devices, () => {}), { signal });
     document.addEventListener('visibilitychange', () => this.#seen(), { signal });
     for (const gesture of ['click', 'keydown'])
       document.addEventListener(gesture, () => void wake(this.#context), { signal });
@@ -52,9 +53,7 @@ export class BrowserEngine implements AudioEngine {
   }
 
   async devices(): Promise<AudioDevices> {
-    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    const of = (kind: string) => all.filter((device) => device.kind === kind);
-    return { inputs: of('audioinput'), outputs: of('audiooutput'), labelled: all.some((device) => device.label) };
+    return (await onDemand()).mediaDevices();
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,10 @@
-import type { AudioDevices } from '../audio/engine.js';
-import type { Mic } from '../mic.js';
-import type { Sound } from '../sound.js';
-import type { Store } from '../state.js';
+import type { AudioDevices, AudioEngine } from '../audio/engine.js';
+import type { VoiceState } from '../state.js';
 
 interface Parts {
-  readonly sound: Sound;
-  readonly mic: Mic;
-  readonly store: Store;
+  readonly sound: { readonly engine: AudioEngine | null; make(): AudioEngine | null };
+  readonly mic: { readonly isInCall: boolean; enable(): Promise<void>; disable(): Promise<void> };
+  readonly store: { readonly state: VoiceState };
 }
 
 /** List the devices to choose from. `isAsking`: opens and closes the microphone once where labels are missing. */
@@ -19,4 +17,11 @@ export async function listDevices({ sound, mic, store }: Parts, isAsking = false
   const labelled = await sound.engine?.devices();
   if (!mic.isInCall) await mic.disable();
   return labelled ?? devices;
+}
+
+/** The browser's, as they are now. */
+export async function mediaDevices(): Promise<AudioDevices> {
+  const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  const of = (kind: string) => all.filter((device) => device.kind === kind);
+  return { inputs: of('audioinput'), outputs: of('audiooutput'), labelled: all.some((device) => device.label) };
 }

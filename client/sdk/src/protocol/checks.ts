@@ -43,7 +43,7 @@ export const list =
   (value) =>
     (valid(value, Array.isArray(value)) as unknown[]).map((element) => check(element));
 
-/** `fallback` when the field is not there. */
+/** `fallback` when the field is not there; for a plain one, its type is the check. */
 export const optional =
   (check: Check, fallback: unknown): Check =>
   (value) =>

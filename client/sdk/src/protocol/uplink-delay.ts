@@ -1,4 +1,4 @@
-import { NARROW_MS, PROBE_EVERY_MS, RESEND_WINDOW_S, UPLINK_KEPT_MS, UPLINK_LATE_FOR_MS, UPLINK_LATE_MS, UPLINK_WINDOW_MS } from './tables.js';
+import { PROBE_EVERY_MS, UPLINK_WINDOW_MS } from './tables.js';
 
 /**
  * Waiting time on the way to the relay, from the pings among the frames; says when frames are to wait. What the socket has
@@ -14,8 +14,6 @@ export class UplinkDelay {
   #probedMs = -Infinity; //: audio sent before the last ping
   #wayMs = 0;
   #leastMs = Infinity; //: a ping's way up when it did not wait, and the clocks' difference
-  #lateSince = Infinity; //: when the first of the late pings in a row was sent
-  #narrowAt = -Infinity; //: the last time that it was
 
   /** More audio is under way than the way explains: frames are to wait on this side of it. */
   get isFull(): boolean {
@@ -23,11 +21,11 @@ export class UplinkDelay {
     return this.#audioMs - audioMs >= UPLINK_WINDOW_MS + this.#wayMs;
   }
 
-  /** Another connection, perhaps to another clock. What was said of the line stays said. */
+  /** Another connection, perhaps to another clock. */
   connected(): void {
     this.#pings = [];
     this.#probedMs = -Infinity;
-    this.#leastMs = this.#lateSince = Infinity;
+    this.#leastMs = Infinity;
     this.ms = this.#wayMs = 0;
   }
 
@@ -49,17 +47,5 @@ export class UplinkDelay {
     this.#leastMs = Math.min(this.#leastMs, upMs);
     this.ms = upMs - this.#leastMs;
     this.#wayMs = now - sentAt - this.ms;
-    this.#lateSince = this.ms > UPLINK_LATE_MS ? Math.min(this.#lateSince, sentAt) : Infinity;
-    if (sentAt - this.#lateSince >= UPLINK_LATE_FOR_MS) this.#narrowAt = now; // a hiccup delays what fills the window
-  }
-
-  /** The line is late, or was until a moment ago. */
-  isNarrow(now: number): boolean {
-    return now < this.#narrowAt + NARROW_MS;
-  }
-
-  /** Age at which a frame that waits is given up: soon, when the line will not catch up. */
-  keptMs(now: number): number {
-    return this.isNarrow(now) ? UPLINK_KEPT_MS : RESEND_WINDOW_S * 1000;
   }
 }

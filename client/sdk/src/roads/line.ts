@@ -38,10 +38,6 @@ export class Line {
     });
   }
 
-  get backlog(): number {
-    return this.#socket?.bufferedAmount ?? 0;
-  }
-
   send(item: Message | Uint8Array<ArrayBuffer>): void {
     const data = item instanceof Uint8Array ? item : JSON.stringify(item);
     this.#link.bytes.up += data.length;

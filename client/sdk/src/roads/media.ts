@@ -85,6 +85,7 @@ export class MediaRoad {
       this.#refusal = item;
       this.#line.setDeadline(FATAL_CLOSE_MS);
     }
+    if (item.type === 'pong') outbox.answered(item, this.#heardAt);
     this.#received(item);
     if (item.type === 'ended') this.leave();
   }
@@ -95,7 +96,7 @@ export class MediaRoad {
     if (now - this.#heardAt >= SILENCE_MS) return this.#line?.close(0);
     if (now - this.#pingedAt >= PING_AFTER_MS) {
       this.#pingedAt = now;
-      this.#parts.outbox.send({ type: 'ping', t: now });
+      this.#line?.send({ type: 'ping', t: now });
     }
     this.#parts.ticked();
   }

@@ -1,7 +1,5 @@
 /** One open or opening socket. */
 export interface Socket {
-  /** Bytes accepted by `send` and not yet on the network. */
-  readonly bufferedAmount: number;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
 }

@@ -124,7 +124,7 @@ export class FakeServer {
   #answerMedia(socket: FakeSocket, message: Fields): void {
     this.heard.push(message);
     if (message.type === 'hello') this.#greet(socket, message);
-    if (message.type === 'ping') this.answer({ type: 'pong', t: message.t, server_ms: 0 });
+    if (message.type === 'ping') this.answer({ type: 'pong', t: message.t, server_ms: Math.round(performance.now()) });
     if (message.type === 'end') {
       this.say({ type: 'ended', reason: 'client' });
       this.cutMedia(1000);

@@ -2,7 +2,6 @@ import type { Socket, SocketEvents, Transport } from '../index.js';
 
 /** A socket whose other end is the test. */
 export class FakeSocket implements Socket {
-  bufferedAmount = 0;
   /** Frames the client sent, in order: text decoded, binary as it is. */
   readonly sent: (Readonly<Record<string, unknown>> | Uint8Array<ArrayBuffer>)[] = [];
   isOpen = false;

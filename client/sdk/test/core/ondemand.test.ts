@@ -58,7 +58,6 @@ test('a tool that cannot be fetched has failed, which the model is told; the nex
   const answered = (result: object) =>
     vi.waitFor(() => expect(server.heard).toContainEqual(expect.objectContaining(result)), PATIENCE);
   await answered({ call_id: 'c1', ok: false, error: 'The tool failed.' });
-  expect(client.getSnapshot().messages).toMatchObject([{ callId: 'c1', status: 'error' }]);
   network.isDown = false;
   server.say({ ...CALL, call_id: 'c2' });
   await answered({ call_id: 'c2', ok: true, data: 'sunny' });

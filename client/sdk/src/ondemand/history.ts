@@ -1,0 +1,21 @@
+import type { History } from '../protocol/wire.js';
+import type { TextMessage } from '../state.js';
+import type { Shown } from './shown.js';
+
+/** Finished turns from the record take the place of what is here of them. */
+export function recall(messages: Shown, { turns }: History): void {
+  for (const { turn, user, agent, interrupted } of turns) {
+    remember(messages, { turn, role: 'user', text: user, interrupted: false });
+    remember(messages, { turn, role: 'agent', text: agent, interrupted });
+  }
+}
+
+/** Its time is not known here. */
+function remember(messages: Shown, said: Pick<TextMessage, 'turn' | 'role' | 'text' | 'interrupted'>): void {
+  if (!said.text) return;
+  const id = `${said.role[0]}${said.turn}`;
+  const old = messages.find(id);
+  const past = { ...said, final: true, heard: undefined };
+  if (old) messages.replace(old, past);
+  else messages.add({ kind: 'text', id, at: Date.now(), source: 'speech', ...past });
+}
