@@ -36,7 +36,6 @@ export const nativeSockets: Transport = {
     socket.onmessage = ({ data }) => events.received(data as string | ArrayBuffer);
     socket.onclose = ({ code = 1006 }) => events.closed(code);
     return {
-      bufferedAmount: 0, // React Native never sets its own
       send: (data) => socket.send(data),
       close: (code, reason) => {
         isLeft = true;

@@ -28,10 +28,6 @@ test('what a server asks for besides is offered unread, and no header is made of
   expect(opened).toMatchObject([{ protocols: ['vivavoce', 'home.token.x'], headers: {} }]);
 });
 
-test('there is a number where React Native tells none', () => {
-  expect(nativeSockets.open('ws://127.0.0.1:1/v1', ['vivavoce'], NOTHING).bufferedAmount).toBe(0);
-});
-
 test('a socket that is closed while it connects is closed once it is open, and never said to be', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await new Promise((resolve) => server.on('listening', resolve));
