@@ -347,7 +347,7 @@ async def test_the_example_of_the_readme_runs(
 
     server.peers = [reply]
     readme = (Path(vivavoce.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    example = readme.split("```python\n")[1].split("```")[0].replace("ws://127.0.0.1:8080/v1", server.url)
+    example = readme.split("```python\n")[1].split("```")[0].replace("ws://127.0.0.1:8787/v1", server.url)
     monkeypatch.setattr(asyncio, "run", lambda main: main.close())  # a loop runs already
     names: dict[str, Any] = {}
     exec(example, names)
