@@ -1,5 +1,6 @@
 """`sweep`, every minute: reaps what died silently, and keeps the desired relays running.
 
+Between the minutes it is told of tasks that have stopped, for somebody may wait for one.
 Also the custom resource `Fleet`, which does nothing until the stack is deleted: then it stops the tasks.
 """
 
@@ -11,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from functions.core.fleet import teardown
+from functions.core.fleet import task_stopped, teardown
 from functions.core.fleet.ecs_launcher import EcsLauncher
 from functions.core.fleet.ecs_tasks import EcsTasks
 from functions.core.fleet.sweep import sweep
@@ -40,10 +41,12 @@ def ports() -> SweepPorts:
 
 @guarded({"failed": 1})
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Handle an event of the scheduler, whose content does not matter, or of CloudFormation.
+    """Handle an event of the scheduler, whose content does not matter, of ECS, or of CloudFormation.
 
-    Returns the count of each repair to the scheduler.
+    Returns the count of each repair.
     """
+    if event.get("detail-type") == task_stopped.DETAIL_TYPE:
+        return task_stopped.handle(ports(), event["detail"])
     if "ResponseURL" not in event:
         return sweep(ports())
 

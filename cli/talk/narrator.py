@@ -20,6 +20,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._now = "connecting"  #: what is being waited for
+        self._session = ""  #: the one that is being opened
         self._words: dict[str, tuple[str, str]] = {}  #: utterances so far: message -> role, text
 
     def say(self, line: str) -> None:
@@ -39,6 +40,9 @@ class Narrator:
                 self.say(f"still {what}…")
 
     def stage(self, stage: Starting) -> None:
+        if self._session and stage.session != self._session:
+            self.say("-- no relay came up; starting again. A local stack's terminal says why it did not.")
+        self._session = stage.session
         expected = f" (about {max(1, round(stage.eta_ms / 1000))} s)" if stage.eta_ms else ""
         self.wait_for(f"starting: {stage.stage}{expected}")
 

@@ -43,7 +43,8 @@ from infra.local.management import management_app
 from infra.local.page import LocalUser, page_app
 from infra.local.process import machine_environment
 from infra.local.region import Region, furnish, new_access_key
-from infra.local.tasks import Tasks
+from infra.local.rules import publish, task_stopped
+from infra.local.tasks import RelayTask, Tasks
 from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
 from records.routes import read_route
@@ -194,6 +195,7 @@ class LocalStack:
                 self.options.root,
                 self.logs.sink,
                 start_delay_s=self.options.task_start_s,
+                on_stopped=partial(self._tell_stopped, functions),
             )
         )
         await parts.enter_async_context(Endpoint(ecs_app(self.tasks, guard), sockets.ecs))
@@ -217,6 +219,10 @@ class LocalStack:
             self.template.schedules, functions.invoke_later, speed=self.options.schedule_speed
         )
         clocks.start(rounds, name="schedules")
+
+    def _tell_stopped(self, functions: Functions, task: RelayTask) -> None:
+        event = task_stopped(task.describe(), account=ACCOUNT, region=REGION)
+        publish(self.template.rules, event, functions.invoke_later)
 
     def _page(self) -> web.Application:
         def table() -> Table:

@@ -1,6 +1,7 @@
 """Relay tasks as processes: PROVISIONING, RUNNING, STOPPED, as ECS tells it."""
 
 import asyncio
+import json
 import secrets
 import socket
 import time
@@ -61,6 +62,28 @@ class RelayTask:
         return {**told, "stopCode": self.stop_code} if self.stop_code else told
 
 
+class LastLine:
+    """Hands a relay's lines on, and knows the last one: of a crash it is the one that names the cause."""
+
+    def __init__(self, on_line: OnLine) -> None:
+        self._on_line = on_line
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        self._last = text.strip() or self._last
+        self._on_line(text)
+
+    def judge(self, exit_status: int) -> None:
+        """Report, as a line of the relay's, an end that nobody asked for."""
+        if exit_status == 0:
+            return
+        how = f"exit status {exit_status}" if exit_status > 0 else f"signal {-exit_status}"
+        cause = "" if self._last.startswith("{") else f": {self._last}"
+        remedy = "Mend that and call again: the next call starts another."
+        fact = {"level": "ERROR", "message": f"the relay stopped by itself ({how}){cause}. {remedy}"}
+        self._on_line(json.dumps(fact))
+
+
 class Tasks:
     """Starts tasks and keeps them. `environment` is what every process here gets (AWS endpoints)."""
 
@@ -72,6 +95,7 @@ class Tasks:
         log: Callable[[str], OnLine],
         *,
         start_delay_s: float = 0.0,
+        on_stopped: Callable[[RelayTask], object] = lambda task: None,
     ) -> None:
         self.definition = definition
         self.all: list[RelayTask] = []
@@ -79,6 +103,7 @@ class Tasks:
         self._environment = environment
         self._root = root
         self._log = log
+        self._on_stopped = on_stopped  #: not called for those that end with the stack
         self._background = Background()
 
     async def __aenter__(self) -> Self:
@@ -109,21 +134,22 @@ class Tasks:
             await self._run(task)
         else:
             self._ended(task, None)  # stopped before it started
+        self._on_stopped(task)
 
     async def _run(self, task: RelayTask) -> None:
         port = _free_port()
         task.address = f"127.0.0.1:{port}"
         place = {"RELAY_ADDRESS": task.address, "RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(port)}
         environment = {**self._environment, **self.definition.environment, **task.overrides, **place}
-        name = f"relay-{task.arn[-8:]}"
-        child = await Child.start(
-            self.definition.command, environment, cwd=self._root, on_line=self._log(name)
-        )
+        printed = LastLine(self._log(f"relay-{task.arn[-8:]}"))
+        child = await Child.start(self.definition.command, environment, cwd=self._root, on_line=printed)
         task.status, task.process_id = "RUNNING", child.process.pid
         task.times["startedAt"] = time.time()
         task.is_running.set()
         try:
             await self._until_asked_or_ended(task, child)
+            if not child.is_alive and not task.stop_asked.is_set():
+                printed.judge(await child.wait())
             await child.stop(self.definition.stop_timeout_s)
         finally:
             # When the whole stack goes, nobody's call is saved: it may be cancelled while a task stops.

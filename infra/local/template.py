@@ -18,6 +18,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.local.intrinsics import Scope, UnresolvedIntrinsic
+from infra.local.rules import Rule, check
 from infra.local.schedule import Schedule, period_s
 
 #: The one managed policy that SAM adds by itself; it would look it up in IAM otherwise.
@@ -95,6 +96,7 @@ class Stack:
     table: Table
     task: Task
     schedules: tuple[Schedule, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 def transform(path: Path, *, region: str = "us-east-1") -> dict[str, Any]:
@@ -219,6 +221,7 @@ def _read_stack(scope: Scope) -> Stack:
         table=_table(scope),
         task=_task(scope),
         schedules=tuple(_schedules(scope)),
+        rules=tuple(_rules(scope)),
     )
 
 
@@ -311,6 +314,8 @@ def _task(scope: Scope) -> Task:
 def _schedules(scope: Scope) -> Iterator[Schedule]:
     for name, properties in _of_type(scope, "AWS::Events::Rule"):
         rule = scope.resolve(properties)
+        if "EventPattern" in rule:
+            continue
         try:
             every_s = period_s(str(rule["ScheduleExpression"]))
         except ValueError as error:
@@ -318,3 +323,16 @@ def _schedules(scope: Scope) -> Iterator[Schedule]:
         for target in rule["Targets"]:
             event = json.loads(target["Input"]) if "Input" in target else None
             yield Schedule(str(target["Arn"]).rpartition(":")[2], every_s, event)
+
+
+def _rules(scope: Scope) -> Iterator[Rule]:
+    for name, properties in _of_type(scope, "AWS::Events::Rule"):
+        rule = scope.resolve(properties)
+        if "EventPattern" not in rule:
+            continue
+        try:
+            check(rule["EventPattern"])
+        except ValueError as error:
+            raise TemplateError(f"{name}: {error}") from None
+        for target in rule["Targets"]:
+            yield Rule(str(target["Arn"]).rpartition(":")[2], rule["EventPattern"])

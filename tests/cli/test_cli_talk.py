@@ -108,6 +108,24 @@ async def test_it_tells_a_person_what_happens(talk: Talk, server: FakeServer, sp
     )
 
 
+async def test_a_start_that_is_made_again_is_said_with_where_to_look(talk: Talk, server: FakeServer) -> None:
+    async def give_up(door: Door) -> None:
+        await door.starting("relay", 1, session="s-0")
+        await door.reply(control_error("capacity", retry_after_ms=1))
+
+    async def begin(door: Door) -> None:
+        await door.starting("relay", 1)
+        await door.ready(2)
+
+    async def hang_up(peer: Peer) -> None:
+        await peer.live()
+        await peer.send(Ended("idle"))
+
+    server.doors, server.peers = [give_up, begin], [hang_up]
+    run = await talk("--text", "Hi")
+    assert run.err.count("-- no relay came up; starting again. A local stack's terminal says why") == 1
+
+
 async def test_texts_are_written_one_after_the_other_s_answer(talk: Talk, server: FakeServer) -> None:
     async def answer_both(peer: Peer) -> None:
         await peer.live()

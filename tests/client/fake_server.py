@@ -42,8 +42,8 @@ class Door:
     async def reply(self, reply: ControlReply) -> None:
         await self.wire.send(encode(reply))
 
-    async def starting(self, stage: Any, i: int) -> None:
-        await self.reply(Starting("s-1", self.server.next_key(), stage, i, eta_ms=100))
+    async def starting(self, stage: Any, i: int, session: str = "s-1") -> None:
+        await self.reply(Starting(session, self.server.next_key(), stage, i, eta_ms=100))
 
     async def ready(self, i: int = 9, url: str | None = None) -> None:
         await self.reply(

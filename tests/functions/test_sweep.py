@@ -338,3 +338,39 @@ def test_a_round_that_fails_says_so_and_the_next_one_works(table, monkeypatch):
         patch.setattr(sweep_function, "sweep", lambda ports: 1 / 0)
         assert sweep() == {"failed": 1}
     assert sweep() == {}
+
+
+# ---- what ECS tells between two rounds
+
+
+def stopped(relay, **more):
+    """The event of a task that has stopped, as ECS sends it."""
+    detail = {"startedBy": f"relay-{relay}", "lastStatus": "STOPPED", "stopCode": "EssentialContainerExited"}
+    event = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail | more}
+    return sweep_function.handler(event, CONTEXT)
+
+
+def test_clients_waiting_for_a_relay_that_crashes_are_told_when_its_task_has_stopped(connected, table):
+    clients = [connected(f"user-{number}") for number in range(3)]
+    for client in clients:
+        assert client.start()[-1]["stage"] == "relay"
+    (coming,) = pooled(table)
+    assert stopped(coming, containers=[{"exitCode": 1}]) == {"relays_lost": 1}
+    for client in clients:
+        (error,) = client.replies()
+        assert (error["code"], error["fatal"]) == ("capacity", True)
+    assert pooled(table) == set()
+    assert stopped(coming) == {}, "EventBridge may deliver twice"
+
+
+def test_a_ready_relay_whose_task_has_stopped_takes_nobody_any_more(talking, relay, table):
+    relay("r1")
+    _, ready = talking()
+    assert stopped("r1") == {"relays_lost": 1}
+    assert (pooled(table), state(table, ready)) == (set(), "OPEN")
+
+
+def test_a_task_that_is_none_of_ours_or_whose_relay_has_left_is_nobody_s_loss(relay, table):
+    relay("r1")
+    relays.leave(table, "r1")
+    assert [stopped("r1"), stopped("stranger"), stopped("r1", startedBy="ecs-svc/1")] == [{}, {}, {}]

@@ -411,12 +411,23 @@ def test_alarms_cost_nothing_while_nobody_talks(form: dict[str, Any]) -> None:
     assert counted <= 10
 
 
-def test_the_sweep_is_called_every_minute_and_keeps_as_many_warm_as_is_said(form: dict[str, Any]) -> None:
-    by_target = {
-        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: rule
-        for rule in of_type(form, "AWS::Events::Rule").values()
+def rules_of(form: dict[str, Any], function: str) -> list[Any]:
+    """The event rules that call a function."""
+    rules = of_type(form, "AWS::Events::Rule").values()
+    return [rule for rule in rules if rule["Targets"][0]["Arn"] == {"Fn::GetAtt": [function, "Arn"]}]
+
+
+def test_the_sweep_is_told_of_every_task_of_the_cluster_that_has_stopped(form: dict[str, Any]) -> None:
+    (rule,) = [rule for rule in rules_of(form, "SweepFunction") if "EventPattern" in rule]
+    assert rule["EventPattern"] == {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {"clusterArn": [{"Fn::GetAtt": ["Cluster", "Arn"]}], "lastStatus": ["STOPPED"]},
     }
-    rule = by_target["SweepFunction"]
+
+
+def test_the_sweep_is_called_every_minute_and_keeps_as_many_warm_as_is_said(form: dict[str, Any]) -> None:
+    (rule,) = [rule for rule in rules_of(form, "SweepFunction") if "ScheduleExpression" in rule]
     assert rule["ScheduleExpression"] == "rate(1 minute)" and rule.get("State", "ENABLED") == "ENABLED"
     given = form["Resources"]["SweepFunction"]["Properties"]["Environment"]["Variables"]
     assert given["WARM_RELAYS"] == {"Ref": "WarmRelays"}
