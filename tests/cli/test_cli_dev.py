@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any, Self
 import pytest
 
 import cli.stack.local  # noqa: F401  # before its parts are only pretended
+from cli.stack import gemini_key
 from gemini import tokens
 from infra.local.logs import Line
 from infra.local.template import read_template
@@ -216,6 +218,29 @@ def test_an_empty_key_is_one_line_and_nothing_starts(
     run = vivavoce("dev")
     assert run.code == 1 and "GEMINI_API_KEY is set and empty." in run.complaint
     assert pretence.steps == []
+
+
+@pytest.mark.parametrize("key", ["AIza with a space", "AIza\nsecond line", "AIzaé", "“AIza”"])
+def test_a_malformed_key_is_one_line_and_nobody_is_asked(
+    vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    monkeypatch.setattr(tokens, "GOOGLE_URL", "http://127.0.0.1:1")
+    run = vivavoce("dev")
+    assert run.code == 1 and "GEMINI_API_KEY holds a space, a line break or a character" in run.complaint
+    assert "AIza" not in run.err and pretence.steps == []
+
+
+def test_a_network_that_swallows_all_is_one_line_and_the_stack_starts(
+    vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "the-key")
+    monkeypatch.setattr(gemini_key, "ANSWER_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(tokens, "GOOGLE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        run = vivavoce("dev")
+    assert run.code == 0 and "warning: Google has not answered within 0.05 s" in run.err
+    assert pretence.steps == ["stack up", "stack down"]
 
 
 @pytest.mark.parametrize(

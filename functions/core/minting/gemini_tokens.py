@@ -28,6 +28,11 @@ class MintFailed(Exception):
         self.code = code
 
 
+def load() -> None:
+    """Import the library now, for a caller that counts the time of what follows."""
+    import google.genai  # noqa: F401
+
+
 class GoogleTokens:
     """Mints with a long-lived key."""
 
