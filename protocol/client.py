@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from .audio import AudioFrame, decode_audio, encode_audio, uplink_ms
+from .audio import AudioFrame, decode_audio
 from .codec import encode, server_messages
 from .errors import RemoteProtocolError
-from .limits import RESEND_WINDOW_S, VERSIONS
+from .limits import VERSIONS
 from .media import (
     Ack,
     Ended,
@@ -16,11 +15,13 @@ from .media import (
     Hello,
     History,
     Live,
+    NumberedMessage,
     ServerMessage,
     TurnInterrupted,
     TurnStarted,
 )
 from .states import CLIENT, ClientState, advance
+from .uplink import Uplink
 
 
 @dataclass(slots=True)
@@ -34,14 +35,8 @@ class Counters:
     interrupted_frames: int = 0  #: audio of a turn that was interrupted
     missing_frames: int = 0  #: gaps in the agent's audio that no interruption explains
     resent_frames: int = 0
+    resent_messages: int = 0
     stale_uplink_ms: float = 0.0  #: microphone audio too old to be sent again
-
-
-@dataclass(frozen=True, slots=True)
-class _Unacked:
-    seq: int
-    at: float
-    pcm: bytes
 
 
 class ClientSession:
@@ -55,9 +50,7 @@ class ClientSession:
         self.interrupted = 0  #: audio of this turn and earlier is dropped
         self._expected_seq = 0  #: next audio frame of the agent
         self._frame_turn = 0  #: turn of the last one
-        self._uplink_seq = 0
-        self._is_fresh = True  #: never live so far: the server may know frames of this session that we do not
-        self._unacked: deque[_Unacked] = deque()
+        self._uplink = Uplink()
 
     def hello(self) -> str:
         """The first message of a new media connection."""
@@ -81,17 +74,21 @@ class ClientSession:
 
     def audio(self, pcm: bytes, now: float) -> bytes:
         """Number a frame of microphone audio and remember it until the server has it."""
-        frame = _Unacked(self._uplink_seq, now, pcm)
-        self._unacked.append(frame)
-        self._uplink_seq += 1
-        self._drop_stale(now, is_lost=self.state is not ClientState.LIVE)
-        return encode_audio(0, frame.seq, pcm)
+        frame = self._uplink.audio(pcm, now, is_live=self.state is ClientState.LIVE)
+        self.counters.stale_uplink_ms = self._uplink.stale_ms
+        return frame
 
-    def resend(self, now: float) -> list[bytes]:
-        """Return the frames to send again after `live`: those that the server may lack and still wants."""
-        self._drop_stale(now, is_lost=True)
-        self.counters.resent_frames += len(self._unacked)
-        return [encode_audio(0, kept.seq, kept.pcm) for kept in self._unacked]
+    def say(self, message: NumberedMessage) -> str:
+        """Number a message and remember it until the server has answered it. To be sent only while live."""
+        return self._uplink.say(message, is_live=self.state is ClientState.LIVE)
+
+    def resend(self, now: float) -> list[str | bytes]:
+        """Return what to send again after `live`, in order: what the server may lack and still wants."""
+        again = self._uplink.resend(now)
+        self.counters.stale_uplink_ms = self._uplink.stale_ms
+        self.counters.resent_frames += sum(isinstance(one, bytes) for one in again)
+        self.counters.resent_messages += sum(isinstance(one, str) for one in again)
+        return again
 
     def interrupt(self, turn: int) -> None:
         """The user or the app stopped the agent: audio of `turn` and earlier is dropped from now on."""
@@ -117,8 +114,7 @@ class ClientSession:
                 return []
             self._go_live(message)
         elif isinstance(message, Ack):
-            while self._unacked and self._unacked[0].seq <= message.seq:
-                self._unacked.popleft()
+            self._uplink.acked(message)
         elif message.n and not self._is_new(message):
             self.counters.duplicate_events += 1
             return []
@@ -144,13 +140,4 @@ class ClientSession:
         self.state = advance(CLIENT, self.state, "live")
         if live.e != self.after[0]:  # another relay: its events and frames count from their start
             self.after, self._expected_seq = (live.e, 0), 0
-        if self._is_fresh and live.uplink_seq:  # after a reload: lower numbers would be taken for duplicates
-            self._unacked = deque(replace(kept, seq=kept.seq + live.uplink_seq) for kept in self._unacked)
-            self._uplink_seq += live.uplink_seq
-        self._is_fresh = False
-
-    def _drop_stale(self, now: float, *, is_lost: bool) -> None:
-        while self._unacked and self._unacked[0].at < now - RESEND_WINDOW_S:
-            stale = self._unacked.popleft()
-            if is_lost:
-                self.counters.stale_uplink_ms += uplink_ms(len(stale.pcm))
+        self._uplink.go_live(live)

@@ -29,6 +29,8 @@ CLIENT_TOOLS = 32  #: tools a client may declare
 
 HELLO_TIMEOUT_S = 10.0  #: a media connection that has not said hello by then is closed
 RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its value
+KEPT_MESSAGES = 256  #: un-acked messages that a client keeps; beyond it the oldest goes
+IMAGE_MESSAGES = 16  #: what an image counts for among them: it may have a megabyte
 REPLAY_AUDIO_MS = 60_000  #: agent audio kept after it was written: it is written faster than it plays
 REPLAY_EVENTS = 4_096  #: events kept for a client that comes back
 REPLAY_EVENT_BYTES = 1024 * 1024  #: memory of those events; the oldest go first

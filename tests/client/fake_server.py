@@ -182,9 +182,9 @@ class FakeServer:
         self._tickets.add(ticket := f"ticket-{len(self._keys)}")
         return ticket
 
-    def take_over(self) -> None:
-        """Another relay owns the session from now on."""
-        self.call = ServerSession(self.call.epoch + 1, asyncio.get_running_loop().time())
+    def take_over(self, message_n: int = 0) -> None:
+        """Another relay owns the session from now on; the record has the answers up to `message_n`."""
+        self.call = ServerSession(self.call.epoch + 1, asyncio.get_running_loop().time(), (), message_n)
 
     def check_handshake(self, wire: ServerConnection, request: Request) -> Response | None:
         if self.refuse_status is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from protocol.audio import decode_uplink, encode_audio
-from protocol.codec import client_messages
-from protocol.media import Ping, Pong
-from vivavoce.outbox import MESSAGES, Outbox
+from protocol.client import ClientSession
+from protocol.codec import client_messages, encode
+from protocol.media import Agent, ClientMessage, Context, EndCall, Live, LiveLimits, Ping, Pong, Text
+from vivavoce.outbox import MESSAGES, Numbered, Outbox
 
 pytestmark = pytest.mark.looptime
 
@@ -24,31 +26,38 @@ def is_ping(item: str | bytes) -> bool:
 
 
 async def take_all(outbox: Outbox) -> list[str | bytes]:
-    """All that may be written now, but for pings."""
+    """All that may be written now, but for pings: frames, and the words of messages."""
     taken: list[str | bytes] = []
     try:
         async with asyncio.timeout(1):
             while True:
                 if not is_ping(item := await outbox.take()):
-                    taken.append(item)
+                    taken.append(_brief(item))
     except TimeoutError:
         return taken
 
 
+def _brief(data: str | bytes) -> str | bytes:
+    if isinstance(data, bytes) or not data.startswith("{"):
+        return data
+    message = client_messages.decode(str(data))
+    return str(message.reason if isinstance(message, EndCall) else message.text)
+
+
 async def test_order_is_kept_between_audio_and_messages() -> None:
-    outbox = Outbox()
+    outbox = Outbox(ClientSession())
     outbox.open([])
     outbox.audio(frame(0))
-    await outbox.message("end of speech")
+    await outbox.message(EndCall("end of speech"))
     outbox.audio(frame(1))
     assert await take_all(outbox) == [frame(0), "end of speech", frame(1)]
     assert outbox.queued_ms == 0
 
 
 async def test_only_the_newest_second_of_audio_waits() -> None:
-    outbox = Outbox()
+    outbox = Outbox(ClientSession())
     outbox.open([])
-    await outbox.message("hello")
+    await outbox.message(EndCall("hello"))
     for seq in range(100):
         outbox.audio(frame(seq))
     assert outbox.queued_ms == 1000 and outbox.dropped_ms == 1000
@@ -58,39 +67,63 @@ async def test_only_the_newest_second_of_audio_waits() -> None:
 
 
 async def test_a_break_keeps_messages_and_leaves_audio_to_the_session() -> None:
-    outbox = Outbox()
-    await outbox.message("early")
+    outbox = Outbox(ClientSession())
+    await outbox.message(EndCall("early"))
     assert await take_all(outbox) == []
     outbox.open([])
     outbox.audio(frame(0))
     outbox.close()
     outbox.audio(frame(1))
     outbox.report("how things stand")
-    await outbox.message("late")
+    await outbox.message(EndCall("late"))
     outbox.open([frame(0), frame(1)])
     assert await take_all(outbox) == [frame(0), frame(1), "early", "late"]
 
 
 async def test_what_could_not_be_written_is_the_first_of_the_next_connection() -> None:
-    outbox = Outbox()
+    outbox = Outbox(ClientSession())
     outbox.open([])
-    await outbox.message("first")
-    await outbox.message("second")
+    await outbox.message(EndCall("first"))
+    await outbox.message(EndCall("second"))
     outbox.put_back(await outbox.take())
     outbox.put_back(frame(0))
+    outbox.put_back(Numbered("the session has it"))
     assert await take_all(outbox) == ["first", "second"]
 
 
-async def test_too_many_messages_make_their_sender_wait() -> None:
-    outbox = Outbox()
+async def test_what_the_session_keeps_goes_out_once_on_the_next_connection() -> None:
+    session = ClientSession()
+    outbox = Outbox(session)
+    await outbox.message(Text("early"))
+
+    def go_live() -> None:
+        session.hello()
+        session.receive(encode(Live("s", 1, Agent("a"), LiveLimits(1, 1), capabilities=["acks"], e=1)))
+        outbox.open(session.resend(0.0))
+
+    go_live()
+    assert await take_all(outbox) == ["early"]
+    await outbox.message(EndCall("not kept"))
+    await outbox.message(Text("second"))
+    session.lost()
+    outbox.close()
+    await outbox.message(Text("third"))
+    go_live()
+    assert await take_all(outbox) == ["early", "second", "third", "not kept"]  # none is acked
+
+
+@pytest.mark.parametrize("kind", [EndCall, Context], ids=["unnumbered", "numbered"])
+async def test_too_many_messages_make_their_sender_wait(kind: Callable[[str], ClientMessage]) -> None:
+    outbox = Outbox(ClientSession())
     for number in range(MESSAGES):
-        await outbox.message(str(number))
+        await outbox.message(kind(str(number)))
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(outbox.message("one more"))
+        waiting = tasks.create_task(outbox.message(kind("one more")))
         done, _ = await asyncio.wait({waiting}, timeout=60)
         assert not done
         outbox.open([])
-        assert await outbox.take() == "0"
+        if kind is EndCall:
+            assert _brief(await outbox.take()) == "0"
     assert (await take_all(outbox))[-1] == "one more"
 
 
@@ -132,7 +165,7 @@ class NarrowLine:
 
 @pytest.mark.parametrize(("kbps", "limit_s"), [(200, 2), (128, 2.5), (64, 4.25)])
 async def test_speech_on_a_narrow_line_is_not_heard_later_and_later(kbps: float, limit_s: float) -> None:
-    outbox = Outbox()
+    outbox = Outbox(ClientSession())
     line = NarrowLine(outbox)
     outbox.open([])
     async with asyncio.TaskGroup() as tasks:
@@ -155,7 +188,7 @@ async def test_speech_on_a_narrow_line_is_not_heard_later_and_later(kbps: float,
 
 
 async def test_a_message_waits_for_no_room_nor_does_what_was_said_before_it() -> None:
-    outbox = Outbox()
+    outbox = Outbox(ClientSession())
     outbox.open([])
     for seq in range(50):
         outbox.audio(frame(seq))

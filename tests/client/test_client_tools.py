@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.media import Ended, ToolCall, ToolCancel, ToolResult
 from tests.client.fake_server import FakeServer, Peer
@@ -22,7 +23,7 @@ async def run_tool(server: FakeServer, tool: Any, *calls: ToolCall) -> list[Tool
         await peer.live()
         await peer.send(*calls)
         await peer.heard(ToolResult, count=len(calls))
-        results.extend(message for message in peer.said if isinstance(message, ToolResult))
+        results.extend(replace(message, n=0) for message in peer.said if isinstance(message, ToolResult))
         await peer.send(Ended("client"))
 
     server.peers = [ask]

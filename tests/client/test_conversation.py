@@ -265,7 +265,7 @@ async def test_messages_arrive_in_order_and_leaving_ends_the_session(server: Fak
         await call.send_text("Hello.", respond=False)
         await call.send(Context("It rains."))
         await call.mic("paused")
-    assert said == [Text("Hello.", False), Context("It rains."), Mic("paused"), EndCall()]
+    assert said == [Text("Hello.", False, n=1), Context("It rains.", n=2), Mic("paused"), EndCall()]
     with pytest.raises(VoiceError) as caught:
         await call.send_text("Too late.")
     assert caught.value.code == "closed"

@@ -106,6 +106,7 @@ def test_names_in_the_prose_exist() -> None:
         f"at most {limits.CONTROL_MESSAGE_BYTES // 1024} KiB a message",
         f"{limits.MEDIA_MESSAGE_BYTES // 1024 // 1024} MiB",
         f"at most {limits.TOOL_RESULT_BYTES // 1024} KiB",
+        f"SHOULD keep {limits.KEPT_MESSAGES} messages, an image counted as {limits.IMAGE_MESSAGES} of them",
         f"At most {limits.IMAGE_BYTES // 1024} KiB before base64",
         f"above {limits.JWT_ENTRY_BYTES // 1024} KiB",
         f"at most {limits.TURN_TEXT_BYTES // 1024} KiB are told and recorded",

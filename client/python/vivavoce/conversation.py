@@ -15,7 +15,6 @@ from typing import Literal, Self
 
 from ._protocol.audio import UPLINK_MAX_BYTES, UPLINK_MIN_BYTES, AudioFrame
 from ._protocol.client import ClientSession, Counters
-from ._protocol.codec import encode
 from ._protocol.control import ClientInfo, Config, Start, Starting
 from ._protocol.limits import SAMPLE_BYTES, VERSIONS
 from ._protocol.media import (
@@ -81,7 +80,7 @@ class Conversation:
         self._options = options or Options()
         self._speaker: Speaker = speaker or Silence()
         self._media = ClientSession()
-        self._outbox = Outbox()
+        self._outbox = Outbox(self._media)
         self._pacing = Pacing()
         self._events = EventQueue()
         self._tools = Toolbox(tools or {}, self._outbox.message)
@@ -151,12 +150,13 @@ class Conversation:
         """Any other message of `vivavoce.messages`: `Context`, `Image`, `Activity`, `Ping`.
 
         Text and images over their rate (schema/limits.json) wait here until the server takes them. Kept
-        during a break. Raises VoiceError("closed") when the conversation is over.
+        during a break, and text, context, images and activity until the server has answered them: they are
+        said again to whichever relay goes on. Raises VoiceError("closed") when the conversation is over.
         """
         self._require_open()
         await self._pacing.message(message)
         self._require_open()
-        await self._outbox.message(encode(message))
+        await self._outbox.message(message)
 
     def _require_open(self) -> None:
         if self._runner is None or self._runner.done():

@@ -6,28 +6,36 @@ import asyncio
 from collections import deque
 
 from ._protocol.audio import HEADER_BYTES, uplink_ms
+from ._protocol.client import ClientSession
 from ._protocol.codec import encode
 from ._protocol.limits import NARROW_S, UPLINK_KEPT_S
-from ._protocol.media import Ping, Pong
+from ._protocol.media import ClientMessage, NumberedMessage, Ping, Pong
 from ._protocol.uplink_delay import UplinkDelay
 
 AUDIO_MS = UPLINK_KEPT_S * 1000  #: audio waiting; beyond it the oldest is dropped: live speech loses value
 MESSAGES = 256  #: messages waiting; beyond it their sender waits
 
 
+class Numbered(str):
+    """A message that the protocol session keeps until it is acked."""
+
+
 class Outbox:
     """Filled by the conversation, emptied by the one task that writes the socket.
 
-    Messages survive a break. Audio does not: the protocol session remembers it and gives it back to `open`.
+    What has a number, audio too, is left to the protocol session over a break, which gives it back to `open`;
+    other messages survive it here.
     Audio waits here while the line is full (`delay`), unless a message stands behind it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
         self.is_open = False
         self.queued_ms = 0.0  #: audio that waits
         self.dropped_ms = 0.0  #: audio given up because the socket was too slow, or the line too narrow
         self.delay = UplinkDelay()
         self._queue: deque[str | bytes] = deque()
+        self._unsent = 0  #: messages that only the session has, since the connection was lost
         self._reports: deque[str] = deque()  #: overtake what is in the queue
         self._pings: dict[float, float] = {}  #: `t` of our own that are not answered, and when they were sent
         self._ping = ""  #: the last of them as it was written
@@ -42,19 +50,19 @@ class Outbox:
         """Audio was dropped a moment ago."""
         return _now() < self._narrow_until
 
-    def open(self, resend: list[bytes]) -> None:
+    def open(self, resend: list[str | bytes]) -> None:
         """Open the queue to a live connection: `resend` goes out first, then what waited."""
-        self.is_open = True
+        self.is_open, self._unsent = True, 0
         self.delay.connected()
         self._pings.clear()
-        self._queue.extendleft(reversed(resend))
+        self._queue.extendleft(Numbered(one) if isinstance(one, str) else one for one in reversed(resend))
         self.queued_ms = sum(map(_frame_ms, resend))
         self._signal()
 
     def close(self) -> None:
-        """Record that the connection is lost; queued audio is dropped."""
+        """Record that the connection is lost; what the session keeps is dropped."""
         self.is_open = self._is_probed = False
-        self._queue = deque(item for item in self._queue if isinstance(item, str))
+        self._queue = deque(item for item in self._queue if not _is_kept(item))
         self._reports.clear()
         self.queued_ms = 0.0
         self._signal()
@@ -79,12 +87,18 @@ class Outbox:
         self._signal()
         return True
 
-    async def message(self, text: str) -> None:
+    async def message(self, message: ClientMessage) -> None:
         """Queue a message, connected or not; waits while too many are queued."""
-        while len(self._queue) >= MESSAGES:
+        while len(self._queue) + self._unsent >= MESSAGES:
             self._has_room.clear()
             await self._has_room.wait()
-        self._queue.append(text)
+        if not isinstance(message, NumberedMessage):
+            self._queue.append(encode(message))
+        elif self.is_open:
+            self._queue.append(Numbered(self._session.say(message)))
+        else:
+            self._session.say(message)
+            self._unsent += 1
         self._signal()
 
     def tell(self, text: str) -> None:
@@ -120,8 +134,8 @@ class Outbox:
         return item
 
     def put_back(self, item: str | bytes) -> None:
-        """The socket broke before `item` was written. The protocol session has it if it is audio."""
-        if isinstance(item, str) and item != self._ping:
+        """The socket broke before `item` was written."""
+        if not _is_kept(item) and item != self._ping:
             self._queue.appendleft(item)
 
     def _is_ready(self) -> bool:
@@ -138,6 +152,11 @@ class Outbox:
         self._queue.remove(oldest)
         self.queued_ms -= _frame_ms(oldest)
         self.dropped_ms += _frame_ms(oldest)
+
+
+def _is_kept(item: str | bytes) -> bool:
+    """The protocol session has it: it need not survive a break here."""
+    return isinstance(item, bytes | Numbered)
 
 
 def _frame_ms(item: str | bytes) -> float:

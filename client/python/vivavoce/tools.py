@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from ._protocol.codec import encode
 from ._protocol.control import ClientTool
 from ._protocol.limits import TOOL_RESULT_BYTES
 from ._protocol.media import ToolCall, ToolResult
@@ -42,7 +41,9 @@ class Tool:
 class Toolbox:
     """The tools of one conversation and their running calls."""
 
-    def __init__(self, tools: Mapping[str, Tool | Run], send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, tools: Mapping[str, Tool | Run], send: Callable[[ToolResult], Awaitable[None]]
+    ) -> None:
         self._tools = {name: tool if isinstance(tool, Tool) else Tool(tool) for name, tool in tools.items()}
         self._send = send
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -75,7 +76,7 @@ class Toolbox:
         self.cancel(list(self._running))
 
     async def _answer(self, call: ToolCall) -> None:
-        await self._send(encode(await self._result(call)))
+        await self._send(await self._result(call))
 
     async def _result(self, call: ToolCall) -> ToolResult:
         """Result for the model. An exception's own text stays here, unless it is a ToolError's."""
