@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 
 Seen = dict[str, Any]
 
+DEAF = "http://127.0.0.1:9"  #: nobody listens there
 #: nothing inline, no data: or blob:, and sockets to this machine only
 STRICT = "default-src 'none'; script-src 'self'; img-src data:; connect-src 'self' http://127.0.0.1:* ws://127.0.0.1:*"
 
@@ -58,3 +59,14 @@ async def test_a_strict_policy_needs_no_exception_but_files_for_the_worklets(
     holds_a_conversation(seen, system)
     assert seen["violations"] == []
     assert seen["errors"] == []
+
+
+async def test_where_nothing_answers_a_sentence_says_what_to_do_and_the_focus_stays(chromium: str) -> None:
+    async with html_page(DEAF) as url:
+        seen = await drive("element_states", url=url)
+    assert seen["told"] == "The server cannot be reached. Check your connection and try again."
+    assert seen["focused"] == "Start talking"
+    assert seen["overhang"] == 0
+    for rules in seen["rules"]:
+        assert rules["checked"] > 100
+        assert rules["found"] == []
