@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar, get_args
 import msgspec
 
 from .audio import AudioFrame, encode_audio
-from .control import ControlError, ControlReply, ControlRequest, Start
+from .control import ControlError, ControlReply, ControlRequest, Id, Start
+from .diagnosis import explain
 from .errors import REGISTRY, RemoteProtocolError
 from .limits import CONTROL_MESSAGE_BYTES, JSON_DEPTH, MEDIA_MESSAGE_BYTES, TOOL_RESULT_BYTES
 from .media import ClientMessage, Error, ServerMessage, ToolResult
@@ -21,8 +22,16 @@ class _Tagged(msgspec.Struct):
     type: str
 
 
+class _Asking(msgspec.Struct):
+    request: Id | None = None
+    session: Id | None = None
+
+
 _type_of = msgspec.json.Decoder(_Tagged)
+_asked_by = msgspec.json.Decoder(_Asking)
 _encoder = msgspec.json.Encoder()
+
+_NOT_JSON = "the message must be JSON"
 
 #: where a message holds JSON of the peer's own shape
 _OPEN_JSON: dict[type, Callable[[Any], object]] = {
@@ -42,25 +51,37 @@ class Codec:
     def decode(self, text: str | bytes) -> Any:
         """The message in `text`.
 
-        Raises RemoteProtocolError: `too_large`, `bad_message` (with the type as `ref` when it has one)
-        or `unknown_type`. Never anything else, whatever the peer sends.
+        Raises RemoteProtocolError: `too_large`, `bad_message` (with the type as `ref` when it has one, and
+        field and rule as `detail`) or `unknown_type`. Never anything else, whatever the peer sends.
         """
         if len(text) * 4 > self._limit_bytes and utf8_bytes(text) > self._limit_bytes:
             raise RemoteProtocolError("too_large")
         try:
             message = self._decode(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            raise self._refusal(text) from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise self._refusal(text, error) from None
         if type(message) in _OPEN_JSON:
             _check_open_json(message, text)
         return message
 
-    def _refusal(self, text: str | bytes) -> RemoteProtocolError:
+    def _refusal(self, text: str | bytes, error: Exception) -> RemoteProtocolError:
+        detail = explain(str(error)) if isinstance(error, msgspec.ValidationError) else _NOT_JSON
         try:
             kind = _type_of.decode(text).type
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return RemoteProtocolError("bad_message")
-        return RemoteProtocolError("bad_message" if kind in self.types else "unknown_type", ref=kind[:64])
+            return RemoteProtocolError("bad_message", detail=detail)
+        if kind not in self.types:
+            return RemoteProtocolError("unknown_type", ref=kind[:64])
+        return RemoteProtocolError("bad_message", ref=kind, detail=detail)
+
+
+def asked_by(text: str | bytes) -> str:
+    """The `request` or `session` of a control request that cannot be read otherwise, or an empty string."""
+    try:
+        asking = _asked_by.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ""
+    return asking.request or asking.session or ""
 
 
 def utf8_bytes(text: str | bytes) -> int:
@@ -79,7 +100,9 @@ def _check_open_json(message: Start | ToolResult, text: str | bytes) -> None:
     for _ in range(JSON_DEPTH + isinstance(message, Start)):  # the list of tools is our own level
         level = [child for value in level for child in _children(value)]
     if any(isinstance(value, dict | list) for value in level):
-        raise RemoteProtocolError("bad_message", ref=str(tag))
+        field = "tools.parameters" if isinstance(message, Start) else "data"
+        detail = f"{field} must nest at most {JSON_DEPTH} levels"
+        raise RemoteProtocolError("bad_message", ref=str(tag), detail=detail)
 
 
 def _children(value: object) -> Iterable[object]:
@@ -119,16 +142,20 @@ class JsonCodec:
 json_codec = JsonCodec()
 
 
-def control_error(code: str, *, ref: str = "", retry_after_ms: int = 0, fatal: bool = True) -> ControlError:
-    """The registry's error as a message of the control road."""
+def control_error(
+    code: str, *, ref: str = "", detail: str = "", retry_after_ms: int = 0, fatal: bool = True
+) -> ControlError:
+    """The registry's error as a message of the control road. `detail` ends its sentence."""
     entry = REGISTRY[code]
-    return ControlError(code, entry.message, entry.retryable, fatal, retry_after_ms, ref)
+    return ControlError(code, entry.sentence(detail), entry.retryable, fatal, retry_after_ms, ref)
 
 
-def media_error(code: str, *, ref: str = "", retry_after_ms: int = 0, fatal: bool = False) -> Error:
-    """The registry's error as a message of the media road."""
+def media_error(
+    code: str, *, ref: str = "", detail: str = "", retry_after_ms: int = 0, fatal: bool = False
+) -> Error:
+    """The registry's error as a message of the media road. `detail` ends its sentence."""
     entry = REGISTRY[code]
-    return Error(code, entry.message, entry.retryable, fatal, retry_after_ms, ref)
+    return Error(code, entry.sentence(detail), entry.retryable, fatal, retry_after_ms, ref)
 
 
 def common_version(theirs: list[int], ours: tuple[int, ...]) -> int:

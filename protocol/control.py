@@ -109,7 +109,7 @@ class ControlError(Struct, frozen=True, omit_defaults=True, tag_field="type", ta
     code: str
     message: str
     retryable: bool = False
-    fatal: bool = False  #: this request, or its session, is over
+    fatal: bool = False  #: this request is over
     retry_after_ms: int = 0
     ref: str = ""  #: the request, session or message type this is about
     i: int = 0

@@ -15,10 +15,11 @@ Retry = Literal["never", "later", "resume", "refresh"]
 class ProtocolError(Exception):
     """Base of what this package raises. `code` is in `REGISTRY`."""
 
-    def __init__(self, code: str, ref: str = "") -> None:
+    def __init__(self, code: str, ref: str = "", detail: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.ref = ref  #: what the peer sent that this is about: a type, a request, a field path
+        self.detail = detail  #: field and rule, in our own words, for the end of the registry's sentence
 
 
 class RemoteProtocolError(ProtocolError):
@@ -41,6 +42,10 @@ class Entry:
     def retryable(self) -> bool:
         return self.retry != "never"
 
+    def sentence(self, detail: str = "") -> str:
+        """The message, and what it was in this case, such as a field and its rule."""
+        return f"{self.message.removesuffix('.')}: {detail}." if detail else self.message
+
 
 REGISTRY: dict[str, Entry] = {
     # what was sent
@@ -61,7 +66,7 @@ REGISTRY: dict[str, Entry] = {
     "ticket_used": Entry(4401, "resume", "The media ticket was already used."),
     # what was asked for
     "agent_unknown": Entry(None, "never", "There is no agent of that name."),
-    "config_refused": Entry(None, "never", "The agent does not let a client set that."),
+    "config_refused": Entry(None, "never", "This agent cannot be had with that setting."),
     "session_unknown": Entry(4404, "never", "There is no such session for this user."),
     "resume_refused": Entry(None, "never", "The resume key does not fit the session."),
     "session_ended": Entry(4410, "never", "The session has ended."),

@@ -120,7 +120,8 @@ class ServerSession:
                 return None
             return self._admit_text(message, now) if self.receipts.take(message) else None
         except RemoteProtocolError as error:
-            self.refuse(error.code, ref=error.ref, fatal=self.hello is None or error.code in _FATAL)
+            fatal = self.hello is None or error.code in _FATAL
+            self.refuse(error.code, ref=error.ref, detail=error.detail, fatal=fatal)
             return None
 
     def receive_audio(self, data: bytes, now: float) -> list[AudioFrame]:
@@ -208,13 +209,16 @@ class ServerSession:
         self._last_close = (REGISTRY[code].close if code else None) or NORMAL_CLOSE
         self.close_code = self._last_close
 
-    def refuse(self, code: str, *, ref: str = "", fatal: bool = False, retry_after_ms: int = 0) -> None:
+    def refuse(
+        self, code: str, *, ref: str = "", detail: str = "", fatal: bool = False, retry_after_ms: int = 0
+    ) -> None:
         """Answer a message that cannot be accepted; too many of them close the connection."""
         self._refusals += 1
         if self._refusals > REFUSALS_LIMIT:
-            code, fatal = "rate_limited", True
+            code, detail, fatal = "rate_limited", "", True
         if self.close_code is None:
-            self.journal.put_answer(media_error(code, ref=ref, retry_after_ms=retry_after_ms, fatal=fatal))
+            error = media_error(code, ref=ref, detail=detail, retry_after_ms=retry_after_ms, fatal=fatal)
+            self.journal.put_answer(error)
         if fatal:  # an unknown type has no close code of its own, but closes when it comes before hello
             self.close_code = self.close_code or REGISTRY[code].close or REGISTRY["out_of_order"].close
 

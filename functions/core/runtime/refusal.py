@@ -7,11 +7,19 @@ class Refusal(Exception):
     """Request refused: answered by the registry's error of that code."""
 
     def __init__(
-        self, code: str, *, ref: str = "", session: str = "", retry_after_ms: int = 0, fatal: bool = True
+        self,
+        code: str,
+        *,
+        ref: str = "",
+        detail: str = "",
+        session: str = "",
+        retry_after_ms: int = 0,
+        fatal: bool = True,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.ref = ref  #: subject of the error; empty: the request itself
+        self.detail = detail  #: end of the error's sentence: what it was in this case
         self.session = session  #: the user's own session concerned, if any
         self.retry_after_ms = retry_after_ms
         self.fatal = fatal

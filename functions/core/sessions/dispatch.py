@@ -12,7 +12,7 @@ from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions.end import end
 from functions.core.sessions.resume import resume
 from functions.core.sessions.start import start
-from protocol.codec import control_error, control_requests
+from protocol.codec import asked_by, control_error, control_requests
 from protocol.control import ControlRequest, End, Resume, Start
 from protocol.errors import RemoteProtocolError
 from records import connections, sessions
@@ -23,13 +23,12 @@ from records.table import StoreError
 def handle(ports: Ports, event: dict[str, Any]) -> None:
     """Answer one MESSAGE event. Raises only when the reply cannot be posted."""
     connection = event["requestContext"]["connectionId"]
-    message: ControlRequest | None = None
+    body, message = event.get("body") or "", None
     try:
-        message = control_requests.decode(event.get("body") or "")
+        message = control_requests.decode(body)
         _execute(ports, connection, message)
     except RemoteProtocolError as error:
-        fatal = error.code == "protocol_mismatch"
-        _send_error(ports, connection, Refusal(error.code, ref=error.ref or _ref(message), fatal=fatal))
+        _send_error(ports, connection, _refused(error, body))
     except StaleRequest:
         logger.info("stale request dropped", extra={"ref": _ref(message)})
     except Refusal as refusal:
@@ -66,10 +65,24 @@ def _require_valid(ports: Ports, connection: Connection) -> Connection:
     return connection
 
 
+def _refused(error: RemoteProtocolError, body: str) -> Refusal:
+    """Refusal of a message that cannot be read, or of a `start` without a common version.
+
+    It ends the request, which `ref` names if it has a name. A type of a newer protocol asked for nothing.
+    """
+    is_known = error.code != "unknown_type"
+    ref = (asked_by(body) if is_known else "") or error.ref
+    return Refusal(error.code, ref=ref, detail=error.detail, fatal=is_known)
+
+
 def _send_error(ports: Ports, connection: str, refusal: Refusal) -> None:
     logger.info("request refused", extra={"code": refusal.code, "connection": connection})
     error = control_error(
-        refusal.code, ref=refusal.ref, retry_after_ms=refusal.retry_after_ms, fatal=refusal.fatal
+        refusal.code,
+        ref=refusal.ref,
+        detail=refusal.detail,
+        retry_after_ms=refusal.retry_after_ms,
+        fatal=refusal.fatal,
     )
     if refusal.session:
         i = sessions.next_reply_seq(ports.table, refusal.session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import secrets
+from collections import Counter
 
 from agents.catalogue import Agent, Override, catalogue
 from functions.core.fleet import allocate, give_up_relay
@@ -115,16 +116,22 @@ def _seconds_left(ports: Ports, user: str, agent: Agent, now: int) -> int:
 
 
 def check_overrides(agent: Agent, message: Start) -> None:
-    """Raise Refusal(`config_refused`) with the field that this agent does not let a client set."""
+    """Raise Refusal(`config_refused`) with the field that this agent does not let a client set, or not so."""
     asked = [name for name in _CHOICES if getattr(message.config, name) != getattr(_DEFAULTS, name)]
     for name in asked:
         if name not in agent.allow:
-            raise Refusal("config_refused", ref=f"config.{name}")
+            raise _config_refused(f"config.{name}", "is not left to clients by the agent's file")
     if message.config.language and not _LANGUAGE.match(message.config.language):
-        raise Refusal("config_refused", ref="config.language")
-    names = [tool.name for tool in agent.tools] + [tool.name for tool in message.tools]
-    if (message.tools and "tools" not in agent.allow) or len(set(names)) < len(names):
-        raise Refusal("config_refused", ref="tools")
+        raise _config_refused("config.language", "is no language tag of BCP 47, such as de-CH")
+    if message.tools and "tools" not in agent.allow:
+        raise _config_refused("tools", "are not left to clients by the agent's file")
+    names = Counter([tool.name for tool in agent.tools] + [tool.name for tool in message.tools])
+    if twice := [name for name in names if names[name] > 1]:
+        raise _config_refused("tools", f"have the name {twice[0]} twice, those of the agent's file counted")
+
+
+def _config_refused(field: str, rule: str) -> Refusal:
+    return Refusal("config_refused", ref=field, detail=f"{field} {rule}")
 
 
 def _place_or_cancel(ports: Ports, session: Session) -> allocate.Placement:

@@ -1,0 +1,1 @@
+from protocol.diagnosis import *
