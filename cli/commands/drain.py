@@ -11,8 +11,6 @@ import argparse
 from cli.commands.dev import LOCAL_PAGE
 from cli.failure import USAGE, Failure
 
-TIMEOUT_S = 10.0
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stack", metavar="NAME", help="a deployed stack (default: the one on this machine)")
@@ -38,10 +36,11 @@ def _by_page(page: str) -> None:
     import urllib.error
     import urllib.request
 
+    from cli.stack.access import open_local
+
     url = f"{page.rstrip('/')}/dev/break/drain"
     try:
-        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()
+        open_local(urllib.request.Request(url, b"{}", {"Content-Type": "application/json"}))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 409:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -16,10 +17,11 @@ VIVAVOCE = [sys.executable, "-m", "cli.main"]
 
 
 @contextlib.contextmanager
-def dev() -> Iterator[dict[str, Any]]:
-    """`vivavoce dev` until the block ends. Gives its JSON line."""
+def dev(**environment: str) -> Iterator[dict[str, Any]]:
+    """`vivavoce dev` until the block ends, with more environment. Gives its JSON line."""
     command = [*VIVAVOCE, "dev", "--json", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | environment, **pipes) as process:  # type: ignore[call-overload]
         try:
             assert process.stdout is not None
             yield json.loads(process.stdout.readline())

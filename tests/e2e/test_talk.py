@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,29 @@ def test_two_terminals(tmp_path: Path) -> None:
     )
     told = done.stderr.splitlines()
     assert any(line.startswith("starting: admitted") for line in told)
+
+
+#: as companies set it, with nothing behind it, and no list of exceptions
+PROXIED = {
+    name: "http://127.0.0.1:1"
+    for kind in ("http_proxy", "https_proxy", "all_proxy")
+    for name in (kind, kind.upper())
+} | {"NO_PROXY": "", "no_proxy": ""}
+
+
+@pytest.mark.timeout(120)
+def test_a_proxy_is_never_asked_for_this_machine() -> None:
+    with dev(**PROXIED) as urls:
+        for command in (["talk", "--text", "Good morning.", "--json"], ["token", "--local"], ["drain"]):
+            done = subprocess.run(
+                [*VIVAVOCE, *command, "--url", urls["page"]],
+                env=os.environ | PROXIED,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.timeout(120)
