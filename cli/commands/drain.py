@@ -52,16 +52,15 @@ def _by_page(page: str) -> None:
 
 
 def _in_table(stack: str, region: str | None, only: str) -> list[str]:
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from cli.stack.deployed import find_deployment
+    from cli.stack.deployed import aws_client, find_deployment
     from records import relays
     from records.table import StoreError, Table
 
     deployment = find_deployment(stack, region)
     try:
-        told = relays.drain(Table(boto3.client("dynamodb", region_name=region), deployment.table), only)
+        told = relays.drain(Table(aws_client("dynamodb", region), deployment.table), only)
     except (StoreError, ClientError, BotoCoreError) as error:
         what = f"the order could not be left ({type(error).__name__})."
         raise Failure(what, "Check the credentials, then try again.") from None

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from cli.doctor.steps import Trouble
 from cli.stack.access import open_local
-from cli.stack.deployed import Deployment
+from cli.stack.deployed import Deployment, aws_client
 
 REFUSED = "the order could not be left"
 
@@ -38,14 +38,13 @@ def by_page(page: str) -> Callable[[str], Awaitable[None]]:
 
 
 def _write(deployment: Deployment, session: str) -> None:
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     from records import relays, sessions
     from records.table import StoreError, Table
 
     try:
-        table = Table(boto3.client("dynamodb", region_name=deployment.region), deployment.table)
+        table = Table(aws_client("dynamodb", deployment.region), deployment.table)
         found = sessions.load(table, session)
         if found is None or not found.relay:
             raise Trouble("no_order", "the session is not in the stack's table")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,10 @@ _TROUBLE = {
         "there are no AWS credentials.",
         "Sign in as for sam deploy (aws configure, or AWS_PROFILE).",
     ),
-    "NoRegionError": ("no AWS region is set.", "Give --region, or set AWS_REGION."),
+    "NoRegionError": (
+        "no AWS region is set.",
+        "Give --region, set AWS_REGION, or name one in ~/.aws/config.",
+    ),
     "ProfileNotFound": ("there is no such AWS profile.", "Correct AWS_PROFILE."),
     "AccessDenied": ("these credentials may not do that.", "Use those that deployed the stack."),
     "AccessDeniedException": ("these credentials may not do that.", "Use those that deployed the stack."),
@@ -74,13 +78,23 @@ def find_deployment(name: str, region: str | None) -> Deployment:
     )
 
 
+def aws_client(service: str, region: str | None) -> Any:
+    """A boto3 client. Without a region it is the shell's: $AWS_REGION, which boto3 alone would not read,
+    then what boto3 knows of ($AWS_DEFAULT_REGION, the profile in ~/.aws/config).
+
+    Raises botocore's errors: no region, no such profile.
+    """
+    import boto3
+
+    return boto3.client(service, region_name=region or os.environ.get("AWS_REGION") or None)
+
+
 def call(region: str | None, service: str, operation: str, **request: Any) -> Any:
     """Call AWS once. Raises Failure in words of ours: AWS's own may quote names and ids."""
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return getattr(boto3.client(service, region_name=region), operation)(**request)
+        return getattr(aws_client(service, region), operation)(**request)
     except ClientError as error:
         code = str(error.response["Error"]["Code"])
     except BotoCoreError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -30,6 +31,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     WITNESS.keeps(SECRET, "the stack's JWT secret")
     with mock_aws():
@@ -124,6 +126,24 @@ def test_trouble_with_the_account_is_one_line(vivavoce: Vivavoce, deploy: Deploy
     _create("another", {"Other": "x"}, {})
     run = vivavoce("token", "--stack", "another")
     assert run.code == 1 and "has no ControlUrl" in run.complaint
+
+
+@pytest.mark.parametrize("source", ["AWS_REGION", "AWS_DEFAULT_REGION", "~/.aws/config"])
+def test_the_region_is_the_shell_s(
+    vivavoce: Vivavoce, deploy: Deploy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str
+) -> None:
+    deploy()
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    config = tmp_path / "config"
+    config.write_text(f"[default]\nregion = {REGION if source == '~/.aws/config' else 'us-west-2'}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    if source.startswith("AWS"):
+        monkeypatch.setenv(source, REGION)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert claims_of(vivavoce("token", "--stack", "viva").out)["sub"] == "developer"
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert "there is no stack of that name in this region" in vivavoce("token", "--stack", "viva").complaint
+    assert claims_of(vivavoce("token", "--stack", "viva", "--region", REGION).out)["sub"] == "developer"
 
 
 def test_without_credentials_or_region_it_is_one_line(
