@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,15 +61,17 @@ def run(args: argparse.Namespace) -> int:
 
     from cli.stack.access import find_access
     from cli.talk.dialogue import Dialogue
+    from cli.talk.heard import Heard
     from cli.talk.narrator import Narrator
 
     script = _script(args)
     access = find_access(args.url, args.token)
-    dialogue = Dialogue(script, Narrator())
+    heard = Heard(args.out)
+    dialogue = Dialogue(script, Narrator(), heard)
     try:
         asyncio.run(dialogue.hold(access))
     finally:
-        _save(dialogue.outcome, args.out)
+        heard.close()
         _report(dialogue.outcome, args, access.page)
     _judge(dialogue.outcome, script)
     return 0
@@ -86,10 +87,22 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise Failure(f"--{name.replace('_', '-')} is not a length of time.", code=USAGE)
-    if args.out and not (args.out.parent.is_dir() and os.access(args.out.parent, os.W_OK)):
-        raise Failure(f"cannot write into {args.out.parent}.", "Make the folder first.", USAGE)
-    if args.out and args.out.is_dir():
-        raise Failure(f"{args.out} is a folder.", "Name a file.", USAGE)
+    if not all(text.strip() for text in args.text):
+        raise Failure("--text is empty.", "Give it something to say.", USAGE)
+    if args.out:
+        _check_out(args.out)
+
+
+def _check_out(path: Path) -> None:
+    """Raises Failure when the answer could not be saved there: after the conversation is too late."""
+    from cli.talk.heard import cannot_write
+
+    if path.is_dir():
+        raise Failure(f"{path} is a folder.", "Name a file.", USAGE)
+    if not path.parent.is_dir():
+        raise Failure(f"there is no folder {path.parent}.", "Make it first.", USAGE)
+    if error := cannot_write(path):
+        raise Failure(f"cannot write {path}: {error.strerror}.", "Name another file as --out.", USAGE)
 
 
 def _script(args: argparse.Namespace) -> Script:
@@ -121,27 +134,20 @@ def sample() -> Path:
 
 def _recording(path: Path | None) -> Recording | None:
     from cli.talk.dialogue import Recording
-    from vivavoce.wavefile import WavError, read_wav
+    from vivavoce.wavefile import WavError, WavFile, is_silent
 
     if path is None:
         return None
     try:
-        return Recording(path.name, read_wav(path))
+        file = WavFile(path)
+        if is_silent(file.pieces()):
+            what = "it holds no sound" if file.seconds == 0 else f"all {file.seconds:.1f} s of it are silent"
+            raise Failure(f"cannot speak {path}: {what}.", "Give a recording of speech.", USAGE)
+        return Recording(path.name, file)
     except WavError as error:
         raise Failure(f"cannot speak {path}: {error}.", "Give a PCM WAV file.", USAGE) from None
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}.", "Check the path.", USAGE) from None
-
-
-def _save(outcome: Outcome, path: Path | None) -> None:
-    from vivavoce.wavefile import write_wav
-
-    if path is None or not outcome.heard:
-        return
-    try:
-        write_wav(path, bytes(outcome.heard))
-    except OSError as error:
-        raise Failure(f"cannot write {path}: {error.strerror}.", "Name another file as --out.") from None
 
 
 def _report(outcome: Outcome, args: argparse.Namespace, page: str) -> None:
@@ -177,8 +183,8 @@ def summarise(outcome: Outcome, out: Path | None) -> dict[str, Any]:
         "interruptions": tally.interruptions,
         "first_audio_ms": outcome.first_audio_ms,
         "server_first_audio_ms": tally.server_first_audio_ms,
-        "audio_ms": outcome.audio_ms,
-        "out": str(out) if out and outcome.heard else None,
+        "audio_ms": outcome.heard.ms,
+        "out": str(out) if out and outcome.heard.ms and not outcome.heard.failure else None,
         "events": dict(sorted(tally.events.items())),
         "reconnects": outcome.reconnects,
         "close_reason": tally.close_reason or (outcome.failure.code if outcome.failure else ""),
@@ -187,7 +193,10 @@ def summarise(outcome: Outcome, out: Path | None) -> dict[str, Any]:
 
 
 def _judge(outcome: Outcome, script: Script) -> None:
-    """Raises Failure when the script did not come to its end."""
+    """Raises Failure when the script did not come to its end, or the answer could not be saved."""
+    if failure := outcome.heard.failure:
+        what = f"cannot write {outcome.heard.path}: {failure.strerror}."
+        raise Failure(what, "What was heard before is there.")
     if outcome.failure is not None:
         raise failed(outcome.failure)
     if outcome.is_complete:

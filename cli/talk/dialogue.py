@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from cli.stack.access import Access
 from cli.talk.answers import Answers, Prompt
+from cli.talk.heard import Heard
 from cli.talk.narrator import Narrator
 from cli.talk.tally import Tally
-from protocol.audio import downlink_ms, uplink_ms
 from vivavoce import Conversation, Options, VoiceError
 from vivavoce.microphone import Microphone
 from vivavoce.playback import VirtualSpeaker
+from vivavoce.wavefile import WavFile
 from vivavoce.wire import place
 
 CLOSE_S = 3.0  #: for the server's `ended` after our `end`
@@ -23,7 +24,7 @@ class Recording:
     """Recorded speech to send."""
 
     name: str
-    pcm: bytes = field(repr=False)  #: 16 kHz mono s16le
+    file: WavFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,11 @@ class Outcome:
 
     tally: Tally = field(default_factory=Tally)
     answers: Answers = field(default_factory=Answers)
-    heard: bytearray = field(default_factory=bytearray)  #: what came out of the speaker, 24 kHz
+    heard: Heard = field(default_factory=Heard)  #: what came out of the speaker
     session: str = ""
     reconnects: int = 0
     is_complete: bool = False  #: every answer came and was heard
     failure: VoiceError | None = None
-
-    @property
-    def audio_ms(self) -> int:
-        return round(downlink_ms(len(self.heard)))
 
     @property
     def first_audio_ms(self) -> int | None:
@@ -68,11 +65,11 @@ class Outcome:
 class Dialogue:
     """Runs one conversation by a script."""
 
-    def __init__(self, script: Script, narrator: Narrator) -> None:
-        self.outcome = Outcome()
+    def __init__(self, script: Script, narrator: Narrator, heard: Heard) -> None:
+        self.outcome = Outcome(heard=heard)
         self._script = script
         self._narrator = narrator
-        self._speaker = VirtualSpeaker(self.outcome.heard.extend)
+        self._speaker = VirtualSpeaker(self.outcome.heard.take)
 
     async def hold(self, access: Access) -> Outcome:
         """Run the whole conversation; its failure is in the outcome."""
@@ -149,9 +146,9 @@ class Dialogue:
             await self._hear_out(prompt)
 
     async def _speak(self, microphone: Microphone, recording: Recording) -> Prompt:
-        self._narrator.wait_for(f"speaking {recording.name} ({uplink_ms(len(recording.pcm)) / 1000:.1f} s)")
+        self._narrator.wait_for(f"speaking {recording.name} ({recording.file.seconds:.1f} s)")
         prompt = self.outcome.answers.begin()
-        prompt.ended_at = await microphone.say(recording.pcm)
+        prompt.ended_at = await microphone.say(recording.file.pieces())
         self._narrator.wait_for("listening")
         return prompt
 

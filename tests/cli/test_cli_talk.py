@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import wave
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -124,6 +126,53 @@ async def test_a_start_that_is_made_again_is_said_with_where_to_look(talk: Talk,
     server.doors, server.peers = [give_up, begin], [hang_up]
     run = await talk("--text", "Hi")
     assert run.err.count("-- no relay came up; starting again. A local stack's terminal says why") == 1
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_is(
+    vivavoce: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "open", refuse)  # root may write everywhere
+    run = vivavoce("talk", "--text", "x", "--out", "answer.wav")
+    assert run.code == 2 and "cannot write answer.wav: Permission denied." in run.complaint
+
+
+def test_asking_whether_a_file_can_be_written_changes_nothing(
+    vivavoce: Callable[..., Run], tmp_path: Path
+) -> None:
+    kept, new = tmp_path / "kept.wav", tmp_path / "new.wav"
+    kept.write_bytes(b"of yesterday")
+    for path in (kept, new):
+        assert vivavoce("talk", "--text", "x", "--out", path, "--url", "http://127.0.0.1:1").code == 1
+    assert kept.read_bytes() == b"of yesterday" and not new.exists()
+
+
+async def test_a_disk_that_fills_up_is_said_and_ends_nothing_else(
+    talk: Talk, server: FakeServer, speech: Path
+) -> None:
+    server.peers = [answer_speech]
+    run = await talk("--wav", speech, "--out", "/dev/full", "--json")
+    assert run.code == 1 and "cannot write /dev/full: No space left on device." in run.complaint
+    assert run.json["audio_ms"] == 200 and run.json["out"] is None
+
+
+@pytest.mark.parametrize(
+    ("samples", "what"), [(0, "it holds no sound"), (16_000, "all 1.0 s of it are silent")]
+)
+def test_a_recording_without_sound_is_named(
+    vivavoce: Callable[..., Run], tmp_path: Path, samples: int, what: str
+) -> None:
+    path = tmp_path / "in.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * samples))
+    run = vivavoce("talk", "--wav", path)
+    assert run.code == 2 and f"cannot speak {path}: {what}." in run.complaint
 
 
 async def test_texts_are_written_one_after_the_other_s_answer(talk: Talk, server: FakeServer) -> None:

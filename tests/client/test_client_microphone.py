@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
-from vivavoce.microphone import SILENCE, Microphone, speech_frames
+from vivavoce.microphone import AHEAD_FRAMES, SILENCE, Microphone
 
 pytestmark = pytest.mark.looptime
 
@@ -73,10 +74,41 @@ async def test_a_recording_is_spoken_between_silences() -> None:
     assert [round(at, 3) for at in said] == [0.04, 0.14]  # when the words were over, not the recordings
 
 
-def test_speech_ends_at_the_last_loud_frame() -> None:
-    assert speech_frames([HUM, LOUD, HUM, LOUD, HUM, SILENCE]) == 4
-    assert speech_frames([SILENCE, SILENCE]) == 0
-    assert speech_frames([]) == 0
+@pytest.mark.parametrize(
+    ("frames", "ends_at_s"),
+    [
+        ([HUM, LOUD, HUM, LOUD, HUM, SILENCE], 0.08),
+        ([HUM, HUM, LOUD], 0.06),
+        ([SILENCE, SILENCE], 0.02),
+        ([LOUD, *[SILENCE] * 2 * AHEAD_FRAMES], 0.02),
+    ],
+)
+async def test_speech_ends_at_the_last_loud_frame(frames: list[bytes], ends_at_s: float) -> None:
+    listener, began_at = Listener(), asyncio.get_running_loop().time()
+    microphone = Microphone(listener.send)
+    async with asyncio.TaskGroup() as tasks:
+        saying = tasks.create_task(microphone.say(iter(frames)))
+        await listener.run(microphone, 0.02 * len(frames) + 0.01)
+    assert saying.result() - began_at == pytest.approx(ends_at_s, abs=0.001)
+    assert listener.frames == frames
+
+
+async def test_a_long_recording_is_read_as_it_is_spoken() -> None:
+    read = 0
+
+    def hours() -> Iterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield LOUD
+
+    listener = Listener()
+    microphone = Microphone(listener.send)
+    async with asyncio.TaskGroup() as tasks:
+        saying = tasks.create_task(microphone.say(hours()))
+        await listener.run(microphone, 30.01)
+        saying.cancel()
+    assert listener.frames == [LOUD] * 1500 and read <= 1500 + AHEAD_FRAMES + 1
 
 
 async def test_saying_nothing_is_over_at_once() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import struct
+import tracemalloc
 import wave
 from array import array
 from pathlib import Path
 
 import pytest
 
-from vivavoce.resample import resample
-from vivavoce.wavefile import WavError, read_wav, write_wav
+from vivavoce.resample import Resampler, resample
+from vivavoce.wavefile import WavError, WavFile, is_silent, read_wav, write_wav
 
 AMPLITUDE = 0.5
 TONE_HZ = 1000
@@ -118,6 +119,34 @@ def test_full_scale_does_not_wrap_around(tmp_path: Path) -> None:
     path.write_bytes(riff(encode(square, 16), 48_000, 16))
     samples = array("h", read_wav(path))
     assert max(samples) == 32767 and min(samples) == -32768  # overshoot is cut off, not turned around
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 44_100, 48_000])
+def test_pieces_together_are_what_one_piece_would_be(rate_hz: int) -> None:
+    samples = array("d", tone(rate_hz, 0.3))
+    resampler, pieces = Resampler(rate_hz, 16_000), array("d")
+    for at in range(0, len(samples), 777):
+        pieces += resampler.feed(samples[at : at + 777])
+    assert pieces + resampler.flush() == resample(samples, rate_hz, 16_000)
+
+
+def test_an_hour_takes_no_more_memory_than_a_second(tmp_path: Path) -> None:
+    path, hour = tmp_path / "in.wav", 3600 * 32_000
+    path.write_bytes(riff(b"", 16_000, 16, size=hour))
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size + hour)
+    tracemalloc.start()
+    recording = WavFile(path)
+    spoken = sum(len(piece) for piece in recording.pieces())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (spoken, recording.seconds) == (hour, 3600.0)
+    assert peak < 1_000_000
+
+
+def test_silence_is_told_from_the_softest_word() -> None:
+    assert is_silent([]) and is_silent([b"", bytes(640), b"\x10\x00\xf0\xff" * 10])
+    assert not is_silent([bytes(640), b"\x00\xff"])
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])

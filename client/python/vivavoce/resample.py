@@ -1,4 +1,4 @@
-"""A polyphase resampler in plain Python: good enough for speech, fast enough for a file."""
+"""A polyphase resampler in plain Python: good enough for speech, fast enough for a microphone."""
 
 from __future__ import annotations
 
@@ -13,24 +13,58 @@ PASS_BAND = 0.92  #: share of the lower Nyquist frequency that stays as it is
 
 
 def resample(samples: array[float], from_hz: int, to_hz: int) -> array[float]:
-    """The same sound at another rate; length scales by to/from, rounded up.
+    """The same sound at another rate; length scales by to/from, rounded up."""
+    resampler = Resampler(from_hz, to_hz)
+    return resampler.feed(samples) + resampler.flush()
+
+
+class Resampler:
+    """The same sound at another rate, piece by piece: the pieces together are what one piece would be.
 
     Windowed sinc, cut off below the lower of both Nyquist frequencies: tones above it vanish, not fold
     back as other tones, as they do under plain interpolation. A minute of audio takes about five seconds.
     """
-    if from_hz == to_hz or not samples:
-        return samples
-    divisor = math.gcd(from_hz, to_hz)
-    up, down = to_hz // divisor, from_hz // divisor
-    cutoff = min(1.0, up / down) * PASS_BAND
-    reach = math.ceil(ZERO_CROSSINGS / cutoff)
-    padded = [0.0] * reach + samples.tolist() + [0.0] * (reach + 1)
-    result = array("d")
-    for index in range(-(-len(samples) * up // down)):
-        start, phase = divmod(index * down, up)
-        taps = _taps(phase, up, reach, cutoff)
-        result.append(sum(map(mul, padded[start : start + len(taps)], taps)))
-    return result
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        divisor = math.gcd(from_hz, to_hz)
+        self._up, self._down = to_hz // divisor, from_hz // divisor
+        self._cutoff = min(1.0, self._up / self._down) * PASS_BAND
+        self._reach = math.ceil(ZERO_CROSSINGS / self._cutoff)
+        self._kept = [0.0] * self._reach  #: input that the next output may need; silence before the first
+        self._kept_from = 0  #: position of the first of `_kept`
+        self._given = 0  #: input samples so far
+        self._made = 0  #: output samples so far
+
+    def feed(self, samples: array[float]) -> array[float]:
+        """What can be told of the output with these samples of input."""
+        self._given += len(samples)
+        if self._up == self._down:
+            return samples
+        self._kept += samples
+        return self._make(-(-self._given * self._up // self._down))
+
+    def flush(self) -> array[float]:
+        """The rest, with silence after the last sample."""
+        if self._up == self._down:
+            return array("d")
+        self._kept += [0.0] * (self._reach + 1)
+        return self._make(-(-self._given * self._up // self._down))
+
+    def _make(self, most: int) -> array[float]:
+        """Output up to sample `most`, as far as its input is there."""
+        made, width = array("d"), 2 * self._reach + 1
+        for index in range(self._made, most):
+            start, phase = divmod(index * self._down, self._up)
+            at = start - self._kept_from
+            if at + width > len(self._kept):
+                break
+            taps = _taps(phase, self._up, self._reach, self._cutoff)
+            made.append(sum(map(mul, self._kept[at : at + width], taps)))
+        self._made += len(made)
+        done = self._made * self._down // self._up - self._kept_from
+        del self._kept[:done]
+        self._kept_from += done
+        return made
 
 
 @lru_cache(maxsize=4096)
