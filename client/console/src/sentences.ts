@@ -42,7 +42,7 @@ const SENTENCES: Record<string, Sentence> = {
     advice: 'Have the operator let the Content-Security-Policy admit the files named in “workletUrls”.',
   },
   speaker_unsupported: {
-    title: 'This browser cannot switch the speaker.',
+    title: 'The sound cannot go to that speaker.',
     advice: 'Choose the output in the system’s sound settings instead.',
   },
   insecure_context: {

@@ -53,8 +53,9 @@ export class Mic implements MicControls {
       if (attempt !== this.#opening) return;
       this.#update({ ...info, status: this.#opened });
     } catch (thrown) {
+      if (attempt !== this.#opening) return;
       const error = toVoiceError(thrown, 'mic_unsupported');
-      if (attempt === this.#opening) this.#host.store.setMic({ status: 'error', error });
+      this.#host.store.setMic({ status: 'error', error });
       throw error;
     }
   }
@@ -77,8 +78,7 @@ export class Mic implements MicControls {
 
   async setDevice(deviceId: string | null): Promise<void> {
     this.#chosen = { deviceId: deviceId ?? undefined };
-    const { status } = this.#host.store.state.mic;
-    if (['live', 'muted', 'error'].includes(status)) await this.enable();
+    if (this.#host.store.state.mic.status !== 'off') await this.enable();
   }
 
   /** Report the state, unless it is the initial one, and every change to a call. Null: the call is over. */

@@ -23,7 +23,7 @@ const ADVICE: Partial<Record<VoiceErrorCode, string>> = {
   quota_sessions: 'You have a call open elsewhere. End it first.',
   quota_starts: 'Too many calls in a short time. Wait a minute.',
   session_limit: 'The call has reached its longest duration. Start a new one.',
-  speaker_unsupported: 'This browser cannot choose a speaker. Choose it in the system’s settings.',
+  speaker_unsupported: 'The sound cannot go to that speaker. Choose it in the system’s settings.',
   superseded: 'The call goes on in another window.',
   too_large: 'That is too large to send. Send something smaller.',
   upstream_context_full: 'The conversation has become too long. Start a new one.',

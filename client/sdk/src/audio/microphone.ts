@@ -47,6 +47,7 @@ export class BrowserMicrophone implements Microphone {
     this.connect(context);
     const track = stream.getAudioTracks()[0];
     if (track) this.#watch(track, attempt);
+    this.revive(); // it may be gone already
     return infoOf(track);
   }
 
@@ -81,7 +82,7 @@ export class BrowserMicrophone implements Microphone {
     this.#events?.paused(isPaused);
   }
 
-  /** Reopen a track that ended while the page was hidden: some phones send no event. */
+  /** Reopen a track that ended unseen: while it was opened, or while the page was hidden, when some phones send no event. */
   revive(): void {
     if (this.stream?.getAudioTracks()[0]?.readyState === 'ended') void this.#retake();
   }

@@ -1,4 +1,5 @@
 import { VoiceError } from '../errors.js';
+import { onDemand } from '../ondemand.js';
 import type { AudioOptions } from '../options.js';
 import type { FromPlayback, ToPlayback } from '../worklets/messages.js';
 import type { AudioEvents, PlayedUntil, Player } from './engine.js';
@@ -101,12 +102,11 @@ export class BrowserPlayer implements Player {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
-    const context = this.#context as AudioContext & { setSinkId(id: string): Promise<void> };
     try {
-      await context.setSinkId(deviceId ?? '');
+      const { routeTo } = await onDemand();
+      await routeTo(this.#gain as GainNode, deviceId);
       this.#sink = deviceId;
     } catch (cause) {
-      // Also where there is no such method.
       throw new VoiceError('speaker_unsupported', '', { cause });
     }
   }

@@ -3,4 +3,5 @@ export { ToolCalls } from './calls.js';
 export { listDevices, mediaDevices } from './devices.js';
 export { recall } from './history.js';
 export { encodeImage } from './image.js';
+export { routeTo } from './speaker.js';
 export { blank } from './wire.js';

@@ -11,8 +11,8 @@ export interface Opened {
 export const opened: Opened[] = [];
 
 /**
- * Behaves as React Native's on Android: sends the headers it was given and an Origin made of the address, has no
- * `bufferedAmount`, and does not hear of a `close` before it is open.
+ * Behaves as React Native's on Android: sends the headers it was given and an Origin made of the address, and does not
+ * hear of a `close` before it is open.
  */
 export class ReactNativeSocket extends Sockets {
   constructor(url: string, protocols: string[], options: { headers: Record<string, string> }) {
@@ -20,7 +20,6 @@ export class ReactNativeSocket extends Sockets {
     opened.push({ url, protocols, headers: options.headers, origin });
     super(url, protocols, { headers: { ...options.headers, origin } });
     this.on('error', () => {});
-    Object.defineProperty(this, 'bufferedAmount', { value: undefined });
   }
 
   override close(code?: number, reason?: string): void {
