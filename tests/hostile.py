@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
+
+from protocol.errors import REGISTRY
 
 IS_ASKED = "HOSTILE_MESSAGES" in os.environ
 COUNT = int(os.environ.get("HOSTILE_MESSAGES", "1000"))  #: for each road; `make hostile` sends 10,000
@@ -100,3 +103,12 @@ def _noise(chance: random.Random, honest: dict[str, Any]) -> str:
 
 def _odd(chance: random.Random, honest: dict[str, Any]) -> str:
     return chance.choice(_TEXTS)
+
+
+def is_own_sentence(code: str, message: str) -> bool:
+    """Whether an error says its code's sentence, at most with fields and rules of ours behind it.
+
+    Nothing that was sent has this form: what is quoted of it would have quotes, capitals or other signs.
+    """
+    sentence = REGISTRY[code].message.removesuffix(".")
+    return re.fullmatch(rf"{re.escape(sentence)}(: (?:[a-z_.\[\]0-9 ]|JSON)+)?\.", message) is not None
