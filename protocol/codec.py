@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, get_args
 
 import msgspec
 
 from .audio import AudioFrame, encode_audio
-from .control import ControlError, ControlReply, ControlRequest, Id, Start
+from .control import ControlError, ControlReply, ControlRequest, Id, OpenSession, Start
 from .diagnosis import explain
 from .errors import REGISTRY, RemoteProtocolError
 from .limits import CONTROL_MESSAGE_BYTES, JSON_DEPTH, MEDIA_MESSAGE_BYTES, TOOL_RESULT_BYTES
@@ -143,11 +143,17 @@ json_codec = JsonCodec()
 
 
 def control_error(
-    code: str, *, ref: str = "", detail: str = "", retry_after_ms: int = 0, fatal: bool = True
+    code: str,
+    *,
+    ref: str = "",
+    detail: str = "",
+    retry_after_ms: int = 0,
+    fatal: bool = True,
+    sessions: Sequence[OpenSession] = (),
 ) -> ControlError:
     """The registry's error as a message of the control road. `detail` ends its sentence."""
-    entry = REGISTRY[code]
-    return ControlError(code, entry.sentence(detail), entry.retryable, fatal, retry_after_ms, ref)
+    entry, opened = REGISTRY[code], list(sessions)
+    return ControlError(code, entry.sentence(detail), entry.retryable, fatal, retry_after_ms, ref, opened)
 
 
 def media_error(

@@ -103,6 +103,15 @@ class Ready(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="read
     i: int
 
 
+class OpenSession(Struct, frozen=True, omit_defaults=True):
+    """A session of the same user that is open."""
+
+    session: str
+    agent: str
+    since: int  #: Unix time in ms
+    connected: bool = False  #: a client is on it, as of some seconds ago
+
+
 class ControlError(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="error"):
     """A refusal or a failure. `code` is in ERRORS.md."""
 
@@ -112,6 +121,7 @@ class ControlError(Struct, frozen=True, omit_defaults=True, tag_field="type", ta
     fatal: bool = False  #: this request is over
     retry_after_ms: int = 0
     ref: str = ""  #: the request, session or message type this is about
+    sessions: list[OpenSession] = field(default_factory=list)  #: with `quota_sessions`: those that are open
     i: int = 0
 
 

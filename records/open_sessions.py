@@ -14,11 +14,7 @@ ABANDONED_S = 120  #: after `join_deadline`; a client that has not joined by the
 
 
 class Full(Exception):
-    """Limit on concurrent sessions reached. `retry_after_s`: until the first of them must end."""
-
-    def __init__(self, retry_after_s: int = 60) -> None:
-        super().__init__("sessions")
-        self.retry_after_s = retry_after_s
+    """Limit on concurrent sessions reached."""
 
 
 def make_room(table: Table, user: str, *, limit: int, now: int) -> None:
@@ -32,7 +28,7 @@ def make_room(table: Table, user: str, *, limit: int, now: int) -> None:
         return
     stale = {session for session in entered if entered[session] <= now} or _orphans(table, entered, now)
     if not stale:
-        raise Full(max(1, min(entered.values(), default=now) - now))
+        raise Full
     for session in stale:
         leave(table, user, session)
 
@@ -67,6 +63,12 @@ def listed(table: Table) -> dict[str, frozenset[str]]:
     users = table.query("#GSI1PK = :listed", index=True, listed=LISTED)
     items = table.get_all([Key(item["PK"], item["SK"]) for item in users])
     return {item["PK"].removeprefix("USER#"): frozenset(item["sessions"]) for item in items}
+
+
+def of_user(table: Table, user: str) -> list[str]:
+    """Sessions that are counted for a user."""
+    item = table.get(_key(user))
+    return [] if item is None else list(item["sessions"])
 
 
 def _create(table: Table, user: str) -> None:

@@ -45,6 +45,7 @@ class Relay:
     launched: bool = False  #: the request to start its task was accepted
     reported_at: int = 0  #: epoch s of the newest report by a client, 0: none since its last heartbeat
     leases: Mapping[str, int] = field(default_factory=dict)  #: session to epoch s of expiry, unless joined
+    left_at: Mapping[str, int] = field(default_factory=dict)  #: session whose client is gone, since epoch s
 
     def is_fresh(self, now: int) -> bool:
         """True when it can take a client now: its heartbeat is in time, and no client missed it since."""
@@ -263,20 +264,29 @@ def ready(table: Table, relay: str, address: str, now: int) -> None:
         _learn_start(table, (now - item["started_at"]) * 1000)
 
 
-def heartbeat(table: Table, relay: str, used: int, now: int, held: Collection[str] | None = None) -> set[str]:
+def heartbeat(
+    table: Table,
+    relay: str,
+    used: int,
+    now: int,
+    held: Collection[str] | None = None,
+    left_at: Mapping[str, int] | None = None,
+) -> set[str]:
     """Record a heartbeat with `used` calls. Returns the relay's orders; removes them and clients' reports.
 
     A relay that was given up meanwhile, for a missed heartbeat, has the order `drain`: it gets no sessions.
 
     `held` are the sessions of those calls. With them, or with no call at all, leases are dropped that have
-    expired without a call. Raises ConditionFailed when there is no record.
+    expired without a call. `left_at` are those whose client is gone, since when (epoch s). Raises
+    ConditionFailed when there is no record.
     """
     item = table.update(
         key(relay),
-        "SET #heartbeat = :now, #used = :used, #ttl = :ttl REMOVE #reported_at",
+        "SET #heartbeat = :now, #used = :used, #left_at = :left_at, #ttl = :ttl REMOVE #reported_at",
         "attribute_exists(#state)",
         now=now,
         used=used,
+        left_at=left_at or {},
         ttl=now + KEEP_S,
     )
     if held is not None or used == 0:
@@ -369,4 +379,5 @@ def _relay(item: Mapping[str, Any]) -> Relay:
         launched=item["launched"],
         reported_at=item.get("reported_at", 0),
         leases=item["leases"],
+        left_at=item.get("left_at", {}),
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from records import minutes, open_sessions, relays, sessions
-from records.table import ConditionFailed, Table
+from records.relays import Relay
+from records.table import ConditionFailed, Key, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,36 @@ class SessionStatus:
     request_seq: int
     join_deadline: int  #: up to then a client may be joining
     ends_at: int
+    created_at: int = 0
     reason: str = ""  #: why it ended
 
     @property
     def is_joined(self) -> bool:
         """True when a client has reached the relay that owns the session."""
         return self.epoch > 0 and self.joined_epoch == self.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that counts against its user's limit. Times in epoch s."""
+
+    id: str
+    agent: str
+    since: int
+    is_connected: bool  #: a client is on it, as of its relay's newest heartbeat
+    ends_by: int  #: when it has ended by itself at the latest, if no client comes back to it
+
+
+def list_open(table: Table, user: str, *, resume_s: int, now: int) -> list[OpenSession]:
+    """A user's open sessions, oldest first. `resume_s`: how long one waits for a client that is gone."""
+    counted = load_all(table, open_sessions.of_user(table, user)).values()
+    opened = [each for each in counted if each.state == "OPEN" and each.ends_at > now]
+    setups = table.get_all(Key(f"SES#{each.id}", "SETUP") for each in opened)
+    agents = {item["PK"].removeprefix("SES#"): str(item["agent"]) for item in setups}
+    holders = {each.relay for each in opened if each.relay}
+    known = {relay.id: relay for relay in relays.load_all(table, holders)}
+    listed = [_open(each, agents.get(each.id, ""), known.get(each.relay), resume_s, now) for each in opened]
+    return sorted(listed, key=lambda each: (each.since, each.id))
 
 
 def load_all(table: Table, ids: Iterable[str]) -> dict[str, SessionStatus]:
@@ -77,6 +102,22 @@ def end(table: Table, seen: SessionStatus, reason: str, now: int) -> bool:
     return True
 
 
+def _open(status: SessionStatus, agent: str, holder: Relay | None, resume_s: int, now: int) -> OpenSession:
+    waits_until = _waits_until(status, holder, resume_s, now)
+    ends_by = status.ends_at if waits_until is None else min(status.ends_at, max(waits_until, now + 1))
+    return OpenSession(status.id, agent, status.created_at, waits_until is None, ends_by)
+
+
+def _waits_until(status: SessionStatus, holder: Relay | None, resume_s: int, now: int) -> int | None:
+    """Epoch s up to which a session waits for a client; None while one is on it."""
+    if not status.is_joined or holder is None:
+        return status.join_deadline + min(resume_s, open_sessions.ABANDONED_S)
+    if holder.heartbeat <= now - relays.FRESH_S:
+        return holder.heartbeat + max(resume_s, relays.LOST_S)
+    left_at = holder.left_at.get(status.id)
+    return None if left_at is None else left_at + resume_s
+
+
 def _status(item: Mapping[str, Any]) -> SessionStatus:
     return SessionStatus(
         id=item["PK"].removeprefix("SES#"),
@@ -88,5 +129,6 @@ def _status(item: Mapping[str, Any]) -> SessionStatus:
         request_seq=item["request_seq"],
         join_deadline=item["join_deadline"],
         ends_at=item["ends_at"],
+        created_at=item["created_at"],
         reason=item.get("reason", ""),
     )

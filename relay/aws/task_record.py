@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -38,13 +38,17 @@ class TaskRecord:
             await asyncio.to_thread(self._targets.enter, private, self._config.port)
         await in_thread(relays.ready, self._table, self._config.relay, address, int(self._clock()))
 
-    async def heartbeat(self, held: Collection[str]) -> set[str]:
-        """Returns the orders that were left for this relay. Raises Unregistered."""
+    async def heartbeat(self, held: Collection[str], gone: Mapping[str, float]) -> set[str]:
+        """Returns the orders that were left for this relay. Raises Unregistered.
+
+        `held` are the sessions of its calls, `gone` those of them whose client has been away for so many s.
+        """
         now = int(self._clock())
+        left_at = {session: now - int(gone_s) for session, gone_s in gone.items()}
 
         def beat() -> set[str]:
             try:
-                return relays.heartbeat(self._table, self._config.relay, len(held), now, held)
+                return relays.heartbeat(self._table, self._config.relay, len(held), now, held, left_at)
             except ConditionFailed:
                 raise Unregistered from None
 

@@ -128,6 +128,12 @@ class Call:
         """No client is here; one that comes back is led elsewhere when this relay leaves."""
         return self._exchange.client.gone_at is not None
 
+    @property
+    def gone_s(self) -> float | None:
+        """Seconds without a client, None while one is here."""
+        gone_at = self._exchange.client.gone_at
+        return None if gone_at is None else clock.now() - gone_at
+
     def is_at_gap(self, *, keep_context: bool) -> bool:
         """Nothing would be cut by a move now. `keep_context`: nor would the model forget anything."""
         return self._exchange.is_at_gap(keep_context=keep_context)

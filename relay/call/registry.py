@@ -67,6 +67,12 @@ class CallRegistry:
         return len(self.calls)
 
     @property
+    def gone(self) -> dict[str, float]:
+        """Sessions that wait for their client, and for how many seconds."""
+        waits = {session: call.gone_s for session, call in self.calls.items()}
+        return {session: gone_s for session, gone_s in waits.items() if gone_s is not None}
+
+    @property
     def has_unwritten(self) -> bool:
         return bool(self._unwritten)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
 
 from protocol.codec import media_error
@@ -43,7 +43,7 @@ class Task(Protocol):
 
     async def ready(self, address: str) -> None: ...
 
-    async def heartbeat(self, held: set[str]) -> set[str]: ...
+    async def heartbeat(self, held: set[str], gone: Mapping[str, float]) -> set[str]: ...
 
     async def retire_if_idle(self) -> bool: ...
 
@@ -143,7 +143,7 @@ class Relay:
 
     async def _show_life(self) -> None:
         try:
-            self.obey(await self._task.heartbeat(set(self.registry.calls)))
+            self.obey(await self._task.heartbeat(set(self.registry.calls), self.registry.gone))
         except Unregistered:
             if not self._leaving.is_set():
                 logger.error("the record of this relay is gone, leaving")

@@ -264,7 +264,7 @@ class Walker:
         await ledger.save_turn(record, 1, turn)
         await ledger.save_handle(record, 1, "handle")
         relays.order(self.root, config.relay, f"end:{session}")
-        require(await task.heartbeat({session}) == {f"end:{session}"}, "the order")
+        require(await task.heartbeat({session}, {}) == {f"end:{session}"}, "the order")
         held = {session: 1, "another": 1}
         require(await ledger.disowned(held) == {"another": "superseded"}, "what is not its own")
         await ledger.finish(record, 1, "client")

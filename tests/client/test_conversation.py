@@ -12,7 +12,7 @@ import pytest
 import vivavoce
 from protocol.audio import AudioFrame
 from protocol.codec import control_error
-from protocol.control import ClientTool, Config, ControlEnded, End, Start, Starting
+from protocol.control import ClientTool, Config, ControlEnded, End, OpenSession, Start, Starting
 from protocol.limits import UPLINK_FRAME_BYTES
 from protocol.media import (
     Context,
@@ -151,6 +151,27 @@ async def test_an_expired_token_is_fetched_anew_once(server: FakeServer) -> None
     async with Conversation(server.url, fetch):
         pass
     assert server.tokens == ["old.jwt", "new.jwt"]
+
+
+async def test_the_open_sessions_that_keep_a_start_out_are_listed_and_can_be_ended(
+    server: FakeServer,
+) -> None:
+    left = OpenSession("s-left", "assistant", 1_700_000_000_000)
+
+    async def refuse(door: Door) -> None:
+        await door.reply(control_error("quota_sessions", retry_after_ms=90_000, sessions=[left]))
+
+    async def end(door: Door) -> None:
+        assert door.request == End("s-left")
+        await door.reply(ControlEnded("s-left", 1))
+
+    server.doors = [refuse, end]
+    with pytest.raises(VoiceError) as caught:
+        async with Conversation(server.url, "a.jwt"):
+            pass
+    assert (caught.value.sessions, caught.value.retry_after_ms) == ((left,), 90_000)
+    await vivavoce.end_session(server.url, "a.jwt", caught.value.sessions[0].session)
+    assert server.requests[-1] == End("s-left")
 
 
 async def test_a_token_that_cannot_be_fetched_is_a_typed_error(server: FakeServer) -> None:

@@ -248,10 +248,31 @@ def test_open_sessions_are_limited_and_ending_one_makes_room(connected, relay, l
     first = client.start("r-1")[-1]
     client.start("r-2")
     error = only(client.start("r-3"))
-    assert (error["code"], error["retry_after_ms"] > 0) == ("quota_sessions", True)
+    assert (error["code"], [each["session"] for each in error["sessions"]][:1]) == (
+        "quota_sessions",
+        [first["session"]],
+    )
     client.send(type="end", session=first["session"])
     assert client.start("r-3")[-1]["type"] == "ready"
     assert connected("grace").start("r-1")[-1]["type"] == "ready"
+
+
+def test_too_many_open_sessions_are_listed_and_so_is_when_the_first_of_them_ends(
+    connected, relay, limits, table, clock
+):
+    """A killed client leaves a session that waits two minutes for it, and not until its time limit."""
+    relay()
+    limits(sessions=1)
+    ready = connected().start("r-1")[-1]
+    now = int(clock())
+    tickets.burn(table, ready["media"]["ticket"], relay="r1", now=now)
+    opened = {"session": ready["session"], "agent": "assistant", "since": now * 1000, "connected": True}
+    error = only(connected().start("r-2"))
+    assert (error["sessions"], error["retry_after_ms"]) == ([opened], ready["limits"]["session_ms"])
+    relays.heartbeat(table, "r1", 1, now, {ready["session"]}, {ready["session"]: now - 30})
+    error = only(connected().start("r-2"))
+    del opened["connected"]
+    assert (error["sessions"], error["retry_after_ms"]) == ([opened], 90_000)
 
 
 def test_starts_are_limited_by_the_minute_but_repeats_are_free(connected, relay, limits, clock):

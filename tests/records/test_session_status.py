@@ -80,3 +80,48 @@ def test_a_relay_learns_which_of_the_sessions_it_holds_are_not_its_own(table, op
         "unknown": "superseded",
     }
     assert session_status.disowned(table, {}) == {}
+
+
+def listed(table, now):
+    (found,) = session_status.list_open(table, "ada", resume_s=90, now=now)
+    return found.is_connected, found.ends_by - NOW
+
+
+def join(table):
+    tickets.put(table, "t", tickets.Ticket("s1", 1, "r1", ""), NOW)
+    assert tickets.burn(table, "t", relay="r1", now=NOW).status == "ok"
+
+
+def test_a_session_with_a_client_is_open_up_to_its_time_limit(table, seen):
+    join(table)
+    assert listed(table, NOW) == (True, seen.ends_at - NOW)
+
+
+def test_a_session_whose_client_is_gone_ends_when_its_relay_gives_it_up(table, seen):
+    join(table)
+    relays.heartbeat(table, "r1", 1, NOW + 10, {"s1"}, {"s1": NOW + 7})
+    assert listed(table, NOW + 12) == (False, 7 + 90)
+    relays.heartbeat(table, "r1", 1, NOW + 15, {"s1"}, {})  # it came back
+    assert listed(table, NOW + 16) == (True, seen.ends_at - NOW)
+
+
+def test_a_session_that_nobody_has_joined_ends_after_its_deadline(table, seen):
+    assert listed(table, NOW + 1) == (False, seen.join_deadline - NOW + 90)
+
+
+def test_a_session_of_a_silent_relay_ends_with_it(table, seen):
+    join(table)
+    assert listed(table, NOW + relays.FRESH_S) == (False, relays.LOST_S)
+
+
+def test_open_sessions_are_listed_with_agent_and_age_the_oldest_first(table, open_session):
+    open_session("s2", user="ada")
+    open_session("s1", user="ada", ends_at=NOW + 5)
+    open_session("s3", user="grace")
+    found = session_status.list_open(table, "ada", resume_s=90, now=NOW)
+    assert [(each.id, each.agent, each.since) for each in found] == [
+        ("s1", "assistant", NOW),
+        ("s2", "assistant", NOW),
+    ]
+    assert [each.id for each in session_status.list_open(table, "ada", resume_s=90, now=NOW + 5)] == ["s2"]
+    assert session_status.list_open(table, "nobody", resume_s=90, now=NOW) == []

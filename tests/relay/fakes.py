@@ -134,12 +134,14 @@ class FakeTask:
     is_gone: bool = False  #: its record is
     is_down: bool = False  #: the table does not answer, or is gone
     is_wanted: bool = False  #: somebody has a place
+    gone: dict[str, float] = field(default_factory=dict)  #: sessions without a client, as told last
 
     async def ready(self, address: str) -> None:
         self.calls.append("ready")
 
-    async def heartbeat(self, held: set[str]) -> set[str]:
+    async def heartbeat(self, held: set[str], gone: Mapping[str, float]) -> set[str]:
         self.calls.append("heartbeat")
+        self.gone = dict(gone)
         self._answer()
         if self.is_gone:
             raise Unregistered

@@ -131,11 +131,11 @@ async def test_room_that_was_not_confirmed_is_no_room(answer: Any, room: int) ->
 
 async def test_a_record_that_is_gone_is_told_from_a_store_that_is_down() -> None:
     with pytest.raises(Unregistered):
-        await TaskRecord(EmptyTable(), CONFIG).heartbeat(set())  # type: ignore[arg-type]
+        await TaskRecord(EmptyTable(), CONFIG).heartbeat(set(), {})  # type: ignore[arg-type]
 
     class Down:
         def update(self, *_: Any, **named: Any) -> dict[str, Any]:
             raise Unavailable("update_item")
 
     with pytest.raises(LedgerUnavailable):
-        await TaskRecord(Down(), CONFIG).heartbeat(set())  # type: ignore[arg-type]
+        await TaskRecord(Down(), CONFIG).heartbeat(set(), {})  # type: ignore[arg-type]

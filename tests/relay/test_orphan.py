@@ -74,6 +74,21 @@ async def test_a_call_goes_on_without_the_record_and_the_relay_ends_after_it(
         await until(lambda: "leave" in here.task.calls)
 
 
+async def test_the_table_is_told_which_sessions_wait_for_their_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
+    async with house() as here:
+        async with here.connect(here.book.ticket()) as wire:
+            await Visitor().join(wire)
+            beats = here.task.calls.count("heartbeat")
+            await until(lambda: here.task.calls.count("heartbeat") > beats + 1)
+            assert here.task.gone == {}
+            (session,) = here.calls
+        await until(lambda: here.task.gone.keys() == {session})
+        assert all(0 <= gone_s < 60 for gone_s in here.task.gone.values())
+
+
 async def test_turns_that_no_store_takes_keep_a_relay_for_long_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """The Python client of Vivavoce: a conversation over the public protocol. See README.md."""
 
+from .control import end_session
 from .conversation import Conversation, Options
 from .errors import ToolError, VoiceError
 from .events import ConversationEvent, Quality
@@ -15,4 +16,5 @@ __all__ = [
     "Tool",
     "ToolError",
     "VoiceError",
+    "end_session",
 ]

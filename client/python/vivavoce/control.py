@@ -108,6 +108,16 @@ class Control:
             raise VoiceError.of("token_failed") from error
 
 
+async def end_session(url: str, token: Token, session: str) -> None:
+    """End a session of the same user by its id, such as one that `VoiceError.sessions` lists.
+
+    Returns when it has ended. Raises VoiceError: `session_unknown`, or what keeps it from being asked.
+    """
+    control = Control(url, token, lambda stage: None)
+    control.session = session
+    await control.end()
+
+
 def _encode(request: ControlRequest) -> str:
     """The request as text. Raises VoiceError(`too_large`): the gateway would close, and not say why."""
     text = encode(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._protocol.control import ControlError
+from ._protocol.control import ControlError, OpenSession
 from ._protocol.errors import REGISTRY
 from ._protocol.media import Error
 
@@ -36,6 +36,9 @@ class VoiceError(Exception):
     def __init__(self, code: str, message: str, retryable: bool = False, retry_after_ms: int = 0) -> None:
         super().__init__(f"{code}: {message}")
         self.status: int | None = None  #: HTTP status of a refused handshake
+        self.sessions: tuple[
+            OpenSession, ...
+        ] = ()  #: with `quota_sessions`: the user's, `end_session` ends one
         self.code = code
         self.message = message
         self.retryable = retryable
@@ -65,7 +68,10 @@ class VoiceError(Exception):
     @classmethod
     def received(cls, error: ControlError | Error) -> VoiceError:
         """Convert an error message of the server."""
-        return cls(error.code, error.message, error.retryable, error.retry_after_ms)
+        made = cls(error.code, error.message, error.retryable, error.retry_after_ms)
+        if isinstance(error, ControlError):
+            made.sessions = tuple(error.sessions)
+        return made
 
 
 class ToolError(Exception):

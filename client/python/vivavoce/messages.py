@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._protocol.audio import AudioFrame
-from ._protocol.control import ClientInfo, Config, Starting
+from ._protocol.control import ClientInfo, Config, OpenSession, Starting
 from ._protocol.media import (
     Activity,
     Agent,
@@ -57,6 +57,7 @@ __all__ = [
     "Live",
     "LiveLimits",
     "Metrics",
+    "OpenSession",
     "PastTurn",
     "Ping",
     "Playback",

@@ -99,6 +99,13 @@ export class VoiceClient {
     await (this.#call ? this.#call.end(reason) : this.#host.mic.disable());
   }
 
+  /** End a session of this user, such as one of `error.sessions`. Rejects with VoiceError. */
+  async endSession(session: string): Promise<void> {
+    const { control, signal } = new Call({ ...this.#host });
+    control.session = session;
+    await control.end(signal);
+  }
+
   /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */
   async sendText(text: string, options: { respond?: boolean } = {}): Promise<void> {
     checkText(text);

@@ -1,5 +1,5 @@
 import type { ErrorCode as RegistryCode } from './protocol/tables.js';
-import type { ControlError, Error as MediaError } from './protocol/wire.js';
+import type { ControlError, Error as MediaError, OpenSession } from './protocol/wire.js';
 
 /** Codes of this client only; all others are the protocol's. */
 export type LocalCode =
@@ -33,6 +33,7 @@ export interface VoiceErrorInit {
   readonly fatal?: boolean;
   readonly retryAfterMs?: number;
   readonly ref?: string;
+  readonly sessions?: readonly OpenSession[] | undefined;
   readonly cause?: unknown;
 }
 
@@ -51,12 +52,13 @@ export class VoiceError extends Error {
   declare readonly retryAfterMs: number;
   /** Subject of the error: a field, a message type, a tool call; or empty. */
   declare readonly ref: string;
+  /** With `quota_sessions`: the user's open ones; `client.endSession` ends one. */
+  declare readonly sessions: readonly OpenSession[] | undefined;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
     const sentence = message || sentences[code];
     super(sentence ? `${code}: ${sentence}` : code, init);
-    const { retryable = RETRYABLE.test(code), fatal = false, retryAfterMs = 0, ref = '' } = init;
-    Object.assign(this, { code, retryable, fatal, retryAfterMs, ref });
+    Object.assign(this, { code, retryable: RETRYABLE.test(code), fatal: false, retryAfterMs: 0, ref: '', ...init });
   }
 
   /**
@@ -109,6 +111,6 @@ export function asFatal(error: VoiceError): VoiceError {
 
 /** Convert an error message of the server. */
 export function received(error: ControlError | MediaError): VoiceError {
-  const { code, message, retryable, retry_after_ms: retryAfterMs, ref } = error;
-  return new VoiceError(code, message, { retryable, fatal: error.fatal && !retryable, retryAfterMs, ref });
+  const { code, message, retryable, retry_after_ms: retryAfterMs, ref, sessions } = error as ControlError;
+  return new VoiceError(code, message, { retryable, fatal: error.fatal && !retryable, retryAfterMs, ref, sessions });
 }

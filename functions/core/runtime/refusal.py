@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from protocol.control import OpenSession
+
 
 class Refusal(Exception):
     """Request refused: answered by the registry's error of that code."""
@@ -15,6 +19,7 @@ class Refusal(Exception):
         session: str = "",
         retry_after_ms: int = 0,
         fatal: bool = True,
+        sessions: Sequence[OpenSession] = (),
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -23,6 +28,7 @@ class Refusal(Exception):
         self.session = session  #: the user's own session concerned, if any
         self.retry_after_ms = retry_after_ms
         self.fatal = fatal
+        self.sessions = sessions  #: the user's open ones, when there are too many
 
 
 class StaleRequest(Exception):

@@ -83,6 +83,7 @@ def _send_error(ports: Ports, connection: str, refusal: Refusal) -> None:
         detail=refusal.detail,
         retry_after_ms=refusal.retry_after_ms,
         fatal=refusal.fatal,
+        sessions=refusal.sessions,
     )
     if refusal.session:
         i = sessions.next_reply_seq(ports.table, refusal.session)

@@ -13,13 +13,14 @@ from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal
 from functions.core.sessions import ready_reply
 from protocol.codec import common_version
-from protocol.control import Config, Start
+from protocol.control import Config, OpenSession, Start
 from protocol.limits import VERSIONS
-from records import limits, minutes, open_sessions, sessions
+from records import limits, minutes, open_sessions, session_status, sessions
 from records.connections import Connection
 from records.sessions import Draft, Session
 from records.table import ConditionFailed, Unavailable
 
+LISTED = 32  #: open sessions that a refusal names, the newest: fewer than fill a message
 _DEFAULTS = Config()
 _CHOICES: tuple[Override, ...] = ("voice", "language", "turns")  #: fields of a Config
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # it reaches the model's instructions
@@ -79,12 +80,21 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
         reserve = minutes.reserve_step(user, seconds, limit_s=quota.day_minutes * 60, now=now)
         try:
             return sessions.create(ports.table, draft, limit=quota.sessions, now=now, also=[reserve])
-        except open_sessions.Full as full:
-            raise Refusal("quota_sessions", retry_after_ms=full.retry_after_s * 1000) from None
+        except open_sessions.Full:
+            raise _too_many(ports, user) from None
         except ConditionFailed as failed:
             if failed.step < sessions.ALSO:
                 raise
     raise Unavailable("reserve")  # concurrent starts of this user won each time
+
+
+def _too_many(ports: Ports, user: str) -> Refusal:
+    """Refusal with the user's open sessions, and when the first of them will have ended by itself."""
+    now = ports.now()
+    opened = session_status.list_open(ports.table, user, resume_s=ports.config.limits.resume_s, now=now)
+    wait_s = min((each.ends_by for each in opened), default=now + 1) - now
+    listed = [OpenSession(each.id, each.agent, each.since * 1000, each.is_connected) for each in opened]
+    return Refusal("quota_sessions", retry_after_ms=wait_s * 1000, sessions=listed[-LISTED:])
 
 
 def _draft(connection: Connection, message: Start, key_hash: str, *, now: int, seconds: int) -> Draft:

@@ -4,6 +4,7 @@ import { boolean, type Check, integer, list, nullable, number, object, oneOf, op
 
 const limits = struct({ resume_ms: integer, session_ms: integer });
 const media = struct({ expires_at: integer, ticket: string, url: string });
+const openSession = struct({ agent: string, connected: optional(boolean, false), session: string, since: integer });
 const agent = struct({ name: string, tools: optional(list(string), []) });
 const audioDown = struct({ rate_hz: optional(integer, 24000) });
 const audioUp = struct({ frame_ms: optional(integer, 20), rate_hz: optional(integer, 16000) });
@@ -17,7 +18,7 @@ const numbered = { e: optional(integer, 0), n: optional(integer, 0) };
 export const REPLIES: Record<string, Check> = {
   'starting': struct({ eta_ms: optional(integer, 0), i: integer, resume_key: string, session: string, stage: oneOf('admitted', 'model', 'relay') }),
   'ready': struct({ i: integer, limits: limits, media: media, resume_key: string, session: string }),
-  'error': struct({ code: string, fatal: optional(boolean, false), i: optional(integer, 0), message: string, ref: optional(string, ""), retry_after_ms: optional(integer, 0), retryable: optional(boolean, false) }),
+  'error': struct({ code: string, fatal: optional(boolean, false), i: optional(integer, 0), message: string, ref: optional(string, ""), retry_after_ms: optional(integer, 0), retryable: optional(boolean, false), sessions: optional(list(openSession), []) }),
   'ended': struct({ i: optional(integer, 0), session: string }),
 };
 

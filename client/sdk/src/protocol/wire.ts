@@ -89,6 +89,7 @@ export interface ControlError {
   readonly ref: string;
   readonly retry_after_ms: number;
   readonly retryable: boolean;
+  readonly sessions: readonly OpenSession[];
 }
 
 /** End a session; before `live` this cancels it. */
@@ -219,6 +220,14 @@ export interface Metrics {
 export interface Mic {
   readonly type: "mic";
   readonly state: "closed" | "open" | "paused";
+}
+
+/** A session of the same user that is open. */
+export interface OpenSession {
+  readonly agent: string;
+  readonly connected: boolean;
+  readonly session: string;
+  readonly since: number;
 }
 
 /** A finished turn, as it is kept. */

@@ -54,6 +54,19 @@ describe('each failure has its own code, and a sentence to act on', () => {
     expect(all.server.requests).toEqual([]);
   });
 
+  test('quota_sessions: the open sessions are listed, and one of them can be ended', async () => {
+    const left = { session: 's-left', agent: 'assistant', since: 1_700_000_000_000 };
+    const all = rig();
+    all.server.controlErrors.push({ code: 'quota_sessions', retryable: true, retry_after_ms: 90_000, sessions: [left] });
+    const error = await refusal(all);
+    expect(error).toMatchObject({ retryAfterMs: 90_000, sessions: [{ ...left, connected: false }] });
+    await all.client.endSession('s-left');
+    expect(all.server.requests.at(-1)).toEqual({ type: 'end', session: 's-left' });
+    expect(all.client.getSnapshot().status).toBe('failed'); // of the call, which that was not
+    all.server.controlErrors.push({ code: 'session_unknown', retryable: false });
+    await expect(all.client.endSession('s-gone')).rejects.toMatchObject({ code: 'session_unknown' });
+  });
+
   test('capacity: the server is full', async () => {
     const all = rig();
     all.server.controlErrors.push({ code: 'capacity', retryable: true, retry_after_ms: 3000 });
