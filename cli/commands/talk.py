@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.failure import FAILED, USAGE, Failure, failed
 
@@ -152,44 +152,14 @@ def _recording(path: Path | None) -> Recording | None:
 
 def _report(outcome: Outcome, args: argparse.Namespace, page: str) -> None:
     from cli.stack.access import read_record
+    from cli.talk.report import lines, summarise
 
-    summary = summarise(outcome, args.out)
-    summary["record"] = record = read_record(page, outcome.session) if page and outcome.session else None
+    summary = summarise(outcome)
+    summary["record"] = read_record(page, outcome.session) if page and outcome.session else None
     if args.json:
         print(json.dumps(summary))
-        return
-    if not outcome.session:
-        return  # nothing came of it, and the one line about that follows
-    latency = summary["first_audio_ms"]
-    lines = [
-        f"session        {summary['session']}",
-        f"turns          {summary['turns']}, interrupted {summary['interruptions']}",
-        f"first audio    {'none' if latency is None else f'{latency} ms after the end of speech'}",
-        f"at the server  {_or_none(summary['server_first_audio_ms'], 'ms')}",
-        f"heard          {summary['audio_ms'] / 1000:.1f} s, {_saved(summary['out'], args.out)}",
-        f"reconnects     {summary['reconnects']}",
-        *_record_lines(record),
-    ]
-    print("\n".join(lines), file=sys.stderr)
-
-
-def summarise(outcome: Outcome, out: Path | None) -> dict[str, Any]:
-    """All that came of the conversation, as `--json` prints it. Times in ms; None: there was none."""
-    tally = outcome.tally
-    return {
-        "session": outcome.session,
-        "transcripts": tally.transcripts(),
-        "turns": len(tally.turns),
-        "interruptions": tally.interruptions,
-        "first_audio_ms": outcome.first_audio_ms,
-        "server_first_audio_ms": tally.server_first_audio_ms,
-        "audio_ms": outcome.heard.ms,
-        "out": str(out) if out and outcome.heard.ms and not outcome.heard.failure else None,
-        "events": dict(sorted(tally.events.items())),
-        "reconnects": outcome.reconnects,
-        "close_reason": tally.close_reason or (outcome.failure.code if outcome.failure else ""),
-        "error": outcome.failure.code if outcome.failure else None,
-    }
+    elif outcome.session:  # else nothing came of it, and the one line about that follows
+        print("\n".join(lines(outcome, summary)), file=sys.stderr)
 
 
 def _judge(outcome: Outcome, script: Script) -> None:
@@ -201,31 +171,11 @@ def _judge(outcome: Outcome, script: Script) -> None:
         raise failed(outcome.failure)
     if outcome.is_complete:
         return
+    if outcome.is_gone:
+        raise Failure("the local stack was stopped.", 'Start it again with "vivavoce dev".')
     if outcome.tally.close_reason:
         raise Failure(f"the server ended the session ({outcome.tally.close_reason}).", "Start again.", FAILED)
+    if outcome.is_offline:
+        what = f"there was no connection to the conversation when {script.timeout_s:g} s were over."
+        raise Failure(what, "Is the server up? --seconds gives it more.")
     raise Failure(f"no complete answer came within {script.timeout_s:g} s.", "Give it more with --seconds.")
-
-
-def _record_lines(record: dict[str, Any] | None) -> list[str]:
-    """Lines on what a local stack has recorded: the Lambda requests, and the turns in the table."""
-    if record is None:
-        return []
-    requests = [f"admitted by    {made['route_key']} {made['request_id']}" for made in record["admitted_by"]]
-    return requests + [f"in the table   {_stored(turn)}" for turn in record["turns"]]
-
-
-def _stored(turn: dict[str, Any]) -> str:
-    said, answered = turn.get("user_text", ""), turn.get("agent_text", "")
-    heard = turn.get("heard")
-    cut = "" if heard is None else f", of which was heard: {heard!r}"
-    return f"turn {turn['number']}: {said!r} -> {answered!r}{cut}"
-
-
-def _or_none(value: int | None, unit: str) -> str:
-    return "none" if value is None else f"{value} {unit}"
-
-
-def _saved(saved: str | None, wanted: Path | None) -> str:
-    if saved:
-        return f"saved to {saved}"
-    return "nothing to save" if wanted else "not saved (--out FILE does)"

@@ -89,6 +89,19 @@ def read_page(page: str) -> LocalSession:
         ) from None
 
 
+def is_gone(page: str) -> bool:
+    """Return whether nothing listens any more at a local stack's page."""
+    try:
+        open_local(urllib.request.Request(f"{page.rstrip('/')}/config.json"))
+    except urllib.error.HTTPError as error:
+        error.close()
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ConnectionRefusedError)
+    except OSError:
+        return False
+    return False
+
+
 def read_record(page: str, session: str) -> dict[str, Any] | None:
     """Return a local stack's view of a session: who admitted it, and its turns in the table. None: none."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from cli.stack.access import Access
+from cli.stack.access import Access, is_gone
 from cli.talk.answers import Answers, Prompt
 from cli.talk.heard import Heard
 from cli.talk.narrator import Narrator
@@ -16,6 +16,7 @@ from vivavoce.playback import VirtualSpeaker
 from vivavoce.wavefile import WavFile
 from vivavoce.wire import place
 
+WATCH_EVERY_S = 1.0  #: while there is no connection
 CLOSE_S = 3.0  #: for the server's `ended` after our `end`
 
 
@@ -55,6 +56,9 @@ class Outcome:
     reconnects: int = 0
     is_complete: bool = False  #: every answer came and was heard
     failure: VoiceError | None = None
+    is_spoken: bool = False  #: the first prompt was
+    is_offline: bool = False  #: at the end of its time
+    is_gone: bool = False  #: the local stack was stopped
 
     @property
     def first_audio_ms(self) -> int | None:
@@ -66,7 +70,7 @@ class Dialogue:
     """Runs one conversation by a script."""
 
     def __init__(self, script: Script, narrator: Narrator, heard: Heard) -> None:
-        self.outcome = Outcome(heard=heard)
+        self.outcome = Outcome(heard=heard, is_spoken=script.speaks)
         self._script = script
         self._narrator = narrator
         self._speaker = VirtualSpeaker(self.outcome.heard.take)
@@ -80,20 +84,34 @@ class Dialogue:
             speaker=self._speaker,
             options=Options(on_starting=self._narrator.stage),
         )
-        self._narrator.wait_for(f"connecting to {place(access.url)}")
+        self._narrator.connect(f"connecting to {place(access.url)}")
         async with asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(self._narrator.keep_saying(), name="narrator")
             try:
-                async with asyncio.timeout(self._script.timeout_s), call:
-                    await self._follow(call)
+                async with asyncio.timeout(self._script.timeout_s) as limit:
+                    watcher = tasks.create_task(self._watch(access, limit), name="watcher")
+                    async with call:
+                        await self._follow(call)
             except VoiceError as failure:
                 self.outcome.failure = failure
             except TimeoutError:
-                self._narrator.say("-- time is up")
+                self.outcome.is_offline = self._narrator.is_offline
+                if not self.outcome.is_gone:
+                    self._narrator.say("-- time is up")
             finally:
                 self.outcome.session, self.outcome.reconnects = call.session, call.reconnects
                 waiting.cancel()
+                watcher.cancel()
         return self.outcome
+
+    async def _watch(self, access: Access, limit: asyncio.Timeout) -> None:
+        """End the wait for a local stack that has gone: nothing brings that conversation back."""
+        while access.page:
+            await asyncio.sleep(WATCH_EVERY_S)
+            if self._narrator.is_offline and await asyncio.to_thread(is_gone, access.page):
+                self.outcome.is_gone = True
+                limit.reschedule(_now())
+                return
 
     async def _follow(self, call: Conversation) -> None:
         """Run until the script is through, or the session is over. Raises VoiceError."""

@@ -19,24 +19,35 @@ class Narrator:
     """Prints one line for each thing worth knowing."""
 
     def __init__(self) -> None:
-        self._now = "connecting"  #: what is being waited for
+        self._link = "connecting"  #: what the connection is at, empty while it is live
+        self._now = ""  #: what the script waits for
         self._session = ""  #: the one that is being opened
         self._words: dict[str, tuple[str, str]] = {}  #: utterances so far: message -> role, text
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether there is no conversation at present."""
+        return self._link != ""
 
     def say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
     def wait_for(self, what: str) -> None:
-        """Announce a step that may take a while."""
+        """Announce a step of the script that may take a while."""
         self._now = what
         self.say(f"{what}…")
+
+    def connect(self, how: str) -> None:
+        """Announce a step of the connection that may take a while."""
+        self._link = how
+        self.say(f"{how}…")
 
     async def keep_saying(self) -> None:
         """Show that a long wait is still one, until cancelled."""
         while True:
-            what = self._now
+            what = self._link or self._now
             await asyncio.sleep(STILL_EVERY_S)
-            if what and what == self._now:
+            if what and what == (self._link or self._now):
                 self.say(f"still {what}…")
 
     def stage(self, stage: Starting) -> None:
@@ -44,7 +55,7 @@ class Narrator:
             self.say("-- no relay came up; starting again. A local stack's terminal says why it did not.")
         self._session = stage.session
         expected = f" (about {max(1, round(stage.eta_ms / 1000))} s)" if stage.eta_ms else ""
-        self.wait_for(f"starting: {stage.stage}{expected}")
+        self.connect(f"starting: {stage.stage}{expected}")
 
     def tell(self, event: ConversationEvent) -> None:
         """Print the line for `event`, if it has one."""
@@ -52,7 +63,7 @@ class Narrator:
 
         match event:
             case Live():
-                self._now = ""
+                self._link = ""
                 again = ", resumed" if event.resumed else ""
                 self.say(f"live: session {event.session}, agent {event.agent.name}{again}")
             case Transcript():
@@ -65,7 +76,7 @@ class Narrator:
             case ToolCall():
                 self.say(f"-- tool {event.name}")
             case Reconnecting():
-                self.wait_for(f"reconnecting ({event.code})")
+                self.connect(f"reconnecting ({event.code})")
             case Quality(quality="narrow"):
                 self.say("-- the line is narrow: some of what is said is left out")
             case Quality():

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cli.talk.dialogue import Outcome
+from cli.talk.report import lines, summarise
 from protocol.codec import control_error, media_error
 from protocol.media import (
     Ended,
@@ -108,6 +110,81 @@ async def test_it_tells_a_person_what_happens(talk: Talk, server: FakeServer, sp
     assert (
         "speaking in.wav (0.2 s)…" in lines and "heard          0.2 s, not saved (--out FILE does)" in lines
     )
+
+
+def outcome(**made: Any) -> Outcome:
+    """One whose first answer took as long as is said."""
+    made = {"spoken": True, "total_s": None, "server_ms": None} | made
+    result = Outcome(is_spoken=made["spoken"])
+    result.tally.server_first_audio_ms = made["server_ms"]
+    prompt = result.answers.begin()
+    prompt.ended_at, prompt.first_audio_at = 0.0, made["total_s"]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (
+            {"total_s": 1.119, "server_ms": 307},
+            [
+                "first audio    1119 ms after your last word",
+                "  of which     812 ms until your turn was over: a pause ends it (silence_ms of the agent)",
+                "               307 ms from there to the first sound, as the server measured it",
+            ],
+        ),
+        ({"total_s": 1.119}, ["first audio    1119 ms after your last word"]),
+        ({"total_s": 0.2, "server_ms": 307}, ["first audio    200 ms after your last word"]),
+        ({"total_s": 0.4, "spoken": False}, ["first audio    400 ms after the text was sent"]),
+        ({}, ["first audio    none"]),
+    ],
+)
+def test_the_latency_says_what_the_silence_that_ends_a_turn_costs(
+    made: dict[str, Any], told: list[str]
+) -> None:
+    result = outcome(**made)
+    assert lines(result, summarise(result))[2 : 2 + len(told)] == told
+
+
+def test_what_the_stack_has_kept_is_told_in_words_of_a_newcomer() -> None:
+    result = outcome()
+    turn = {"number": 1, "user_text": "Hi", "agent_text": "Hello there", "heard": "Hello"}
+    record = {"turns": [turn], "admitted_by": [{"route_key": "$connect", "request_id": "r-1"}]}
+    assert lines(result, summarise(result) | {"record": record})[-2:] == [
+        "recorded       turn 1: you 'Hi', agent 'Hello there', of which was heard: 'Hello'",
+        "requests       $connect r-1 (as the functions log them)",
+    ]
+
+
+async def test_a_local_stack_that_is_stopped_ends_the_wait(
+    vivavoce: Callable[..., Run], server: FakeServer
+) -> None:
+    is_starting = asyncio.Event()
+
+    async def hang(door: Door) -> None:
+        await door.starting("relay", 1)
+        is_starting.set()
+        await door.wire.wait_closed()
+
+    server.doors = [hang]
+    with page({"url": server.url, "token": "t"}) as address:
+        talking = asyncio.create_task(asyncio.to_thread(vivavoce, "talk", "--url", address, "--text", "Hi"))
+        await is_starting.wait()
+    run = await talking
+    assert run.code == 1 and "the local stack was stopped. Start it again" in run.complaint
+
+
+async def test_a_connection_that_does_not_come_back_is_named(talk: Talk, server: FakeServer) -> None:
+    async def break_off(peer: Peer) -> None:
+        await peer.live()
+        peer.wire.transport.abort()
+
+    async def hang(door: Door) -> None:
+        await door.wire.wait_closed()
+
+    server.doors, server.peers = [lambda door: door.ready(1), hang], [break_off]
+    run = await talk("--text", "Hi", "--seconds", 1)
+    assert run.code == 1 and "there was no connection to the conversation when 1 s were over" in run.complaint
 
 
 async def test_a_start_that_is_made_again_is_said_with_where_to_look(talk: Talk, server: FakeServer) -> None:
