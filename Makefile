@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 WORKERS ?= 3
+NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null  # its errors are on stderr
+#: runs a module that Ctrl-C ends without a traceback
+QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
 .PHONY: help setup run test check client-check browser firefox hostile faults reliability scale survival packages lock lint types schema clean
@@ -12,26 +15,34 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/ready: requirements.lock pyproject.toml client/python/pyproject.toml
-	@echo "setting up .venv (about a minute the first time)"
+	@echo "setting up .venv (about a minute the first time): Python's own part…"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -c $(QUIETLY) venv .venv
+	@echo "  the installer (uv)…"
 	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "  the packages…"
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . -e client/python
 	@touch $@
 
 tests/sdk/node_modules/ready: tests/sdk/package-lock.json
-	@cd tests/sdk && npm ci --silent --no-audit --no-fund
+	@echo "installing Google's SDK, for the tests…"
+	@cd tests/sdk && $(NPM_CI)
 	@touch $@
 
 client/sdk/dist/index.js: client/sdk/package-lock.json $(shell find client/sdk/src client/sdk/scripts -type f 2>/dev/null)
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' || { echo "Node 20 or newer is needed"; exit 1; }
-	@echo "building the client (about a minute the first time)"
-	@cd client/sdk && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+	@echo "building the client (about a minute the first time): its packages…"
+	@cd client/sdk && $(NPM_CI) --ignore-scripts
+	@echo "  the SDK…"
+	@cd client/sdk && npm run --silent build
 	@touch $@
 
 client/console/dist/index.html: client/sdk/dist/index.js client/console/package-lock.json $(shell find client/console/src client/console/public -type f 2>/dev/null)
-	@cd client/console && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+	@echo "  the console's packages…"
+	@cd client/console && $(NPM_CI) --ignore-scripts
+	@echo "  the console…"
+	@cd client/console && npm run --silent build
 	@touch $@
 
 setup: .venv/ready tests/sdk/node_modules/ready client/console/dist/index.html ## install everything into this folder

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from simulator import scenario
 from simulator.conversation.world import Config
@@ -35,8 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_complain(f'{message}. "{self.prog} --help" lists what there is.'))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vivavoce simulate", description="Gemini Live, simulated.")
+    parser = _Parser(prog="vivavoce simulate", description="Gemini Live, simulated.")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: loopback only)")
     parser.add_argument("--port", type=_port, default=8788, help="0 takes any free one (default: 8788)")
     parser.add_argument(

@@ -59,6 +59,8 @@ USAGE = 2
         (["token", "--secret", SECRET, "--user", ""], "--user is empty"),
         (["dev", "--port", "many"], "argument --port: invalid int value: 'many'"),
         (["dev", "--port", "70000"], "--port is not a port"),
+        (["simulate", "--port", "99999"], "argument --port: must be 0 to 65535"),
+        (["simulate", "--time-scale", "0"], "argument --time-scale: must be a number above 0"),
         (["soak", "--minutes", "0"], "--minutes is not a length of time"),
         (["soak", "--minutes", "nan"], "--minutes is not a length of time"),
         (["soak", "--sessions", "0"], "--sessions is not between 1 and 50"),
@@ -132,6 +134,19 @@ def test_the_secret_may_come_from_stdin(vivavoce: Vivavoce, monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdin", io.StringIO(SECRET + "\n"))
     run = vivavoce("token", "--secret", "-")
     assert jwt.decode(run.out.strip(), SECRET, algorithms=["HS256"])["sub"] == "developer"
+
+
+def test_ctrl_c_before_the_command_line_is_read_is_no_traceback_either(tmp_path: Path) -> None:
+    (tmp_path / "difflib.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from cli.entry import main; sys.exit(main())", "dev"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-2, "", "")
 
 
 def test_ctrl_c_is_no_traceback(vivavoce: Vivavoce, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,86 @@
+"""What `make` says on a newcomer's machine, with other programs in place of Python's, npm and ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: npm where the registry cannot be reached: what it writes by its log level
+NPM = """#!/bin/sh
+case "$*" in *--silent*) ;; *) echo "npm error code ENOTFOUND" >&2 ;; esac
+exit 1
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout's Makefile, with all made but the client."""
+    for name in ("Makefile", "infra/deploy/build.mk"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("requirements.lock", "pyproject.toml", "client/python/pyproject.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("client/sdk", "client/console", "tests/sdk"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "package-lock.json").touch()
+    program(tmp_path / ".venv/bin/vivavoce", '#!/bin/sh\necho "vivavoce $*"\n')
+    program(tmp_path / "bin/npm", NPM)
+    program(tmp_path / "bin/node", "#!/bin/sh\nexit 0\n")
+    (tmp_path / ".venv/ready").touch()
+    return tmp_path
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = f"{checkout / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["make", "-C", str(checkout), "--no-print-directory", *arguments],
+        env=os.environ | {"PATH": path, "MAKEFLAGS": ""},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def built(checkout: Path) -> None:
+    for name in (
+        "client/sdk/dist/index.js",
+        "client/console/dist/index.html",
+        "tests/sdk/node_modules/ready",
+    ):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).touch()
+
+
+@pytest.mark.parametrize("target", ["client/sdk/dist/index.js", "tests/sdk/node_modules/ready"])
+def test_npm_s_own_error_is_seen(checkout: Path, target: str) -> None:
+    done = make(checkout, target)
+    assert done.returncode != 0 and "npm error code ENOTFOUND" in done.stderr
+
+
+def test_each_step_of_the_setup_is_announced(checkout: Path) -> None:
+    builds = "mkdir -p dist node_modules && touch dist/index.js dist/index.html"
+    program(checkout / "bin/npm", f"#!/bin/sh\n{builds}\n")
+    done = make(checkout, "setup")
+    assert done.returncode == 0, done.stderr
+    steps = ("its packages…", "the SDK…", "the console's packages…", "the console…")
+    assert [step for step in steps if step in done.stdout] == [*steps]
+
+
+def test_run_hands_its_arguments_on(checkout: Path) -> None:
+    built(checkout)
+    done = make(checkout, "run", "ARGS=--port 9000 --logs")
+    assert done.stdout == "vivavoce dev --port 9000 --logs\n", done.stderr
