@@ -80,3 +80,10 @@ def test_the_recipe_names_the_algorithms_that_are_accepted() -> None:
 
     told = re.search(r"\(RS256 to RS512, (.*?)\)", RECIPE)
     assert told and {"RS256", "RS384", "RS512", *told[1].split(", ")} == Issuer.algorithms
+
+
+def test_there_is_one_recipe() -> None:
+    """Two had drifted apart: other libraries, and three times the lifetime."""
+    signing = re.compile(r"jwt\.encode\(|new SignJWT|NewWithClaims|createHmac|hmac\.New")
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "client").glob("*/README.md")]
+    assert [page.name for page in pages if signing.search(page.read_text())] == ["admission.md"]
