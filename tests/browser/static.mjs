@@ -1,4 +1,4 @@
-/** Serves the built page alone, for scenes that need no server behind them. */
+/** Serves files: the built console alone, for scenes that need no server behind them, or another folder. */
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../client/console/dist', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
 
-export async function serve() {
+export async function serve(root = ROOT) {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, 'http://here').pathname);
     try {
-      const body = await readFile(join(ROOT, path === '/' ? 'index.html' : path));
+      const body = await readFile(join(root, path.endsWith('/') ? `${path}index.html` : path));
       response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'text/html' });
       response.end(body);
     } catch {
