@@ -162,7 +162,11 @@ def _find(console: Path, name: str) -> Path | None:
 async def _file(path: Path, headers: dict[str, str]) -> web.Response:
     """Read at once, for they are small: a browser that turns away in the middle would leave a file open."""
     body = await asyncio.to_thread(path.read_bytes)
-    return web.Response(body=body, headers=headers | {"Content-Type": _TYPES[path.suffix]})
+    answer = web.Response(body=body, headers=headers | {"Content-Type": _TYPES[path.suffix]})
+    if path.suffix != ".woff2":  # which is compressed already
+        answer.enable_compression()
+        answer.headers["Vary"] = "Accept-Encoding"
+    return answer
 
 
 def _card(agent: Agent) -> dict[str, object]:
@@ -181,5 +185,6 @@ async def _readable_here(request: web.Request, handler: Handler) -> web.StreamRe
     """Another page of this machine may read the answer: an app of one's own has its page on another port."""
     answer = await handler(request)
     if origin := request.headers.get("Origin"):
-        answer.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+        varies = filter(None, (answer.headers.get("Vary"), "Origin"))
+        answer.headers.update({"Access-Control-Allow-Origin": origin, "Vary": ", ".join(varies)})
     return answer

@@ -163,6 +163,13 @@ async def test_no_scene_of_the_page_breaks_a_rule_of_accessibility(system: Syste
     assert seen["found"] == []
 
 
+async def test_in_a_window_of_any_shape_every_control_is_reached_and_the_words_are_read(
+    system: System,
+) -> None:
+    seen = await drive("layouts", url=system.page)
+    assert seen["found"] == []
+
+
 @pytest.mark.parametrize(
     ("code", "launch", "make"),
     [

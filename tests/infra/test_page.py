@@ -94,6 +94,19 @@ async def test_a_file_with_a_hash_in_its_name_is_kept_by_the_browser(console: Pa
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_scripts_are_compressed_for_who_takes_that_and_fonts_are_not_again(console: Path) -> None:
+    script, font = console / "assets" / "page-1a2b.js", console / "assets" / "text.woff2"
+    script.write_text("export const words = [];\n" * 1000)
+    font.write_bytes(b"wOF2" + bytes(5000))
+    async with page(console) as (url, http):
+        for file, packed, plain in ((script, 1000, 25_000), (font, 5004, 5004)):
+            for coding, most in (("gzip", packed), ("identity", plain)):
+                headers = {"Accept-Encoding": coding}
+                async with http.get(f"{url}/assets/{file.name}", headers=headers) as answer:
+                    assert int(answer.headers["Content-Length"]) <= most
+                    assert await answer.read() == file.read_bytes()
+
+
 @pytest.mark.parametrize(
     "path",
     ["../secret.js", "%2e%2e/secret.js", "assets/../../secret.js", "way-out.js", "assets/page.map", "no"],

@@ -1,4 +1,4 @@
-import type { ConnectionStatus, Json, Metrics, VoiceClient, WireFrame } from 'vivavoce';
+import type { ConnectionStatus, Json, Metrics, Quality, VoiceClient, WireFrame } from 'vivavoce';
 
 export type Kind = 'connection' | 'turns' | 'audio' | 'tools' | 'figures';
 export const KINDS: readonly Kind[] = ['connection', 'turns', 'tools', 'audio', 'figures'];
@@ -66,6 +66,8 @@ export interface View {
 }
 
 const KEPT = 500; //: entries; older ones fall out
+const PROBES: ReadonlySet<string> = new Set(['ping', 'pong']);
+const PROBE_LINE_MS = 5000;
 const REFRESH_MS = 100; //: the view changes at most this often
 
 const ENDED: ReadonlySet<ConnectionStatus> = new Set(['idle', 'closed', 'failed']);
@@ -107,6 +109,7 @@ export class Observatory {
       client.on('wire', (direction, _road, frame) => this.#take(direction, frame)),
       client.on('reconnecting', (info) => this.#breaks(info.error.code)),
       client.on('reconnected', (info) => this.#heals(info)),
+      client.on('quality', (info) => this.#narrows(info)),
       client.on('interrupted', (info) => this.#enter('turns', 'here', 'silent', `${Math.round(info.playedMs)} ms heard`)),
       client.on('close', (reason) => this.#closes(reason.by)),
       client.on('statechange', ({ metrics, status }, previous) => {
@@ -157,6 +160,7 @@ export class Observatory {
     if (type === 'live') this.#epoch = Number(message.e);
     if (direction === 'out' && type === 'playback') this.#plays(message);
     if (type === 'transcript' && this.#goesOn(message)) return;
+    if (PROBES.has(type) && this.#isShown(direction, type)) return;
     if (type === 'metrics' && typeof message.leg_gap_ms === 'number') this.#changesOver(message.leg_gap_ms);
     this.#enter(kindOf(type), direction, type, summary(type, message), message);
   }
@@ -233,6 +237,18 @@ export class Observatory {
     const text = `Connection lost, back after ${seconds(gapMs)}`;
     this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text });
     this.#enter('connection', 'here', 'reconnected', `${Math.round(gapMs)} ms`);
+  }
+
+  #narrows({ quality, uplinkDelayMs }: { quality: Quality; uplinkDelayMs: number }): void {
+    const isNarrow = quality === 'narrow';
+    this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text: isNarrow ? 'The line up is too narrow: some of what you say is lost' : 'The line up is wide again' });
+    this.#enter('connection', 'here', quality, `${uplinkDelayMs} ms late`);
+  }
+
+  /** Probes pass several times a second; a line in five seconds says so. */
+  #isShown(direction: Entry['direction'], type: string): boolean {
+    const since = this.#clock() - PROBE_LINE_MS;
+    return this.#entries.some((entry) => entry.type === type && entry.direction === direction && entry.at > since);
   }
 
   #closes(by: string): void {

@@ -44,6 +44,7 @@ export type {
   MicState,
   MicStatus,
   SpeakerState,
+  Quality,
   StartingState,
   TextMessage,
   ToolMessage,

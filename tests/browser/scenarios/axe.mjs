@@ -1,5 +1,5 @@
 /** Every scripted scene, in both colour schemes and on a phone, against axe's rules. */
-import { broken } from '../rules.mjs';
+import { broken, brokenEverywhere } from '../rules.mjs';
 
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 390, height: 844 };
@@ -37,6 +37,13 @@ export default async function axe(browser, { url }) {
     if (!press) continue;
     await page.getByRole('button', { name: press }).click();
     await check(`${name}, ${press}`);
+  }
+  for (const scene of ['idle', 'call', 'error']) {
+    await page.goto(`${url}/?demo=${scene}`);
+    await page.locator('.words-state').waitFor();
+    const everywhere = await brokenEverywhere(page, scene);
+    checked += everywhere.checked;
+    found.push(...everywhere.found);
   }
   return { checked, found };
 }

@@ -27,10 +27,10 @@ export function Conversation({ settings }: { settings: CallSettings }) {
   return (
     <div className="conversation">
       <div className="scroll" ref={ref} tabIndex={0} role="log" aria-live="off" aria-label="Transcript">
-        <ol className="rows">
+        <ol className="rows" lang={settings.agent?.language ?? undefined}>
           {rows.map((row) =>
             'note' in row ? (
-              <li key={row.note.id} className="note">
+              <li key={row.note.id} className="note" lang="en">
                 <span>{row.note.text}</span>
               </li>
             ) : row.message.kind === 'tool' ? (
@@ -70,20 +70,20 @@ function Said({ message, agent, at, share }: SaidProps) {
   const who = role === 'user' ? 'You' : title(agent);
   return (
     <li className="said" data-role={role} data-playing={share !== undefined} data-final={final} data-cut={interrupted}>
-      <p className="said-who">
+      <p className="said-who" lang="en">
         <time>{at}</time>
         <span className="said-name">{who}</span>
         {message.source === 'typed' && <span className="said-how">typed</span>}
       </p>
-      <p className="said-words">
+      <p className="said-words" dir="auto">
         <span className="heard">{heard}</span>
         {interrupted && (
-          <span className="cut-mark">
+          <span className="cut-mark" lang="en">
             <Icon name="cut" />
             <span>{heard ? 'interrupted' : 'interrupted before a word was heard'}</span>
           </span>
         )}
-        {unheard && interrupted && <span className="unseen"> Not heard: </span>}
+        {unheard && interrupted && <span className="unseen" lang="en"> Not heard: </span>}
         {unheard && ' '}
         {unheard && <span className="unheard">{unheard.trimStart()}</span>}
         {!final && role === 'user' && <span className="caret" aria-hidden="true" />}

@@ -127,7 +127,7 @@ function Composer() {
   };
   return (
     <form className="composer" onSubmit={send}>
-      <input ref={field} aria-label="Type instead" placeholder="Type instead" value={text} maxLength={8000} autoComplete="off" onChange={(event) => setText(event.target.value)} />
+      <input ref={field} dir="auto" aria-label="Type instead" placeholder="Type instead" value={text} maxLength={8000} autoComplete="off" onChange={(event) => setText(event.target.value)} />
       <button type="submit" className="quiet" disabled={!text.trim()} aria-label="Send">
         <Icon name="send" />
       </button>

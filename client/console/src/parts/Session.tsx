@@ -28,8 +28,8 @@ export function Session() {
         <Fact name="round trip" value={metrics.rttMs === undefined ? '–' : `${Math.round(metrics.rttMs)} ms`} />
         <Fact name="buffered" value={`${Math.round(metrics.bufferedMs)} ms`} title="Audio that waits to be played" />
         <Fact name="gaps in sound" value={String(metrics.underruns)} title="Times the player ran dry" />
-        <Fact name="kbit/s up" value={kbit(metrics.uplinkBps)} />
-        <Fact name="kbit/s down" value={kbit(metrics.downlinkBps)} />
+        <Fact name="up" value={`${kbit(metrics.uplinkBps)} kbit/s`} title={`Waits ${metrics.uplinkDelayMs} ms on its way; ${metrics.droppedUplinkMs} ms given up as too late`} />
+        <Fact name="down" value={`${kbit(metrics.downlinkBps)} kbit/s`} />
         <Fact name="events" value={String(ledger.events)} title={`Counted by their positions; ${ledger.missing} missing`} />
       </dl>
     </section>

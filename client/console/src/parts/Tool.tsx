@@ -10,7 +10,7 @@ const STATUS: Record<ToolMessage['status'], string> = {
 /** A tool call where it happened in the conversation; its answer unfolds. */
 export function Tool({ call, at }: { call: ToolMessage; at: string }) {
   return (
-    <li className="said" data-role="tool">
+    <li className="said" data-role="tool" lang="en">
       <p className="said-who">
         <time>{at}</time>
         <span className="said-name">Tool</span>
