@@ -101,9 +101,9 @@ export class VoiceClient {
 
   /** End a session of this user, such as one of `error.sessions`. Rejects with VoiceError. */
   async endSession(session: string): Promise<void> {
-    const { control, signal } = new Call({ ...this.#host });
-    control.session = session;
-    await control.end(signal);
+    const call = new Call({ ...this.#host });
+    call.control.session = session;
+    await call.control.end(call.signal);
   }
 
   /** Say something in writing; `respond: false` lets the agent wait for more. It comes back as a message. */

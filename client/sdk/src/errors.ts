@@ -56,8 +56,8 @@ export class VoiceError extends Error {
   declare readonly sessions: readonly OpenSession[] | undefined;
 
   constructor(code: VoiceErrorCode, message = '', init: VoiceErrorInit = {}) {
-    const sentence = message || sentences[code];
-    super(sentence ? `${code}: ${sentence}` : code, init);
+    message ||= sentences[code] ?? '';
+    super(message ? `${code}: ${message}` : code, init);
     Object.assign(this, { code, retryable: RETRYABLE.test(code), fatal: false, retryAfterMs: 0, ref: '', ...init });
   }
 
@@ -111,6 +111,6 @@ export function asFatal(error: VoiceError): VoiceError {
 
 /** Convert an error message of the server. */
 export function received(error: ControlError | MediaError): VoiceError {
-  const { code, message, retryable, retry_after_ms: retryAfterMs, ref, sessions } = error as ControlError;
-  return new VoiceError(code, message, { retryable, fatal: error.fatal && !retryable, retryAfterMs, ref, sessions });
+  const { code, message, fatal, retryable, retry_after_ms: retryAfterMs, ref, sessions } = error as ControlError;
+  return new VoiceError(code, message, { fatal: fatal && !retryable, retryable, retryAfterMs, ref, sessions });
 }
