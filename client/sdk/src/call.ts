@@ -1,6 +1,6 @@
-import { ClientSession, type Incoming } from './protocol/session.js';
+import { ClientSession, type Incoming, type Said } from './protocol/session.js';
 import { VERSIONS } from './protocol/tables.js';
-import type { ClientMessage, Live, Start, Starting } from './protocol/wire.js';
+import type { Live, Start, Starting } from './protocol/wire.js';
 import { Control } from './roads/control.js';
 import { type Attempt, Lifeline, type LifelineParts } from './roads/lifeline.js';
 import type { Link } from './roads/line.js';
@@ -27,8 +27,8 @@ export class Call implements LifelineParts {
   readonly policy: ReconnectPolicy | false;
   readonly signal: AbortSignal;
   readonly conversation: Conversation;
-  readonly outbox = new Outbox();
   readonly session = new ClientSession();
+  readonly outbox = new Outbox(this.session);
   /** The app has hung up. */
   isEnding = false;
   #isOver = false;
@@ -102,7 +102,7 @@ export class Call implements LifelineParts {
       this.isEnding = true;
       void this.#host.mic.disable();
       if (this.outbox.isOpen) {
-        this.send({ type: 'end', reason: reason.slice(0, 128) });
+        this.outbox.report({ type: 'end', reason: reason.slice(0, 128) });
         this.#host.store.set({ status: 'closing' });
         clearTimeout(this.#timeout);
         this.#timeout = setTimeout(() => this.#finish(CLIENT), END_TIMEOUT_MS);
@@ -112,7 +112,7 @@ export class Call implements LifelineParts {
   }
 
   /** Send now, or after the break. */
-  send(message: ClientMessage): void {
+  send(message: Said): void {
     const refused = this.outbox.send(message);
     if (refused) throw refused;
   }
@@ -234,7 +234,7 @@ export class Call implements LifelineParts {
   #pageHidden({ persisted }: PageTransitionEvent): void {
     if (persisted || this.#host.options.pageHide === 'keep') return;
     this.isEnding = true;
-    if (this.outbox.isOpen) this.send({ type: 'end', reason: 'pagehide' });
+    if (this.outbox.isOpen) this.outbox.report({ type: 'end', reason: 'pagehide' });
     else this.control.leave();
     this.abort();
   }

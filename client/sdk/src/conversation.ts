@@ -94,7 +94,7 @@ export class Conversation {
     if (!turn) return null;
     const played = await this.#silence(turn);
     if (this.#isOver) return played;
-    this.#outbox.send({ type: 'interrupt', turn, played_ms: played.playedMs });
+    this.#outbox.report({ type: 'interrupt', turn, played_ms: played.playedMs });
     this.#flushed(played, 'client');
     return played;
   }

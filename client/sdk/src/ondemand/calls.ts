@@ -1,5 +1,5 @@
 import type { Emitter } from '../events.js';
-import type { ClientMessage, ToolCall as Asked, ToolStatus } from '../protocol/wire.js';
+import type { ToolCall as Asked, ToolResult, ToolStatus } from '../protocol/wire.js';
 import type { ToolMessage } from '../state.js';
 import type { ToolDefinition } from '../tools.js';
 import type { Shown } from './shown.js';
@@ -8,7 +8,7 @@ import { runTool } from './tool.js';
 export interface Parts {
   readonly emitter: Emitter;
   readonly messages: Shown;
-  readonly outbox: { send(message: ClientMessage): void };
+  readonly outbox: { send(message: ToolResult): void };
   readonly session: { readonly lastTurn: number };
   readonly toolbox: { find(name: string): ToolDefinition | undefined };
 }

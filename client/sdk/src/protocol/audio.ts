@@ -31,7 +31,12 @@ export function decodeAudio(data: ArrayBuffer): AudioFrame {
   return { type: 'audio', turn: view.getUint16(2), seq: view.getUint32(4), pcm: data.slice(HEADER_BYTES) };
 }
 
-/** Milliseconds that so many bytes of microphone audio last. */
-export function uplinkMs(pcmBytes: number): number {
-  return pcmBytes / ((UPLINK_HZ * SAMPLE_BYTES) / 1000);
+/** Give a frame another number. */
+export function renumber(frame: Uint8Array<ArrayBuffer>, seq: number): void {
+  new DataView(frame.buffer).setUint32(4, seq);
+}
+
+/** Milliseconds of microphone audio in a frame. */
+export function uplinkMs(frame: Uint8Array): number {
+  return (frame.length - HEADER_BYTES) / ((UPLINK_HZ * SAMPLE_BYTES) / 1000);
 }

@@ -1,24 +1,24 @@
-import { type AudioFrame, decodeAudio, encodeAudio, uplinkMs } from './audio.js';
+import { type AudioFrame, decodeAudio, encodeAudio, renumber, uplinkMs } from './audio.js';
 import { RemoteProtocolError } from './checks.js';
 import { decodeMessage } from './codec.js';
 import { advance, type ClientEvent, type ClientState } from './states.js';
-import { RESEND_WINDOW_S, VERSIONS } from './tables.js';
-import type { Hello, Live, ServerMessage } from './wire.js';
+import { IMAGE_MESSAGES, KEPT_MESSAGES, RESEND_WINDOW_S, VERSIONS } from './tables.js';
+import type { Activity, Context, Hello, Image, Live, ServerMessage, Text, ToolResult } from './wire.js';
 
 export type Incoming = ServerMessage | AudioFrame;
 
+/** Messages that are numbered, kept until they are acked, and said again after a break. */
+export type Said = Activity | Context | Image | Text | ToolResult;
+
 /** A microphone frame with its number, ready for the wire. */
 export interface Numbered {
+  seq: number;
   /** Time of recording, in ms of the caller's clock. */
   readonly at: number;
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-interface Unacked {
-  seq: number;
-  readonly at: number;
-  readonly pcm: ArrayBuffer;
-}
+type Kept = Numbered | (Said & { n: number });
 
 /** Counts of what this end dropped, by reason. */
 interface Counters {
@@ -54,9 +54,12 @@ export class ClientSession {
   };
   #expectedSeq = 0; //: next audio frame of the agent
   #frameTurn = 0; //: turn of the last one
-  #uplinkSeq = 0;
-  #isFresh = true; //: never live so far: the server may know frames of this session that we do not
-  #unacked: Unacked[] = [];
+  #nextSeq = 0; //: of the microphone
+  #nextN = 1; //: of messages
+  #takenN = 0; //: the last message that the server has taken
+  #isAcked = false; //: the server acks messages
+  #isFresh = true; //: never live so far: the server may know numbers of this session that we do not
+  #kept: Kept[] = []; //: in the order in which they were made, until acked
 
   /** The first message of a new media connection. */
   hello(): Hello {
@@ -72,6 +75,7 @@ export class ClientSession {
 
   /** Record that the media connection is lost, in any state. */
   lost(): void {
+    if (this.state === 'live' && !this.#isAcked) this.#kept = this.#kept.filter(isFrame); // the rest was said, once
     if (this.state !== 'new') this.#advance('lost');
   }
 
@@ -94,18 +98,29 @@ export class ClientSession {
   }
 
   /** Number a frame of microphone audio and remember it until the server has it. */
-  audio(pcm: ArrayBuffer, now: number): Numbered {
-    const frame = { seq: this.#uplinkSeq++, at: now, pcm };
-    this.#unacked.push(frame);
-    this.#dropStale(now, this.state !== 'live');
-    return numbered(frame);
+  audio(pcm: ArrayBuffer, at: number): Numbered {
+    const frame = { seq: this.#nextSeq, at, data: encodeAudio(0, this.#nextSeq++, pcm) };
+    this.#kept.push(frame);
+    this.#dropStale(at, this.state !== 'live');
+    return frame;
   }
 
-  /** Return the frames to send again after `live`: those that the server may lack and still wants. */
-  resend(now: number): Numbered[] {
+  /** Number a message and remember it until the server has answered it. To be sent only while live. */
+  say(said: Said): Said {
+    const message = { ...said, n: this.#nextN++ };
+    let room = KEPT_MESSAGES; // beyond it the oldest goes: a server that acks none for so long has it, or is gone
+    this.#kept = [message, ...this.#kept.reverse()]
+      .filter((kept) => isFrame(kept) || (room -= kept.type === 'image' ? IMAGE_MESSAGES : 1) >= 0)
+      .reverse();
+    return message;
+  }
+
+  /** Return what to send again after `live`, in order: what the server may lack and still wants. */
+  resend(now: number): Kept[] {
     this.#dropStale(now, true);
-    this.counters.resent_frames += this.#unacked.length;
-    return this.#unacked.map(numbered);
+    const again = this.#kept.filter((kept) => isFrame(kept) || kept.n > this.#takenN);
+    this.counters.resent_frames += again.filter(isFrame).length;
+    return again;
   }
 
   /** The user or the app stopped the agent: audio of `turn` and earlier is dropped from now on. */
@@ -140,7 +155,7 @@ export class ClientSession {
       if (this.state !== 'joining' || message.e < this.after[0]) throw new RemoteProtocolError('bad_message');
       this.#goLive(message);
     } else if (message.type === 'ack') {
-      this.#unacked = this.#unacked.filter((kept) => kept.seq > message.seq);
+      this.#kept = this.#kept.filter((kept) => (isFrame(kept) ? kept.seq > message.seq : kept.n > message.message_n));
     } else if (message.n && !this.#isNew(message)) {
       this.counters.duplicate_events += 1;
       return null;
@@ -169,23 +184,28 @@ export class ClientSession {
       this.after = [live.e, 0];
       this.#expectedSeq = 0;
     }
-    if (this.#isFresh && live.uplink_seq) {
+    if (this.#isFresh) {
       // After a reload: lower numbers would be taken for duplicates.
-      for (const kept of this.#unacked) kept.seq += live.uplink_seq;
-      this.#uplinkSeq += live.uplink_seq;
+      for (const kept of this.#kept)
+        if (isFrame(kept)) renumber(kept.data, (kept.seq += live.uplink_seq));
+        else kept.n += live.message_n;
+      this.#nextSeq += live.uplink_seq;
+      this.#nextN += live.message_n;
     }
     this.#isFresh = false;
+    this.#takenN = live.message_n;
+    this.#isAcked = live.capabilities.includes('acks');
   }
 
   #dropStale(now: number, isLost: boolean): void {
-    const isStale = (kept: Unacked) => kept.at < now - RESEND_WINDOW_S * 1000;
-    for (let oldest = this.#unacked[0]; oldest && isStale(oldest); oldest = this.#unacked[0]) {
-      this.#unacked.shift();
-      if (isLost) this.counters.stale_uplink_ms += uplinkMs(oldest.pcm.byteLength);
-    }
+    this.#kept = this.#kept.filter((kept) => {
+      const isStale = isFrame(kept) && kept.at < now - RESEND_WINDOW_S * 1000;
+      if (isStale && isLost) this.counters.stale_uplink_ms += uplinkMs(kept.data);
+      return !isStale;
+    });
   }
 }
 
-function numbered({ seq, at, pcm }: Unacked): Numbered {
-  return { at, data: encodeAudio(0, seq, pcm) };
+function isFrame(kept: Kept): kept is Numbered {
+  return 'seq' in kept;
 }

@@ -22,12 +22,14 @@ export class FakeServer {
   readonly mediaErrors: { readonly error: Fields; readonly close: number }[] = [];
   /** Handshakes to refuse from now on, by road. */
   readonly refuses = { control: 0, media: 0 };
-  /** JSON messages of the media road, all connections. */
+  /** JSON messages of the media road, all connections; what has a number once, as a relay takes it. */
   readonly heard: Fields[] = [];
   /** JSON messages of the control road. */
   readonly requests: Fields[] = [];
   /** Microphone frames by number: those a server hands on. */
   readonly uplink: number[] = [];
+  #taken = 0; //: the last message with a number
+  #acked = 0; //: the last message that has its answer in the record
   #journal: Entry[] = [];
   #n = 0;
   #seq = 0;
@@ -60,9 +62,10 @@ export class FakeServer {
     this.#media?.receive({ ...message, e: this.epoch });
   }
 
+  /** What has come so far need not be kept by the client: frames are with the model, messages are answered. */
   ack(): void {
-    const seq = this.uplink.at(-1);
-    if (seq !== undefined) this.answer({ type: 'ack', seq });
+    this.#acked = this.#taken;
+    this.answer({ type: 'ack', seq: this.uplink.at(-1) ?? -1, message_n: this.#acked });
   }
 
   cutMedia(code = 1006): void {
@@ -75,9 +78,10 @@ export class FakeServer {
     for (const socket of this.transport.openOn('control')) socket.cut();
   }
 
-  /** Replace the relay: another one has the session. */
+  /** Replace the relay: another one has the session, and knows of messages that are answered. */
   moveRelay(): void {
     this.epoch += 1;
+    this.#taken = this.#acked;
     this.#journal = [];
     this.#n = 0;
     this.#seq = 0;
@@ -122,6 +126,8 @@ export class FakeServer {
   }
 
   #answerMedia(socket: FakeSocket, message: Fields): void {
+    if (Number(message.n) <= this.#taken) return;
+    this.#taken = Number(message.n ?? this.#taken);
     this.heard.push(message);
     if (message.type === 'hello') this.#greet(socket, message);
     if (message.type === 'ping') this.answer({ type: 'pong', t: message.t, server_ms: Math.round(performance.now()) });
@@ -151,11 +157,12 @@ export class FakeServer {
       session: this.session,
       version: 1,
       agent: { name: 'assistant' },
-      capabilities: ['text', 'context', 'image', 'interrupt', 'tools', 'resume'],
+      capabilities: ['text', 'context', 'image', 'interrupt', 'tools', 'resume', 'acks'],
       limits: { ends_in_ms: 1_800_000, resume_ms: 120_000 },
       resumed: this.#journal.length > 0,
       replay_from: first && 'n' in first ? first.n : 0,
       uplink_seq: (this.uplink.at(-1) ?? -1) + 1,
+      message_n: this.#taken,
       e: this.epoch,
     });
     for (const entry of missed) socket.receive('n' in entry ? entry.event : entry.frame.buffer);
@@ -167,6 +174,7 @@ export class FakeServer {
       this.moveRelay();
       this.epoch = 1;
       this.uplink.length = 0;
+      this.#taken = this.#acked = 0;
       this.session = `s${Number(this.session.slice(1)) + 1}`;
     }
     this.#request = request;

@@ -232,9 +232,9 @@ describe('what is written', () => {
     await all.client.sendImage({ data: Uint8Array.of(1, 2, 3, 4), mime: 'image/png' });
     await pass();
     expect(all.server.heard.slice(-3)).toEqual([
-      { type: 'text', text: 'first', respond: false },
-      { type: 'context', text: 'It rains.' },
-      { type: 'image', mime: 'image/png', data: 'AQIDBA==' },
+      { type: 'text', text: 'first', respond: false, n: 2 },
+      { type: 'context', text: 'It rains.', n: 3 },
+      { type: 'image', mime: 'image/png', data: 'AQIDBA==', n: 4 },
     ]);
   });
 

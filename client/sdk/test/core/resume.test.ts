@@ -238,17 +238,75 @@ describe('what waits for the connection', () => {
     expect(states).toEqual(['open', 'paused']);
   });
 
-  test('a tool result that was under way is told again', async () => {
-    const all = rig({ tools: { weather: () => ({ celsius: 21 }) } });
+  const numbered = (all: ReturnType<typeof rig>, type: string) =>
+    all.server.heard.filter((message) => message.type === type).map(({ n, text }) => [n, text]);
+
+  /** What is sent from now on is lost with the connection. */
+  function lose(all: ReturnType<typeof rig>): void {
+    const [media] = all.server.transport.openOn('media');
+    if (media) media.onSend = () => {};
+  }
+
+  async function talking(options = {}) {
+    const all = rig(options);
     void all.client.connect();
     await pass();
+    return all;
+  }
+
+  test('what was lost with its connection is said again, in order', async () => {
+    const all = await talking();
+    await all.client.sendText('one');
+    lose(all);
+    await all.client.sendText('two');
+    await all.client.sendContext('three');
+    all.server.cutMedia();
+    await all.client.sendText('four');
+    await pass(1000);
+    expect(numbered(all, 'text')).toEqual([[1, 'one'], [2, 'two'], [4, 'four']]);
+    expect(numbered(all, 'context')).toEqual([[3, 'three']]);
+    const media = all.server.transport.sockets.filter((socket) => socket.road === 'media').at(-1);
+    expect(media?.sent.filter((item) => 'n' in item).map((item) => (item as { n: number }).n)).toEqual([2, 3, 4]);
+  });
+
+  test('another relay is asked what the lost one has not answered', async () => {
+    const all = await talking();
+    await all.client.sendText('one');
+    all.server.ack();
+    await all.client.sendText('two');
+    all.server.cutMedia();
+    all.server.moveRelay();
+    await pass(1000);
+    expect(numbered(all, 'text')).toEqual([[1, 'one'], [2, 'two'], [2, 'two']]);
+  });
+
+  test('a tool result that was lost is told again', async () => {
+    const all = await talking({ tools: { weather: () => ({ celsius: 21 }) } });
+    lose(all);
     all.server.say({ type: 'tool.call', call_id: 'c1', name: 'weather', deadline_ms: 5000 });
     await pass();
     all.server.cutMedia();
     await pass(1000);
-    const results = all.server.heard.filter((message) => message.type === 'tool.result');
-    expect(results).toHaveLength(2);
-    expect(results[1]).toEqual(results[0]);
+    expect(all.server.heard.filter((message) => message.type === 'tool.result')).toMatchObject([
+      { n: 1, call_id: 'c1', ok: true, data: { celsius: 21 } },
+    ]);
+  });
+
+  test('too much is refused rather than forgotten', async () => {
+    const all = await talking();
+    all.server.refuses.control = 100;
+    all.server.cutMedia();
+    for (let count = 0; count < 256; count += 1) await all.client.sendContext('a');
+    await expect(all.client.sendContext('a')).rejects.toMatchObject({ code: 'not_connected' });
+  });
+
+  test('an interruption that was lost is told again', async () => {
+    const all = await inMidAnswer();
+    lose(all);
+    await all.client.interrupt();
+    all.server.cutMedia();
+    await pass(1000);
+    expect(all.server.heard.filter((message) => message.type === 'interrupt')).toMatchObject([{ turn: 1 }]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ClientSession, type Incoming } from '../../src/protocol/session.js';
+import { ClientSession, type Incoming, type Said } from '../../src/protocol/session.js';
 import { bytes, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
 
 type Step = Readonly<Record<string, unknown>>;
@@ -9,6 +9,7 @@ const FIELDS: Record<string, readonly string[]> = {
   text: ['text', 'gives'],
   audio: ['hex', 'gives'],
   speak: ['pcm', 'at', 'sends'],
+  say: ['message', 'sends'],
   interrupt: ['turn'],
   lost: [],
   resend: ['at', 'sends'],
@@ -32,11 +33,13 @@ function play(session: ClientSession, step: Step): void {
       expect(frames).toEqual(gives);
     },
     speak: () => expect(hex(session.audio(bytes(step.pcm), ms(step.at)).data)).toBe(expand(step.sends)),
+    say: () => expect(session.say(step.message as Said)).toMatchObject(step.sends as object),
     interrupt: () => session.interrupt(step.turn as number),
     lost: () => session.lost(),
     resend: () => {
-      const frames = session.resend(ms(step.at)).map(({ data }) => hex(data));
-      expect(frames).toEqual((step.sends as unknown[]).map(expand));
+      const again = session.resend(ms(step.at)).map((kept) => ('seq' in kept ? hex(kept.data) : kept));
+      const isMessage = (sent: unknown) => typeof sent === 'object' && sent !== null && 'type' in sent;
+      expect(again).toMatchObject((step.sends as unknown[]).map((sent) => (isMessage(sent) ? sent : expand(sent))));
     },
   };
   moves[step.do as string]?.();
