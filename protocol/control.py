@@ -21,6 +21,7 @@ class Config(Struct, frozen=True, omit_defaults=True):
     voice: Name | None = None
     language: Name | None = None  #: BCP 47
     turns: Literal["auto", "manual"] = "auto"  #: who says when the user's turn begins and ends
+    reply: Literal["audio", "text"] = "audio"  #: text: transcripts only, and all of a cut one counts as heard
 
 
 class ClientTool(Struct, frozen=True, omit_defaults=True):

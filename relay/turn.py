@@ -41,6 +41,7 @@ class Turn:
     user_text: TextField = _USER  #: reads as `str`
     user_ended_at: float | None = None
     message_n: int = 0  #: the client's messages up to this number belong to this turn or an earlier one
+    is_read: bool = False  #: the user reads the agent's words and hears nothing
     ends_typed: bool = False  #: the user's last words so far were typed, not spoken
     agent_text: TextField = _AGENT
     audio_ms: float = 0.0  #: of the agent's voice, as far as it was passed on
@@ -64,7 +65,8 @@ class Turn:
         return _AGENT.words(self)
 
     def add_audio(self, pcm: bytes, now: float) -> None:
-        self.audio_ms += downlink_ms(len(pcm))
+        if not self.is_read:
+            self.audio_ms += downlink_ms(len(pcm))
         if self.first_audio_at is None:
             self.first_audio_at = now
         self.last_audio_at = now
@@ -99,8 +101,11 @@ class Turn:
         return min((self.cut_at - self.first_audio_at) * 1000, self.audio_ms)
 
     def heard_text(self) -> str:
-        """The words heard. Without word times from the model, text is spread evenly over the audio."""
-        if self.cut_at is None:
+        """The words heard. Without word times from the model, text is spread evenly over the audio.
+
+        Of what is read, all words that were told.
+        """
+        if self.cut_at is None or self.is_read:
             return self.agent_text
         if self.audio_ms <= 0:
             return ""

@@ -12,7 +12,7 @@ from typing import Literal
 from gemini import messages as model
 from gemini.messages import ModelCommand, ModelEvent
 from protocol import media
-from protocol.control import ClientTool
+from protocol.control import ClientTool, Config
 from protocol.errors import RemoteProtocolError
 from protocol.media import ClientMessage, Tokens
 from protocol.server import ServerSession
@@ -21,6 +21,7 @@ from relay.call.client_tools import ClientTools
 from relay.turn import Turn
 
 _SPEAKING = (TurnState.SPEAKING, TurnState.SPOKEN)  # there is something to interrupt
+AS_USUAL = Config()
 FLUSH_WAIT_S = 1.0  #: how long an interrupted turn waits for the client to say what was played
 
 
@@ -32,7 +33,7 @@ class Conversation:
         session: ServerSession,
         tools: list[ClientTool],
         *,
-        turns: Literal["auto", "manual"] = "auto",
+        config: Config = AS_USUAL,
         first_turn: int = 1,
     ) -> None:
         self.commands: deque[ModelCommand] = deque()  #: for the model leg, in order
@@ -43,7 +44,7 @@ class Conversation:
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
         self._session = session
         self._toolbox = ClientTools(tools, session.epoch)
-        self._manual = turns == "manual"
+        self._manual, self._is_read = config.turns == "manual", config.reply == "text"
         self._next_number = first_turn
         self._user: Turn | None = None  #: the turn the user is forming: the agent has not begun
         self._agent: Turn | None = None  #: the turn in which the agent speaks or spoke last
@@ -82,7 +83,8 @@ class Conversation:
             return
         turn = self._agent_turn(now)
         turn.add_audio(pcm, now)
-        self._session.send_audio(turn.number, pcm)
+        if not self._is_read:
+            self._session.send_audio(turn.number, pcm)
 
     def _say(self, text: str, now: float) -> None:
         if self._muted:
@@ -319,7 +321,7 @@ class Conversation:
         turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
         self._agent, self.answered_at = turn, now
-        turn.message_n = self._session.receipts.message_n
+        turn.message_n, turn.is_read = self._session.receipts.message_n, self._is_read
         turn.advance("speech")
         if turn.user_started:
             self._session.send(media.TurnEnded(turn.number, "user"))
@@ -331,7 +333,7 @@ class Conversation:
         if turn is None or turn.state not in _SPEAKING:
             return
         turn.advance("interrupt")
-        turn.cut_at, turn.finish_at = now, now + FLUSH_WAIT_S
+        turn.cut_at, turn.finish_at = now, now + (0 if self._is_read else FLUSH_WAIT_S)
         self._muted = True
         self._session.interrupt(turn.number)
         self._session.send(media.TurnInterrupted(turn.number, cause))

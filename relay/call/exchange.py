@@ -81,7 +81,7 @@ class Exchange:
         self.client = ClientLeg(self.session, self._on_client)
         self.model = ModelConnection(legs, self.resumption, terms.plan, self._on_model, self.is_quiet)
         self.conversation = Conversation(
-            self.session, record.tools, turns=record.config.turns, first_turn=record.next_turn
+            self.session, record.tools, config=record.config, first_turn=record.next_turn
         )
         self.recording = Recording(ledger, record, terms.epoch, self.troubles, self._announce)
         self._record, self._end, self._news = record, end, news

@@ -8,11 +8,11 @@ from gemini import messages as model
 from protocol import media
 from protocol.client import ClientSession
 from protocol.codec import json_codec
-from protocol.control import ClientTool
+from protocol.control import ClientTool, Config
 from protocol.errors import RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits, Tokens
 from protocol.server import ServerSession
-from relay.call.conversation import FLUSH_WAIT_S, Conversation
+from relay.call.conversation import AS_USUAL, FLUSH_WAIT_S, Conversation
 
 MS20 = bytes(960)  # 20 ms of the agent's audio
 
@@ -21,10 +21,10 @@ class Table:
     """A conversation with a client sitting opposite, without a wire between them."""
 
     def __init__(
-        self, *, turns: str = "auto", tools: tuple[ClientTool, ...] = (), first_turn: int = 1
+        self, *, config: Config = AS_USUAL, tools: tuple[ClientTool, ...] = (), first_turn: int = 1
     ) -> None:
         self.session = ServerSession(epoch=1, now=0.0)
-        self.talk = Conversation(self.session, list(tools), turns=turns, first_turn=first_turn)  # type: ignore[arg-type]
+        self.talk = Conversation(self.session, list(tools), config=config, first_turn=first_turn)
         self.client = ClientSession()
         self.got: list[object] = []
         self.announced = 0
@@ -233,7 +233,7 @@ def test_context_makes_no_turn() -> None:
     ("turns", "message"), [("auto", media.Activity("start")), ("manual", media.Mic("paused"))]
 )
 def test_messages_of_the_other_turn_mode_are_refused(turns: str, message: media.ClientMessage) -> None:
-    table = Table(turns=turns)
+    table = Table(config=Config(turns=turns))  # type: ignore[arg-type]
     with pytest.raises(RemoteProtocolError) as refused:
         table.says(message)
     assert refused.value.code == "mode_refused"
@@ -241,7 +241,7 @@ def test_messages_of_the_other_turn_mode_are_refused(turns: str, message: media.
 
 
 def test_push_to_talk_marks_the_users_turn() -> None:
-    table = Table(turns="manual")
+    table = Table(config=Config(turns="manual"))
     table.says(media.Activity("start"), now=1.0)
     table.says(media.Activity("end"), now=2.0)
     table.model(model.Audio(MS20), now=2.25)
@@ -419,3 +419,28 @@ def test_the_tools_of_a_turn_are_on_its_record() -> None:
         ("call-1-2", "news", {}, None, 0),
         ("call-1-3", "magic", {}, False, 0),
     ]
+
+
+def test_an_answer_that_is_read_has_words_and_no_audio() -> None:
+    table = Table(config=Config(reply="text"))
+    answer(table)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=3.0)
+    assert table.audio() == []
+    words = [event for event in table.events() if event[:2] == ("transcript", "agent")]
+    assert words == [
+        ("transcript", "agent", 1, "ten ", False, None),
+        ("transcript", "agent", 1, "past", False, None),
+        ("transcript", "agent", 1, "", True, None),
+    ]
+    (turn,) = table.talk.finished
+    assert (turn.audio_ms, turn.heard_text(), turn.first_audio_ms) == (0, "ten past", 1000)
+
+
+def test_of_an_answer_that_is_read_all_that_was_told_counts_as_heard_at_once() -> None:
+    table = Table(config=Config(reply="text"))
+    answer(table)
+    table.model(model.Interrupted(), now=2.1)
+    assert table.talk.next_timeout() == 2.1  # no player is to say what was played
+    table.talk.handle_timeout(2.1)
+    table.read()
+    assert ("transcript", "agent", 1, "", True, "ten past") in table.events()

@@ -182,13 +182,13 @@ export class Call implements LifelineParts {
   }
 
   #request(): Start {
-    const { agent, config, metadata, app } = this.#host.options;
+    const { agent, config, metadata, app, audio } = this.#host.options;
     return {
       type: 'start',
       request: randomId(),
       versions: VERSIONS,
       agent: agent || undefined,
-      config,
+      config: audio === false ? { reply: 'text', ...config } : config,
       metadata,
       tools: this.#host.toolbox.declarations(),
       client: { name: 'vivavoce', platform: typeof document === 'undefined' ? 'native' : 'browser', ...app },

@@ -25,6 +25,8 @@ export interface SessionConfig {
   readonly language?: string | undefined;
   /** `manual`: the app says when the user speaks, by `talk`. Default auto. */
   readonly turns?: 'auto' | 'manual' | undefined;
+  /** `text`: answers are read, and no voice is sent. Default: audio, and text under `audio: false`. */
+  readonly reply?: 'audio' | 'text' | undefined;
 }
 
 export interface ReconnectPolicy {
@@ -58,7 +60,7 @@ export interface VoiceClientOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Tools that run here. They are declared when the session starts. */
   readonly tools?: Tools | undefined;
-  /** false: text only, no permission is asked. */
+  /** false: text only. No permission is asked, and no voice is sent. */
   readonly audio?: AudioOptions | false | undefined;
   /** false: the first break ends the call. */
   readonly reconnect?: ReconnectPolicy | false | undefined;

@@ -61,6 +61,7 @@ export interface ClientTool {
 /** Settings that a client asks for; the agent's YAML says which of them it may change. */
 export interface Config {
   readonly language?: string | null | undefined;
+  readonly reply?: "audio" | "text" | undefined;
   readonly turns?: "auto" | "manual" | undefined;
   readonly voice?: string | null | undefined;
 }

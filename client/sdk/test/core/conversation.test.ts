@@ -267,9 +267,10 @@ describe('what is written', () => {
     expect(said).toHaveLength(9);
   });
 
-  test('needs no microphone', async () => {
-    const all = await live({ audio: false });
+  test('needs no microphone, and no voice is sent', async () => {
+    const all = await live({ audio: false, config: { language: 'de' } });
     expect(all.engine.events).toBeNull();
+    expect(all.server.requests[0]).toMatchObject({ config: { reply: 'text', language: 'de' } });
     all.server.say({ type: 'turn.started', turn: 1, role: 'agent' });
     expect(all.client.getSnapshot().agent).toBe('speaking');
   });
