@@ -57,7 +57,7 @@ export class Control {
     const { type } = request;
     // At a larger one the gateway closes, and does not say why.
     if (new Blob([JSON.stringify(request)]).size > CONTROL_MESSAGE_BYTES)
-      throw new VoiceError('too_large', `${type} above ${CONTROL_MESSAGE_BYTES} bytes`, { ref: type });
+      throw new VoiceError('too_large', type, { ref: type });
     const protocols = offer('jwt', await this.#token(reason, signal));
     throwIfAborted(signal);
     try {
@@ -110,7 +110,7 @@ export class Control {
   /** Not retryable when a fixed token was refused: it would be again. */
   #withVerdict(error: ControlError): ControlError {
     const isFixed = typeof this.#source.token === 'string' && isAboutToken(error.code);
-    return isFixed ? { ...error, retryable: false } : error;
+    return { ...error, retryable: error.retryable && !isFixed };
   }
 
   /** Null for what is old, of a newer server, or no message. */
@@ -119,7 +119,7 @@ export class Control {
       const reply = decodeReply(typeof data === 'string' ? data : '');
       line.show('in', reply);
       if (reply.i && reply.i < this.#newest) return null;
-      this.#newest = Math.max(this.#newest, reply.i);
+      this.#newest = reply.i || this.#newest;
       if ('resume_key' in reply) {
         this.session = reply.session;
         this.resumeKey = reply.resume_key;
