@@ -28,9 +28,9 @@ function Call() {
       </Pressable>
       {error && <Text accessibilityRole="alert">{error.advice}</Text>}
       <ScrollView>
-        {messages.map(
-          (message) => message.kind === 'text' && <Text key={message.id}>{message.heard ?? message.text}</Text>,
-        )}
+        {messages.map(({ id, heard, text }) => (
+          <Text key={id}>{heard ?? text}</Text>
+        ))}
       </ScrollView>
     </SafeAreaView>
   );

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { AudioLevels, PlayedUntil } from './audio/engine.js';
 import { Call } from './call.js';
 import type { CallHost } from './call-host.js';

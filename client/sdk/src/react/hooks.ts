@@ -75,6 +75,8 @@ export interface UseMessagesOptions {
 }
 
 /** The conversation so far; the same list until one of its messages changes. */
+export function useMessages(options: UseMessagesOptions & { readonly tools: false }): readonly TextMessage[];
+export function useMessages(options?: UseMessagesOptions): readonly Message[];
 export function useMessages(options: UseMessagesOptions = {}): readonly Message[] {
   const { roles, tools = true } = options;
   const isWanted = (message: Message) => (message.kind === 'tool' ? tools : !roles || roles.includes(message.role));
