@@ -74,24 +74,19 @@ export class Sound implements SpeakerControls {
 
   async setDevice(deviceId: string | null): Promise<void> {
     await this.engine?.player.setDevice(deviceId);
-    this.#chosen = deviceId;
-    this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
+    this.#choose(deviceId);
   }
 
   /** Resolves when audio can flow, to the chosen device if that can be had. Rejects with VoiceError. */
   async ready(engine: AudioEngine): Promise<void> {
     await engine.ready();
-    const { store, emitter, options } = this.#host;
+    const { options, emitter } = this.#host;
     const deviceId = this.#chosen === undefined ? (options.audio || {}).speaker?.deviceId : this.#chosen;
     if (!deviceId) return;
-    try {
-      await engine.player.setDevice(deviceId);
-      store.setSpeaker({ deviceId });
-    } catch (thrown) {
-      this.#chosen = undefined;
-      store.setSpeaker({ deviceId: undefined });
+    await this.setDevice(deviceId).catch((thrown) => {
+      this.#choose(undefined);
       emitter.emit('error', toVoiceError(thrown, 'speaker_unsupported'));
-    }
+    });
   }
 
   /** Detach the engine at once, and release it when `first` has settled. Never rejects. */
@@ -103,6 +98,11 @@ export class Sound implements SpeakerControls {
     if (engine && engine === (this.#host.options.audio || {}).engine) this.closing = closed;
     await closed.catch(() => {});
     if (this.closing === closed) this.closing = null;
+  }
+
+  #choose(deviceId: string | null | undefined): void {
+    this.#chosen = deviceId;
+    this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
   }
 
   #apply(): void {

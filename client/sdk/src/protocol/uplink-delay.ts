@@ -4,7 +4,7 @@ import { PROBE_EVERY_MS, UPLINK_WINDOW_MS } from './tables.js';
  * Waiting time on the way to the relay, from the pings among the frames; says when frames are to wait. What the socket has
  * taken cannot be taken back, and the system takes more than `bufferedAmount` tells: so only a little more audio is sent
  * than pongs have come for. The model has no part in it, which `ack` would have. Times are ms: `now` and `sentAt` of this
- * end's clock, `serverMs` of the relay's.
+ * end's clock, `serverMs` of the relay's; another connection, perhaps to another clock, has another of this.
  */
 export class UplinkDelay {
   /** Of the last ping that was answered. */
@@ -19,14 +19,6 @@ export class UplinkDelay {
   get isFull(): boolean {
     const { audioMs } = this.#pings[0] ?? { audioMs: Infinity };
     return this.#audioMs - audioMs >= UPLINK_WINDOW_MS + this.#wayMs;
-  }
-
-  /** Another connection, perhaps to another clock. */
-  connected(): void {
-    this.#pings = [];
-    this.#probedMs = -Infinity;
-    this.#leastMs = Infinity;
-    this.ms = this.#wayMs = 0;
   }
 
   /** A frame is sent. Returns whether a ping with the time `now` has to go before it. */

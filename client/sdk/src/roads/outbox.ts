@@ -7,7 +7,6 @@ import { UplinkDelay } from '../protocol/uplink-delay.js';
 import type { ClientMessage, Pong } from '../protocol/wire.js';
 import type { Line } from './line.js';
 
-
 /** Queue to the media road: sends at once, or after the break. What is numbered is kept by the session, not here. */
 export class Outbox {
   /** Microphone audio given up because the line was too narrow. */
@@ -16,7 +15,8 @@ export class Outbox {
   narrowUntil = 0;
   /** Of the last ping that was answered. */
   rttMs?: number;
-  readonly delay = new UplinkDelay();
+  /** On the present connection. */
+  delay = new UplinkDelay();
   #frames: Numbered[] = []; //: that wait for room on the line
   #line: Line | null = null;
   #unsent = 0; //: messages of the break
@@ -36,10 +36,10 @@ export class Outbox {
   open(line: Line, now: number): void {
     this.#line = line;
     this.#unsent = 0;
-    this.delay.connected();
+    this.delay = new UplinkDelay();
     for (const message of this.#latest.values()) line.send(message);
     for (const item of this.#session.resend(now))
-      if ('seq' in item) this.#sendFrame(item.data, now);
+      if ('seq' in item) this.#sendFrame(item.data);
       else line.send(item);
   }
 
@@ -56,22 +56,21 @@ export class Outbox {
       this.droppedMs += uplinkMs((this.#frames.shift() as Numbered).data);
       this.narrowUntil = frame.at + NARROW_MS;
     }
-    this.#sendFrames(frame.at);
+    this.#sendFrames();
   }
 
   /** A pong of the present connection came. */
   answered({ t, server_ms }: Pong, now: number): void {
     this.rttMs = Math.round(now - t);
     this.delay.answered(t, server_ms, now);
-    this.#sendFrames(now);
+    this.#sendFrames();
   }
 
   /** Send a message that must arrive; kept during a break. Returns why it is refused: too many wait, or too much text. */
   send(said: Said): VoiceError | null {
-    const now = performance.now();
-    this.#sendFrames(now, true);
+    this.#sendFrames(true);
     if (this.#unsent >= KEPT_MESSAGES) return new VoiceError('not_connected', 'too much waits');
-    const waitMs = this.#chars.take(now, charsOf(said));
+    const waitMs = this.#chars.take(performance.now(), charsOf(said));
     if (waitMs)
       return new VoiceError('rate_limited', 'too much text', { retryable: true, retryAfterMs: Math.ceil(waitMs) });
     const message = this.#session.say(said);
@@ -82,19 +81,19 @@ export class Outbox {
 
   /** Report a state: sent now if possible; after a break only the latest of its type is. */
   report(message: ClientMessage): void {
-    if (message.type === 'mic') this.#sendFrames(performance.now(), true);
+    if (message.type === 'mic') this.#sendFrames(true);
     this.#latest.set(message.type, message);
     this.#line?.send(message);
   }
 
   /** `isAll`: what was spoken before a message goes before it, however full the line is. */
-  #sendFrames(now: number, isAll = false): void {
-    while (this.#frames[0] && (isAll || !this.delay.isFull))
-      this.#sendFrame((this.#frames.shift() as Numbered).data, now);
+  #sendFrames(isAll = false): void {
+    while (this.#frames[0] && (isAll || !this.delay.isFull)) this.#sendFrame((this.#frames.shift() as Numbered).data);
   }
 
   /** Send a frame, and before some of them a ping: its pong says how late they are. */
-  #sendFrame(frame: Numbered['data'], now: number): void {
+  #sendFrame(frame: Numbered['data']): void {
+    const now = performance.now();
     if (this.delay.frame(uplinkMs(frame), now)) this.#line?.send({ type: 'ping', t: now });
     this.#line?.send(frame);
   }

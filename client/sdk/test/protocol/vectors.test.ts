@@ -116,9 +116,11 @@ describe('uplink delay', () => {
 
   test.each(cases('uplink_delay').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
     onlyKnown(entry, ['name', 'steps']);
-    const delay = new UplinkDelay();
+    let delay = new UplinkDelay();
     const act: Record<string, (step: Given) => void> = {
-      connected: () => delay.connected(),
+      connected: () => {
+        delay = new UplinkDelay();
+      },
       frame: ({ at, length_s, ping }) => expect(delay.frame(length_s * 1000, at * 1000)).toBe(ping),
       pong: (step) => delay.answered(step.sent_at * 1000, step.server_s * 1000, step.at * 1000),
       look: () => {},
