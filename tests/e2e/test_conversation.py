@@ -8,6 +8,7 @@ import pytest
 
 from protocol import media
 from protocol.audio import AudioFrame
+from protocol.control import Config
 from simulator.audio import tones
 from simulator.audio.similarity import similarity
 from tests.conftest import WIRES
@@ -76,6 +77,22 @@ async def test_a_cut_media_socket_changes_nothing_in_what_is_told(system: System
     assert cut.call.counters.missing_frames == 0
     assert len(system.simulator.ledger.where("answer.begun")) == answers + 1
     assert similarity(INTERRUPTION, cut.received(1)) > 0.9
+
+
+async def test_an_answer_in_text_brings_no_audio_and_what_was_read_of_a_cut_one_was_heard(
+    system: System,
+) -> None:
+    async with user(system, config=Config(reply="text")) as visitor:
+        await visitor.call.send_text("hello there")
+        await visitor.until(media.Metrics)
+        await visitor.call.send_text("and now a long one")
+        await visitor.until(media.Transcript, count=len(visitor.of(media.Transcript)) + 3)
+        await visitor.call.interrupt()
+        await visitor.until(media.Metrics, count=2)
+    assert [event for event in visitor.events if isinstance(event, AudioFrame)] == []
+    first, second = await asyncio.to_thread(system.turns, visitor.call.session)
+    assert first.agent_text and first.heard is None and first.audio_ms == 0
+    assert second.agent_text and second.heard == second.agent_text
 
 
 async def test_typed_text_is_answered_by_voice(system: System) -> None:
