@@ -241,7 +241,10 @@ final class Call {
     private void onLive(Map<String, Object> live) {
         note("resumed", live.get("resumed"));
         liveAt = now();
-        session.resend(now()).forEach(media::send);
+        for (Session.Kept again : session.resend(now())) {
+            if (again.isFrame()) media.send(again.frame());
+            else media.send(again.message());
+        }
         if (latest.isEmpty()) {
             latest.put("mic", Map.of("type", "mic", "state", "open"));
             isTalking = true;

@@ -1,7 +1,6 @@
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,9 +19,31 @@ final class Session {
         STALE_UPLINK_MS
     }
 
-    private record Kept(Wire.Frame frame, double at) {}
+    /** What is said again after a break: a frame, or a message with its `n`. The other one is null. */
+    record Kept(Wire.Frame frame, Map<String, Object> message, double at) {
+        boolean isFrame() {
+            return frame != null;
+        }
+
+        long number() {
+            return isFrame() ? frame.seq() : (long) message.get("n");
+        }
+
+        Kept numbered(long number) {
+            if (isFrame()) return new Kept(new Wire.Frame(0, number, frame.pcm()), null, at);
+            Map<String, Object> again = new LinkedHashMap<>(message);
+            again.put("n", number);
+            return new Kept(null, again, at);
+        }
+
+        int weight() {
+            return isFrame() ? 0 : message.get("type").equals("image") ? IMAGE_MESSAGES : 1;
+        }
+    }
 
     private static final double RESEND_S = 2.0;
+    private static final int KEPT_MESSAGES = 256;
+    private static final int IMAGE_MESSAGES = 16;
 
     State state = State.NEW;
     long epoch;
@@ -31,12 +52,15 @@ final class Session {
     final Map<Counter, Long> counters = new EnumMap<>(Counter.class);
 
     private final Messages messages;
-    private final Deque<Kept> kept = new ArrayDeque<>();
+    private final List<Kept> kept = new ArrayList<>(); // in the order in which it was said
     private boolean hasBeenLive;
     private long interrupted;
     private long nextSeq;
     private int soundingTurn;
     private long nextUplink;
+    private long messageN;
+    private long takenN; // the last message that the server had at `live`
+    private boolean isAcked; // the server acks messages
 
     Session(Messages messages) {
         this.messages = messages;
@@ -63,6 +87,7 @@ final class Session {
     }
 
     void lost() {
+        if (state == State.LIVE && !isAcked) kept.removeIf(old -> !old.isFrame()); // the rest was said, once
         move("lost");
     }
 
@@ -108,15 +133,26 @@ final class Session {
     Wire.Frame speak(byte[] pcm, double at) {
         Wire.Frame frame = new Wire.Frame(0, nextUplink++, pcm);
         forget(at, state != State.LIVE);
-        kept.add(new Kept(frame, at));
+        kept.add(new Kept(frame, null, at));
         return frame;
     }
 
-    /** Return the frames to send again, right after `live`. */
-    List<Wire.Frame> resend(double at) {
+    /** Number and keep a message. It is sent if the session is live. */
+    Map<String, Object> say(Map<String, Object> message) {
+        Kept said = new Kept(null, message, 0).numbered(++messageN);
+        kept.add(said);
+        while (kept.stream().mapToInt(Kept::weight).sum() > KEPT_MESSAGES) {
+            kept.remove(kept.stream().filter(old -> !old.isFrame()).findFirst().orElseThrow());
+        }
+        return said.message();
+    }
+
+    /** Return what to send again, right after `live`. */
+    List<Kept> resend(double at) {
         forget(at, true);
-        count(Counter.RESENT_FRAMES, kept.size());
-        return kept.stream().map(Kept::frame).toList();
+        List<Kept> again = kept.stream().filter(old -> old.isFrame() || old.number() > takenN).toList();
+        count(Counter.RESENT_FRAMES, again.stream().filter(Kept::isFrame).count());
+        return again;
     }
 
     void interrupt(long turn) {
@@ -133,17 +169,16 @@ final class Session {
             nextSeq = 0;
             soundingTurn = 0;
         }
-        if (!hasBeenLive) renumber((long) live.get("uplink_seq"));
+        takenN = (long) live.get("message_n");
+        isAcked = ((List<?>) live.get("capabilities")).contains("acks");
+        if (!hasBeenLive) countOn((long) live.get("uplink_seq"), takenN);
         hasBeenLive = true;
     }
 
-    private void renumber(long from) {
-        List<Kept> before = new ArrayList<>(kept);
-        kept.clear();
-        for (Kept old : before) {
-            kept.add(new Kept(new Wire.Frame(0, old.frame().seq() + from, old.frame().pcm()), old.at()));
-        }
-        nextUplink += from;
+    private void countOn(long seq, long n) {
+        kept.replaceAll(old -> old.numbered(old.number() + (old.isFrame() ? seq : n)));
+        nextUplink += seq;
+        messageN += n;
     }
 
     /** Compare an event's position with the last one; a higher one is the last from now on. */
@@ -168,7 +203,7 @@ final class Session {
                     lastTurn = Math.max(lastTurn, (long) Messages.object(turn).get("turn"));
                 }
             }
-            case "ack" -> kept.removeIf(old -> old.frame().seq() <= (long) message.get("seq"));
+            case "ack" -> kept.removeIf(old -> old.number() <= (long) message.get(old.isFrame() ? "seq" : "message_n"));
             case "error" -> {
                 if (message.get("fatal").equals(true) && message.get("retryable").equals(false)) move("end");
             }
@@ -178,10 +213,10 @@ final class Session {
     }
 
     private void forget(double at, boolean isLost) {
-        while (!kept.isEmpty() && at - kept.peek().at() > RESEND_S) {
-            int length = kept.poll().frame().pcm().length;
-            if (isLost) count(Counter.STALE_UPLINK_MS, length / (Wire.UP_HZ * 2 / 1000));
-        }
+        var stale = kept.stream().filter(old -> old.isFrame() && at - old.at() > RESEND_S).toList();
+        kept.removeAll(stale);
+        if (!isLost) return;
+        for (Kept old : stale) count(Counter.STALE_UPLINK_MS, old.frame().pcm().length / (Wire.UP_HZ * 2 / 1000));
     }
 
     private void move(String event) {

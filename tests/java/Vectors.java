@@ -25,6 +25,7 @@ final class Vectors {
         "text", Set.of("text", "gives"),
         "audio", Set.of("hex", "gives"),
         "speak", Set.of("pcm", "at", "sends"),
+        "say", Set.of("message", "sends"),
         "interrupt", Set.of("turn"),
         "lost", Set.of(),
         "resend", Set.of("at", "sends"));
@@ -266,9 +267,10 @@ final class Vectors {
                 compare(step, "gives", frame.stream().map(Vectors::fields).toList());
             }
             case "speak" -> compare(step, "sends", hex(session.speak(bytes(step.get("pcm")), at)));
+            case "say" -> compare(step, "sends", session.say(Messages.object(step.get("message"))));
             case "interrupt" -> session.interrupt((long) step.get("turn"));
             case "lost" -> session.lost();
-            default -> compare(step, "sends", session.resend(at).stream().map(Vectors::hex).toList());
+            default -> compare(step, "sends", session.resend(at).stream().map(Vectors::sent).toList());
         }
         compare(step, "state", name(session.state));
         compare(step, "after", List.of(session.epoch, session.number));
@@ -312,6 +314,10 @@ final class Vectors {
 
     private static Map<String, Object> fields(Wire.Frame frame) {
         return Map.of("turn", (long) frame.turn(), "seq", frame.seq(), "pcm", HexFormat.of().formatHex(frame.pcm()));
+    }
+
+    private static Object sent(Session.Kept again) {
+        return again.isFrame() ? hex(again.frame()) : again.message();
     }
 
     private static String hex(Wire.Frame frame) {

@@ -20,6 +20,7 @@ PLANTED: list[tuple[str, dict[str, Any]]] = [
     ("client_session", {"steps": [{"do": "connect", "counters": {"sighs": 0}}]}),
     ("client_session", {"steps": [{"do": "connect", "sends": {"type": "hello", "next_seq": 1}}]}),
     ("client_session", {"steps": [{"do": "connect"}, {"do": "audio", "hex": "02", "gives": [{}]}]}),
+    ("client_session", {"steps": [{"do": "say", "message": {"type": "text"}, "sends": {"n": 2}}]}),
     ("codec", {"direction": "sideways", "text": "{}", "error": "bad_message"}),
     ("codec", {"direction": "server_message", "text": '{"type":"pong"}', "decoded": {}}),
     ("codec", {"direction": "server_message", "text": '{"type":"dance"}', "error": "bad_message"}),

@@ -14,7 +14,7 @@ from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
 from protocol.credentials import credential, offer, offered
 from protocol.errors import LocalProtocolError, ProtocolError
-from protocol.media import Event, Live, PastTurn
+from protocol.media import Event, Live, NumberedMessage, PastTurn
 from protocol.pace import TokenBucket
 from protocol.server import ServerSession
 from protocol.states import advance
@@ -208,8 +208,18 @@ class ClientPlayer:
     def do_speak(self, *, pcm: Any, at: float, sends: Any) -> None:
         assert self.session.audio(octets(pcm), at) == octets(sends)
 
+    def do_say(self, *, message: Step, sends: Step) -> None:
+        said = self.session.say(msgspec.convert(message, NumberedMessage))
+        assert_within(sends, fields(codec.client_messages.decode(said)))
+
     def do_resend(self, *, at: float, sends: list[Any]) -> None:
-        assert self.session.resend(at) == [octets(one) for one in sends]
+        again = self.session.resend(at)
+        assert len(again) == len(sends), again
+        for expected, sent in zip(sends, again, strict=True):
+            if isinstance(sent, bytes):
+                assert sent == octets(expected)
+            else:
+                assert_within(expected, fields(codec.client_messages.decode(sent)))
 
     def do_interrupt(self, *, turn: int) -> None:
         self.session.interrupt(turn)
