@@ -36,7 +36,7 @@ interface Counters {
 export class ClientSession {
   state: ClientState = 'new';
   /** [e, n] of the last event received. */
-  after: readonly [e: number, n: number] = [0, 0];
+  after: [e: number, n: number] = [0, 0];
   lastTurn = 0;
   /** Audio of this turn and earlier is dropped. */
   interrupted = 0;
@@ -56,9 +56,7 @@ export class ClientSession {
   #frameTurn = 0; //: turn of the last one
   #nextSeq = 0; //: of the microphone
   #nextN = 1; //: of messages
-  #takenN = 0; //: the last message that the server has taken
-  #isAcked = false; //: the server acks messages
-  #isFresh = true; //: never live so far: the server may know numbers of this session that we do not
+  #live?: Live; //: the last one
   #kept: Kept[] = []; //: in the order in which they were made, until acked
 
   /** The first message of a new media connection. */
@@ -67,7 +65,7 @@ export class ClientSession {
     return {
       type: 'hello',
       versions: VERSIONS,
-      after: [...this.after],
+      after: this.after,
       last_turn: this.lastTurn,
       next_seq: this.#expectedSeq,
     };
@@ -75,7 +73,7 @@ export class ClientSession {
 
   /** Record that the media connection is lost, in any state. */
   lost(): void {
-    if (this.state === 'live' && !this.#isAcked) this.#kept = this.#kept.filter(isFrame); // the rest was said, once
+    if (this.state === 'live' && !this.#live?.capabilities.includes('acks')) this.#kept = this.#kept.filter(isFrame); // the rest was said, once
     if (this.state !== 'new') this.#advance('lost');
   }
 
@@ -118,7 +116,7 @@ export class ClientSession {
   /** Return what to send again after `live`, in order: what the server may lack and still wants. */
   resend(now: number): Kept[] {
     this.#dropStale(now, true);
-    const again = this.#kept.filter((kept) => isFrame(kept) || kept.n > this.#takenN);
+    const again = this.#kept.filter((kept) => isFrame(kept) || kept.n > (this.#live as Live).message_n);
     this.counters.resent_frames += again.filter(isFrame).length;
     return again;
   }
@@ -184,17 +182,15 @@ export class ClientSession {
       this.after = [live.e, 0];
       this.#expectedSeq = 0;
     }
-    if (this.#isFresh) {
-      // After a reload: lower numbers would be taken for duplicates.
+    if (!this.#live) {
+      // After a reload the server knows numbers that we do not: lower ones would be taken for duplicates.
       for (const kept of this.#kept)
         if (isFrame(kept)) renumber(kept.data, (kept.seq += live.uplink_seq));
         else kept.n += live.message_n;
       this.#nextSeq += live.uplink_seq;
       this.#nextN += live.message_n;
     }
-    this.#isFresh = false;
-    this.#takenN = live.message_n;
-    this.#isAcked = live.capabilities.includes('acks');
+    this.#live = live;
   }
 
   #dropStale(now: number, isLost: boolean): void {

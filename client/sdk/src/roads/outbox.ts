@@ -69,7 +69,7 @@ export class Outbox {
   /** Send a message that must arrive; kept during a break. Returns why it is refused: too many wait, or too much text. */
   send(said: Said): VoiceError | null {
     this.#sendFrames(true);
-    if (this.#unsent >= KEPT_MESSAGES) return new VoiceError('not_connected', 'too much waits');
+    if (this.#unsent >= KEPT_MESSAGES) return new VoiceError('not_connected', 'too much text');
     const waitMs = this.#chars.take(performance.now(), charsOf(said));
     if (waitMs)
       return new VoiceError('rate_limited', 'too much text', { retryable: true, retryAfterMs: Math.ceil(waitMs) });
