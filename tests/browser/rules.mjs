@@ -31,8 +31,14 @@ export async function brokenEverywhere(page, name) {
   return all;
 }
 
-/** The width by which the page is wider than its window, at the narrowest. */
+/** By how many pixels something is cut off at the right where the window is narrowest: by it, or by its card. */
 export async function overhang(page) {
   await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
-  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  return page.evaluate(() => {
+    const roots = [document, ...[...document.querySelectorAll('*')].flatMap((each) => each.shadowRoot ?? [])];
+    const shown = roots.flatMap((root) => [...root.querySelectorAll('h1, p, button, input')]).filter((each) => each.offsetWidth > 1);
+    const right = (element) => element.getBoundingClientRect().right;
+    const over = shown.map((each) => right(each) - Math.min(innerWidth, right(each.closest('.card') ?? document.documentElement)));
+    return Math.max(0, ...over.map(Math.ceil));
+  });
 }

@@ -61,12 +61,14 @@ async def test_a_strict_policy_needs_no_exception_but_files_for_the_worklets(
     assert seen["errors"] == []
 
 
-async def test_where_nothing_answers_a_sentence_says_what_to_do_and_the_focus_stays(chromium: str) -> None:
+async def test_every_state_is_whole_at_320_pixels_and_says_what_to_do(
+    chromium: str,
+) -> None:
     async with html_page(DEAF) as url:
         seen = await drive("element_states", url=url)
     assert seen["told"] == "The server cannot be reached. Check your connection and try again."
     assert seen["focused"] == "Start talking"
-    assert seen["overhang"] == 0
-    for rules in seen["rules"]:
-        assert rules["checked"] > 100
-        assert rules["found"] == []
+    assert len(seen["looked"]) == 5
+    for state in seen["looked"]:
+        assert state["checked"] > 100
+        assert (state["found"], state["overhang"]) == ([], 0), state["name"]

@@ -130,11 +130,11 @@ button { cursor: pointer; touch-action: manipulation; }
 .trouble::before { content: ''; position: absolute; inset-block: 3px; inset-inline-start: 0; inline-size: 5px; border-radius: 3px; background: var(--danger); }
 .plain { min-block-size: 40px; margin-block-start: 10px; padding: 0 16px; border: 1.5px solid var(--ink); border-radius: 999px; background: none; font-weight: 600; font-size: 0.9375rem; }
 
-.dock { display: grid; gap: 14px; padding: 14px 20px 20px; }
+.dock { display: grid; grid-template-columns: minmax(0, 1fr); gap: 14px; padding: 14px 20px 20px; }
 .state { font-size: 1.375rem; font-weight: 650; line-height: 1.2; letter-spacing: -0.02em; }
 .hint { margin-block-start: 2px; font-size: 0.875rem; line-height: 1.4; color: var(--quiet); text-wrap: balance; }
 .keys { display: flex; gap: 8px; }
-[data-writes='true'] .dock { grid-template-columns: 1fr auto; }
+[data-writes='true'] .dock { grid-template-columns: minmax(0, 1fr) auto; }
 [data-writes='true'] .keys { grid-area: 1 / 2; }
 [data-writes='true'] :is(.trouble, .composer) { grid-column: 1 / -1; }
 .key {
@@ -177,11 +177,10 @@ button { cursor: pointer; touch-action: manipulation; }
 .send { position: absolute; inset-block: 2px; inset-inline-end: 2px; inline-size: 44px; display: grid; place-items: center; border: 0; border-radius: 999px; background: none; }
 .send:hover { background: color-mix(in srgb, var(--ink) 8%, transparent); }
 
-@container (max-width: 280px) {
-  .dock, .scroll { padding-inline: 14px; }
-  .key { padding: 0 10px; }
+@container (max-width: 340px) {
+  .dock, .scroll { padding-inline: 16px; }
   .keys { flex-wrap: wrap; }
-  .main { flex-basis: 100%; }
+  .key:not(.round) { flex-basis: 100%; }
   .round { flex: 1; }
 }
 @media (prefers-reduced-motion: reduce) {
