@@ -219,6 +219,11 @@ def keep_warm(table: Table, relay: str, until: int) -> None:
         pass
 
 
+def expect_start(table: Table, took_ms: int) -> None:
+    """Set the expected duration of a start, where it is known before the first one."""
+    table.put(STARTS, {"mean_ms": took_ms})
+
+
 def eta_ms(table: Table, relay: Relay, now: int) -> int:
     """Expected ms until a starting relay is ready, at least a second."""
     mean_ms = (table.get(STARTS) or {}).get("mean_ms", DEFAULT_START_MS)

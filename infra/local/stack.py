@@ -47,6 +47,7 @@ from infra.local.rules import publish, task_stopped
 from infra.local.tasks import RelayTask, Tasks
 from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
+from records import relays
 from records.routes import read_route
 from records.table import Table
 from simulator.server.loopback import is_host_of_loopback, is_loopback
@@ -55,6 +56,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "vivavoce-local"
 REGION = "us-east-1"
 
+START_S = 2.0  #: expected start of a relay's process before one was measured; Fargate's is 30 s
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 #: Parameters that only this machine has: any page of its own may talk, and a reload is no abuse.
@@ -179,6 +181,8 @@ class LocalStack:
             relay["ORIGIN_SECRET_PARAMETER"]: self.secrets.origin,
         }
         await asyncio.to_thread(furnish, self.region, self.template.table, kept)
+        table, took_s = Table(self.client("dynamodb"), self.table), START_S + self.options.task_start_s
+        await asyncio.to_thread(relays.expect_start, table, round(took_s * 1000))
 
     async def _start_parts(self, parts: AsyncExitStack, sockets: "Sockets") -> None:
         """In this order, so that on the way down nothing is left that could call what has gone."""

@@ -197,6 +197,13 @@ def test_the_expected_start_is_learned_from_past_ones(table):
     assert relays.eta_ms(table, relay, NOW) == 38_000
 
 
+def test_a_duration_that_was_expected_counts_like_one_that_was_measured(table):
+    relays.expect_start(table, 2_000)
+    start(table)
+    relays.ready(table, "r1", "r1.example:8080", NOW + 10)
+    assert relays.eta_ms(table, relays.load(table, "r1"), NOW) == 3_000
+
+
 def test_a_relay_is_ready_though_its_start_duration_cannot_be_stored(table, monkeypatch):
     def down(self, *arguments):
         raise Unavailable("put_item")

@@ -13,7 +13,7 @@ export interface TokenContext {
 export type TokenSource = string | ((context: TokenContext) => string | Promise<string>);
 
 export interface SessionSource {
-  /** wss: URL of the control road. */
+  /** URL of the control road: wss:, or ws: to this machine. */
   readonly url: string;
   /** The admission JWT, asked for before every control connection. It never gets into a URL. */
   readonly token: TokenSource;
