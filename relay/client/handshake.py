@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from protocol.credentials import credential, is_from_native
 from protocol.errors import RemoteProtocolError
@@ -29,6 +31,7 @@ class Asked:
     authorization: str | None = None
     origin: str = ""
     edge_secret: str = ""  #: what our edge adds
+    host: str = ""  #: whom it was addressed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class MediaHandshake:
     async def answer(self, asked: Asked) -> Admission | Answer:
         """An admission lets the handshake go on; anything else is the answer in its place."""
         if asked.path == "/health":
+            if not _is_address(asked.host):
+                return Answer(HTTPStatus.FORBIDDEN, {"error": "origin_refused"})
             return Answer(HTTPStatus.OK if self.is_open else HTTPStatus.SERVICE_UNAVAILABLE, self._health())
         try:
             if not await self._origin_check(asked.edge_secret):
@@ -93,3 +98,16 @@ class MediaHandshake:
         if burn.status != "ok":
             return Admission(burn.session, burn.epoch, f"ticket_{burn.status}")
         return Admission(burn.session, burn.epoch, "" if self.is_open else "going_away")
+
+
+def _is_address(host: str) -> bool:
+    """Whether a `Host` header names an address, as the health checks of ECS and of a load balancer do.
+
+    A page that lets a name of its own lead here, and another account's distribution, send a name. A media
+    handshake may come under any: there a ticket admits.
+    """
+    try:
+        ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+    return True

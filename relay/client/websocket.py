@@ -122,6 +122,7 @@ def _asked(request: Request) -> Asked:
         authorization=headers.get("Authorization"),
         origin=headers.get("Origin", ""),
         edge_secret=headers.get(HEADER, ""),
+        host=headers.get("Host", ""),
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 from websockets.asyncio.client import connect
@@ -100,3 +103,15 @@ async def test_the_health_check_needs_no_secret() -> None:
             async with connect(f"{here.url}/health"):
                 pass
         assert answered.value.response.status_code == 200
+
+
+@pytest.mark.parametrize("host", ["rebound.example", "rebound.example:8080", "localhost", "1.2.3", "[::1"])
+async def test_the_health_check_is_answered_under_an_address_only(host: str) -> None:
+    """A page of another site may lead a name of its own to this machine, a distribution one to this task."""
+    async with house() as here:
+        url = here.url.replace("ws", "http", 1) + "/health"
+        asked = urllib.request.Request(url, headers={"Host": host})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            await asyncio.to_thread(urllib.request.urlopen, asked)
+        with refused.value as answer:
+            assert answer.code == 403 and b"calls" not in answer.read()
