@@ -16,6 +16,8 @@ from cli.failure import FAILED, USAGE, Failure, failed
 
 if TYPE_CHECKING:
     from cli.talk.dialogue import Outcome, Recording, Script
+    from cli.talk.heard import Heard
+    from vivavoce.soundcard import NoSound, SoundCard
 
 PATIENCE_S = 120.0  #: for the whole conversation, unless --seconds says otherwise
 SAMPLE = "question.wav"
@@ -33,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--agent", default="assistant", metavar="NAME", help="who to talk to (default: assistant)"
     )
     say = parser.add_argument_group("what to say")
+    say.add_argument(
+        "--mic", action="store_true", help="talk by this machine's microphone and loudspeaker, until Ctrl-C"
+    )
     say.add_argument("--wav", type=Path, metavar="FILE", help="speak this file: any PCM WAV")
     say.add_argument(
         "--text", action="append", default=[], help="write this (after the WAV; may be repeated)"
@@ -49,8 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hear.add_argument(
         "--seconds",
         type=float,
-        default=PATIENCE_S,
-        help=f"give up after this long (default: {PATIENCE_S:.0f})",
+        help=f"give up after this long (default: {PATIENCE_S:.0f}; with --mic, never)",
     )
 
 
@@ -63,18 +67,35 @@ def run(args: argparse.Namespace) -> int:
     from cli.talk.dialogue import Dialogue
     from cli.talk.heard import Heard
     from cli.talk.narrator import Narrator
+    from vivavoce.soundcard import NoSound
 
     script = _script(args)
     access = find_access(args.url, args.token)
     heard = Heard(args.out)
-    dialogue = Dialogue(script, Narrator(), heard)
+    dialogue = Dialogue(script, Narrator(), heard, _sound_card(heard) if args.mic else None)
     try:
         asyncio.run(dialogue.hold(access))
+    except NoSound as error:
+        raise _no_sound(error) from None
     finally:
         heard.close()
         _report(dialogue.outcome, args, access.page)
     _judge(dialogue.outcome, script)
     return 0
+
+
+def _sound_card(heard: Heard) -> SoundCard:
+    """This machine's. Raises Failure when there is no way to one."""
+    from vivavoce.soundcard import NoSound, SoundCard
+
+    try:
+        return SoundCard(sink=heard.take)
+    except NoSound as error:
+        raise _no_sound(error) from None
+
+
+def _no_sound(error: NoSound) -> Failure:
+    return Failure(f"there is no talking by microphone: {error}", f"{error.advice} (--wav speaks a file.)")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -87,6 +108,8 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise Failure(f"--{name.replace('_', '-')} is not a length of time.", code=USAGE)
+    if args.mic and (args.wav or args.text):
+        raise Failure("--mic is in place of --wav and --text.", code=USAGE)
     if not all(text.strip() for text in args.text):
         raise Failure("--text is empty.", "Give it something to say.", USAGE)
     if args.out:
@@ -109,7 +132,7 @@ def _script(args: argparse.Namespace) -> Script:
     from cli.talk.dialogue import Script
 
     wav = args.wav
-    if wav is None and not args.text:
+    if wav is None and not args.text and not args.mic:
         wav = sample()
     return Script(
         args.agent,
@@ -117,7 +140,8 @@ def _script(args: argparse.Namespace) -> Script:
         tuple(args.text),
         args.interrupt_at,
         _recording(args.interrupt_wav),
-        args.seconds,
+        args.seconds if args.seconds is not None or args.mic else PATIENCE_S,
+        is_live=args.mic,
     )
 
 
@@ -175,6 +199,8 @@ def _judge(outcome: Outcome, script: Script) -> None:
         raise Failure("the local stack was stopped.", 'Start it again with "vivavoce dev".')
     if outcome.tally.close_reason:
         raise Failure(f"the server ended the session ({outcome.tally.close_reason}).", "Start again.", FAILED)
+    if script.timeout_s is None:
+        raise Failure("the conversation ended early.", "Start again.")
     if outcome.is_offline:
         what = f"there was no connection to the conversation when {script.timeout_s:g} s were over."
         raise Failure(what, "Is the server up? --seconds gives it more.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 from cli.stack.access import Access, is_gone
@@ -13,10 +15,12 @@ from cli.talk.tally import Tally
 from vivavoce import Conversation, Options, VoiceError
 from vivavoce.microphone import Microphone
 from vivavoce.playback import VirtualSpeaker
+from vivavoce.soundcard import SoundCard
 from vivavoce.wavefile import WavFile
 from vivavoce.wire import place
 
 WATCH_EVERY_S = 1.0  #: while there is no connection
+MUTE_S = 4.0  #: of nothing but zeros from a microphone, before that is said
 CLOSE_S = 3.0  #: for the server's `ended` after our `end`
 
 
@@ -37,12 +41,13 @@ class Script:
     texts: tuple[str, ...]
     interrupt_at_s: float | None  #: time after the answer's first audio at which…
     interruption: Recording | None  #: …this is said
-    timeout_s: float  #: for the whole conversation
+    timeout_s: float | None  #: for the whole conversation; None: until the user ends it
+    is_live: bool = False  #: the user speaks into this machine's microphone
 
     @property
     def speaks(self) -> bool:
         """Return whether a microphone is needed."""
-        return self.recording is not None
+        return self.recording is not None or self.is_live
 
 
 @dataclass(slots=True)
@@ -69,14 +74,35 @@ class Outcome:
 class Dialogue:
     """Runs one conversation by a script."""
 
-    def __init__(self, script: Script, narrator: Narrator, heard: Heard) -> None:
+    def __init__(
+        self, script: Script, narrator: Narrator, heard: Heard, card: SoundCard | None = None
+    ) -> None:
         self.outcome = Outcome(heard=heard, is_spoken=script.speaks)
         self._script = script
         self._narrator = narrator
-        self._speaker = VirtualSpeaker(self.outcome.heard.take)
+        self._card = card
+        self._speaker = card.speaker if card else VirtualSpeaker(self.outcome.heard.take)
+        self._hung_up = asyncio.Event()
 
     async def hold(self, access: Access) -> Outcome:
-        """Run the whole conversation; its failure is in the outcome."""
+        """Run the whole conversation; its failure is in the outcome. Raises NoSound."""
+        with self._card or nullcontext():
+            if self._card:
+                self._hang_up_at_ctrl_c()
+            return await self._hold(access)
+
+    def _hang_up_at_ctrl_c(self) -> None:
+        """Who talks ends it so, and wants to read what came of it. A second one interrupts."""
+        loop = asyncio.get_running_loop()
+
+        def hang_up() -> None:
+            loop.remove_signal_handler(signal.SIGINT)
+            self._hung_up.set()
+
+        with suppress(NotImplementedError, ValueError, RuntimeError):  # Windows; not the main thread
+            loop.add_signal_handler(signal.SIGINT, hang_up)
+
+    async def _hold(self, access: Access) -> Outcome:
         call = Conversation(
             access.url,
             access.token,
@@ -138,6 +164,9 @@ class Dialogue:
 
     async def _direct(self, call: Conversation, tasks: asyncio.TaskGroup) -> None:
         """The user's part."""
+        if self._card:
+            await self._converse(call, self._card, tasks)
+            return
         microphone = Microphone(call.send_audio)
         sender = tasks.create_task(microphone.run(), name="microphone") if self._script.speaks else None
         try:
@@ -149,6 +178,23 @@ class Dialogue:
         finally:
             if sender:
                 sender.cancel()
+
+    async def _converse(self, call: Conversation, card: SoundCard, tasks: asyncio.TaskGroup) -> None:
+        """Have the user talk, until they hang up."""
+        self._narrator.say("-- speak; Ctrl-C ends it. Wear headphones: the agent hears its own voice, too.")
+        sender = tasks.create_task(card.run(call.send_audio), name="microphone")
+        try:
+            async with asyncio.timeout(MUTE_S):
+                await self._hung_up.wait()
+        except TimeoutError:
+            if card.is_mute:
+                self._narrator.say("-- the microphone gives nothing: is it muted, may this terminal use it?")
+            await self._hung_up.wait()
+        finally:
+            sender.cancel()
+        self.outcome.is_complete = True
+        with suppress(VoiceError):
+            await call.end("done")
 
     async def _go_through(self, call: Conversation, microphone: Microphone) -> None:
         script, prompt = self._script, None

@@ -41,6 +41,8 @@ def lines(outcome: Outcome, summary: dict[str, Any]) -> list[str]:
 
 def _latency(total: int | None, server: int | None, *, is_spoken: bool) -> list[str]:
     """How long the first answer took, and what of it the silence that ends a turn took."""
+    if total is None and is_spoken and server is not None:
+        return [f"first audio    {server} ms after your turn was over, as the server measured it"]
     if total is None:
         return ["first audio    none"]
     if not is_spoken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import sys
 import wave
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -185,6 +186,18 @@ async def test_a_connection_that_does_not_come_back_is_named(talk: Talk, server:
     server.doors, server.peers = [lambda door: door.ready(1), hang], [break_off]
     run = await talk("--text", "Hi", "--seconds", 1)
     assert run.code == 1 and "there was no connection to the conversation when 1 s were over" in run.complaint
+
+
+def test_where_there_is_no_sound_it_is_one_line_with_what_to_do(
+    vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with page({"url": "ws://127.0.0.1:1/v1", "token": "t"}) as address:
+        run = vivavoce("talk", "--mic", "--url", address)
+    assert run.code == 1 and run.complaint == (
+        "vivavoce talk: there is no talking by microphone: the package sounddevice is not here. "
+        "Install it: pip install sounddevice. (--wav speaks a file.)"
+    )
 
 
 async def test_a_start_that_is_made_again_is_said_with_where_to_look(talk: Talk, server: FakeServer) -> None:

@@ -39,6 +39,7 @@ USAGE = 2
         (["talk", "--wav", __file__], "it has no RIFF/WAVE header"),
         (["talk", "--text", "x", "--out", "/nowhere/out.wav"], "there is no folder /nowhere"),
         (["talk", "--text", "x", "--out", "/proc/a.wav"], "cannot write /proc/a.wav: No such file"),
+        (["talk", "--mic", "--text", "x"], "--mic is in place of --wav and --text"),
         (["talk", "--text", ""], "--text is empty"),
         (["talk", "--text", "x", "--text", " "], "--text is empty"),
         (["talk", "--text", "x", "--out", "/tmp"], "/tmp is a folder"),

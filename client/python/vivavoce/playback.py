@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
@@ -20,13 +21,15 @@ class VirtualSpeaker:
     """Plays queued turns one after the other; `sink` gets every byte when it is heard.
 
     What was played by now follows from the clock alone (`_advance`): nothing drifts, however late a timer is.
+    With `every_s` the sink is not left waiting longer than that for what was played.
     """
 
-    def __init__(self, sink: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, sink: Callable[[bytes], None] | None = None, *, every_s: float = math.inf) -> None:
         self.turn = 0  #: the turn that plays, or played last
         self.is_silent = asyncio.Event()  #: set while nothing plays and nothing waits
         self.is_silent.set()
         self._sink = sink or (lambda pcm: None)
+        self._every_s = every_s
         self._report: Callable[[Playback], None] = lambda playback: None
         self._queue: deque[tuple[int, bytearray]] = deque()  #: turns and what is left of them
         self._played_bytes = 0  #: of `turn`
@@ -91,7 +94,8 @@ class VirtualSpeaker:
         """Loop time of the next report: the turn's audio has run out, or a second has passed."""
         if not self._queue:
             return None
-        return min(self._report_at, self._played_to + len(self._queue[0][1]) / BYTES_PER_S)
+        runs_out_at = self._played_to + len(self._queue[0][1]) / BYTES_PER_S
+        return min(self._report_at, runs_out_at, self._played_to + self._every_s)
 
     def _advance(self) -> None:
         """Bring everything up to now."""
