@@ -173,9 +173,9 @@ def test_other_chunks_and_extensible_headers_are_understood(tmp_path: Path) -> N
     ("content", "reason"),
     [
         (b"", "no RIFF/WAVE header"),
-        (b"ID3\x04 this is an MP3 file", "no RIFF/WAVE header"),
+        (b"ID3\x04 this is an MP3 file", "no RIFF/WAVE header; convert it: ffmpeg -i IN"),
         (riff(b"", 16_000, 16)[:36], "holds no audio"),
-        (riff(bytes(8), 16_000, 32, tag=3), "not PCM"),
+        (riff(bytes(8), 16_000, 32, tag=3), "not PCM .*; convert it: ffmpeg -i IN"),
         (riff(bytes(8), 16_000, 12), "12 bits"),
         (riff(bytes(8), 0, 16), "0 Hz"),
         (riff(bytes(8), 16_000, 16, 0), "0 channels"),

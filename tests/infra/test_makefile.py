@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ exit 1
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout's Makefile, with all made but the client."""
+    """A checkout's Makefile, with all made but the client, where people keep such things."""
+    tmp_path = tmp_path / "my projects" / "viva voce é"
     for name in ("Makefile", "infra/deploy/build.mk"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -84,3 +86,38 @@ def test_run_hands_its_arguments_on(checkout: Path) -> None:
     built(checkout)
     done = make(checkout, "run", "ARGS=--port 9000 --logs")
     assert done.stdout == "vivavoce dev --port 9000 --logs\n", done.stderr
+
+
+@pytest.mark.parametrize("python", ["exit 1", "exit 127"])
+def test_a_python_that_is_too_old_or_missing_is_one_line(checkout: Path, python: str) -> None:
+    (checkout / ".venv/ready").unlink()
+    program(checkout / "bin/python3", f"#!/bin/sh\n{python}\n")
+    done = make(checkout, "run")
+    assert done.returncode != 0
+    assert "Python 3.11 or newer is needed; set PYTHON=python3.x" in done.stdout
+
+
+def test_a_node_that_is_too_old_is_one_line(checkout: Path) -> None:
+    program(checkout / "bin/node", "#!/bin/sh\nexit 1\n")
+    done = make(checkout, "run")
+    assert done.returncode != 0 and "Node 20 or newer is needed" in done.stdout
+
+
+def test_ctrl_c_in_the_setup_is_no_traceback(checkout: Path) -> None:
+    """Python's own modules are run so that they end as any other program does."""
+    (checkout / ".venv/ready").unlink()
+    (checkout / "venv.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = make(checkout, ".venv/ready", f"PYTHON=PYTHONPATH=. {sys.executable}")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+
+
+def test_clean_leaves_what_was_cloned(checkout: Path) -> None:
+    cloned = files(checkout) - {".venv/bin/vivavoce", ".venv/ready"}
+    built(checkout)
+    assert files(checkout) > cloned
+    assert make(checkout, "clean").returncode == 0
+    assert files(checkout) == cloned
+
+
+def files(checkout: Path) -> set[str]:
+    return {str(path.relative_to(checkout)) for path in checkout.rglob("*") if path.is_file()}

@@ -17,6 +17,7 @@ from .resample import Resampler
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _FORMAT = struct.Struct("<HHIIHH")  #: format tag, channels, sample rate, bytes/s, block, bits
 _RATES_HZ = range(1_000, 400_001)
+_CONVERT = "convert it: ffmpeg -i IN -c:a pcm_s16le OUT.wav"
 _FORMAT_MOST_BYTES = 64  #: more of a format chunk is not looked at
 PIECE_S = 0.1  #: of audio that is converted at once: a few milliseconds of work
 SILENT = 32  #: of 32768: 60 dB below the loudest that there is
@@ -132,7 +133,7 @@ def _find_data(file: BinaryIO, file_bytes: int) -> tuple[_Format, int, int]:
     """
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        raise WavError("it has no RIFF/WAVE header")
+        raise WavError(f"it has no RIFF/WAVE header; {_CONVERT}")
     form, at = None, 12
     while len(chunk := file.read(8)) == 8:
         name, size = chunk[:4], int.from_bytes(chunk[4:], "little")
@@ -157,7 +158,7 @@ def _parse_format(body: bytes) -> _Format:
     if tag == _EXTENSIBLE and len(body) >= 26:
         tag = int.from_bytes(body[24:26], "little")  # the sub-format's GUID begins with the plain tag
     if tag != _PCM:
-        raise WavError(f"it is not PCM (format {tag}); convert it: ffmpeg -i IN -c:a pcm_s16le OUT.wav")
+        raise WavError(f"it is not PCM (format {tag}); {_CONVERT}")
     if bits not in (8, 16, 24, 32) or not channels or rate_hz not in _RATES_HZ:
         raise WavError(f"{bits} bits, {channels} channels, {rate_hz} Hz is not a format to be heard")
     return _Format(channels, rate_hz, bits // 8)
