@@ -28,6 +28,8 @@ _ADVICE = {
     "agent_unknown": "Give the name of one of the server's agents as --agent.",
     "quota_sessions": "End another session of this user, or wait for it to end.",
     "session_limit": "Start a new conversation.",
+    "key_refused": 'Give "vivavoce dev" another GEMINI_API_KEY, or the stack another in its SSM parameter.',
+    "capacity": 'Try again. On this machine the terminal of "vivavoce dev" says why no relay came up.',
     "upstream_policy": "Say something else.",
 }
 

@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     access = _access(args, deployment)
     report = Report(sys.stdout, access.url)
     names = {"AGENT": args.agent} | ({"STACK": deployment.name} if deployment else {})
-    checkup = Checkup(names=names) if args.json else Checkup(report.tell, report.wait, names)
+    checkup = Checkup(names=names, is_local=bool(access.page))
+    if not args.json:
+        checkup.tell, checkup.wait = report.tell, report.wait
     if not args.json:
         report.begin()
     asyncio.run(_examine(args, access, rotation_of(access, deployment), checkup))

@@ -40,6 +40,9 @@ class Stopped(Exception):
     """Raised after a failed step is reported; the steps after it are not reached."""
 
 
+_LOCAL_LOGS = 'Of a stack on this machine the terminal of "vivavoce dev" shows it.'
+
+
 @dataclass(slots=True)
 class Result:
     """One line of the report."""
@@ -61,6 +64,7 @@ class Checkup:
     names: dict[str, str] = field(
         default_factory=dict
     )  #: what STACK and AGENT stand for, where that is known
+    is_local: bool = False  #: the stack is this machine's, and its logs are on its terminal
     results: list[Result] = field(default_factory=lambda: [Result(name) for name in STEPS])
 
     @property
@@ -105,4 +109,4 @@ class Checkup:
         advice = remedy(name, code)
         for placeholder, known in self.names.items():
             advice = advice.replace(placeholder, known)
-        return advice
+        return f"{advice} {_LOCAL_LOGS}" if self.is_local and "log group" in advice else advice

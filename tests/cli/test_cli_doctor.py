@@ -420,6 +420,16 @@ async def test_no_secret_is_printed(doctor: Doctor, server: FakeServer) -> None:
     assert "canary" not in run.out + run.err and "ticket-" not in run.out and "/r/0" not in run.out
 
 
+@pytest.mark.parametrize("is_local", [True, False])
+def test_where_a_log_group_is_named_a_local_stack_s_terminal_is_too(is_local: bool) -> None:
+    examined = checkup.Checkup(names={"STACK": "viva"}, is_local=is_local)
+    with pytest.raises(checkup.Stopped), examined.step("mint"):
+        raise checkup.Trouble("mint_failed", "")
+    (failed,) = [result for result in examined.results if result.state == "failed"]
+    assert "/aws/lambda/viva-mint" in failed.advice
+    assert ('the terminal of "vivavoce dev" shows it' in failed.advice) is is_local
+
+
 def test_every_advice_is_for_a_step_and_a_code_that_there_are() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "cli" / "doctor").glob("*.py"))
     ours = set(re.findall(r'"([a-z_]+)"', sources)) | {"http_404", "http_429", "http_500", "http_502"}

@@ -333,6 +333,7 @@ async def test_it_can_interrupt_the_answer(
         ("auth_expired", "vivavoce token"),
         ("quota_minutes", "Try again in 90 s."),
         ("agent_unknown", "--agent"),
+        ("key_refused", "GEMINI_API_KEY"),
         ("protocol_mismatch", "Update this package"),
         ("config_refused", "protocol/ERRORS.md"),
     ],
