@@ -17,18 +17,25 @@ VIVAVOCE = [sys.executable, "-m", "cli.main"]
 
 
 @contextlib.contextmanager
-def dev(**environment: str) -> Iterator[dict[str, Any]]:
-    """`vivavoce dev` until the block ends, with more environment. Gives its JSON line."""
+def started(**environment: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """`vivavoce dev` with more environment, and its JSON line. The witness reads what it says."""
     command = [*VIVAVOCE, "dev", "--json", "--port", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=os.environ | environment, **pipes) as process:  # type: ignore[call-overload]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | environment, **pipes) as process:
         try:
             assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
+            yield process, json.loads(process.stdout.readline())
         finally:
             process.terminate()
             _, said = process.communicate(timeout=30)
             WITNESS.logs(said.splitlines())
+
+
+@contextlib.contextmanager
+def dev(**environment: str) -> Iterator[dict[str, Any]]:
+    """`vivavoce dev` until the block ends, with more environment. Gives its JSON line."""
+    with started(**environment) as (process, urls):
+        yield urls
     assert process.returncode == 0
 
 
