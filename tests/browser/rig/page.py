@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -40,15 +41,11 @@ class Page(ABC):
         await self.run(f"({_WRITE})({label!r}, {text!r})")
 
     async def comes(self, script: str, within_s: float = 20.0, *, is_gesture: bool = False) -> Any:
-        """Wait until an expression is true, and return its value. Raises AssertionError with what it was."""
-        value: Any = None
-        try:
-            async with asyncio.timeout(within_s):
-                while not value:
-                    value = await self.run(script, is_gesture=is_gesture)
-                    await asyncio.sleep(LOOKS_S)
-        except TimeoutError:
-            raise AssertionError(f"in {within_s:.0f} s it was never true: {script}") from None
+        """Wait until an expression is true, and return its value. Raises AssertionError when it never is."""
+        late = time.monotonic() + within_s
+        while not (value := await self.run(script, is_gesture=is_gesture)):
+            assert time.monotonic() < late, f"in {within_s:.0f} s it was never true: {script}"
+            await asyncio.sleep(LOOKS_S)
         return value
 
 

@@ -35,16 +35,18 @@ class Machine:
     async def plug_loudspeaker(self, name: str, rate_hz: int = RATE_HZ) -> None:
         """One more to choose from."""
         self._modules[name] = [
-            await self._load("null-sink", sink_name=name, rate=rate_hz, **_shown("sink", name))
+            await self._load("null-sink", sink_name=name, rate=rate_hz, **_named("sink", name))
         ]
 
     async def plug_microphone(self, name: str, rate_hz: int = RATE_HZ) -> None:
         """One more to choose from: a source that repeats what is played to its voice."""
         voice = _voice_of(name)
         self._modules[name] = [
-            await self._load("null-sink", sink_name=voice, rate=rate_hz, channels=1, **_shown("sink", voice)),
             await self._load(
-                "remap-source", master=f"{voice}.monitor", source_name=name, **_shown("source", name)
+                "null-sink", sink_name=voice, rate=rate_hz, channels=1, **_named("sink", voice, "filter")
+            ),
+            await self._load(
+                "remap-source", master=f"{voice}.monitor", source_name=name, **_named("source", name)
             ),
         ]
 
@@ -137,8 +139,9 @@ def _voice_of(microphone: str) -> str:
     return f"voice-into-{microphone}"
 
 
-def _shown(kind: str, name: str) -> dict[str, str]:
-    return {f"{kind}_properties": f"device.description={name}"}
+def _named(kind: str, name: str, device_class: str = "sound") -> dict[str, str]:
+    """What a browser shows; `sound` is the class of hardware, which the system prefers when another goes."""
+    return {f"{kind}_properties": f"'device.description={name} device.class={device_class}'"}
 
 
 async def _read(stream: asyncio.StreamReader, into: bytearray, begun: asyncio.Event) -> None:
