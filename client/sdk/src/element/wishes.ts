@@ -27,9 +27,9 @@ export function wishesOf(element: Wishing, core: Core, url: string): VoiceClient
   return {
     session: { url: attribute('url') ?? url, token: tokenUrl ? token : (attribute('token') ?? '') },
     agent: attribute('agent'),
-    config: { voice: attribute('voice'), language: attribute('language') },
     app: { name: 'vivavoce-call' },
     ...element.options,
+    config: { voice: attribute('voice'), language: attribute('language'), ...element.options.config },
     audio: audioOf(element),
   };
 }

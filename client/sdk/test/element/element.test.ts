@@ -56,6 +56,12 @@ describe('what is loaded, and when', () => {
     expect(element.client?.getSnapshot().mic.status).toBe('live');
   });
 
+  test('attributes and the property options are both wishes, and the property wins', async () => {
+    const config = { language: 'fr', turns: 'manual' as const };
+    const { server } = await called({ voice: 'Kore', language: 'de' }, { config, agent: 'desk' });
+    expect(server.requests[0]).toMatchObject({ agent: 'desk', config: { voice: 'Kore', ...config } });
+  });
+
   test('a call that is given up while its client is fetched is never begun', async () => {
     const { element, server, card, told } = place();
     card.key('start').click();
