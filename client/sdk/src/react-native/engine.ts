@@ -33,7 +33,7 @@ export class NativeEngine implements AudioEngine {
   constructor(module: NativeVoice, options: NativeEngineOptions = {}) {
     this.#module = module;
     this.#options = options;
-    const microphone = new NativeMicrophone(module, () => this.#prepared);
+    const microphone = new NativeMicrophone(module, () => this.#prepared, options.inBackground === 'keep');
     const player = new NativePlayer(module);
     this.microphone = microphone;
     this.player = player;

@@ -18,26 +18,35 @@ export class NativeMicrophone implements Microphone {
   readonly stream = null;
   level = 0;
   #events: MicrophoneEvents | null = null; //: while open
-  #wishes: NativeMicOptions = wishesOf({});
+  #wishes: NativeMicOptions;
   #attempt = 0;
+  #isWanted = false; //: opened last, and not closed since
   #silentMs = 0;
   readonly #holds = new Set<Hold>();
   readonly #module: NativeVoice;
   readonly #prepared: () => Promise<void>;
+  readonly #inBackground: boolean;
 
-  /** `prepared` resolves when the module has the phone's audio. */
-  constructor(module: NativeVoice, prepared: () => Promise<void>) {
+  /** `prepared` resolves when the module has the phone's audio; `inBackground`: open behind other apps, too. */
+  constructor(module: NativeVoice, prepared: () => Promise<void>, inBackground: boolean) {
     this.#module = module;
     this.#prepared = prepared;
+    this.#inBackground = inBackground;
+    this.#wishes = { ...wishesOf({}), inBackground };
   }
 
   async open(options: MicOptions, events: MicrophoneEvents): Promise<MicInfo> {
     if (this.#holds.size) throw new VoiceError('mic_in_use', [...this.#holds].join());
     const attempt = ++this.#attempt;
-    this.#wishes = wishesOf(options);
+    this.#isWanted = true;
+    this.#wishes = { ...wishesOf(options), inBackground: this.#inBackground };
     await this.#prepared();
     const routes = await this.#start();
-    if (attempt !== this.#attempt) throw new VoiceError('aborted');
+    if (attempt !== this.#attempt) {
+      // Closed while the phone asked for the permission: its module may have opened it after that.
+      if (!this.#isWanted) await this.#module.stop().catch(() => {});
+      throw new VoiceError('aborted');
+    }
     this.#events = events;
     this.#silentMs = 0;
     // Android's question for the permission hides the app, which may stay hidden: told once this has resolved.
@@ -47,6 +56,7 @@ export class NativeMicrophone implements Microphone {
 
   async close(): Promise<void> {
     this.#attempt += 1;
+    this.#isWanted = false;
     this.#events = null;
     this.level = 0;
     await this.#module.stop().catch(() => {});
@@ -113,7 +123,8 @@ export class NativeMicrophone implements Microphone {
   }
 }
 
-function wishesOf({ frameMs, echoCancellation, noiseSuppression, autoGainControl, deviceId }: MicOptions): NativeMicOptions {
+function wishesOf(options: MicOptions): Omit<NativeMicOptions, 'inBackground'> {
+  const { frameMs, echoCancellation, noiseSuppression, autoGainControl, deviceId } = options;
   return {
     frameMs: frameMs ?? 20,
     echoCancellation: !!(echoCancellation ?? true),

@@ -24,6 +24,8 @@ export interface NativeMicOptions {
   readonly autoGainControl: boolean;
   /** Of an input; empty: the system's choice. */
   readonly deviceId: string;
+  /** Stay open behind other apps, by whatever the system wants for that. */
+  readonly inBackground: boolean;
 }
 
 /** Code of an error that the native module rejects with; any other is taken for `unsupported`. */
@@ -61,7 +63,10 @@ export interface NativeVoice {
   prepare(): Promise<void>;
   /** Close everything and give the audio back. */
   release(): Promise<void>;
-  /** Ask for the microphone, the first time, and open it: `onFrame` follows. Rejects with a NativeFailure. */
+  /**
+   * Ask for the microphone, the first time, and open it: `onFrame` follows. Open already: with these options from now on.
+   * Rejects with a NativeFailure.
+   */
   start(options: NativeMicOptions): Promise<NativeRoutes>;
   stop(): Promise<void>;
   /** Queue s16le, mono, 24 kHz of `turn`. Turns play one after the other. */

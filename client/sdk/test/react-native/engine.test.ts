@@ -53,7 +53,7 @@ describe('a call on a phone', () => {
     await client.connect();
     expect(mic()).toMatchObject({ status: 'live', deviceId: 'mic', label: 'Microphone' });
     expect(module.options).toEqual({
-      frameMs: 20, echoCancellation: true, noiseSuppression: true, autoGainControl: true, deviceId: '',
+      frameMs: 20, echoCancellation: true, noiseSuppression: true, autoGainControl: true, deviceId: '', inBackground: false,
     });
     module.speak(sound(100));
     await settle();
@@ -118,6 +118,27 @@ describe('a call on a phone', () => {
     expect(told()).toEqual(['open', 'closed']);
     await client.mic.enable();
     expect(mic().status).toBe('live');
+  });
+
+  test('a microphone that is closed while the phone asks for the permission stays closed', async () => {
+    const { module, engine, client } = rig();
+    await client.connect();
+    const start = module.start.bind(module);
+    let allow = () => {};
+    module.start = async (options) => {
+      await new Promise<void>((resolve) => {
+        allow = resolve;
+      });
+      return await start(options);
+    };
+    await client.mic.disable();
+    const opened = client.mic.enable();
+    await settle();
+    await client.mic.disable();
+    allow();
+    await expect(opened).rejects.toMatchObject({ code: 'aborted' });
+    expect(module.isRecording).toBe(false);
+    expect(engine.levels.input).toBe(0);
   });
 
   test('a module that cannot flush is taken at its last report', async () => {
@@ -205,6 +226,7 @@ describe('behind other apps', () => {
     await settle();
     expect(module.isRecording).toBe(true);
     expect(told()).toEqual(['open']);
+    expect(module.options?.inBackground).toBe(true);
   });
 
   test('a phone call behind which the app went away: the microphone waits for both', async () => {
