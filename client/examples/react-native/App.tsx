@@ -1,37 +1,83 @@
-import { Pressable, SafeAreaView, ScrollView, Text } from 'react-native';
-import { useConnection, useMessages, VoiceProvider } from 'vivavoce/react';
-import { NativeEngine } from './engine';
-import { nativeSockets } from './transport';
+import { useState } from 'react';
+import { Animated, AppState, Pressable, ScrollView, Text, View } from 'react-native';
+import type { SessionSource } from 'vivavoce';
+import {
+  phone,
+  useAgentState,
+  useConnection,
+  useLevelInto,
+  useMessages,
+  useMic,
+  usePushToTalk,
+  useSpeaker,
+  VoiceProvider,
+} from 'vivavoce/react-native';
+import { audio } from './modules/vivavoce-audio';
 
-const session = {
-  url: 'wss://your-stack.example/v1',
-  token: () => fetch('https://your-backend.example/voice-token').then((answer) => answer.text()),
-};
-const audio = { engine: new NativeEngine() };
+const voice = phone(audio, { app: AppState });
 
-export default function App() {
+export function App({ session }: { session: SessionSource }) {
   return (
-    <VoiceProvider session={session} audio={audio} transport={nativeSockets}>
+    <VoiceProvider session={session} {...voice}>
       <Call />
+      <Microphone />
+      <Talk />
+      <Words />
     </VoiceProvider>
   );
 }
 
 function Call() {
   const { status, error, connect, disconnect } = useConnection();
-  const messages = useMessages({ tools: false });
+  const agent = useAgentState();
   const isOn = status === 'connected' || status === 'reconnecting';
   return (
-    <SafeAreaView>
-      <Pressable accessibilityRole="button" onPress={() => void (isOn ? disconnect() : connect())}>
-        <Text>{isOn ? 'Hang up' : 'Talk'}</Text>
+    <View>
+      <Pressable accessibilityRole="button" onPress={() => void (isOn ? disconnect() : connect().catch(() => {}))}>
+        <Text>{isOn ? 'Hang up' : 'Call'}</Text>
       </Pressable>
+      <Text accessibilityLiveRegion="polite">{status === 'connected' ? agent : status}</Text>
       {error && <Text accessibilityRole="alert">{error.advice}</Text>}
-      <ScrollView>
-        {messages.map(({ id, heard, text }) => (
-          <Text key={id}>{heard ?? text}</Text>
-        ))}
-      </ScrollView>
-    </SafeAreaView>
+    </View>
+  );
+}
+
+/** Its device, its level, and why it is not heard. */
+function Microphone() {
+  const mic = useMic();
+  const { interrupted } = useSpeaker();
+  const [level] = useState(() => new Animated.Value(0));
+  useLevelInto('input', level);
+  return (
+    <View>
+      <Text>{mic.label ?? 'No microphone'}</Text>
+      <Animated.View style={{ height: 4, backgroundColor: '#0a7', transform: [{ scaleX: level }] }} />
+      {mic.status === 'paused' && (
+        <Text accessibilityRole="alert">{interrupted ? 'Paused: another app has the audio.' : 'Paused.'}</Text>
+      )}
+    </View>
+  );
+}
+
+/** Not needed with an open microphone; here to show how it is done. */
+function Talk() {
+  const { talking, pressProps } = usePushToTalk();
+  return (
+    <Pressable {...pressProps}>
+      <Text>{talking ? 'Let go to end' : 'Hold to talk'}</Text>
+    </Pressable>
+  );
+}
+
+function Words() {
+  const messages = useMessages({ tools: false });
+  return (
+    <ScrollView>
+      {messages.map(({ id, role, heard, text }) => (
+        <Text key={id} testID={role}>
+          {heard ?? text}
+        </Text>
+      ))}
+    </ScrollView>
   );
 }

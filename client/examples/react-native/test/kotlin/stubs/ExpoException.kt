@@ -1,0 +1,3 @@
+package expo.modules.kotlin.exception
+
+open class CodedException(code: String?, message: String?, cause: Throwable?) : Exception(message, cause)

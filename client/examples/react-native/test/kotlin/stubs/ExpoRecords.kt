@@ -1,0 +1,6 @@
+package expo.modules.kotlin.records
+
+@Target(AnnotationTarget.PROPERTY)
+annotation class Field(val key: String = "")
+
+interface Record

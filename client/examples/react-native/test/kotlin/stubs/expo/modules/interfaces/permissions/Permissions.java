@@ -1,0 +1,5 @@
+package expo.modules.interfaces.permissions;
+
+public interface Permissions {
+  void askForPermissions(PermissionsResponseListener response, String... permissions);
+}

@@ -1,0 +1,6 @@
+package expo.modules.interfaces.permissions;
+
+@FunctionalInterface
+public interface PermissionsResponseListener {
+  void onResult(java.util.Map<String, PermissionsResponse> result);
+}

@@ -1,0 +1,3 @@
+package expo.modules.interfaces.permissions;
+
+public enum PermissionsStatus { GRANTED, UNDETERMINED, DENIED }
