@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help setup run test check client-check browser firefox hostile faults reliability scale survival packages lock lint types schema clean
+.PHONY: help setup run test check client-check browser firefox native hostile faults reliability scale survival packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,14 @@ browser: setup ## the pages in Chromium, Firefox and WebKitGTK; wants a machine 
 firefox: setup ## of these, the ones in Firefox
 	@$(BIN)/pytest -m 'visit or not visit' -k firefox tests/browser
 
+client/examples/react-native/node_modules/ready: client/examples/react-native/package-lock.json
+	@echo "installing React Native and its tools (many minutes the first time)…"
+	@cd client/examples/react-native && $(NPM_CI) --ignore-scripts
+	@touch $@
+
+native: setup client/examples/react-native/node_modules/ready ## the React Native example on its own JavaScript with the local stack, its types and its bundles
+	@cd client/examples/react-native && npm run --silent check
+
 check: setup lint types client-check ## what CI runs: everything but the browser
 	@$(PYTEST) --ignore tests/browser
 
@@ -100,4 +108,4 @@ include infra/deploy/build.mk
 
 clean: ## remove what setup and run made
 	rm -rf .venv .local .aws-sam tests/sdk/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist
-	rm -rf client/console/node_modules client/console/dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf client/console/node_modules client/console/dist client/examples/react-native/node_modules .mypy_cache .ruff_cache .hypothesis
