@@ -136,7 +136,7 @@ describe('a call on a phone', () => {
     await settle();
     await client.mic.disable();
     allow();
-    await expect(opened).rejects.toMatchObject({ code: 'aborted' });
+    await opened;
     expect(module.isRecording).toBe(false);
     expect(engine.levels.input).toBe(0);
   });
