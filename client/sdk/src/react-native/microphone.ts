@@ -36,10 +36,11 @@ export class NativeMicrophone implements Microphone {
   }
 
   async open(options: MicOptions, events: MicrophoneEvents): Promise<MicInfo> {
-    if (this.#holds.size) throw new VoiceError('mic_in_use', [...this.#holds].join());
+    if (this.#holds.size && !this.#events) throw new VoiceError('mic_in_use', [...this.#holds].join());
     const attempt = ++this.#attempt;
     this.#isWanted = true;
     this.#wishes = { ...wishesOf(options), inBackground: this.#inBackground };
+    if (this.#holds.size) return this.#keepHeld(events);
     await this.#prepared();
     const routes = await this.#start();
     if (attempt !== this.#attempt) {
@@ -49,9 +50,15 @@ export class NativeMicrophone implements Microphone {
     }
     this.#events = events;
     this.#silentMs = 0;
-    // Android's question for the permission hides the app, which may stay hidden: told once this has resolved.
-    if (this.#holds.size) setTimeout(() => void this.#pause());
-    return inputOf(routes);
+    // Android's question for the permission hides the app, which may stay hidden.
+    return this.#holds.size ? this.#keepHeld(events) : inputOf(routes);
+  }
+
+  /** Open, and paused at once: which is told when `open` has resolved. */
+  #keepHeld(events: MicrophoneEvents): MicInfo {
+    this.#events = events;
+    setTimeout(() => void this.#pause());
+    return {};
   }
 
   async close(): Promise<void> {

@@ -191,6 +191,21 @@ describe('focus', () => {
     expect(module.isRecording).toBe(false);
   });
 
+  test('another device that is chosen meanwhile is the one that comes back', async () => {
+    const { module, client, errors, mic } = rig();
+    await client.connect();
+    module.ring();
+    await client.mic.setDevice('bt');
+    await settle();
+    expect(mic().status).toBe('paused');
+    expect(module.isRecording).toBe(false);
+    module.hangUp();
+    await settle();
+    expect(mic().status).toBe('live');
+    expect(module.options?.deviceId).toBe('bt');
+    expect(errors).toEqual([]);
+  });
+
   test('a call that ends meanwhile leaves nothing to the next', async () => {
     const { module, client, mic } = rig();
     await client.connect();
