@@ -156,7 +156,7 @@ export class VoiceClient {
   }
 
   #live(): Call {
-    if (!this.#call) throw new VoiceError('not_connected', 'no session');
+    if (!this.#call) throw new VoiceError('not_connected');
     return this.#call;
   }
 }

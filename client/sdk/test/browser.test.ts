@@ -184,6 +184,33 @@ describe.skipIf(!executablePath)('in Chromium', { timeout: 60_000 }, () => {
     await page.waitForFunction('rig.client.getSnapshot().speaker.unlocked');
   });
 
+  test.each(['context', 'element'])('the voice goes to a speaker that is chosen, by its %s, and back', async (by) => {
+    const page = await visit(ALLOWED);
+    await page.evaluate(`window.sent = [];
+      for (const type of [AudioContext, HTMLMediaElement]) {
+        const send = type.prototype.setSinkId;
+        type.prototype.setSinkId = function (id) { sent.push([type.name, id]); return send.call(this, id); };
+      }
+      if (${by === 'element'}) delete AudioContext.prototype.setSinkId;`);
+    await connect(page);
+    const [chosen, other] = (await page.evaluate(`rig.client.devices.list().then(({ outputs }) => outputs
+      .map(({ deviceId }) => deviceId).filter((id) => id !== 'default'))`)) as string[];
+    await page.evaluate(`Promise.all([rig.client.speaker.setDevice('${other}'), rig.client.speaker.setDevice('${chosen}')])`);
+    const speak = async (turn: number) => {
+      await page.evaluate(`rig.server.speak(${turn}, 200); rig.server.say({ type: 'turn.audio_end', turn: ${turn} });`);
+      await page.waitForFunction(`rig.events.some(([name, { turn }]) => name === 'agentspeechend' && turn === ${turn})`);
+    };
+    await speak(1);
+    expect(await page.evaluate('rig.client.getSnapshot().speaker.deviceId')).toBe(chosen);
+    await page.evaluate('rig.client.speaker.setDevice(null)');
+    await speak(2);
+    const type = by === 'element' ? 'HTMLMediaElement' : 'AudioContext';
+    const back = by === 'element' ? [] : [[type, '']];
+    expect(await page.evaluate('sent')).toEqual([[type, other], [type, chosen], ...back]);
+    await expect(page.evaluate(`rig.client.speaker.setDevice('gone')`)).rejects.toThrow(/speaker_unsupported/);
+    await page.evaluate('rig.client.disconnect()');
+  });
+
   test('a strict CSP blocks the worklets inside, and takes them as files', async () => {
     const page = await visit(ALLOWED, '?strict');
     expect((await connect(page)).code).toBe('worklet_blocked');

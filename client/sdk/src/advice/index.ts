@@ -44,6 +44,7 @@ export function adviceOn({ code, retryable }: Pick<VoiceError, 'code' | 'retryab
 /** Messages for developers, of the codes that the client makes in more than one place or has nothing to add to. */
 const SENTENCES: Readonly<Record<string, string>> = {
   aborted: 'given up by the app',
+  auth_invalid: 'the token has characters that no token has: is it the text of a page?',
   audio_blocked: 'the browser wants a click before it plays or records',
   audio_interrupted: 'another app has the audio',
   connect_failed: 'the handshake failed: the server is down, the token forged, or this origin not allowed',
@@ -53,8 +54,10 @@ const SENTENCES: Readonly<Record<string, string>> = {
   mic_lost: 'the device was disconnected, and no other could be opened',
   mic_silent: 'the device gives nothing but zeros',
   not_connected: 'there is no session',
+  rate_limited: 'more text than the server takes at once: wait retryAfterMs',
   speaker_unsupported: 'this device, or choosing one, is not to be had here',
   token_failed: 'session.token threw or gave no text',
+  too_large: 'the token is longer than a handshake carries',
   worklet_blocked: 'audioWorklet.addModule failed, by a Content-Security-Policy as a rule',
 };
 

@@ -86,7 +86,7 @@ export class BrowserEngine implements AudioEngine {
     const isInterrupted = (context.state as string) === 'interrupted'; // by a call, an assistant, the lock screen
     this.#events?.interrupted(isInterrupted);
     this.microphone.pause(isInterrupted);
-    void wake(context);
+    if (!this.player.changes) void wake(context);
     const clock = context.currentTime;
     setTimeout(() => this.#settled(context, clock), SETTLE_MS);
   }

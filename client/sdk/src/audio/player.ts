@@ -9,6 +9,8 @@ const FLUSH_PATIENCE_MS = 100; //: a context that another app has taken does not
 /** The agent's voice through the playback worklet. */
 export class BrowserPlayer implements Player {
   level = 0;
+  /** Changes of the device that are under way: Chromium suspends the context for each, and none may wake it. */
+  changes = 0;
   #context: AudioContext | null = null;
   #gain: GainNode | null = null;
   #node: AudioWorkletNode | null = null;
@@ -102,12 +104,15 @@ export class BrowserPlayer implements Player {
   }
 
   async setDevice(deviceId: string | null): Promise<void> {
+    this.changes += 1;
     try {
       const { routeTo } = await onDemand();
       await routeTo(this.#gain as GainNode, deviceId);
       this.#sink = deviceId;
     } catch (cause) {
       throw new VoiceError('speaker_unsupported', '', { cause });
+    } finally {
+      this.changes -= 1;
     }
   }
 

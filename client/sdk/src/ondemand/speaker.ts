@@ -21,10 +21,17 @@ export function routeTo(output: AudioNode, deviceId: string | null): Promise<voi
 }
 
 async function route(output: AudioNode, deviceId: string | null): Promise<void> {
-  const context = output.context as AudioContext & Sink;
-  if (context.setSinkId) return await context.setSinkId(deviceId ?? '');
-  if (deviceId) await throughElement(output, context, deviceId);
+  const context = output.context as AudioContext;
+  if ('setSinkId' in context) await ofContext(context as AudioContext & Required<Sink>, deviceId ?? '');
+  else if (deviceId) await throughElement(output, context, deviceId);
   else directly(output, context);
+}
+
+/** Chromium suspends a context while it changes, and one that is changed again meanwhile stays suspended for good. */
+async function ofContext(context: AudioContext & Required<Sink>, deviceId: string): Promise<void> {
+  const isRunning = context.state === 'running';
+  await context.setSinkId(deviceId);
+  if (isRunning) await context.resume();
 }
 
 /** Firefox and Safari send elements to a device, and no context. */

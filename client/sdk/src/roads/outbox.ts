@@ -72,7 +72,7 @@ export class Outbox {
     if (this.#unsent >= KEPT_MESSAGES) return new VoiceError('not_connected', 'too much text');
     const waitMs = this.#chars.take(performance.now(), charsOf(said));
     if (waitMs)
-      return new VoiceError('rate_limited', 'too much text', { retryable: true, retryAfterMs: Math.ceil(waitMs) });
+      return new VoiceError('rate_limited', '', { retryable: true, retryAfterMs: Math.ceil(waitMs) });
     const message = this.#session.say(said);
     if (this.#line) this.#line.send(message);
     else this.#unsent += 1;
