@@ -11,7 +11,11 @@ from protocol.audio import decode_uplink, encode_audio
 from protocol.client import ClientSession
 from protocol.codec import client_messages, encode
 from protocol.media import Agent, ClientMessage, Context, EndCall, Live, LiveLimits, Ping, Pong, Text
+from vivavoce import Quality
+from vivavoce.events import EventQueue
 from vivavoce.outbox import MESSAGES, Numbered, Outbox
+from vivavoce.reactions import Reactions, Silence
+from vivavoce.tools import Toolbox
 
 pytestmark = pytest.mark.looptime
 
@@ -132,8 +136,9 @@ class NarrowLine:
 
     ENVELOPE_BYTES = 46  #: of WebSocket, TCP and IP around a message
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, hear: Callable[[Pong], object] | None = None) -> None:
         self.outbox = outbox
+        self.hear = hear or outbox.answered
         self.kbps = 1e6
         self.spoken_at: list[float] = []  #: of each frame, by its number
         self.late_s: list[float] = []  #: of each frame that arrived
@@ -154,7 +159,7 @@ class NarrowLine:
         else:
             ping = client_messages.decode(item)
             assert isinstance(ping, Ping)
-            self.outbox.answered(Pong(ping.t, round(now * 1000) + 5_000))
+            self.hear(Pong(ping.t, round(now * 1000) + 5_000))
 
     async def speak(self, seconds: float) -> None:
         for _ in range(round(seconds * 50)):
@@ -198,3 +203,23 @@ async def test_a_message_waits_for_no_room_nor_does_what_was_said_before_it() ->
     assert await take_all(outbox) == ["played"]
     outbox.tell("paused")
     assert await take_all(outbox) == [*(frame(seq) for seq in range(25, 50)), "paused"]
+
+
+async def test_the_reader_is_told_of_a_narrow_line_and_when_it_is_wide_again() -> None:
+    outbox, events = Outbox(ClientSession()), EventQueue()
+    reactions = Reactions(ClientSession(), outbox, events, Toolbox({}, outbox.message), Silence())
+    outbox.open([])
+    async with asyncio.TaskGroup() as tasks:
+        line = NarrowLine(outbox, lambda pong: tasks.create_task(reactions.receive(pong)))
+        carrying = tasks.create_task(line.carry())
+        line.kbps = 128
+        await line.speak(20)
+        line.kbps = 1000
+        await line.speak(20)
+        carrying.cancel()
+    events.close(None)
+    told = [event async for event in events.read()]
+    assert [type(event) for event in told] == [Quality, Quality]
+    narrow, good = told
+    assert isinstance(narrow, Quality) and narrow.quality == "narrow" and narrow.dropped_ms > 0
+    assert isinstance(good, Quality) and good.quality == "good" and good.uplink_delay_s < 0.05
