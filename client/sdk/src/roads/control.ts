@@ -77,6 +77,10 @@ export class Control {
     this.#newest = 0;
     return new Promise((resolve, reject) => {
       let isOpen = false;
+      const stop = () => {
+        reject(aborted());
+        line.close(1000);
+      };
       const line = new Line(this.#link, 'control', url, protocols, {
         opened: () => {
           isOpen = true;
@@ -94,16 +98,14 @@ export class Control {
           line.close(1000);
         },
         closed: (code) => {
+          signal.removeEventListener('abort', stop);
           if (this.#line === line) this.#line = null;
           // A browser does not say why a handshake failed.
           const lost = isOpen ? 'connection_lost' : 'connect_failed';
           reject(new VoiceError(code ? lost : 'connect_timeout'));
         },
       });
-      signal.addEventListener('abort', () => {
-        reject(aborted());
-        line.close(1000);
-      });
+      signal.addEventListener('abort', stop);
     });
   }
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FakeSocket } from '../../src/testing/index.js';
 import { pass, positions, rig } from './rig.js';
@@ -209,6 +210,29 @@ describe('the microphone during a break', () => {
     expect(all.server.uplink.length).toBeLessThan(50);
     expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBeGreaterThan(1000);
   });
+});
+
+test('reconnecting leaves no listener behind', async () => {
+  const signals = new Set<AbortSignal>();
+  const all = rig({
+    session: {
+      url: 'wss://control.test',
+      token: ({ signal }) => {
+        signals.add(signal);
+        return 'a.jwt';
+      },
+    },
+  });
+  void all.client.connect();
+  await pass();
+  const listeners = () => [...signals].map((signal) => getEventListeners(signal, 'abort').length);
+  const before = listeners();
+  for (let breaks = 0; breaks < 5; breaks += 1) {
+    all.server.cutMedia();
+    await pass(10_000);
+  }
+  expect(all.client.getSnapshot().metrics.reconnects).toBe(5);
+  expect(listeners()).toEqual(before);
 });
 
 describe('what waits for the connection', () => {
