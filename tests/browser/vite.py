@@ -1,4 +1,4 @@
-"""Serves an app by Vite, as its developer does."""
+"""Serves an app by Vite or Next.js, as its developer does."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ async def _address(server: asyncio.subprocess.Process) -> str:
     async with asyncio.timeout(60):
         while line := await server.stdout.readline():
             said += line
-            if found := re.search(rb"Local:\s+(http://localhost:\d+)/", line):
+            if found := re.search(rb"Local:\s+(http://localhost:\d+)", line):
                 return found[1].decode()
     raise AssertionError(f"it serves nothing: {said.decode()}")

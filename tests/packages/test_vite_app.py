@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -13,31 +12,21 @@ import pytest
 from simulator.audio import tones
 from tests.browser.drive import QUESTION, Sound, drive, recording
 from tests.browser.vite import served
-from tests.e2e.dev import admission, spoken_code
-from tests.packages.builds import ROOT, SDK, run
-from vivavoce import Conversation
+from tests.e2e.dev import spoken_code
+from tests.packages.builds import ROOT, run
+from tests.packages.conftest import LEAD_S, warm
 
 pytestmark = [pytest.mark.packages, pytest.mark.timeout(400)]
 
 EXAMPLE = ROOT / "client" / "examples" / "react"
 VANILLA = Path(__file__).parent / "vanilla"
 WORDS = "Could you tell me when the next train leaves?"
-LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
 
 #: where the local stack is, and nothing about the SDK
 CONFIG = """
 const page = JSON.stringify(process.env.VIVAVOCE_PAGE);
 export default { define: { 'import.meta.env.VIVAVOCE_PAGE': page } };
 """
-
-
-@pytest.fixture(scope="module")
-def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`npm pack` from the sources: its prepack builds them."""
-    folder = tmp_path_factory.mktemp("packed")
-    run("npm", "pack", "--silent", "--pack-destination", folder, folder=SDK)
-    (packed,) = folder.glob("*.tgz")
-    return packed
 
 
 def fresh_app(kind: str, tarball: Path, folder: Path) -> Path:
@@ -56,13 +45,6 @@ def fresh_app(kind: str, tarball: Path, folder: Path) -> Path:
     (folder / "package.json").write_text(json.dumps(project))
     run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
     return folder
-
-
-async def warm(stack: dict[str, Any]) -> None:
-    """Start a relay: the recording begins with the microphone and does not wait."""
-    url, token = admission(stack["page"])
-    async with asyncio.timeout(60), Conversation(url, token) as call:
-        await call.end()
 
 
 @pytest.mark.parametrize("kind", ["vanilla", "react"])

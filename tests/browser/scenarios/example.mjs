@@ -7,14 +7,15 @@ import * as visit from '../visit.mjs';
 
 export default async function example(browser, { url, isTalkedOver = false }) {
   const page = await visit.open(browser, url, { listens: true, tap: visit.inlineTap() });
+  const alert = page.locator('main').getByRole('alert'); // a framework may have one of its own beside it
   const click = (name) => page.getByRole('button', { name }).click({ timeout: 10_000 });
   await click('Talk').catch((error) => {
     throw new Error(`no button to press: ${page.errors.join('\n')}`, { cause: error });
   });
   await Promise.race([
     visit.received(page, isTalkedOver ? 'turn.interrupted' : 'turn.ended', 1, 40_000),
-    page.getByRole('alert').waitFor().then(async () => {
-      throw new Error(`${await page.getByRole('alert').innerText()}\n${page.errors.join('\n')}`);
+    alert.waitFor().then(async () => {
+      throw new Error(`${await alert.innerText()}\n${page.errors.join('\n')}`);
     }),
   ]);
   await page.waitForFunction(
