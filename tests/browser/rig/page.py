@@ -49,9 +49,12 @@ class Page(ABC):
         return value
 
 
+# Also one within an element that draws itself.
 _PRESS = """(name) => {
   const named = (each) => each.textContent.includes(name) || each.ariaLabel === name;
-  const button = [...document.querySelectorAll('button')].find((each) => named(each) && !each.disabled);
+  const roots = [document, ...[...document.querySelectorAll('*')].flatMap((each) => each.shadowRoot ?? [])];
+  const buttons = roots.flatMap((root) => [...root.querySelectorAll('button')]);
+  const button = buttons.find((each) => named(each) && !each.disabled && !each.closest('[hidden]'));
   button?.click();
   return Boolean(button);
 }"""
