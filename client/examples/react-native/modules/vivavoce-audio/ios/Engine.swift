@@ -49,8 +49,13 @@ final class Engine {
     source = nil
   }
 
-  /// The hardware's format has changed, or the system's audio was started anew: all of the graph is made again.
-  func reopen() {
+  /// The hardware's format has changed, or the system's audio was started anew, which stops the engine: all of the graph
+  /// is made again. One that runs is left alone: to switch voice processing on is such a change, too.
+  func mend() {
+    if !engine.isRunning { reopen() }
+  }
+
+  private func reopen() {
     engine.stop()
     do {
       try open()
@@ -63,7 +68,13 @@ final class Engine {
   func start(_ wishes: Wishes) throws {
     self.wishes = wishes
     engine.stop() // voice processing can be changed only while it is stopped
-    try open()
+    do {
+      try open()
+    } catch {
+      self.wishes = nil
+      try? open() // the agent's voice at least
+      throw error
+    }
   }
 
   func stopListening() {

@@ -106,7 +106,7 @@ public final class VivavoceAudioModule: Module {
 
   private func reset() {
     guard isPrepared, isOurs else { return }
-    engine.reopen()
+    engine.mend()
     routed()
   }
 }

@@ -63,7 +63,7 @@ internal class Capture(private val onFrame: (ByteArray) -> Unit, private val onL
   fun close() {
     val own = record ?: return
     record = null
-    own.stop() // which ends the thread's read; the thread releases it
+    runCatching { own.stop() } // which ends the thread's read; the thread releases it. It may be dead already
   }
 
   private fun run(own: AudioRecord, frameBytes: Int) {

@@ -18,8 +18,8 @@ internal class Focus(private val manager: AudioManager, private val onChange: (i
 
   /** False: a phone call keeps it. */
   fun take(): Boolean {
-    isWanted = true
     isOurs = ask()
+    isWanted = isOurs
     return isOurs
   }
 
