@@ -58,7 +58,7 @@ export interface SpeakerOptions {
   readonly prebufferMs?: number | undefined;
   /** Largest jitter buffer, reached when audio comes late. Default 400. */
   readonly maxPrebufferMs?: number | undefined;
-  /** Fade-out of a flush. Default 5. */
+  /** Time in which sound that is stopped or runs dry dies away. Default 5. */
   readonly fadeMs?: number | undefined;
 }
 

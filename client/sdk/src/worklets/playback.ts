@@ -2,36 +2,37 @@ import type { FromPlayback, PlaybackOptions, ToPlayback } from './messages.js';
 import { Turn } from './turn.js';
 
 const LEVELS_PER_S = 20;
+const FADED = 0.01; //: of the sample at which the sound stopped, when a fade is over: no edge is heard
 const LONGEST_MS = 600_000; //: audio waiting; no answer is that long, so more of it is dropped
 
 /** Plays turns one after the other from a jitter buffer; falls silent at once; knows what was heard. */
 class Playback extends AudioWorkletProcessor {
   #turns: Turn[] = [];
-  #fading: Turn | null = null;
-  #fadeLeft = 0;
   #finished = 0; //: no more audio of this turn and earlier follows
   #flushed = 0; //: audio of this turn and earlier is dropped
   #reportedMs = 0; //: position of the last report
   #energy = 0;
   #measured = 0; //: samples since the last level
   #isLoud = false;
+  #last = 0; //: sample that was played, and dies away when no other follows
   #prebufferMs: number;
   readonly #options: PlaybackOptions;
-  readonly #fadeSamples: number;
+  readonly #decay: number; //: from sample to sample
 
   constructor({ processorOptions: options }: { processorOptions: PlaybackOptions }) {
     super();
     this.#options = options;
     this.#prebufferMs = options.prebufferMs;
-    this.#fadeSamples = Math.round((sampleRate * options.fadeMs) / 1000);
+    this.#decay = FADED ** (1000 / sampleRate / options.fadeMs);
     this.port.onmessage = ({ data }: MessageEvent<ToPlayback>) => this.#obey(data);
   }
 
   process(_: unknown, [channels]: Float32Array[][]): boolean {
     const output = channels?.[0];
     if (output) {
-      if (this.#fading) this.#fade(this.#fading, output);
-      else this.#play(output);
+      const count = this.#play(output);
+      if (count) this.#last = output[count - 1] as number;
+      for (let at = count; at < output.length; at += 1) output[at] = this.#last = Math.trunc(this.#last * this.#decay * 32768) / 32768;
       this.#measure(output);
     }
     return true;
@@ -61,36 +62,21 @@ class Playback extends AudioWorkletProcessor {
 
   #flush(number: number): void {
     this.#flushed = Math.max(this.#flushed, number);
-    const playing = this.#turns[0];
-    if (playing?.isPlaying && playing.number <= number) {
-      this.#fading = playing;
-      this.#fadeLeft = this.#fadeSamples;
-    }
-    const flushed = this.#turns.find((turn) => turn.number === number);
-    const { playedMs = 0, bufferedMs = 0 } = flushed ?? {};
-    // Half of the fade counts as heard.
-    const fadedMs = flushed?.isPlaying ? Math.min(this.#options.fadeMs, bufferedMs) / 2 : 0;
+    const { playedMs = 0, bufferedMs = 0 } = this.#turns.find((turn) => turn.number === number) ?? {};
     this.#turns = this.#turns.filter((turn) => turn.number > number);
-    this.#post({ type: 'flushed', turn: number, playedMs: playedMs + fadedMs, droppedMs: bufferedMs - fadedMs });
+    this.#post({ type: 'flushed', turn: number, playedMs, droppedMs: bufferedMs });
   }
 
-  #fade(turn: Turn, output: Float32Array): void {
-    const count = turn.render(output);
-    for (let at = 0; at < count; at += 1) {
-      output[at] = ((output[at] as number) * this.#fadeLeft) / this.#fadeSamples || 0;
-      this.#fadeLeft = Math.max(0, this.#fadeLeft - 1);
-    }
-    if (count < output.length || !this.#fadeLeft) this.#fading = null;
-  }
-
-  #play(output: Float32Array): void {
+  /** Returns how many samples there were. */
+  #play(output: Float32Array): number {
     const turn = this.#turns[0];
-    if (!turn) return;
+    if (!turn) return 0;
     if (!turn.isPlaying && (turn.isFinished || turn.bufferedMs >= this.#prebufferMs)) this.#start(turn);
-    if (!turn.isPlaying) return;
+    if (!turn.isPlaying) return 0;
     const count = turn.render(output);
     if (turn.playedMs - this.#reportedMs >= 1000) this.#report('progress', turn);
     if (count < output.length) this.#runDry(turn);
+    return count;
   }
 
   #start(turn: Turn): void {

@@ -1,6 +1,9 @@
 const ZEROS = 20; //: of the sinc on each side: 132 taps at 48 kHz to 16 kHz
 const ROLLOFF = 0.92; //: of the lower rate's band; what lies above would fold back
 
+/** By the ratio of the rates. Made once: at odd rates that takes the audio thread longer than a quantum lasts. */
+const TABLES: Record<number, readonly Float32Array[]> = {};
+
 /** Streaming windowed-sinc resampler for any two integer rates, mono. Keeps its phase between calls. */
 export class Resampler {
   /** Input samples of look-ahead: so many zeros at the end bring out the last of the sound. */
@@ -17,7 +20,9 @@ export class Resampler {
     this.#down = fromHz / common;
     const scale = Math.min(1, toHz / fromHz) * ROLLOFF;
     this.tail = Math.ceil(ZEROS / scale);
-    this.#rows = Array.from({ length: this.#up }, (_, phase) => taps(phase / this.#up, this.tail, scale));
+    this.#rows = TABLES[fromHz / toHz] ??= Array.from({ length: this.#up }, (_, phase) =>
+      taps(phase / this.#up, this.tail, scale),
+    );
     this.#kept = new Float32Array(this.tail - 1); // zeros before the first sample: output is aligned with input
   }
 

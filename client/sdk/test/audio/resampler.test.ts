@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Resampler } from '../../src/worklets/resampler.js';
 import { decibels, tone } from './scope.js';
 
@@ -37,4 +37,13 @@ test('24 kHz to 48 kHz keeps the voice and makes no image of it', () => {
   const output = resample(tone(3000, 24_000, 1), 24_000, 48_000).subarray(1000, 47_000);
   expect(Math.abs(LEVEL - decibels(output, 48_000, 3000))).toBeLessThan(0.1);
   expect(LEVEL - decibels(output, 48_000, 21_000)).toBeGreaterThan(80);
+});
+
+test('the table of two rates is made once, and not for every turn', () => {
+  new Resampler(24_000, 44_056); // 5507 phases
+  const cosines = vi.spyOn(Math, 'cos');
+  const again = new Resampler(24_000, 44_056);
+  expect(again.process(new Float32Array(480))).toHaveLength(841);
+  expect(cosines).not.toHaveBeenCalled();
+  cosines.mockRestore();
 });

@@ -121,6 +121,16 @@ describe('barge-in', () => {
     expect(Math.max(...steps)).toBeLessThan(0.25 * 2 * Math.PI * (440 / 48_000) + 0.002);
   });
 
+  test('an underrun leaves no edge either', async () => {
+    const player = await Player.make();
+    player.speak(1, 103); // stops where the tone is loud
+    player.pass(300);
+    expect(player.said('underrun')).toHaveLength(1);
+    const steps = player.output.slice(1).map((sample, at) => Math.abs(sample - (player.output[at] as number)));
+    expect(Math.max(...steps)).toBeLessThan(0.25 * 2 * Math.PI * (440 / 48_000) + 0.002);
+    expect(loudest(player.output.slice(-48 * 100))).toBe(0);
+  });
+
   test.each([137, 480, 1500, 2049])('knows after %i ms what was heard, to 20 ms', async (ms) => {
     const player = await Player.make();
     player.speak(3, 5000);
