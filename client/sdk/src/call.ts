@@ -9,7 +9,7 @@ import { webSockets } from './roads/transport.js';
 import { aborted } from './roads/wait.js';
 import { since } from './clock.js';
 import { Conversation } from './conversation.js';
-import { asFatal, endedBy, type LocalCode, toVoiceError, VoiceError } from './errors.js';
+import { endedBy, type LocalCode, toVoiceError, VoiceError } from './errors.js';
 import type { CloseReason, Connected } from './events.js';
 import type { CallHost } from './call-host.js';
 import type { ReconnectPolicy } from './options.js';
@@ -224,7 +224,7 @@ export class Call implements LifelineParts {
 
   #fail(thrown: unknown, code?: LocalCode): void {
     if (this.#isOver) return;
-    const error = asFatal(toVoiceError(thrown, code));
+    const error: VoiceError = Object.assign(toVoiceError(thrown, code), { fatal: true }); // the session is over
     this.#host.store.set({ error });
     this.#host.emitter.emit('error', error);
     this.#finish({ by: endedBy(error.code), reason: error.code, error });

@@ -103,12 +103,6 @@ export function toVoiceError(thrown: unknown, code: LocalCode = 'connect_failed'
   return thrown instanceof VoiceError ? thrown : new VoiceError(code, '', { cause: thrown });
 }
 
-/** Copy with `fatal`: the session is over. */
-export function asFatal(error: VoiceError): VoiceError {
-  const { code, message, cause } = error;
-  return new VoiceError(code, message.slice(code.length + 2), { ...error, cause, fatal: true });
-}
-
 /** Convert an error message of the server. */
 export function received(error: ControlError | MediaError): VoiceError {
   const { code, message, fatal, retryable, retry_after_ms: retryAfterMs, ref, sessions } = error as ControlError;
