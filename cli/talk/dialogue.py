@@ -87,8 +87,6 @@ class Dialogue:
     async def hold(self, access: Access) -> Outcome:
         """Run the whole conversation; its failure is in the outcome. Raises NoSound."""
         with self._card or nullcontext():
-            if self._card:
-                self._hang_up_at_ctrl_c()
             return await self._hold(access)
 
     def _hang_up_at_ctrl_c(self) -> None:
@@ -182,6 +180,7 @@ class Dialogue:
     async def _converse(self, call: Conversation, card: SoundCard, tasks: asyncio.TaskGroup) -> None:
         """Have the user talk, until they hang up."""
         self._narrator.say("-- speak; Ctrl-C ends it. Wear headphones: the agent hears its own voice, too.")
+        self._hang_up_at_ctrl_c()
         sender = tasks.create_task(card.run(call.send_audio), name="microphone")
         try:
             async with asyncio.timeout(MUTE_S):

@@ -28,9 +28,10 @@ def port_of(listener: socket.socket) -> int:
 
 
 def url_of(listener: socket.socket, scheme: str = "http") -> str:
-    """The address of a bound socket."""
+    """The address of a bound socket, for a client on this machine."""
     host, port = listener.getsockname()[:2]
-    return f"{scheme}://{host}:{port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class AwsError(web.HTTPException):

@@ -275,5 +275,5 @@ class Sockets:
 
     def urls(self) -> Urls:
         """The addresses of what a client or browser on this machine reaches, without the API's stage."""
-        here = f"127.0.0.1:{port_of(self.front)}"
+        here = url_of(self.front).removeprefix("http://")
         return Urls(control=f"ws://{here}", media=f"ws://{here}", page=f"http://{here}")

@@ -13,9 +13,10 @@ from websockets.asyncio.client import connect
 
 from infra.local.endpoint import Endpoint, listen, port_of
 from infra.local.front import Door, Front, door_to, is_host_of_machine
-from infra.local.gateway import Options
+from infra.local.gateway import Options as GatewayOptions
 from infra.local.page import LocalUser, page_app
 from infra.local.splice import Head, Pair
+from infra.local.stack import Options, Sockets
 from tests.infra.stand_ins import OpenGateway
 
 FORWARDED = {"X-Forwarded-Host": "me-8787.example", "X-Forwarded-Proto": "https"}
@@ -109,6 +110,20 @@ async def test_a_stack_for_the_network_is_reached_by_address_and_by_the_machine_
         here = front.url.replace("ws:", "http:")
     if is_ours:
         assert doors.heads[0][1].get("Origin") in {here, "http://localhost:9"}
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("localhost", "127.0.0.1"), ("::1", "[::1]")],
+)
+def test_the_addresses_are_those_at_which_the_port_is_open(host: str, here: str) -> None:
+    sockets = Sockets.bind(Options(host=host))
+    try:
+        port = port_of(sockets.front)
+        urls = sockets.urls()
+    finally:
+        sockets.close()
+    assert (urls.page, urls.media) == (f"http://{here}:{port}", f"ws://{here}:{port}")
 
 
 @pytest.mark.parametrize("value", ['x"; script-src *', "a b", "a\tb", "<a>"])
@@ -205,7 +220,7 @@ async def test_ready_names_the_host_that_the_client_came_by(
     port = port_of(outside)
     ready = json.dumps({"type": "ready", "media": {"url": f"ws://127.0.0.1:{port}/r/s1/a.b", "ticket": "t"}})
     answer = {"statusCode": 200, "body": ready}
-    options = Options(media_url=f"ws://127.0.0.1:{port}")
+    options = GatewayOptions(media_url=f"ws://127.0.0.1:{port}")
     async with open_gateway({"start": lambda _: answer}, options, replies=True) as (gateway, functions):
         control = int(gateway.url.rpartition(":")[2].partition("/")[0])
         url = f"ws://{host.format(port=port)}/v1"
