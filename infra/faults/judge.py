@@ -62,12 +62,14 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     reordered: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
+    unasked: list[str] = field(
+        default_factory=list
+    )  #: typed, and in no turn: lost with a connection or a relay
     finished: int = 0  #: turns that ended at the client
-    unanswered: int = 0  #: questions lost with a connection: the protocol does not acknowledge text
 
     @property
     def findings(self) -> list[str]:
-        return [*self.lost, *self.doubled, *self.reordered, *self.stuck]
+        return [*self.lost, *self.doubled, *self.reordered, *self.stuck, *self.unasked]
 
 
 def judge(seen: ClientRecord, kept: Sequence[StoredTurn], answered: Iterable[str]) -> Verdict:
@@ -85,7 +87,9 @@ def judge(seen: ClientRecord, kept: Sequence[StoredTurn], answered: Iterable[str
     verdict.finished = len(finished)
     if seen.outcome == WENT_ON:
         found = {marker for turn in kept for marker in MARKER.findall(turn.user_text)}
-        verdict.unanswered = sum(marker not in found for marker in seen.asked)
+        verdict.unasked += [
+            f"{marker}: typed, and in no turn" for marker in seen.asked if marker not in found
+        ]
     if seen.missing_frames:
         verdict.lost.append(f"{seen.missing_frames} frames of the agent's voice")
     return verdict

@@ -186,7 +186,7 @@ async def verdict_on(faulted: FaultedStack, session: str, seen: ClientRecord) ->
         found = await faulted.turns(session) if session else []
         kept = [StoredTurn(turn.number, turn.user_text, turn.agent_text) for turn in found]
         verdict = judge(seen, kept, faulted.answers())
-        if not verdict.lost or time.monotonic() > deadline:
+        if not (verdict.lost or verdict.unasked) or time.monotonic() > deadline:
             return verdict
         await asyncio.sleep(0.5)
 

@@ -16,6 +16,7 @@ from infra.faults.toxics import TOXICS
 from protocol.errors import REGISTRY
 
 APART = ("firings", "growths")
+MUST_BE_ZERO = ("lost", "doubled", "reordered", "stuck", "unasked")
 LOCAL_CODES = ("connect_failed", "connect_timeout", "connection_lost", "token_failed", "closed")
 
 
@@ -30,7 +31,7 @@ class Tally:
     incidents: Counter[str] = field(default_factory=Counter)
     firings: Firings = field(default_factory=Counter)
     finished: int = 0
-    unanswered: int = 0
+    unasked: int = 0  #: typed questions that are in no turn
     lost: int = 0
     doubled: int = 0
     reordered: int = 0
@@ -48,8 +49,7 @@ class Tally:
         self.outcomes[outcome] += 1
         self.resumed += reconnects
         self.finished += verdict.finished
-        self.unanswered += verdict.unanswered
-        for name in ("lost", "doubled", "reordered", "stuck"):
+        for name in MUST_BE_ZERO:
             setattr(self, name, getattr(self, name) + len(getattr(verdict, name)))
         self.findings += [f"run {number}: {finding}" for finding in verdict.findings]
 
@@ -61,7 +61,7 @@ class Tally:
 
     def failures(self, each: int) -> list[str]:
         """Every must-be-zero that is not, and every pair that fired less than `each` times."""
-        counts = {name: getattr(self, name) for name in ("lost", "doubled", "reordered", "stuck")}
+        counts = {name: getattr(self, name) for name in MUST_BE_ZERO}
         failures = [f"{count} {name}" for name, count in counts.items() if count]
         failures += [f"ended with {code}, which is no reason" for code in self.untyped]
         refused = [(code, self.outcomes[code]) for code in PROTOCOL_ERRORS if self.outcomes[code]]
@@ -99,7 +99,7 @@ class Tally:
                 ", ".join(f"{n} {what}" for what, n in sorted(self.incidents.items())) or "0",
             ),
             ("turns finished", str(self.finished)),
-            ("questions lost with a connection", str(self.unanswered)),
+            ("questions lost with a connection", str(self.unasked)),
             ("lost", str(self.lost)),
             ("doubled", str(self.doubled)),
             ("reordered", str(self.reordered)),

@@ -41,7 +41,7 @@ def renumbered(told: list[ClientEvent]) -> list[ClientEvent]:
 
 def test_a_good_conversation_has_no_findings() -> None:
     verdict = judge(SEEN, KEPT, ANSWERED)
-    assert verdict.findings == [] and (verdict.finished, verdict.unanswered) == (3, 0)
+    assert verdict.findings == [] and verdict.finished == 3
 
 
 def test_a_lost_turn_is_reported() -> None:
@@ -132,6 +132,7 @@ def test_missing_sound_is_lost() -> None:
     assert judge(replace(SEEN, missing_frames=2), KEPT, ANSWERED).lost == ["2 frames of the agent's voice"]
 
 
-def test_a_question_that_nobody_promised_to_keep_is_only_counted() -> None:
-    verdict = judge(ClientRecord(ASKED, conversation(2)), KEPT[:2], ANSWERED)
-    assert verdict.findings == [] and verdict.unanswered == 1
+def test_a_question_that_is_in_no_turn_is_reported() -> None:
+    seen = ClientRecord(ASKED, conversation(2))
+    assert judge(seen, KEPT[:2], ANSWERED).findings == ["ask1x3: typed, and in no turn"]
+    assert judge(replace(seen, outcome="store_unavailable"), KEPT[:2], ANSWERED).findings == []

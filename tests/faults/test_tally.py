@@ -38,14 +38,20 @@ def test_a_good_soak_has_no_failures() -> None:
     assert good.failures(each=0) == [] and (good.runs, good.finished) == (1, 2)
 
 
-@pytest.mark.parametrize("what", ["lost", "doubled", "reordered", "stuck"])
-def test_every_must_be_zero_fails_the_soak(what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "row"),
+    [
+        *((what, what) for what in ("lost", "doubled", "reordered", "stuck")),
+        ("unasked", "questions lost with a connection"),
+    ],
+)
+def test_every_must_be_zero_fails_the_soak(what: str, row: str) -> None:
     verdict = Verdict()
     getattr(verdict, what).append("here")
     bad = tally(verdict)
     assert bad.failures(each=0) == [f"1 {what}"]
     assert bad.findings == ["run 1: here"]
-    assert f"{what:<40}1" in bad.table()
+    assert f"{row:<40}1" in bad.table()
 
 
 def test_an_end_without_a_typed_reason_fails_the_soak() -> None:
