@@ -13,7 +13,7 @@ from infra.local.stack import LocalStack, Options
 from tests.witness import WITNESS
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_a_relay_that_crashes_at_import_is_told_to_who_waits_and_to_the_terminal(
     tmp_path: Path,
 ) -> None:

@@ -22,7 +22,7 @@ HAS_SOUND = which("pulseaudio") and find_library("portaudio") and any(Path("/usr
 ASOUND = "pcm.!default pulse\nctl.!default pulse\n"
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 @pytest.mark.skipif(
     not HAS_SOUND, reason="apt install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
 )
