@@ -35,7 +35,15 @@ def alive(processes: set[int]) -> Iterator[int]:
             yield process
 
 
-@pytest.mark.timeout(120)
+@pytest.fixture(autouse=True)
+def heeded_hangup() -> Iterator[None]:
+    """Under `nohup` every process inherits that SIGHUP is ignored; a terminal's have it."""
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, inherited)
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
 def test_no_process_outlives_it(how: str) -> None:
     with started() as (process, urls):
