@@ -64,10 +64,14 @@ function holds(client: VoiceClient): Presses {
       isTouch = true;
       client.talk.start();
     },
-    onPressOut: () => release(client),
+    onPressOut: () => {
+      release(client);
+      setTimeout(() => {
+        isTouch = false; // its `onPress`, if it has one, came before this or comes with it
+      });
+    },
     onPress: () => {
       if (!isTouch) toggle(client);
-      isTouch = false;
     },
   };
 }

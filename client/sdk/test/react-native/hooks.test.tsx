@@ -52,6 +52,17 @@ describe('usePushToTalk', () => {
     expect(talking()).toBe(false);
   });
 
+  test('a finger that slid off, which is no press, takes nothing from a screen reader', async () => {
+    const { props, talking } = await rig();
+    act(() => {
+      props().onPressIn();
+      props().onPressOut();
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    act(() => props().onPress());
+    expect(talking()).toBe(true);
+  });
+
   test('`toggle` begins and ends with a press each', async () => {
     const { props, talking } = await rig('toggle');
     const press = () =>
