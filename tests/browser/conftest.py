@@ -40,6 +40,7 @@ SDK = ROOT / "client" / "sdk"
 WARM_S = 100.0  #: at most, until the first call of a system has been held
 LEAD_S = 1.2  #: the recording begins at the click, the conversation a moment later
 GEMINI_KEY = f"{CANARY}-browser-gemini-key"
+QUOTA = {"StartsPerMinute": "100"}  #: one user sits at all these tests
 _reasons: list[str] = []
 _figures: list[str] = []
 
@@ -141,7 +142,7 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
         place = listen()
         elsewhere = listen()
         stack = await parts.enter_async_context(
-            LocalStack(StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY))
+            LocalStack(StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=QUOTA))
         )
         WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
         WITNESS.keeps(stack.secrets.route, "the route key")
