@@ -1,0 +1,74 @@
+"""Two minutes on a line narrower than speech: a real browser, and a proxy that lets little through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+import simulator
+from infra.faults.link import Link
+from infra.faults.toxics import Bandwidth
+from infra.local.endpoint import Endpoint, listen
+from infra.local.page import page_app
+from infra.local.stack import LocalStack
+from infra.local.stack import Options as StackOptions
+from tests.browser.conftest import GEMINI_KEY
+from tests.browser.drive import drive, driving
+from tests.witness import WITNESS
+
+KBPS = 128
+NARROW_S, WIDE_S = 120, 30
+
+
+@pytest_asyncio.fixture
+async def line(chromium: str) -> AsyncIterator[tuple[Link, str]]:
+    """A link between the browser and its relay, and the page that leads through it."""
+    WITNESS.keeps(GEMINI_KEY, "the model's key")
+    async with Link("client-edge") as media, simulator.serve(simulator.Config()) as model:
+        options = StackOptions(
+            gemini_url=model.url, gemini_key=GEMINI_KEY, parameters={"MediaUrl": f"ws://{media.address}"}
+        )
+        async with LocalStack(options) as stack, driving():
+            media.target = stack.urls.media.removeprefix("ws://")
+            WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
+            WITNESS.keeps(stack.secrets.route, "the route key")
+            app = page_app(stack.urls.control, stack.user(), media_url=f"ws://{media.address}")
+            async with Endpoint(app, listen()) as page:
+                yield media, page.url
+        WITNESS.logs(log.text for log in stack.logs.lines)
+
+
+def late_ms(seen: dict[str, Any]) -> list[float]:
+    """How long each probe was under way, above the least: the frames before and behind it were as late."""
+    ways = [message["server_ms"] - message["t"] for message in seen["messages"] if message["type"] == "pong"]
+    return [way - min(ways) for way in ways]
+
+
+@pytest.mark.visit
+@pytest.mark.timeout(360)
+async def test_a_conversation_goes_on_over_a_narrow_line_and_the_page_says_so(
+    line: tuple[Link, str], question: str
+) -> None:
+    media, url = line
+    with media.injected(Bandwidth(KBPS * 125), ways=("up",)) as active:
+        wishes = {"url": url, "narrow_s": NARROW_S, "wide_s": WIDE_S, "launch": {"wav": question}}
+        visit = asyncio.create_task(drive("narrow", within_s=NARROW_S + WIDE_S + 120, **wishes))
+        await asyncio.wait_for(active.has_fired.wait(), 100)  # the relay starts cold
+        await asyncio.sleep(NARROW_S)
+        active.lifted.set()
+        seen = await visit
+    narrowed = seen["narrowed"]
+    late = late_ms(narrowed)
+    print(f"{KBPS} kbit/s for {NARROW_S} s: {len(late)} probes, at most {max(late):.0f} ms late")
+    assert len(late) > NARROW_S and max(late) < 2500
+    assert any("too narrow" in note for note in narrowed["notes"])
+    assert "wide again" in seen["notes"][-1]
+    assert late_ms(seen)[-1] < 250
+    answers = {m["turn"] for m in narrowed["messages"] if m["type"] == "turn.ended" and m["role"] == "agent"}
+    assert len(answers) >= 3, "the conversation did not go on"
+    assert seen["connection"] == "Connected"
+    assert seen["errors"] == []
