@@ -136,11 +136,23 @@ async def test_a_microphone_chosen_while_muted_is_heard_when_that_ends(
     await is_heard(call, desk, said, SECOND)
 
 
-async def test_a_chosen_speaker_sounds_or_is_told_not_to_be_possible(call: PlainCall, desk: Machine) -> None:
+async def test_a_chosen_speaker_sounds_until_the_system_choice_is_chosen_again(
+    call: PlainCall, desk: Machine
+) -> None:
     await desk.plug_loudspeaker(HEADPHONES)
-    code = await call.choose("speaker", HEADPHONES)
-    assert code in (None, "speaker_unsupported")
-    assert await sounds(call, desk, HEADPHONES if code is None else LOUDSPEAKER)
+    assert await call.choose("speaker", HEADPHONES) is None
+    assert await sounds(call, desk, HEADPHONES)
+    assert await call.choose("speaker", None) is None
+    assert await sounds(call, desk, LOUDSPEAKER)
+
+
+async def test_a_chosen_speaker_that_is_pulled_out_gives_way_to_another(
+    call: PlainCall, desk: Machine
+) -> None:
+    await desk.plug_loudspeaker(HEADPHONES)
+    assert await call.choose("speaker", HEADPHONES) is None
+    await desk.unplug(HEADPHONES)
+    assert await sounds(call, desk, LOUDSPEAKER)
 
 
 async def test_a_speaker_pulled_out_in_a_call_gives_way_to_another(call: PlainCall, desk: Machine) -> None:

@@ -128,7 +128,12 @@ export class Sound implements SpeakerControls {
         if (!unlocked && speaker.unlocked) emitter.emit('error', new VoiceError('audio_blocked'));
       },
       interrupted: (interrupted) => store.setSpeaker({ interrupted }),
-      devices: (devices) => emitter.emit('devicechange', devices),
+      devices: (devices) => {
+        const { deviceId } = store.state.speaker;
+        const isGone = deviceId && devices.labelled && !devices.outputs.some((each) => each.deviceId === deviceId);
+        if (isGone) this.setDevice(null).catch(() => {}); // Firefox would play to nobody
+        emitter.emit('devicechange', devices);
+      },
       failed: (error) => {
         emitter.emit('error', error);
         this.listener?.failed(error);

@@ -155,6 +155,16 @@ describe('a speaker is chosen', () => {
     expect(at.told).toEqual([]);
   });
 
+  test('and one that is pulled out gives way to the system’s choice', async () => {
+    const at = await atMachine();
+    await call(at);
+    await at.client.speaker.setDevice('headphones');
+    at.machine.unplug('headphones');
+    await pass(10);
+    expect(at.client.getSnapshot().speaker.deviceId).toBeUndefined();
+    expect(at.machine.sink).toBe('');
+  });
+
   test('and where neither can, the user is told', async () => {
     const at = await atMachine({}, 'none');
     await call(at);
