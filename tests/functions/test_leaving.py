@@ -17,10 +17,17 @@ def started(table):
     return sorted(set(relays.pool(table).slots.values()) - {"r1", "r2", "r3"})
 
 
+def hold(table, relay, calls):
+    """So many calls have their lease there."""
+    leases = {f"s{number}": 0 for number in range(calls)}
+    table.update(relays.key(relay), "SET #leases = :leases", "attribute_exists(#leases)", leases=leases)
+
+
 @pytest.fixture
 def going(table, relay):
     """A relay that has stopped taking calls."""
     relay("r1")
+    hold(table, "r1", 12)
     relays.stopping(table, "r1")
 
 
@@ -37,6 +44,17 @@ def test_too_little_room_starts_one_relay_and_asking_again_starts_no_other(going
     assert request["clientToken"] == started(table)[0]
 
 
+def test_a_call_that_has_its_place_elsewhere_needs_none_though_its_client_has_not_gone_yet(
+    going, table, relay, edges
+):
+    """Fifty calls that moved at once were counted twice, and a second replacement was started."""
+    relay("r2", slot="1")
+    hold(table, "r2", 3)
+    hold(table, "r1", 2)
+    assert leaving(calls=5) == {"room": 2, "coming": 0}
+    assert edges.run_task_requests == []
+
+
 def test_more_calls_than_one_relay_holds_start_another_with_every_look(going, table, edges):
     assert [leaving(calls=12)["coming"] for _ in range(4)] == [5, 10, 15, 15]
     assert len(edges.run_task_requests) == len(started(table)) == 3
@@ -45,6 +63,7 @@ def test_more_calls_than_one_relay_holds_start_another_with_every_look(going, ta
 def test_a_stampede_of_leaving_relays_starts_no_more_than_are_needed(table, relay, edges):
     for number, name in enumerate(("r1", "r2", "r3")):
         relay(name, slot=str(number))
+        hold(table, name, 5)
         relays.stopping(table, name)
     with ThreadPoolExecutor(12) as relays_leaving:
         list(relays_leaving.map(lambda n: leaving(f"r{n % 3 + 1}", calls=5), range(12)))
@@ -53,6 +72,7 @@ def test_a_stampede_of_leaving_relays_starts_no_more_than_are_needed(table, rela
 
 def test_room_of_an_old_revision_of_a_silent_relay_and_its_own_is_no_room(table, relay, clock):
     relay("r1")
+    hold(table, "r1", 1)
     relay("r2", slot="1", revision="relay:6")
     relay("r3", slot="2")
     clock.now += relays.FRESH_S

@@ -22,9 +22,12 @@ class ReserveCapacity:
 def relay_leaving(ports: Ports, leaving: str, calls: int) -> ReserveCapacity:
     """Count free capacity; start one relay when it is below `calls`, with starting relays counted.
 
-    The relay polls every few seconds; concurrent polls with one view of the pool start one relay.
+    The relay polls every few seconds; concurrent polls with one view of the pool start one relay. It counts a
+    call until its client has gone: one that has its lease elsewhere by then needs no place.
     """
     view = _read_pool(ports)
+    record = relays.load(ports.table, leaving)
+    calls = min(calls, len(record.leases)) if record else calls
     if view.has_stale_slots and sum(_count_free(ports, view, leaving)) < calls:
         give_up_relay.free_lost_slots(ports, view.pool, view.known, view.lost)
         view = _read_pool(ports)
