@@ -227,8 +227,8 @@ export class Conversation {
     const [frame, sound] = [this.#frame, this.#sound];
     const isKnown = firstAudioMs && frame.turn === turn && sound.turn === turn && options.config?.turns !== 'manual';
     const transitMs = (store.state.metrics.rttMs ?? 0) / 2;
-    store.setMetrics({ server });
-    if (isKnown) store.setMetrics({ responseMs: Math.round(firstAudioMs + transitMs + sound.at - frame.at) });
+    const responseMs = Math.round(firstAudioMs + transitMs + sound.at - frame.at);
+    store.setMetrics(isKnown ? { server, responseMs } : { server }); // at once: a listener takes both for one answer
   }
 
   /** Act with code that few calls need. */

@@ -276,6 +276,20 @@ describe('what is written', () => {
   });
 });
 
+test('both latencies of an answer are in the snapshot at once: nobody takes one for another answer’s', async () => {
+  const all = await live();
+  const seen: [number | undefined, number | undefined][] = [];
+  all.client.on('statechange', ({ metrics }, before) => {
+    if (metrics.server !== before.metrics.server) seen.push([metrics.server?.firstAudioMs, metrics.responseMs]);
+  });
+  all.server.say({ type: 'turn.started', turn: 1, role: 'agent' });
+  all.server.speak(1, 200);
+  await pass(50);
+  all.engine.player.advance(100);
+  all.server.say({ type: 'metrics', turn: 1, first_audio_ms: 300, generation_ms: 100, audio_ms: 200 });
+  expect(seen).toEqual([[300, 350]]);
+});
+
 describe('tools', () => {
   const call = (name: string, fields = {}) => ({
     type: 'tool.call',
