@@ -152,6 +152,7 @@ class Call:
         try:
             await within(HANDLE_S, exchange.recording.flush())
         except Superseded:
+            exchange.is_moving = False  # its client has not been told
             return self.end("superseded")
         self.go_away(ends_in_s)
         try:
@@ -207,7 +208,9 @@ class Call:
         reason, session = self.reason, self.session
         if session.state is ServerState.ENDED:
             return
-        if reason != "client":
+        if self.is_moving and reason == "superseded":
+            reason = "going_away"  # it went where it was told to, and has heard of that
+        elif reason != "client":
             session.send(media_error(reason, fatal=True))
         closing = media.Ended(reason, self._exchange.conversation.used) if reason not in GOES_ON else None
         session.end(closing, code=None if reason == "client" else reason)  # a client's own end: 1000

@@ -218,6 +218,19 @@ async def test_text_that_crossed_the_word_to_move_is_answered_here() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_client_that_has_its_place_where_it_was_told_to_go_hears_of_no_error() -> None:
+    """Its next relay has the session before it has left this one, whose next write is refused."""
+    async with lone_call() as (call, here), asyncio.TaskGroup() as moves:
+        listener = Listener(call)
+        await one_turn(here)
+        moves.create_task(call.move(50.0))
+        await asyncio.sleep(0.1)
+        call.end("superseded")
+        await asyncio.sleep(1)
+        assert listener.of(media.Error) == [] and call.session.close_code == 4453
+
+
+@pytest.mark.looptime
 async def test_a_call_that_another_relay_has_taken_meanwhile_ends_and_takes_no_other_with_it() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
