@@ -131,7 +131,7 @@ export class Sound implements SpeakerControls {
       devices: (devices) => {
         const { deviceId } = store.state.speaker;
         const isGone = deviceId && devices.labelled && !devices.outputs.some((each) => each.deviceId === deviceId);
-        if (isGone) this.setDevice(null).catch(() => {}); // Firefox would play to nobody
+        if (isGone) this.setDevice(null).catch(() => {});
         emitter.emit('devicechange', devices);
       },
       failed: (error) => {
