@@ -69,7 +69,8 @@ async def test_the_instruments_show_what_was_measured(asked: Seen) -> None:
     assert shown["facts"]["time left"] != "–"
     assert {"start", "ready", "hello", "live", "turn.started", "transcript"} <= set(shown["log"])
     assert shown["log"].count("transcript") == 2, "a line for each who spoke, not for each word"
-    assert int(shown["facts"]["kbit/s up"]) > 0 and "cost" not in shown["facts"]
+    rate, unit = shown["facts"]["up"].split()
+    assert int(rate) > 0 and unit == "kbit/s" and "cost" not in shown["facts"]
 
 
 async def test_the_answer_stops_when_the_visitor_speaks_over_it(system: System, tmp_path: Path) -> None:
