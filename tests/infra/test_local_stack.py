@@ -162,7 +162,7 @@ async def test_a_function_starts_a_relay_that_a_client_reaches_through_the_edge(
 
 
 async def test_the_templates_schedule_calls_its_function(stack: LocalStack) -> None:
-    assert json.loads(await line(stack, "swept_because_of")) == {"swept_because_of": "Scheduled Event"}
+    assert json.loads(await line(stack, "Scheduled Event")) == {"swept_because_of": "Scheduled Event"}
 
 
 async def test_the_templates_table_is_there_and_forgets(stack: LocalStack) -> None:
