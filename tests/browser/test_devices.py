@@ -154,7 +154,7 @@ async def test_a_chosen_speaker_that_is_pulled_out_gives_way_to_another(
     await desk.unplug(HEADPHONES)
     sounding = await sounds(call, desk, LOUDSPEAKER)
     if str(call.page) == "Firefox" and not sounding:
-        pytest.xfail("Firefox falls silent when the chosen speaker is pulled out, and nobody is told")
+        pytest.xfail("Firefox falls silent when the chosen speaker is pulled out")
     assert sounding
 
 
