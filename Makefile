@@ -38,7 +38,7 @@ client/sdk/dist/index.js: client/sdk/package-lock.json $(shell find client/sdk/s
 	@cd client/sdk && npm run --silent build
 	@touch $@
 
-client/console/dist/index.html: client/sdk/dist/index.js client/console/package-lock.json $(shell find client/console/src client/console/public -type f 2>/dev/null)
+client/console/dist/index.html: client/sdk/dist/index.js client/console/package-lock.json $(wildcard client/console/vite.config.ts) $(shell find client/console/src client/console/public -type f 2>/dev/null)
 	@echo "  the console's packages…"
 	@cd client/console && $(NPM_CI) --ignore-scripts
 	@echo "  the console…"

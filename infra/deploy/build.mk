@@ -23,7 +23,7 @@ $(CHECKOV): | .venv/ready
 
 # On Python 3.13 where there is one, because it runs the functions by its own interpreter.
 $(MINISTACK): | .venv/ready
-	@$(BIN)/uv venv -q --clear --python "$$($(BIN)/python -c 'import sys; from infra.bundle import PYTHON, find_python; \
+	@$(BIN)/uv venv -q --clear --python "$$($(BIN)/python -c 'import sys; from infra.deploy.bundle import PYTHON, find_python; \
 	  print(find_python(PYTHON) or sys.executable)')" .local/ministack-py313
 	@$(BIN)/uv pip install -q --python .local/ministack-py313/bin/python ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION)
 

@@ -56,13 +56,13 @@ class Deployed:
             "--parameter-overrides", *given, AWS_ENDPOINT_URL=self.url, **CREDENTIALS,
         )  # fmt: skip
         self.log = ran.stdout.splitlines()
-        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+        assert ran.returncode == 0, _what_failed(self.log) + ran.stdout[-2000:] + ran.stderr[-2000:]
 
     def take_down(self, sam: Run) -> None:
         """`sam delete`. Raises AssertionError with what SAM said."""
         where = ["--stack-name", STACK, "--region", REGION, "--config-file", ROOT / "samconfig.toml"]
         ran = sam("delete", *where, "--no-prompts", AWS_ENDPOINT_URL=self.url, **CREDENTIALS)
-        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+        assert ran.returncode == 0, _what_failed(self.log) + ran.stdout[-2000:] + ran.stderr[-2000:]
 
     @cached_property
     def resources(self) -> dict[str, str]:
@@ -127,6 +127,12 @@ class Deployed:
 
     def turns(self, session: str) -> list[turns.Turn]:
         return turns.list_all(Table(self.client("dynamodb"), self.outputs["TableName"]), session)
+
+
+def _what_failed(log: list[str]) -> str:
+    """SAM's lines about resources that could not be made or removed, with the rest of their table cells."""
+    told = [log[at : at + 6] for at, line in enumerate(log) if "_FAILED" in line]
+    return "".join(f"{line}\n" for lines in told for line in lines)
 
 
 def without(template: Path, gone: set[str]) -> Path:

@@ -69,9 +69,9 @@ def test_a_bundle_holds_only_what_it_needs(name: str, built: Path) -> None:
     needed = {
         "control": {"agents", "functions", "protocol", "records"},
         "keys": {"functions", "records"},
-        "mint": {"agents", "functions", "protocol", "records"},
+        "mint": {"agents", "functions", "gemini", "protocol", "records"},
         "page": {"functions", "page"},
-        "relay": {"protocol", "records", "relay"},
+        "relay": {"gemini", "protocol", "records", "relay"},
     }
     assert rooms == needed[name]
     assert any(file.startswith("google/genai/") for file in found) == (name == "mint")

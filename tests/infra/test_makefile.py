@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,3 +123,15 @@ def test_clean_leaves_what_was_cloned(checkout: Path) -> None:
 
 def files(checkout: Path) -> set[str]:
     return {str(path.relative_to(checkout)) for path in checkout.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["Makefile", "infra/deploy/build.mk"])
+def test_the_modules_and_scripts_that_it_runs_are_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+    modules = set(re.findall(r"\bpython -m ([\w.]+)|\bfrom ([\w.]+) import", text))
+    named = {module or imported for module, imported in modules}
+    ours = {each for each in named if (ROOT / each.split(".")[0]).is_dir()}
+    assert ours, "it runs something of ours"
+    assert {each for each in ours if importlib.util.find_spec(each) is None} == set()
+    scripts = set(re.findall(r"(?<=\s)[\w/-]+/[\w-]+\.(?:py|mjs|sh)\b", text))
+    assert {each for each in scripts if not (ROOT / each).is_file()} == set()
