@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,11 +11,10 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from gemini.profiles import Profile, of
+
 FOLDER = Path(__file__).parent
 MODEL = "gemini-3.8-live"  #: used where an agent names none
-
-#: Levels of thought are refused by this model and required by its sibling (docs/sources.md#models).
-NO_THINKING = "gemini-3.8-live"
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z_][A-Za-z0-9_-]*$")]
 Override = Literal["voice", "language", "turns", "tools"]
@@ -31,7 +30,7 @@ class ServerTool(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     description: str
     parameters: dict[str, Any] = {}  #: JSON Schema of the arguments
-    behavior: Literal["NON_BLOCKING", "BLOCKING"] = "NON_BLOCKING"  #: may the model talk on meanwhile?
+    behavior: Literal["NON_BLOCKING", "BLOCKING"] | None = None  #: BLOCKING: the model is silent meanwhile
 
 
 class TurnDetection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,5 +107,25 @@ def _check(path: Path, agent: Agent) -> None:
         raise AgentError(f"{path.name}: `$.tools` has two of one name")
     if agent.compression.target_tokens >= agent.compression.trigger_tokens:
         raise AgentError(f"{path.name}: `$.compression.target_tokens` must be below `trigger_tokens`")
-    if agent.thinking_level and agent.model == NO_THINKING:
-        raise AgentError(f"{path.name}: `$.thinking_level` is refused by {agent.model}")
+    for field, text in _misfits(agent, of(agent.model)):
+        raise AgentError(f"{path.name}: `{field}` {text}")
+
+
+def _misfits(agent: Agent, profile: Profile) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong with it) for all that the agent's model would refuse a connection for."""
+    levels, tools = profile.levels.value, profile.tools.value
+    if agent.thinking_level and agent.thinking_level not in levels:
+        taken = f"takes {', '.join(levels)}" if levels else "takes none"
+        yield "$.thinking_level", f"is refused by {agent.model}, which {taken}"
+    for number, tool in enumerate(agent.tools):
+        if tool.behavior in _ABSENT[tools]:
+            yield f"$.tools[{number}].behavior", f"{tool.behavior} is refused by {agent.model}: leave it out"
+
+
+#: behaviors of a tool that a model does not have, by its profile
+_ABSENT: dict[str, tuple[str, ...]] = {
+    "both": (),
+    "blocking": ("NON_BLOCKING",),
+    "non_blocking": ("BLOCKING",),
+    "unwritten": (),
+}

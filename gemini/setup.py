@@ -8,26 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from agents.catalogue import Agent, ServerTool
+from gemini import profiles
+from gemini.profiles import Profile
+from gemini.tool_schema import restricted
 from protocol.control import ClientTool
 from records.sessions import Session
 
-#: This family refuses a connection without a level of thought (docs/sources.md#models).
-MUST_THINK = "extended-thinking"
+LEAST_THOUGHT = "low"  #: the level of a model that must have one, where the agent names none
 
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
 def build(agent: Agent, session: Session, today: str) -> dict[str, Any]:
     """Everything but the resumption handle. `today` is a date that the model may know, in ISO form."""
+    profile = profiles.of(agent.model)
     language = session.config.language or agent.language
     transcription = {"language_codes": [language]} if language else {}
     return _present(
         {
             "response_modalities": ["AUDIO"],
             "speech_config": _speech(session.config.voice or agent.voice),
-            "thinking_config": _thinking(agent),
+            "thinking_config": _thinking(agent, profile),
             "system_instruction": {"parts": [{"text": _instructions(agent, session, language, today)}]},
-            "tools": _tools(agent, session),
+            "tools": _tools(agent, session, profile),
             "realtime_input_config": {"automatic_activity_detection": _detection(agent, session)},
             "input_audio_transcription": transcription,
             "output_audio_transcription": {},
@@ -52,8 +55,8 @@ def _speech(voice: str | None) -> dict[str, Any] | None:
     return {"voice_config": {"prebuilt_voice_config": {"voice_name": voice}}} if voice else None
 
 
-def _thinking(agent: Agent) -> dict[str, Any] | None:
-    level = agent.thinking_level or ("low" if MUST_THINK in agent.model else None)
+def _thinking(agent: Agent, profile: Profile) -> dict[str, Any] | None:
+    level = agent.thinking_level or (LEAST_THOUGHT if profile.thinking.value == "level" else None)
     return {"thinking_level": level.upper()} if level else None
 
 
@@ -67,19 +70,34 @@ def _instructions(agent: Agent, session: Session, language: str | None, today: s
     return f"{agent.instructions.strip()}\n\n" + "\n".join(facts)
 
 
-def _tools(agent: Agent, session: Session) -> list[dict[str, Any]] | None:
-    declared = [_declare(tool) for tool in agent.tools] + [_declare(tool) for tool in session.tools]
+def _tools(agent: Agent, session: Session, profile: Profile) -> list[dict[str, Any]] | None:
+    declared = [_declare(tool, profile) for tool in agent.tools]
+    declared += [_declare(tool, profile) for tool in session.tools]
     return [{"function_declarations": declared}] if declared else None
 
 
-def _declare(tool: ServerTool | ClientTool) -> dict[str, Any]:
-    """`behavior` is always written: its default differs from model to model."""
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters_json_schema": tool.parameters or _NO_ARGUMENTS,
-        "behavior": tool.behavior if isinstance(tool, ServerTool) else "NON_BLOCKING",
-    }
+def _declare(tool: ServerTool | ClientTool, profile: Profile) -> dict[str, Any]:
+    return _present(
+        {
+            "name": tool.name,
+            "description": tool.description,
+            **_arguments(tool.parameters, profile),
+            "behavior": _behavior(tool, profile),
+        }
+    )
+
+
+def _arguments(parameters: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """A restricted schema refuses an object without properties: a tool without arguments has no schema."""
+    if profile.schema.value == "json_schema":
+        return {"parameters_json_schema": parameters or _NO_ARGUMENTS}
+    return {"parameters": restricted(parameters)}
+
+
+def _behavior(tool: ServerTool | ClientTool, profile: Profile) -> str | None:
+    """Written where a model has both, for the default differs. One that has but one may refuse the word."""
+    wanted = (tool.behavior if isinstance(tool, ServerTool) else None) or "NON_BLOCKING"
+    return wanted if profile.tools.value in ("both", "non_blocking") else None
 
 
 def _detection(agent: Agent, session: Session) -> dict[str, Any]:

@@ -36,9 +36,13 @@ from gemini.messages import (
     ToolsWithdrawn,
     TurnCompleted,
 )
+from gemini.profiles import Profile, bare
 from protocol.media import Tokens
 
 METHOD = "google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
+
+#: put before what a model should know and not answer, where there is no other way to say so
+NO_ANSWER = "(Background, not to be answered:)"
 
 _AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
 _AUDIO_TAIL = b'"}}}'
@@ -210,16 +214,15 @@ def write_audio(pcm: bytes) -> bytes:
     return _AUDIO_HEAD + b2a_base64(pcm, newline=False) + _AUDIO_TAIL
 
 
-def write_command(command: ModelCommand) -> str:
-    """Everything but audio."""
-    return json.dumps(_command(command), separators=(",", ":"))
+def write_command(command: ModelCommand, profile: Profile) -> str:
+    """Everything but audio, as this family of models takes it."""
+    return json.dumps(_command(command, profile), separators=(",", ":"))
 
 
-def _command(command: ModelCommand) -> dict[str, Any]:
+def _command(command: ModelCommand, profile: Profile) -> dict[str, Any]:
     match command:
         case SayText(text, respond):
-            content = {"role": "user", "parts": [{"text": text}]}
-            return {"clientContent": {"turns": [content], "turnComplete": respond}}
+            return _text(text, respond, profile)
         case ShowImage(mime, data):
             blob = {"mimeType": mime, "data": b2a_base64(data, newline=False).decode()}
             return {"realtimeInput": {"video": blob}}
@@ -235,12 +238,20 @@ def _command(command: ModelCommand) -> dict[str, Any]:
             return {"toolResponse": {"functionResponses": [response]}}
 
 
+def _text(text: str, respond: bool, profile: Profile) -> dict[str, Any]:
+    """A model that takes `clientContent` before the first turn only closes the connection for a later one."""
+    if profile.text.value == "realtime":
+        return {"realtimeInput": {"text": text if respond else f"{NO_ANSWER} {text}"}}
+    content = {"role": "user", "parts": [{"text": text}]}
+    return {"clientContent": {"turns": [content], "turnComplete": respond}}
+
+
 _ROLES = {"user": "user", "agent": "model"}
 
 
 def first_message(credential: Credential, handle: str | None) -> str:
     """The setup. Under a full lock Google takes all of it from the token and ignores ours."""
-    setup: dict[str, Any] = {"model": f"models/{credential.model.removeprefix('models/')}"}
+    setup: dict[str, Any] = {"model": f"models/{bare(credential.model)}"}
     if credential.lock == "masked":
         setup["sessionResumption"] = {"handle": handle} if handle else {}
     return json.dumps({"setup": setup})

@@ -1,4 +1,4 @@
-"""The Gemini leg: one connection to Gemini Live. Its wire is `gemini_wire.py`, its refusals `refusals.py`.
+"""The Gemini leg: one connection to Gemini Live. The room `gemini` has its wire and what refusals mean.
 
 Raw WebSocket and a typed codec instead of the SDK: per message the SDK costs 7 to 13 times as much, stalls
 the loop on first use and dies of unknown messages (docs/sources.md#gemini-sdk-cost).
@@ -19,8 +19,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.http11 import Response
 
-from gemini import refusals
+from gemini import profiles, refusals
 from gemini.messages import Audio, Credential, Interrupted, ModelCommand, ModelEvent, TurnCompleted
+from gemini.profiles import Profile
 from gemini.wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
 from relay.model.port import UpstreamError
 
@@ -35,8 +36,8 @@ MESSAGE_BYTES = 16 * 1024 * 1024  #: the library's default of 1 MiB cuts long an
 class GeminiLeg:
     """One open, set-up connection to Gemini Live."""
 
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: ClientConnection, profile: Profile) -> None:
+        self._connection, self._profile = connection, profile
         self._ending: str | None = None  #: the registry's code for how it ended
         self._half = b""  #: of a sample, whose other half comes with the next audio
 
@@ -44,7 +45,7 @@ class GeminiLeg:
         await self._send(write_audio(pcm))
 
     async def send(self, command: ModelCommand) -> None:
-        await self._send(write_command(command).encode())
+        await self._send(write_command(command, self._profile).encode())
 
     async def events(self) -> AsyncIterator[ModelEvent]:
         try:
@@ -156,7 +157,7 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
     except (OSError, TimeoutError, InvalidHandshake) as failed:
         logger.warning("model not reached", extra={"error_type": type(failed).__name__})
         raise UpstreamError("upstream_unavailable") from None
-    return GeminiLeg(connection)
+    return GeminiLeg(connection, profiles.of(credential.model))
 
 
 async def _await_setup(connection: ClientConnection) -> None:

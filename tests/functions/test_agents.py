@@ -14,6 +14,7 @@ def test_the_shipped_agents_can_be_read():
     assert catalogue() is agents
 
 
+THINKER = "instructions: Hi.\nmodel: models/gemini-3.8-live-extended-thinking"
 WRONG = {
     "instructions: [": "not YAML",
     "voice: Kore": "instructions",
@@ -23,6 +24,13 @@ WRONG = {
     "instructions: Hi.\nturn_detection: {silence_ms: 5}": "$.turn_detection.silence_ms",
     "instructions: Hi.\ncompression: {trigger_tokens: 6000, target_tokens: 6000}": "$.compression",
     "instructions: Hi.\nthinking_level: low": "$.thinking_level",
+    "instructions: Hi.\nmodel: models/gemini-3.8-live\nthinking_level: low": "$.thinking_level",
+    f"{THINKER}\nthinking_level: minimal": "$.thinking_level",
+    f"{THINKER}\ntools: [{{name: a, description: x}}, {{name: b, description: y, behavior: BLOCKING}}]": (
+        "$.tools[1].behavior"
+    ),
+    "instructions: Hi.\nmodel: gemini-3.1-flash-live-preview\n"
+    "tools: [{name: a, description: x, behavior: NON_BLOCKING}]": "$.tools[0].behavior",
     "instructions: Hi.\nname: other": "$.name",
     "instructions: Hi.\ntools: [{name: a, description: x}, {name: a, description: y}]": "$.tools",
     "instructions: !!python/object/apply:os.getcwd []": "not YAML",
@@ -36,6 +44,22 @@ def test_a_wrong_file_is_named_with_its_field(tmp_path, text, field):
     with pytest.raises(AgentError) as error:
         read(path)
     assert "wrong.yaml" in str(error.value) and field in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{THINKER}\nthinking_level: high\ntools: [{{name: a, description: x}}]",
+        "instructions: Hi.\nmodel: gemini-3.1-flash-live-preview\nthinking_level: minimal\n"
+        "tools: [{name: a, description: x, behavior: BLOCKING}, {name: b, description: y}]",
+        "instructions: Hi.\nmodel: a-model-of-tomorrow\nthinking_level: minimal\n"
+        "tools: [{name: a, description: x, behavior: BLOCKING}]",
+    ],
+)
+def test_what_a_model_takes_or_might_take_is_no_mistake(tmp_path, text):
+    path = tmp_path / "right.yaml"
+    path.write_text(text)
+    assert read(path).name == "right"
 
 
 def test_an_agent_is_named_by_its_file(tmp_path):

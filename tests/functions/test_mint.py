@@ -257,6 +257,7 @@ def test_an_unreachable_google_is_mint_failed(call):
     ("agent", "expected"),
     [
         (Agent("Speak."), None),
+        (Agent("Speak.", model="a-model-of-tomorrow"), None),
         (Agent("Speak.", model="gemini-3.8-live-extended-thinking"), {"thinking_level": "LOW"}),
         (
             Agent("Speak.", model="gemini-3.8-live-extended-thinking", thinking_level="high"),
@@ -276,6 +277,46 @@ def test_a_server_tool_is_declared_with_its_behavior(call, table):
     declared = [(each["name"], each["behavior"]) for each in tools["function_declarations"]]
     assert declared == [("book", "BLOCKING"), ("ring", "NON_BLOCKING")]
     assert setup.tool_names(agent, session) == ["book", "ring"]
+
+
+ARGUMENTS = {"type": "object", "properties": {"at": {"type": "string"}}, "additionalProperties": False}
+WRITTEN = {"type": "object", "properties": {"at": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("model", "book", "ring"),
+    [
+        (
+            "gemini-3.8-live",
+            {"parameters_json_schema": ARGUMENTS, "behavior": "NON_BLOCKING"},
+            {"parameters_json_schema": {"type": "object", "properties": {}}, "behavior": "NON_BLOCKING"},
+        ),
+        (
+            "models/gemini-3.8-live-extended-thinking",
+            {"parameters": WRITTEN, "behavior": "NON_BLOCKING"},
+            {"behavior": "NON_BLOCKING"},
+        ),
+        (
+            "gemini-3.1-flash-live-preview",
+            {"parameters_json_schema": ARGUMENTS},
+            {"parameters_json_schema": {"type": "object", "properties": {}}},
+        ),
+        (
+            "gemini-2.5-flash-native-audio-preview-12-2025",
+            {"parameters": WRITTEN, "behavior": "NON_BLOCKING"},
+            {"behavior": "NON_BLOCKING"},
+        ),
+        ("a-model-of-tomorrow", {"parameters": WRITTEN}, {}),
+    ],
+)
+def test_tools_are_declared_as_the_model_takes_them(call, table, model, book, ring):
+    session = sessions.load(table, call(tools=[{"name": "ring"}])["session"])
+    agent = Agent("Speak.", model=model, tools=[ServerTool("book", "Books.", parameters=ARGUMENTS)])
+    (tools,) = setup.build(agent, session, "2026-11-22")["tools"]
+    assert tools["function_declarations"] == [
+        {"name": "book", "description": "Books.", **book},
+        {"name": "ring", "description": "", **ring},
+    ]
 
 
 def test_a_key_that_was_replaced_is_read_anew_and_nobody_notices(call, edges, monkeypatch):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gemini import messages as model
-from gemini.wire import first_message, is_set_up, read_message, write_audio, write_command
+from gemini import profiles
+from gemini.wire import NO_ANSWER, first_message, is_set_up, read_message, write_audio, write_command
 from protocol.media import Tokens
 
 
@@ -115,11 +116,21 @@ def test_audio_is_written_as_google_reads_it() -> None:
     ],
 )
 def test_commands_are_written(command: model.ModelCommand, written: object) -> None:
-    assert json.loads(write_command(command)) == written
+    assert json.loads(write_command(command, profiles.V3_8)) == written
+
+
+@pytest.mark.parametrize("profile", [profiles.V3_1, profiles.CAUTIOUS], ids=["3.1", "unknown"])
+def test_text_goes_another_way_to_a_model_that_refuses_turns_after_the_first(
+    profile: profiles.Profile,
+) -> None:
+    said = write_command(model.SayText("hi", respond=True), profile)
+    noted = write_command(model.SayText("hi", respond=False), profile)
+    assert json.loads(said) == {"realtimeInput": {"text": "hi"}}
+    assert json.loads(noted) == {"realtimeInput": {"text": f"{NO_ANSWER} hi"}}
 
 
 def test_a_tool_answer_names_its_function() -> None:
-    written = json.loads(write_command(model.AnswerTool("1", "weather", {"output": 3})))
+    written = json.loads(write_command(model.AnswerTool("1", "weather", {"output": 3}), profiles.V3_8))
     (response,) = written["toolResponse"]["functionResponses"]
     assert (response["id"], response["name"], response["response"]) == ("1", "weather", {"output": 3})
 
