@@ -24,13 +24,15 @@ class Said:
     """A piece of the transcript of the agent's voice, in no order with the audio."""
 
     text: str
+    finished: bool = False  #: the model says that the transcript of this turn ends here; many never do
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The transcript of what the user said."""
+    """A piece of the transcript of what the user said, in no order with the audio."""
 
     text: str
+    finished: bool = False  #: as in `Said`
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,21 @@ class GenerationEnded:
     """All of the agent's audio has come; it may still play."""
 
 
+#: why a turn completed: as usual, refused by the model or its filters, spoilt, or it waits for more words
+Ending = Literal["usual", "rejected", "malformed", "wants_more"]
+
+
 @dataclass(frozen=True, slots=True)
 class TurnCompleted:
     """The agent is quiet. `idle` false: it will go on by itself."""
 
     idle: bool
+    ending: Ending = "usual"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsForInput:
+    """The model says nothing because it expects the user to go on: rightful silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,7 @@ ModelEvent = (
     | Interrupted
     | GenerationEnded
     | TurnCompleted
+    | WaitsForInput
     | ToolRequested
     | ToolsWithdrawn
     | TokensUsed

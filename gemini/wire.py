@@ -16,6 +16,7 @@ from gemini.messages import (
     AnswerTool,
     Audio,
     Credential,
+    Ending,
     FlushAudio,
     GenerationEnded,
     HandleChanged,
@@ -35,6 +36,7 @@ from gemini.messages import (
     ToolRequested,
     ToolsWithdrawn,
     TurnCompleted,
+    WaitsForInput,
 )
 from gemini.profiles import Profile, bare
 from protocol.media import Tokens
@@ -71,6 +73,7 @@ class _Content(_Camel):
 
 class _Transcription(_Camel):
     text: str = ""
+    finished: bool = False
 
 
 class _ServerContent(_Camel):
@@ -80,6 +83,8 @@ class _ServerContent(_Camel):
     interrupted: bool = False
     generation_complete: bool = False
     turn_complete: bool = False
+    turn_complete_reason: str = ""
+    waiting_for_input: bool = False
     interaction_status: str = ""
 
 
@@ -168,18 +173,32 @@ def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
     """In the order in which they must be acted upon when one message holds several."""
     if content.interrupted:
         yield Interrupted()
-    if content.input_transcription is not None and content.input_transcription.text:
-        yield Heard(content.input_transcription.text)
+    heard, said = content.input_transcription, content.output_transcription
+    if heard is not None and (heard.text or heard.finished):
+        yield Heard(heard.text, heard.finished)
     if content.model_turn is not None:
         for part in content.model_turn.parts:
             if part.inline_data is not None and part.inline_data.data and not part.thought:
                 yield Audio(part.inline_data.data)
-    if content.output_transcription is not None and content.output_transcription.text:
-        yield Said(content.output_transcription.text)
+    if said is not None and (said.text or said.finished):
+        yield Said(said.text, said.finished)
     if content.generation_complete:
         yield GenerationEnded()
+    if content.waiting_for_input:
+        yield WaitsForInput()
     if content.turn_complete:
-        yield TurnCompleted(idle=content.interaction_status != "IN_PROGRESS")
+        idle = content.interaction_status != "IN_PROGRESS"
+        yield TurnCompleted(idle, _ending(content.turn_complete_reason))
+
+
+def _ending(reason: str) -> Ending:
+    """What `turnCompleteReason` comes to: two dozen of its values say that a filter refused something."""
+    if reason in ("", "TURN_COMPLETE_REASON_UNSPECIFIED"):
+        return "usual"
+    return _ENDINGS.get(reason, "rejected")
+
+
+_ENDINGS: dict[str, Ending] = {"NEED_MORE_INPUT": "wants_more", "MALFORMED_FUNCTION_CALL": "malformed"}
 
 
 def _seconds(duration: object) -> float | None:

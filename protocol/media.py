@@ -8,7 +8,7 @@ What a client says in a conversation, besides audio, has an `n` of its own: it i
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -19,6 +19,16 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 TurnNumber = Annotated[int, Meta(ge=0, le=0xFFFF)]
 Milliseconds = Annotated[int, Meta(ge=0, le=86_400_000)]
 Role = Literal["user", "agent"]
+
+#: what became of an answer
+Outcome = Literal[
+    "completed",
+    "interrupted",  #: cut short: by the user, the client, or the end of the call
+    "empty",  #: the model ended its turn without an answer
+    "rejected",  #: the model or its filters refused to answer
+    "lost",  #: the model was lost while it answered, and the rest never came
+]
+OutcomeText = Annotated[str, Meta(examples=list(get_args(Outcome)))]  #: a newer server may have others
 
 # ---- client to server
 
@@ -170,6 +180,7 @@ class PastTurn(Struct, frozen=True, omit_defaults=True):
     agent: str = ""  #: what was heard of it
     interrupted: bool = False
     truncated: bool = False  #: there was more than is kept
+    outcome: OutcomeText = ""
 
 
 class History(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="history"):
@@ -203,6 +214,7 @@ class TurnEnded(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="
 
     turn: int
     role: Role
+    outcome: OutcomeText = ""  #: of the agent's part; empty from an older server
     e: int = 0
     n: int = 0
 

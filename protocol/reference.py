@@ -57,6 +57,8 @@ def type_of(field: dict[str, Any]) -> str:
         return ", ".join(sorted(field["enum"]))
     if "anyOf" in field:
         return " or ".join(type_of(one) for one in field["anyOf"])
+    if "examples" in field:
+        return ", ".join(field["examples"]) + ", others"
     known = _TYPES.get(field.get("type", ""))
     return known(field) if known else "any JSON"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from protocol.audio import downlink_ms
-from protocol.media import Tokens
+from protocol.media import Outcome, Tokens
 from protocol.states import TURN, TurnState, advance
 from relay.words import TextField, Words
 
@@ -49,6 +49,7 @@ class Turn:
     last_audio_at: float = 0.0
     played_ms: int | None = None  #: what the client reported last
     cut_at: float | None = None  #: when an interruption was decided
+    failure: Literal["empty", "rejected", "lost"] | None = None  #: why its answer is missing or incomplete
     finish_at: float | None = None  #: wait until then for the client to say what was played
     tokens: Tokens = field(default_factory=Tokens)
     tools: list[ToolUse] = field(default_factory=list)
@@ -85,6 +86,12 @@ class Turn:
     @property
     def generation_ms(self) -> int:
         return round((self.last_audio_at - self.first_audio_at) * 1000) if self.first_audio_at else 0
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.cut_at is not None:
+            return "interrupted"
+        return self.failure or "completed"
 
     @property
     def is_interrupted(self) -> bool:

@@ -70,6 +70,8 @@ class Narrator:
                 self._hear(event)
             case TurnEnded(role="agent"):
                 self._finish("agent")
+                if event.outcome not in ("", "completed", "interrupted"):
+                    self.say(f"-- no full answer ({event.outcome})")
             case TurnInterrupted():
                 self._finish("agent")
                 self.say(f"-- interrupted ({event.cause})")

@@ -99,7 +99,7 @@ def _past(turn: turns.Turn) -> PastTurn:
     heard = turn.agent_text if turn.heard is None else turn.heard
     user, agent = turn.user_text[:PAST_TEXT_CHARS], heard[:PAST_TEXT_CHARS]
     is_cut = turn.truncated or (user, agent) != (turn.user_text, heard)
-    return PastTurn(turn.number, user, agent, turn.interrupted_at_ms is not None, is_cut)
+    return PastTurn(turn.number, user, agent, turn.interrupted_at_ms is not None, is_cut, turn.outcome)
 
 
 def record_of(turn: Turn, wall_s: float) -> turns.Turn:
@@ -117,4 +117,5 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
         tools=[turns.ToolUse(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in turn.tools],
         truncated=turn.user_words.is_cut or turn.agent_words.is_cut,
         message_n=turn.message_n,
+        outcome=turn.outcome,
     )

@@ -57,9 +57,9 @@ class Conversation:
         match event:
             case model.Audio(pcm):
                 self._speak(pcm, now)
-            case model.Said(text):
+            case model.Said(text) if text:
                 self._say(text, now)
-            case model.Heard(text):
+            case model.Heard(text) if text:
                 self._hear(text, now)
             case model.SpeechStarted():
                 self._user_turn(now)
@@ -75,8 +75,8 @@ class Conversation:
                 self._use_tools(event, now)
             case model.TokensUsed(tokens):
                 self._bill(tokens)
-            case model.HandleChanged() | model.LegEnding():
-                pass  # the call's business
+            case _:
+                pass  # the call's business, or a transcript's end without words
 
     def _speak(self, pcm: bytes, now: float) -> None:
         if self._muted:
@@ -192,6 +192,8 @@ class Conversation:
         turn = self._agent
         if turn is None or turn.state not in _SPEAKING:
             return None
+        if turn.state is TurnState.SPEAKING:
+            turn.failure = "lost"
         self._end_audio()
         turn.finish_at = max(now, (turn.first_audio_at or now) + turn.audio_ms / 1000)
         return turn
@@ -294,7 +296,7 @@ class Conversation:
         answered_n = self._agent.message_n if self._agent else self._session.receipts.acked.message_n
         is_said_again = goes_on and self._session.receipts.message_n > answered_n
         if self._user is not None and self._user.user_words and not is_said_again:
-            self._user.ended_at, self._user.message_n = now, answered_n
+            self._user.ended_at, self._user.message_n, self._user.failure = now, answered_n, "empty"
             self._user.tokens, self._owed = _add(self._user.tokens, self._owed), Tokens()
             self.finished.append(self._user)
             self._user = None
@@ -355,7 +357,7 @@ class Conversation:
             final = media.Transcript(f"a{turn.number}", turn.number, "agent", final=True, heard=heard)
             self._session.send(final)
         if turn.state is TurnState.ENDED:
-            self._session.send(media.TurnEnded(turn.number, "agent"))
+            self._session.send(media.TurnEnded(turn.number, "agent", turn.outcome))
             self._session.send(self._metrics(turn))
 
     def _metrics(self, turn: Turn) -> media.Metrics:

@@ -60,11 +60,11 @@ class ModelWatchdog:
                 self._goes_on(now, downlink_ms(len(pcm)) / 1000)
             case model.ToolRequested():
                 self._goes_on(now)
-            case model.Said():
+            case model.Said(text) if text:
                 self._goes_on_in_text(now)
             case model.SpeechEnded():
                 self._owed_since = now
-            case model.Heard():
+            case model.Heard(text) if text:
                 self._note_question(now)
             case model.SpeechStarted():
                 self._owed_since, self._loud_ms = None, 0.0

@@ -92,6 +92,18 @@ async def test_it_speaks_a_wav_and_saves_the_answer(
         assert file.getframerate() == 24_000 and file.readframes(9_999) == VOICE * 10
 
 
+async def test_it_says_that_an_answer_did_not_come(talk: Talk, server: FakeServer, speech: Path) -> None:
+    async def be_empty(peer: Peer) -> None:
+        await peer.live()
+        await peer.heard_frames(SPEECH_FRAMES + 2)
+        await peer.send(TurnStarted(1, "user"), TurnEnded(1, "user"), TurnEnded(1, "agent", "empty"))
+        await peer.end()
+
+    server.peers = [be_empty]
+    run = await talk("--wav", speech)
+    assert "-- no full answer (empty)" in run.err.splitlines()
+
+
 async def test_it_tells_a_person_what_happens(talk: Talk, server: FakeServer, speech: Path) -> None:
     async def slowly(door: Door) -> None:
         await door.starting("relay", 1)

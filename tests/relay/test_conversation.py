@@ -191,6 +191,51 @@ def test_an_agent_that_goes_on_by_itself_keeps_its_turn_until_idle() -> None:
     assert [turn.number for turn in table.talk.finished] == [1]
 
 
+def outcomes(table: Table) -> list[str]:
+    return [each.outcome for each in table.got if isinstance(each, media.TurnEnded) and each.role == "agent"]
+
+
+def test_an_answer_that_came_whole_is_completed() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.TurnCompleted(idle=True))
+    assert outcomes(table) == ["completed"]
+
+
+def test_an_answer_that_is_talked_over_is_interrupted() -> None:
+    table = Table()
+    answer(table)
+    table.model(model.Interrupted(), now=2.5)
+    table.says(media.Playback(1, "flushed", played_ms=20))
+    assert outcomes(table) == ["interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome"), [((), "lost"), ((model.GenerationEnded(),), "completed")], ids=["cut", "all came"]
+)
+def test_an_answer_whose_model_is_lost(events: tuple[model.ModelEvent, ...], outcome: str) -> None:
+    table = Table()
+    answer(table)
+    table.model(*events)
+    table.talk.leg_lost(3.0)
+    table.talk.handle_timeout(5.0)
+    table.read()
+    assert outcomes(table) == [outcome] == [turn.outcome for turn in table.talk.finished]
+
+
+def test_a_question_without_an_answer_is_empty_in_the_record() -> None:
+    table = Table()
+    table.says(media.Text("anybody there?"))
+    table.talk.close(now=9.0)
+    assert [turn.outcome for turn in table.talk.finished] == ["empty"]
+
+
+def test_a_transcript_that_ends_without_words_changes_nothing() -> None:
+    table = Table()
+    table.model(model.Heard("", finished=True), model.Said("", finished=True))
+    assert table.events() == []
+
+
 def test_audio_after_the_end_of_a_generation_is_a_new_turn() -> None:
     table = Table()
     answer(table)

@@ -54,6 +54,36 @@ def test_interrupted_comes_before_the_completion_it_brings() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "ending"),
+    [
+        ("", "usual"),
+        ("TURN_COMPLETE_REASON_UNSPECIFIED", "usual"),
+        ("RESPONSE_REJECTED", "rejected"),
+        ("PROHIBITED_INPUT_CONTENT", "rejected"),
+        ("MALFORMED_FUNCTION_CALL", "malformed"),
+        ("NEED_MORE_INPUT", "wants_more"),
+        ("A_FILTER_OF_TOMORROW", "rejected"),
+    ],
+)
+def test_a_turn_says_why_it_is_complete(reason: str, ending: model.Ending) -> None:
+    content = {"turnComplete": True, "turnCompleteReason": reason}
+    assert read({"serverContent": content}) == [model.TurnCompleted(idle=True, ending=ending)]
+
+
+def test_a_model_that_waits_for_more_words_says_so() -> None:
+    assert read({"serverContent": {"waitingForInput": True}}) == [model.WaitsForInput()]
+
+
+def test_the_end_of_a_transcript_is_read_also_where_it_brings_no_words() -> None:
+    heard = {"text": "that was all", "finished": True}
+    content = {"inputTranscription": heard, "outputTranscription": {"finished": True}}
+    assert read({"serverContent": content}) == [
+        model.Heard("that was all", finished=True),
+        model.Said("", finished=True),
+    ]
+
+
 def test_only_resumable_handles_count() -> None:
     assert read({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}) == [
         model.HandleChanged("h")

@@ -191,7 +191,7 @@ async def test_a_client_that_comes_back_sees_that_there_was_more(table: Table) -
     await ledger.save_turn(session(), 1, plain(1))
     await ledger.save_turn(session(), 1, replace(plain(2), user_text="y" * 448_000, agent_text="z" * 448_000))
     first, second = await ledger.past("s1")
-    assert first == media.PastTurn(1, "q1", "a")
+    assert first == media.PastTurn(1, "q1", "a", outcome="completed")
     assert second.truncated and second.user.startswith("yyy") and second.agent.startswith("zzz")
     assert len(second.user) + len(second.agent) <= 100_000, "within one message, with others"
 

@@ -259,8 +259,8 @@ async def test_what_is_remembered_of_other_relays_is_what_was_heard(table: Unsur
     cut = Turn(4, 0.0, 2.0, agent_text="never heard", cut_at=1.0)
     await ledger.save_turn(session(), 1, cut)
     past = await ledger.past("s1")
-    assert past[:1] == [media.PastTurn(1, "q1", "all")] and len(past) == 4
-    assert past[3] == media.PastTurn(4, "", "", interrupted=True)
+    assert past[:1] == [media.PastTurn(1, "q1", "all", outcome="completed")] and len(past) == 4
+    assert past[3] == media.PastTurn(4, "", "", interrupted=True, outcome="interrupted")
 
 
 def test_only_the_newest_turns_are_remembered(table: Unsure, monkeypatch: pytest.MonkeyPatch) -> None:

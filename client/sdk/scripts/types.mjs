@@ -45,6 +45,7 @@ const nested = [...inbound].filter((name) => !structs[name].properties.type);
 function typeOf(schema) {
   if (schema.$ref) return nameOf(schema);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
+  if (schema.examples) return `${schema.examples.map((value) => JSON.stringify(value)).join(' | ')} | (string & {})`;
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' | ');
   if (schema.prefixItems) return `[${schema.prefixItems.map(typeOf).join(', ')}]`;
   if (schema.type === 'array') return `readonly ${typeOf(schema.items)}[]`;

@@ -17,6 +17,8 @@ import type {
 import type { Outbox } from './roads/outbox.js';
 import { moveWithinMs } from './roads/reconnect.js';
 
+/** Of an answer with which nothing is wrong; empty from an older server. */
+const USUAL = /^(completed|interrupted)?$/;
 /** `ack` is the session's business, `ended` the lifeline's, `pong` the road's. */
 type Handled = Exclude<Incoming['type'], 'ack' | 'ended' | 'pong'>;
 type Reactions = { readonly [T in Handled]: (item: Extract<Incoming, { type: T }>) => void };
@@ -62,7 +64,7 @@ export class Conversation {
         this.#player?.play(turn, pcm);
       },
       live: () => this.#catchUp(),
-      history: (item) => this.#fetched(({ recall }) => recall(this.messages, item), (error) => emitter.emit('error', error)),
+      history: (item) => this.#fetched(({ recall }) => recall(this.messages, item)),
       'turn.started': (item) => this.#turnStarted(item),
       'turn.audio_end': ({ turn }) => this.#player?.finish(turn),
       'turn.ended': (item) => this.#turnEnded(item),
@@ -152,7 +154,8 @@ export class Conversation {
     this.#showAgent();
   }
 
-  #turnEnded({ turn, role }: TurnEnded): void {
+  #turnEnded(item: TurnEnded): void {
+    const { turn, role, outcome } = item;
     if (role === 'user') {
       this.expectAnswer();
       this.#host.emitter.emit('userspeechend', turn);
@@ -162,7 +165,7 @@ export class Conversation {
     if (this.#speaking === turn) this.#speaking = 0;
     this.#isAwaited = false;
     this.#showAgent();
-    this.#moveIfDue();
+    if (!USUAL.test(outcome)) this.#fetched(({ settle }) => settle(this.messages, item));
   }
 
   async #interrupted({ turn, cause }: TurnInterrupted): Promise<void> {
@@ -178,7 +181,6 @@ export class Conversation {
       this.#flushed(played, cause);
     }
     this.#showAgent();
-    this.#moveIfDue();
   }
 
   /** Stop playing `turn` and earlier at once. */
@@ -232,7 +234,7 @@ export class Conversation {
   }
 
   /** Act with code that few calls need. */
-  #fetched(act: (chunk: Chunk) => void, failed: (error: VoiceError) => void): void {
+  #fetched(act: (chunk: Chunk) => void, failed = (error: VoiceError) => this.#host.emitter.emit('error', error)): void {
     onDemand().then((chunk) => this.#isOver || act(chunk), failed);
   }
 
@@ -253,17 +255,15 @@ export class Conversation {
     if (!move) return;
     this.#mustMove = true;
     this.#moveTimer = setTimeout(this.#move, moveWithinMs(ends_in_ms));
-    this.#moveIfDue();
+    this.#showAgent();
   }
 
-  #moveIfDue(): void {
-    if (this.#mustMove && !this.#speaking && !this.#isAwaited) this.#move();
-  }
-
+  /** Also uses a turn gap to move, when that was asked. */
   #showAgent(): void {
     const { store, sound } = this.#host;
     const isSpeaking = this.#playing || (this.#speaking && !sound.engine);
-    const isThinking = this.#isAwaited || (this.#speaking && this.#speaking > this.#settled);
+    const isThinking = this.#isAwaited || this.#speaking > this.#settled;
     store.set({ agent: isSpeaking ? 'speaking' : isThinking ? 'thinking' : 'listening' });
+    if (this.#mustMove && !this.#speaking && !this.#isAwaited) this.#move();
   }
 }

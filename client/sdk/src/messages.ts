@@ -19,18 +19,18 @@ export class Messages {
   transcript({ message: id, turn, role, text, final, heard }: Transcript): void {
     const cut = heard === null ? {} : { heard, interrupted: true };
     const old = this.find(id);
+    const words = text || heard;
     if (old?.kind === 'text') this.replace(old, { text: old.text + text, final: old.final || final, ...cut });
-    else if (text || heard) {
+    else if (words) {
       const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
-      this.add({ kind: 'text', id, turn, at: Date.now(), role, text: text || heard || '', final, source, ...cut });
+      this.add({ kind: 'text', id, turn, at: Date.now(), role, text: words, final, source, ...cut });
     }
   }
 
   /** The agent was stopped in this turn. */
   interrupted(turn: number): void {
-    for (const message of this.#host.store.state.messages)
-      if (message.kind === 'text' && message.role === 'agent' && message.turn === turn && !message.interrupted)
-        this.replace(message, { interrupted: true });
+    const said = this.find(`a${turn}`);
+    if (said?.kind === 'text' && !said.interrupted) this.replace(said, { interrupted: true });
   }
 
   /** Another relay has the session: what the agent had not finished saying stays unfinished. */
@@ -66,5 +66,5 @@ export class Messages {
 
 /** Sort key: within a turn the user's words come first. */
 function placeOf(message: Message): number {
-  return message.kind === 'text' && message.role === 'user' ? message.turn - 0.5 : message.turn;
+  return message.turn - (message.kind === 'text' && message.role === 'user' ? 0.5 : 0);
 }

@@ -1,5 +1,5 @@
 import type { VoiceError } from './errors.js';
-import type { Json, Starting, Tokens } from './protocol/wire.js';
+import type { Json, Starting, Tokens, TurnEnded } from './protocol/wire.js';
 
 /** `closing`: hung up here, and the server has not said yet that the session has ended. */
 export type ConnectionStatus =
@@ -61,6 +61,8 @@ export interface TextMessage extends MessageBase {
   /** After an interruption: the part of `text` that was heard. Show `heard ?? text`. */
   readonly heard?: string | undefined;
   readonly interrupted?: boolean | undefined;
+  /** Of a turn whose answer is missing or incomplete: `empty`, `rejected`, `lost`, or what a newer server says. */
+  readonly outcome?: TurnEnded['outcome'] | undefined;
 }
 
 export interface ToolMessage extends MessageBase {

@@ -10,7 +10,7 @@ const audioDown = struct({ rate_hz: optional(integer, 24000) });
 const audioUp = struct({ frame_ms: optional(integer, 20), rate_hz: optional(integer, 16000) });
 const audioFormats = struct({ down: optional(audioDown, {}), up: optional(audioUp, {}) });
 const liveLimits = struct({ ends_in_ms: integer, resume_ms: integer });
-const pastTurn = struct({ agent: optional(string, ""), interrupted: optional(boolean, false), truncated: optional(boolean, false), turn: integer, user: optional(string, "") });
+const pastTurn = struct({ agent: optional(string, ""), interrupted: optional(boolean, false), outcome: optional(string, ""), truncated: optional(boolean, false), turn: integer, user: optional(string, "") });
 const tokens = struct({ input_audio: optional(integer, 0), input_image: optional(integer, 0), input_text: optional(integer, 0), output_audio: optional(integer, 0), output_text: optional(integer, 0), total: optional(integer, 0) });
 const numbered = { e: optional(integer, 0), n: optional(integer, 0) };
 
@@ -28,7 +28,7 @@ export const MESSAGES: Record<string, Check> = {
   'history': struct({ turns: list(pastTurn), ...numbered }),
   'turn.started': struct({ role: oneOf('agent', 'user'), turn: integer, ...numbered }),
   'turn.audio_end': struct({ role: optional(oneOf('agent', 'user'), "agent"), turn: integer, ...numbered }),
-  'turn.ended': struct({ role: oneOf('agent', 'user'), turn: integer, ...numbered }),
+  'turn.ended': struct({ outcome: optional(string, ""), role: oneOf('agent', 'user'), turn: integer, ...numbered }),
   'turn.interrupted': struct({ cause: oneOf('client', 'server', 'user'), turn: integer, ...numbered }),
   'transcript': struct({ final: optional(boolean, false), heard: optional(nullable(string), null), message: string, role: oneOf('agent', 'user'), text: optional(string, ""), turn: integer, ...numbered }),
   'tool.call': struct({ args: optional(object, {}), call_id: string, deadline_ms: integer, name: string, ...numbered }),

@@ -235,6 +235,7 @@ export interface OpenSession {
 export interface PastTurn {
   readonly agent: string;
   readonly interrupted: boolean;
+  readonly outcome: "completed" | "interrupted" | "empty" | "rejected" | "lost" | (string & {});
   readonly truncated: boolean;
   readonly turn: number;
   readonly user: string;
@@ -388,6 +389,7 @@ export interface TurnEnded {
   readonly type: "turn.ended";
   readonly e: number;
   readonly n: number;
+  readonly outcome: "completed" | "interrupted" | "empty" | "rejected" | "lost" | (string & {});
   readonly role: "agent" | "user";
   readonly turn: number;
 }

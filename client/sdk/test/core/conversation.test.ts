@@ -184,6 +184,29 @@ describe('an answer', () => {
     expect(all.seen.agentspeechend).toEqual([[{ turn: 1, playedMs: 1000, droppedMs: 0, interrupted: false }]]);
   });
 
+  test.each(['empty', 'rejected', 'outsourced'])('that did not come is told at the question: %s', async (outcome) => {
+    const all = await live();
+    all.server.say({ type: 'transcript', message: 'u1', turn: 1, role: 'user', text: 'When?', final: true });
+    all.server.say({ type: 'turn.ended', turn: 1, role: 'user' });
+    all.server.say({ type: 'turn.ended', turn: 1, role: 'agent', outcome });
+    await pass();
+    expect(all.client.getSnapshot()).toMatchObject({ agent: 'listening', messages: [{ id: 'u1', outcome }] });
+  });
+
+  test('that broke off is told at both its messages', async () => {
+    const all = await answering();
+    all.server.say({ type: 'turn.ended', turn: 1, role: 'agent', outcome: 'lost' });
+    await pass();
+    expect(all.client.getSnapshot().messages).toMatchObject([{ id: 'a1', outcome: 'lost' }]);
+  });
+
+  test.each([undefined, 'completed', 'interrupted'])('that came has nothing to tell: %s', async (outcome) => {
+    const all = await answering();
+    all.server.say({ type: 'turn.ended', turn: 1, role: 'agent', outcome });
+    await pass();
+    expect(all.client.getSnapshot().messages[0]).not.toHaveProperty('outcome');
+  });
+
   test('is stopped by the user speaking over it: what was heard is told', async () => {
     const all = await answering();
     all.server.say({ type: 'turn.started', turn: 2, role: 'user' });
