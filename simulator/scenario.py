@@ -11,6 +11,7 @@ import yaml
 
 from simulator.audio.pcm import OUT_HZ, SAMPLE_BYTES
 from simulator.faults import Fault
+from simulator.signals import Signals
 
 
 class ScenarioError(ValueError):
@@ -75,6 +76,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: str = "unscripted"
     time_scale: float | None = None
     settings: Behaviour = Behaviour()
+    signals: Signals = Signals()
     turns: tuple[Rule, ...] = ()
     faults: tuple[Fault, ...] = ()
 
@@ -114,3 +116,5 @@ def _check(scenario: Scenario, source: str) -> None:
         raise ScenarioError(f"{source}: pace must be above 0")
     if not 5 <= settings.chunk_ms <= 1000:
         raise ScenarioError(f"{source}: settings.chunk_ms must be 5 to 1000")
+    if complaint := scenario.signals.complaint():
+        raise ScenarioError(f"{source}: {complaint}")

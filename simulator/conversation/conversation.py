@@ -13,7 +13,10 @@ from simulator.speech.turn_detection import TurnDetector
 
 
 class Outlet(Protocol):
-    """Port for outgoing messages, implemented by a line."""
+    """Port for outgoing messages, implemented by a shaper of signals."""
+
+    @property
+    def puts_words_first(self) -> bool: ...
 
     def emit(self, message: dict[str, Any]) -> None: ...
 

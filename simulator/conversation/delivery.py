@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 from simulator.conversation import answer
-from simulator.conversation.answer import Answer
+from simulator.conversation.answer import Answer, Due
 from simulator.conversation.conversation import Conversation
 from simulator.conversation.replies import Heard, Plan, Stimulus
 from simulator.conversation.turn import Turn
@@ -54,7 +55,7 @@ async def _send(said: Answer, turn: Turn, at: Conversation) -> bool:
     started, before_s = clock.now(), turn.sent_s
     lost = at.lost_head(said.text, "output")
     space = " " if len(turn.answers) > 1 else ""
-    for due in said.timeline:
+    for due in _timeline(said, at):
         if await clock.wait(turn.over, started + due.at_s):
             return False
         if isinstance(due.message, bytes):
@@ -67,6 +68,14 @@ async def _send(said: Answer, turn: Turn, at: Conversation) -> bool:
             at.outlet.emit({"serverContent": {"outputTranscription": {"text": space + text}}})
             space = ""
     return True
+
+
+def _timeline(said: Answer, at: Conversation) -> tuple[Due, ...]:
+    """The answer's messages in their order; all words first where the scenario has them so."""
+    if not at.outlet.puts_words_first:
+        return said.timeline
+    words = [replace(due, at_s=0.0) for due in said.timeline if not isinstance(due.message, bytes)]
+    return (*words, *(due for due in said.timeline if isinstance(due.message, bytes)))
 
 
 def _echoed(stimulus: Heard) -> Speech:

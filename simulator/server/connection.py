@@ -8,6 +8,7 @@ fault triggers         faults that are due
 """
 
 import asyncio
+import random
 import traceback
 from collections.abc import Coroutine
 from typing import Any
@@ -22,6 +23,7 @@ from simulator.conversation.world import World
 from simulator.fault_triggers import FaultTriggers
 from simulator.server.admission import Admitted, Handshake, admit
 from simulator.server.line import Line
+from simulator.server.shaping import Shaper
 from simulator.wire import messages, refusal
 from simulator.wire.refusal import Close, Refusal
 
@@ -36,6 +38,7 @@ class Connection:
         self.number = number
         self.dispatch: MessageDispatch | None = None
         self.line = Line(request, world.clock)
+        self.outlet = Shaper(self.line, world.clock, world.scenario.signals, _chance(number, world))
         self._handshake = handshake
         self._world = world
         scripted = [fault for fault in world.scenario.faults if fault.at.connection in (None, number)]
@@ -104,7 +107,7 @@ class Connection:
             memory=admitted.memory,
             detector=admitted.detector,
             calls=Calls(),
-            outlet=self.line,
+            outlet=self.outlet,
             triggers=self.triggers,
             world=self._world,
         )
@@ -154,7 +157,7 @@ class Connection:
         left_s = behaviour.go_away_left_s
         await clock.sleep_until(min(ends_at - left_s, runs_out_at))
         if runs_out_at > ends_at - left_s:
-            self.line.emit({"goAway": {"timeLeft": f"{left_s:g}s"}})
+            self.outlet.emit({"goAway": {"timeLeft": f"{left_s:g}s"}})
             self._note("go_away.sent", left_s=left_s)
             await clock.sleep_until(min(ends_at, runs_out_at))
         self.line.close(refusal.TOKEN_RAN_OUT if runs_out_at <= ends_at else refusal.SERVER_RESET)
@@ -176,7 +179,7 @@ class Connection:
                 if self.dispatch:
                     self.dispatch.model_turns.interrupt("fault")
             case faults.UnknownMessage(message=message):
-                self.line.emit(message)
+                self.outlet.emit(message)
             case faults.EmptyContent():
                 self.line.emit({"serverContent": {}})
             case _:
@@ -184,7 +187,7 @@ class Connection:
 
     def _go_away(self, fault: faults.GoAway) -> None:
         left_s = fault.time_left_s
-        self.line.emit({"goAway": {} if left_s is None else {"timeLeft": f"{left_s:g}s"}})
+        self.outlet.emit({"goAway": {} if left_s is None else {"timeLeft": f"{left_s:g}s"}})
         if fault.closes:
             close = Close(fault.code, fault.reason)
             self._world.clock.later(left_s or 0.0, lambda: self.line.close(close))
@@ -195,3 +198,9 @@ class Connection:
 
     def _note(self, kind: str, **fields: Any) -> None:
         self._world.ledger.note(kind, connection=self.number, **fields)
+
+
+def _chance(number: int, world: World) -> random.Random:
+    """Draws of this connection: the same in every run with the scenario's seed."""
+    seed = world.behaviour.seed
+    return random.Random() if seed is None else random.Random(f"{seed} {number}")

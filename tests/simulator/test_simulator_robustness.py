@@ -98,6 +98,8 @@ async def test_nothing_is_left_behind() -> None:
 class Nowhere:
     """An outlet that nobody reads."""
 
+    puts_words_first = False
+
     def emit(self, message: dict[str, Any]) -> None:
         messages.encode(message)
 
