@@ -1,13 +1,14 @@
 """Run the whole system on this machine.
 
 From template.yaml: gateway, functions, record, relay. The model is the simulator, or Google's when
-GEMINI_API_KEY is set.
+GEMINI_API_KEY is set, or whatever answers like Google at --gemini-url.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import os
 
 from cli.failure import USAGE, Failure
 
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"open it at this address; 0.0.0.0: to the whole network (default: {LOOPBACK})",
     )
     parser.add_argument(
+        "--gemini-url",
+        metavar="URL",
+        help="a server that answers like Google's, with the key in GEMINI_API_KEY or a made-up one",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print one JSON line with the URLs when all is up"
     )
     parser.add_argument(
@@ -50,11 +56,13 @@ def run(args: argparse.Namespace) -> int:
         raise Failure("--port is not a port.", "Give 0 to 65535.", USAGE)
     import asyncio
 
+    from cli.stack.gemini_server import find_server
     from cli.stack.local import Place, Says, serve
 
+    server = find_server(args.gemini_url, os.environ)
     says = Says(json=args.json, nothing_else=args.quiet, logs=args.logs)
     try:
-        asyncio.run(serve(Place(args.host, args.port), says))
+        asyncio.run(serve(Place(args.host, args.port), says, server))
     except OSError as error:
         what = (error.strerror or str(error)).partition(" (while")[0]
         advice = _ADVICE.get(error.errno or 0, "Give an address of this machine as --host.")

@@ -9,43 +9,64 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from cli.failure import Failure
+from cli.stack.gemini_server import GeminiServer
+from functions.core.minting.gemini_tokens import MintFailed
+from gemini import tokens
 
 ANSWER_S = 2.0  #: for Google to answer; a slow network is no reason not to start
 _INSTEAD = "Unset GEMINI_API_KEY to talk to the simulator."
 
 
-async def check_key(key: str, say: Callable[[str], None]) -> None:
+async def check_key(server: GeminiServer, say: Callable[[str], None]) -> None:
     """Have a token made, which costs nothing and is never used.
 
-    Raises Failure for a key that is empty, malformed or refused, and when Google cannot be reached. What may
-    be over soon is only said.
+    Raises Failure for a key that is empty, malformed or refused, and when the server cannot be reached. What
+    may be over soon is only said.
     """
+    key, name = server.key, server.name
+    if key is None:
+        return  # the simulator's turn
     if not key.strip():
         raise Failure("GEMINI_API_KEY is set and empty.", f"Put a key in it. {_INSTEAD}")
-    from functions.core.minting.gemini_tokens import MintFailed
-    from gemini.tokens import could_be_key
-
-    if not could_be_key(key):
+    if not tokens.could_be_key(key):
         what = "GEMINI_API_KEY holds a space, a line break or a character that no key has."
         raise Failure(what, f"Copy it once more. {_INSTEAD}")
     try:
-        await _in_time(key)
+        await _in_time(key, server.url)
     except TimeoutError:
         say(
-            f"warning: Google has not answered within {ANSWER_S:g} s: calls may fail. "
-            f"Check the network and your proxy. {_INSTEAD}"
+            f"warning: {name} has not answered within {ANSWER_S:g} s: calls may fail. "
+            f"Check the network and your proxy. {_instead(server)}"
         )
     except MintFailed as failed:
-        if failed.code == "key_refused":
-            advice = f"Is it complete, and may its project use the Gemini API? {_INSTEAD}"
-            raise Failure(f"Google refused the key in GEMINI_API_KEY ({failed}).", advice) from None
-        if failed.code == "mint_failed":
-            advice = f"Check the network and your proxy. {_INSTEAD}"
-            raise Failure(f"Google cannot be asked for a token ({failed}).", advice) from None
-        say(f"warning: Google made no token for GEMINI_API_KEY just now ({failed}): calls may fail.")
+        if failure := _failure(failed, server):
+            raise failure from None
+        say(f"warning: {name} made no token for GEMINI_API_KEY just now ({failed}): calls may fail.")
 
 
-async def _in_time(key: str) -> None:
+def _failure(failed: MintFailed, server: GeminiServer) -> Failure | None:
+    """The end of the command; None for what may be over soon."""
+    name, instead = server.name, _instead(server)
+    match failed.code:
+        case "key_refused" if server.is_key_made_up:
+            return Failure(f"{name} refused a made-up key ({failed}).", "Put a key of its in GEMINI_API_KEY.")
+        case "key_refused":
+            advice = f"Is it complete, and may its project use the Gemini API? {instead}"
+            return Failure(f"{name} refused the key in GEMINI_API_KEY ({failed}).", advice)
+        case "mint_failed":
+            advice = f"Check the network and your proxy. {instead}"
+            return Failure(f"{name} cannot be asked for a token ({failed}).", advice)
+        case "upstream_invalid" if server.url:
+            advice = f"It must take POST /{tokens.API_VERSION}/auth_tokens. {instead}"
+            return Failure(f"{name} makes no tokens as Google does ({failed}).", advice)
+    return None
+
+
+def _instead(server: GeminiServer) -> str:
+    return "Leave --gemini-url out to talk to the simulator." if server.url else _INSTEAD
+
+
+async def _in_time(key: str, url: str) -> None:
     """Mint in a thread that may be left behind: no library bounds the look-up of a name.
 
     Raises MintFailed, and TimeoutError after ANSWER_S.
@@ -58,7 +79,7 @@ async def _in_time(key: str) -> None:
 
     def ask() -> None:
         try:
-            _mint(key)
+            _mint(key, url)
         except Exception as error:
             answer.set_exception(error)
         else:
@@ -68,12 +89,11 @@ async def _in_time(key: str) -> None:
     await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_S)
 
 
-def _mint(key: str) -> None:
+def _mint(key: str, url: str) -> None:
     from agents.catalogue import Agent
     from functions.core.minting.gemini_tokens import GoogleTokens
-    from gemini import tokens
 
     now = int(time.time())
     setup = {"response_modalities": ["AUDIO"]}
     request = tokens.TokenRequest(Agent("").model, setup, None, "full", now, now + 60)
-    GoogleTokens(tokens.GOOGLE_URL).mint(key, request)
+    GoogleTokens(url or tokens.GOOGLE_URL).mint(key, request)

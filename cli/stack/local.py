@@ -14,11 +14,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cli.stack.gemini_key import check_key
+from cli.stack.gemini_server import GeminiServer
 from cli.stack.terminal import watch
 from simulator.server.loopback import is_loopback
 
 if TYPE_CHECKING:
     from infra.local.logs import Line
+
+
+SIMULATOR_KEY = "simulator-key"  #: it admits any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Addresses:
     page: str
     control: str
     media: str
-    simulator: str | None  #: None: the model is Google's
+    simulator: str | None  #: None: the model is Google's, or another's
     pid: int
 
 
@@ -49,7 +53,7 @@ class Says:
     logs: bool  #: all that the processes log
 
 
-async def serve(place: Place, says: Says) -> None:
+async def serve(place: Place, says: Says, server: GeminiServer) -> None:
     """Run until SIGINT or SIGTERM. Raises OSError when a port is taken, Failure for a key that is no use."""
     task = asyncio.current_task()
     assert task is not None
@@ -59,13 +63,11 @@ async def serve(place: Place, says: Says) -> None:
     say("starting: gateway, functions, record (a few seconds)…")
     try:
         async with AsyncExitStack() as parts:
-            key = os.environ.get("GEMINI_API_KEY")
-            if key is not None:
-                await check_key(key, say)
-            addresses = await _start(parts, place, watch(_say, shows_all=says.logs))
+            await check_key(server, say)
+            addresses = await _start(parts, place, server, watch(_say, shows_all=says.logs))
             if says.json:
                 print(json.dumps(asdict(addresses)), flush=True)
-            say(_welcome(addresses))
+            say(_welcome(addresses, server))
             if not is_loopback(place.host):
                 say(_OPEN)
             await asyncio.Event().wait()
@@ -73,16 +75,24 @@ async def serve(place: Place, says: Says) -> None:
         return  # by the signals above: this is how one stops it, and everything has ended
 
 
-async def _start(parts: AsyncExitStack, place: Place, watcher: Callable[[Line], None]) -> Addresses:
+async def _start(
+    parts: AsyncExitStack, place: Place, server: GeminiServer, watcher: Callable[[Line], None]
+) -> Addresses:
     """Bring everything up in `parts`. `watcher` gets every line that a process prints."""
     from infra.local.stack import LocalStack, Options
 
     simulator_url = ""
-    if not os.environ.get("GEMINI_API_KEY"):
+    if server.key is None:
         from simulator import serve as simulate
 
         simulator_url = (await parts.enter_async_context(simulate())).url
-    options = Options(gemini_url=simulator_url, host=place.host, port=place.port)
+    options = Options(
+        gemini_url=server.url or simulator_url,
+        gemini_key=server.key or SIMULATOR_KEY,
+        takes_faults=bool(simulator_url),
+        host=place.host,
+        port=place.port,
+    )
     stack = LocalStack(options)
     stack.logs.watchers.append(watcher)
     urls = (await parts.enter_async_context(stack)).urls
@@ -94,10 +104,13 @@ token and talks at your cost; nothing is encrypted. Browsers give a page of anot
 by https only: forward the port instead where you can (ssh -L 8787:localhost:8787 HOST)."""
 
 
-def _welcome(addresses: Addresses) -> str:
+def _welcome(addresses: Addresses, server: GeminiServer) -> str:
     model = (
         f"the simulator at {addresses.simulator}" if addresses.simulator else "Google's (this costs money)"
     )
+    if server.url:
+        key = "a made-up key: GEMINI_API_KEY is not set" if server.is_key_made_up else "GEMINI_API_KEY"
+        model = f"what answers at {server.url}, with {key}"
     return f"""The model is {model}.
 Open      {addresses.page}
 or try    {_command()} talk --url {addresses.page}

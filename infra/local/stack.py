@@ -74,6 +74,7 @@ class Options:
     template: Path = ROOT / "template.yaml"
     root: Path = ROOT  #: where the code of functions and relay lies
     gemini_url: str = ""
+    takes_faults: bool = True  #: `gemini_url` is the simulator's, which can be told to go away
     gemini_key: str = field(
         default_factory=lambda: os.environ.get("GEMINI_API_KEY") or "simulator-key", repr=False
     )
@@ -233,7 +234,7 @@ class LocalStack:
             return Table(self.client("dynamodb"), self.table)
 
         breaks = {"relay": kill_relay(table, lambda: self.tasks.all)}
-        if self.options.gemini_url:
+        if self.options.gemini_url and self.options.takes_faults:
             breaks["model"] = model_goes_away(self.options.gemini_url)
         page = page_app(self.urls.control, self.user(), media_url=self.urls.media, breaks=tuple(breaks))
         add_evidence(page, lambda: self.invocations, table)

@@ -102,7 +102,13 @@ def test_it_says_where_everything_is_and_ends_cleanly(
     assert "vivavoce talk --url http://127.0.0.1:1" in run.err
     assert "http://127.0.0.1:1/dev/session.json" in run.err, "where an app of one's own gets a token"
     assert pretence.steps == ["simulator up", "stack up", "stack down", "simulator down"]
-    assert pretence.options == {"gemini_url": "http://127.0.0.1:4", "host": "127.0.0.1", "port": 8787}
+    assert pretence.options == {
+        "gemini_url": "http://127.0.0.1:4",
+        "gemini_key": "simulator-key",
+        "takes_faults": True,
+        "host": "127.0.0.1",
+        "port": 8787,
+    }
 
 
 def test_the_command_to_try_can_be_run_as_it_stands(
@@ -207,7 +213,83 @@ def test_with_a_key_there_is_no_simulator(
         monkeypatch.setattr(tokens, "GOOGLE_URL", url)
         run = vivavoce("dev", "--json")
     assert run.json["simulator"] is None and pretence.options["gemini_url"] == ""
+    assert pretence.options["gemini_key"] == "the-key" and not pretence.options["takes_faults"]
     assert "this costs money" in run.err and "the-key" not in run.err + run.out
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("the-key", "with GEMINI_API_KEY."), (None, "with a made-up key: GEMINI_API_KEY is not set")],
+)
+def test_a_server_of_ones_own_is_the_model_and_its_key_is_said(
+    vivavoce: Callable[..., Run],
+    pretence: Pretence,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str | None,
+    said: str,
+) -> None:
+    if key:
+        monkeypatch.setenv("GEMINI_API_KEY", key)
+    with google(200, {"name": "auth_tokens/x"}) as url:
+        run = vivavoce("dev", "--json", "--gemini-url", f"{url}/")
+    assert run.code == 0 and run.json["simulator"] is None, "and no simulator is started"
+    assert pretence.steps == ["stack up", "stack down"]
+    assert pretence.options["gemini_url"] == url and not pretence.options["takes_faults"]
+    assert pretence.options["gemini_key"] == (key or "made-up-key")
+    assert f"The model is what answers at {url}, {said}" in run.err and "the-key" not in run.err
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "complaint"),
+    [
+        (404, None, "makes no tokens as Google does (ClientError 404"),
+        (403, None, "refused a made-up key (ClientError 403"),
+        (403, "the-key", "refused the key in GEMINI_API_KEY (ClientError 403"),
+    ],
+)
+def test_a_server_that_gives_no_token_is_one_line_and_nothing_starts(
+    vivavoce: Callable[..., Run],
+    pretence: Pretence,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    key: str | None,
+    complaint: str,
+) -> None:
+    if key:
+        monkeypatch.setenv("GEMINI_API_KEY", key)
+    with google(status, refusal(status, "")) as url:
+        run = vivavoce("dev", "--gemini-url", url)
+    assert run.code == 1 and f"{url} {complaint}" in run.complaint
+    assert pretence.steps == []
+
+
+def test_a_server_that_is_not_there_is_one_line(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
+    run = vivavoce("dev", "--gemini-url", "http://127.0.0.1:1")
+    complaint = "http://127.0.0.1:1 cannot be asked for a token (ConnectError)."
+    assert run.code == 1 and complaint in run.complaint and pretence.steps == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:9",
+        "ws://127.0.0.1:9",
+        "http://",
+        "http://127.0.0.1:x",
+        "https://h?key=k",
+        "https://u:p@h",
+    ],
+)
+def test_what_is_no_base_url_is_one_line(vivavoce: Callable[..., Run], pretence: Pretence, url: str) -> None:
+    run = vivavoce("dev", "--gemini-url", url)
+    assert run.code == 2 and "--gemini-url is no base URL." in run.complaint and pretence.steps == []
+
+
+def test_a_key_goes_to_no_other_machine_unencrypted(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
+    run = vivavoce("dev", "--gemini-url", "http://192.0.2.1:80")
+    assert run.code == 2 and "--gemini-url would carry the key unencrypted." in run.complaint
+    assert pretence.steps == []
 
 
 @pytest.mark.parametrize("key", ["", "  "])
