@@ -1,4 +1,4 @@
-"""Audio frames of the media road: an 8-byte header, then PCM.
+"""Audio frames of the media road: an 8-byte header, then PCM, or on the uplink a block of ADPCM.
 
     0      1       2        4                8
     | kind | flags | turn   | seq            | pcm s16le mono ...
@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from . import adpcm
 from .errors import RemoteProtocolError
 from .limits import (
     DOWNLINK_FRAME_MS,
@@ -23,7 +24,8 @@ from .limits import (
     UPLINK_HZ,
 )
 
-AUDIO = 1  #: the only frame kind of version 1
+AUDIO = 1  #: frame kind: PCM
+ADPCM = 2  #: frame kind: what a client may send instead, to a server with the capability `adpcm`
 HEADER = struct.Struct(">BBHI")  #: kind, flags, turn, seq
 HEADER_BYTES = HEADER.size
 UPLINK_MIN_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MIN_MS // 1000
@@ -58,11 +60,25 @@ def decode_audio(data: bytes) -> AudioFrame:
     return AudioFrame(turn, seq, data[HEADER_BYTES:])
 
 
+def encode_adpcm(frame: bytes, encoder: adpcm.Encoder) -> bytes:
+    """Return a binary message of PCM as one of ADPCM, with the same turn and number."""
+    return bytes([ADPCM]) + frame[1:HEADER_BYTES] + encoder.block(frame[HEADER_BYTES:])
+
+
 def decode_uplink(data: bytes) -> AudioFrame:
-    """`decode_audio` for what a client sends: 10 to 100 ms of 16 kHz audio."""
+    """`decode_audio` for what a client sends: 10 to 100 ms of 16 kHz audio, in either form."""
+    if data[:1] == bytes([ADPCM]):
+        data = _as_pcm(data)
     if not UPLINK_MIN_BYTES <= len(data) - HEADER_BYTES <= UPLINK_MAX_BYTES:
         raise RemoteProtocolError("bad_frame")
     return decode_audio(data)
+
+
+def _as_pcm(data: bytes) -> bytes:
+    """Return a binary message of ADPCM as one of PCM; nothing longer than a frame may be is decoded."""
+    if len(data) > HEADER_BYTES + adpcm.HEADER_BYTES + UPLINK_MAX_BYTES // adpcm.RATIO:
+        raise RemoteProtocolError("bad_frame")
+    return bytes([AUDIO]) + data[1:HEADER_BYTES] + adpcm.decode(data[HEADER_BYTES:])
 
 
 def uplink_ms(pcm_bytes: int) -> float:

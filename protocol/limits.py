@@ -69,6 +69,8 @@ SILENCE_S = 10.0  #: without anything received a connection is lost: phones and 
 PROBE_EVERY_S = 0.25  #: audio from one `ping` among a client's microphone frames to the next
 UPLINK_WINDOW_S = 0.5  #: audio under way without a pong, beyond the way's own: new frames wait
 UPLINK_KEPT_S = 1.0  #: a frame that waits for room on the line is dropped at this age
-NARROW_S = 10.0  #: a line counts as narrow until no frame has been dropped for so long
+NARROW_S = 10.0  #: a line counts as narrow until PCM has gone up, and no frame been dropped, for so long
+ADPCM_S = 20.0  #: a line that is too narrow for PCM gets ADPCM for so long, then PCM is tried
+ADPCM_MAX_S = 320.0  #: twice as long after each try that fails, but no longer
 
 NORMAL_CLOSE = 1000  #: WebSocket close code after `ended`

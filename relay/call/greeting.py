@@ -6,7 +6,7 @@ from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from records.sessions import Session
 
-CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume", "acks"]
+CAPABILITIES = ["text", "context", "image", "interrupt", "tools", "resume", "acks", "adpcm"]
 
 
 def greeting(record: Session, session: ServerSession, *, ends_in_s: float, resume_s: float) -> Live:

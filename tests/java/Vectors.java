@@ -94,10 +94,12 @@ final class Vectors {
         switch (file) {
             case "codec" -> codec(test);
             case "audio" -> audio(test);
+            case "adpcm" -> adpcm(test);
             case "credentials" -> credentials(test);
             case "states" -> states(test);
             case "pace" -> pace(test);
             case "uplink_delay" -> uplinkDelay(test);
+            case "uplink_form" -> uplinkForm(test);
             case "reconnect" -> reconnect(test);
             case "client_session" -> session(test);
             default -> throw new IllegalArgumentException("a file this runner does not know");
@@ -132,6 +134,21 @@ final class Vectors {
             if (test.get("canonical").equals(true)) same(test.get("hex"), HexFormat.of().formatHex(frame.write()));
         } catch (Refused refused) {
             same(test.get("error"), refused.code);
+        }
+    }
+
+    private void adpcm(Map<String, Object> test) {
+        known(test, Set.of("name", "blocks"));
+        Adpcm encoder = new Adpcm();
+        for (Object one : (List<?>) test.get("blocks")) {
+            var step = Messages.object(one);
+            known(step, Set.of("pcm", "block", "heard", "error"));
+            if (step.containsKey("pcm")) same(step.get("block"), hex(encoder.block(bytes(step.get("pcm")))));
+            try {
+                same(step.get("heard"), hex(Adpcm.read(bytes(step.get("block")))));
+            } catch (Refused refused) {
+                same(step.get("error"), refused.code);
+            }
         }
     }
 
@@ -179,6 +196,23 @@ final class Vectors {
             }
             compare(step, "delay_s", delay.seconds());
             compare(step, "full", delay.isFull());
+        }
+    }
+
+    private void uplinkForm(Map<String, Object> test) {
+        known(test, Set.of("name", "steps"));
+        UplinkForm form = new UplinkForm();
+        for (Object one : (List<?>) test.get("steps")) {
+            var step = Messages.object(one);
+            known(step, Set.of("do", "at", "possible", "adpcm", "narrow"));
+            double at = number(step.get("at"));
+            switch ((String) step.get("do")) {
+                case "dropped" -> form.dropped(at, step.getOrDefault("possible", true).equals(true));
+                case "look" -> { }
+                default -> throw new IllegalArgumentException("a step this runner does not know: " + step.get("do"));
+            }
+            compare(step, "adpcm", form.isAdpcm(at));
+            compare(step, "narrow", form.isNarrow(at));
         }
     }
 
@@ -321,7 +355,11 @@ final class Vectors {
     }
 
     private static String hex(Wire.Frame frame) {
-        return HexFormat.of().formatHex(frame.write());
+        return hex(frame.write());
+    }
+
+    private static String hex(byte[] bytes) {
+        return HexFormat.of().formatHex(bytes);
     }
 
     private static String name(Enum<?> value) {

@@ -15,6 +15,8 @@ final class Wire {
     record Frame(int turn, long seq, byte[] pcm) {
         /** Decode a frame from the agent (`down`) or from a microphone (`up`). Throws bad_frame. */
         static Frame read(byte[] message, String direction) throws Refused {
+            boolean isAdpcm = message.length >= HEADER && message[0] == 2 && direction.equals("up");
+            if (isAdpcm) message = pcm(message);
             int length = message.length - HEADER;
             boolean isLength = direction.equals("down") || (length >= UP_HZ / 100 * 2 && length <= UP_HZ / 10 * 2);
             if (length < 0 || length % 2 != 0 || !isLength || message[0] != 1) throw new Refused("bad_frame");
@@ -22,6 +24,13 @@ final class Wire {
             int turn = Short.toUnsignedInt(header.getShort(2));
             long seq = Integer.toUnsignedLong(header.getInt(4));
             return new Frame(turn, seq, Arrays.copyOfRange(message, HEADER, message.length));
+        }
+
+        private static byte[] pcm(byte[] adpcm) throws Refused {
+            byte[] pcm = Adpcm.read(Arrays.copyOfRange(adpcm, HEADER, adpcm.length));
+            byte[] header = Arrays.copyOf(adpcm, HEADER);
+            header[0] = 1;
+            return ByteBuffer.allocate(HEADER + pcm.length).put(header).put(pcm).array();
         }
 
         byte[] write() {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from protocol import codec
+from protocol import adpcm, codec
 from protocol.audio import AudioFrame, decode_audio, decode_uplink, encode_audio
 from protocol.client import ClientSession
 from protocol.credentials import credential, offer, offered
@@ -19,6 +20,7 @@ from protocol.pace import TokenBucket
 from protocol.server import ServerSession
 from protocol.states import advance
 from protocol.uplink_delay import UplinkDelay
+from protocol.uplink_form import UplinkForm
 from vivavoce.errors import VoiceError
 from vivavoce.reconnect import MediaClose, Reconnect, move_within_s
 from vivavoce.reconnect import Step as NextStep
@@ -123,6 +125,19 @@ def play_audio(case: Case) -> None:
     return None
 
 
+def play_adpcm(case: Case) -> None:
+    encoder = adpcm.Encoder()
+    for one in case["blocks"]:
+        assert set(one) <= {"pcm", "block", "heard", "error"}
+        block = octets(one["block"])
+        if "pcm" in one:
+            assert encoder.block(octets(one["pcm"])) == block
+        if "error" in one:
+            assert_refused(one, partial(adpcm.decode, block))
+        else:
+            assert adpcm.decode(block) == octets(one["heard"])
+
+
 def play_credentials(case: Case) -> None:
     def read() -> str:
         return credential(case["kind"], offered(case["header"]), case["authorization"])
@@ -174,6 +189,19 @@ def play_uplink_delay(case: Case) -> None:
                 assert other == "look"
         found = {"delay_s": delay.delay_s, "full": delay.is_full}
         assert set(step) <= {"do", "at", "length_s", "ping", "sent_at", "server_s", *found}
+        assert {**step, **found} == {**found, **step}
+
+
+def play_uplink_form(case: Case) -> None:
+    form = UplinkForm()
+    for step in case["steps"]:
+        now = step["at"]
+        if step["do"] == "dropped":
+            form.dropped(now, is_possible=step.get("possible", True))
+        else:
+            assert step["do"] == "look"
+        found = {"adpcm": form.is_adpcm(now), "narrow": form.is_narrow(now)}
+        assert set(step) <= {"do", "at", "possible", *found}
         assert {**step, **found} == {**found, **step}
 
 

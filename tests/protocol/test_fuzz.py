@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import codec, media
-from protocol.audio import decode_audio, decode_uplink
+from protocol.audio import ADPCM, UPLINK_MAX_BYTES, UPLINK_MIN_BYTES, decode_audio, decode_uplink
 from protocol.client import ClientSession
 from protocol.codec import Codec, encode, json_codec
 from protocol.errors import REGISTRY, RemoteProtocolError
@@ -105,7 +105,20 @@ def test_any_frame(data: bytes) -> None:
         except RemoteProtocolError as error:
             assert error.code == "bad_frame"
         else:
-            assert len(frame.pcm) == len(data) - 8
+            is_adpcm = data[0] == ADPCM  # four bytes of a header, and then four times its size
+            assert len(frame.pcm) == (4 * (len(data) - 12) if is_adpcm else len(data) - 8)
+
+
+@searched(200)
+@given(st.binary(max_size=900))
+def test_any_frame_of_adpcm(data: bytes) -> None:
+    frame = bytes([ADPCM]) + data
+    try:
+        pcm = decode_uplink(frame).pcm
+    except RemoteProtocolError as error:
+        assert error.code == "bad_frame"
+    else:
+        assert UPLINK_MIN_BYTES <= len(pcm) <= UPLINK_MAX_BYTES
 
 
 INPUTS = st.lists(st.sampled_from(SEEDS) | ANY_TEXT | st.binary(max_size=330), max_size=30)

@@ -14,12 +14,14 @@ from tests.protocol.players import (
     ReconnectPlayer,
     ServerPlayer,
     cases,
+    play_adpcm,
     play_audio,
     play_codec,
     play_credentials,
     play_pace,
     play_states,
     play_uplink_delay,
+    play_uplink_form,
 )
 
 
@@ -35,6 +37,11 @@ def test_codec_vector(case: Case) -> None:
 @_each("audio")
 def test_audio_vector(case: Case) -> None:
     play_audio(case)
+
+
+@_each("adpcm")
+def test_adpcm_vector(case: Case) -> None:
+    play_adpcm(case)
 
 
 @_each("credentials")
@@ -57,6 +64,11 @@ def test_uplink_delay_vector(case: Case) -> None:
     play_uplink_delay(case)
 
 
+@_each("uplink_form")
+def test_uplink_form_vector(case: Case) -> None:
+    play_uplink_form(case)
+
+
 @_each("reconnect")
 def test_reconnect_vector(case: Case) -> None:
     ReconnectPlayer(case).play()
@@ -73,8 +85,8 @@ def test_server_session_vector(case: Case) -> None:
 
 
 def test_every_vector_file_is_run() -> None:
-    run = {"codec", "audio", "credentials", "states", "pace", "uplink_delay", "reconnect"}
-    run |= {"client_session", "server_session"}
+    run = {"codec", "audio", "adpcm", "credentials", "states", "pace", "uplink_delay", "uplink_form"}
+    run |= {"reconnect", "client_session", "server_session"}
     assert {path.stem for path in VECTORS.glob("*.json")} == run
 
 

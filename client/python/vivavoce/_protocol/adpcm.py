@@ -1,0 +1,1 @@
+from protocol.adpcm import *

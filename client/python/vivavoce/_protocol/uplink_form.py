@@ -1,0 +1,1 @@
+from protocol.uplink_form import *
