@@ -262,7 +262,7 @@ async def test_a_client_that_does_not_read_stops_the_reading_of_the_model() -> N
         ('{"type":"hello","versions":[1]}', "out_of_order"),
         (b"", "bad_frame"),
         (b"\1\0\0\0\0\0\0\1", "bad_frame"),
-        (b"\2\0\0\0\0\0\0\1" + MS20_UP, "bad_frame"),
+        (b"\3\0\0\0\0\0\0\1" + MS20_UP, "bad_frame"),
         (encode_audio(0, 1, bytes(9999)), "bad_frame"),
     ],
 )
