@@ -17,8 +17,6 @@ import type {
 import type { Outbox } from './roads/outbox.js';
 import { moveWithinMs } from './roads/reconnect.js';
 
-/** Of an answer with which nothing is wrong; empty from an older server. */
-const USUAL = /^(completed|interrupted)?$/;
 /** `ack` is the session's business, `ended` the lifeline's, `pong` the road's. */
 type Handled = Exclude<Incoming['type'], 'ack' | 'ended' | 'pong'>;
 type Reactions = { readonly [T in Handled]: (item: Extract<Incoming, { type: T }>) => void };
@@ -165,7 +163,8 @@ export class Conversation {
     if (this.#speaking === turn) this.#speaking = 0;
     this.#isAwaited = false;
     this.#showAgent();
-    if (!USUAL.test(outcome)) this.#fetched(({ settle }) => settle(this.messages, item));
+    // The usual ones, and none from an older server, need no word.
+    if (!/^(completed|interrupted)?$/.test(outcome)) this.#fetched(({ settle }) => settle(this.messages, item));
   }
 
   async #interrupted({ turn, cause }: TurnInterrupted): Promise<void> {
@@ -186,9 +185,9 @@ export class Conversation {
   /** Stop playing `turn` and earlier at once. */
   async #silence(turn: number): Promise<PlayedUntil> {
     this.#session.interrupt(turn);
-    const silent = { turn, playedMs: 0, droppedMs: 0 };
-    const { playedMs, droppedMs } = (await this.#player?.flush(turn)) ?? silent;
+    const flushed = await this.#player?.flush(turn);
     if (!this.#isOver) this.#host.store.setMetrics({ bufferedMs: 0 });
+    const { playedMs = 0, droppedMs = 0 } = flushed ?? {};
     return { turn, playedMs: Math.round(playedMs), droppedMs: Math.round(droppedMs) };
   }
 
