@@ -48,6 +48,7 @@ class ClientSession:
         self.after = (0, 0)  #: [e, n] of the last event received
         self.last_turn = 0
         self.interrupted = 0  #: audio of this turn and earlier is dropped
+        self.capabilities: list[str] = []  #: of the present server, or of the last one
         self._expected_seq = 0  #: next audio frame of the agent
         self._frame_turn = 0  #: turn of the last one
         self._uplink = Uplink()
@@ -138,6 +139,7 @@ class ClientSession:
 
     def _go_live(self, live: Live) -> None:
         self.state = advance(CLIENT, self.state, "live")
+        self.capabilities = live.capabilities
         if live.e != self.after[0]:  # another relay: its events and frames count from their start
             self.after, self._expected_seq = (live.e, 0), 0
         self._uplink.go_live(live)

@@ -28,6 +28,11 @@ class UplinkForm:
             self._wait_s = 0.0
         self._until = now + self._wait_s
 
+    def held(self, now: float) -> None:
+        """A frame has to wait for room. A try of PCM fails at that, before anything is dropped."""
+        if self._wait_s and self._until <= now < self._until + NARROW_S:
+            self.dropped(now, is_possible=True)
+
     def is_adpcm(self, now: float) -> bool:
         return now < self._until
 

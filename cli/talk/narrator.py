@@ -80,7 +80,7 @@ class Narrator:
             case Reconnecting():
                 self.connect(f"reconnecting ({event.code})")
             case Quality(quality="narrow"):
-                self.say("-- the line is narrow: some of what is said is left out")
+                self.say("-- the line is narrow: you are heard less well, and with gaps")
             case Quality():
                 self.say("-- the line is wide again")
             case GoingAway():

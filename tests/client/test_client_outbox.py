@@ -7,15 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from protocol.audio import decode_uplink, encode_audio
+from protocol.audio import encode_audio
 from protocol.client import ClientSession
 from protocol.codec import client_messages, encode
-from protocol.media import Agent, ClientMessage, Context, EndCall, Live, LiveLimits, Ping, Pong, Text
-from vivavoce import Quality
-from vivavoce.events import EventQueue
+from protocol.media import Agent, ClientMessage, Context, EndCall, Live, LiveLimits, Text
 from vivavoce.outbox import MESSAGES, Numbered, Outbox
-from vivavoce.reactions import Reactions, Silence
-from vivavoce.tools import Toolbox
 
 pytestmark = pytest.mark.looptime
 
@@ -131,67 +127,6 @@ async def test_too_many_messages_make_their_sender_wait(kind: Callable[[str], Cl
     assert (await take_all(outbox))[-1] == "one more"
 
 
-class NarrowLine:
-    """A way up of `kbps` behind the outbox, where what is written waits unseen, and the relay's pongs."""
-
-    ENVELOPE_BYTES = 46  #: of WebSocket, TCP and IP around a message
-
-    def __init__(self, outbox: Outbox, hear: Callable[[Pong], object] | None = None) -> None:
-        self.outbox = outbox
-        self.hear = hear or outbox.answered
-        self.kbps = 1e6
-        self.spoken_at: list[float] = []  #: of each frame, by its number
-        self.late_s: list[float] = []  #: of each frame that arrived
-        self._free_at = 0.0
-
-    async def carry(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            item = await self.outbox.take()
-            bits = (len(item) + self.ENVELOPE_BYTES) * 8
-            self._free_at = max(self._free_at, loop.time()) + bits / self.kbps / 1000
-            loop.call_at(self._free_at, self._arrived, item)
-
-    def _arrived(self, item: str | bytes) -> None:
-        now = asyncio.get_running_loop().time()
-        if isinstance(item, bytes):
-            self.late_s.append(now - self.spoken_at[decode_uplink(item).seq])
-        else:
-            ping = client_messages.decode(item)
-            assert isinstance(ping, Ping)
-            self.hear(Pong(ping.t, round(now * 1000) + 5_000))
-
-    async def speak(self, seconds: float) -> None:
-        for _ in range(round(seconds * 50)):
-            await asyncio.sleep(0.02)
-            self.outbox.audio(frame(len(self.spoken_at)))
-            self.spoken_at.append(asyncio.get_running_loop().time())
-
-
-@pytest.mark.parametrize(("kbps", "limit_s"), [(200, 2), (128, 2.5), (64, 4.25)])
-async def test_speech_on_a_narrow_line_is_not_heard_later_and_later(kbps: float, limit_s: float) -> None:
-    outbox = Outbox(ClientSession())
-    line = NarrowLine(outbox)
-    outbox.open([])
-    async with asyncio.TaskGroup() as tasks:
-        carrying = tasks.create_task(line.carry())
-        await line.speak(5)
-        assert outbox.dropped_ms == 0 and not outbox.is_narrow
-        line.kbps = kbps
-        await line.speak(120)
-        assert max(line.late_s) < limit_s
-        assert outbox.is_narrow
-        too_much = 1 - kbps / 283  # the share of speech, with its envelopes, that cannot get through
-        assert 0.9 * too_much < outbox.dropped_ms / 120_000 < 1.1 * too_much
-        line.kbps = 1000
-        await line.speak(20)
-        dropped_ms = outbox.dropped_ms
-        await line.speak(20)
-        assert outbox.dropped_ms == dropped_ms and not outbox.is_narrow
-        assert max(line.late_s[-1000:]) < 0.05
-        carrying.cancel()
-
-
 async def test_a_message_waits_for_no_room_nor_does_what_was_said_before_it() -> None:
     outbox = Outbox(ClientSession())
     outbox.open([])
@@ -203,23 +138,3 @@ async def test_a_message_waits_for_no_room_nor_does_what_was_said_before_it() ->
     assert await take_all(outbox) == ["played"]
     outbox.tell("paused")
     assert await take_all(outbox) == [*(frame(seq) for seq in range(25, 50)), "paused"]
-
-
-async def test_the_reader_is_told_of_a_narrow_line_and_when_it_is_wide_again() -> None:
-    outbox, events = Outbox(ClientSession()), EventQueue()
-    reactions = Reactions(ClientSession(), outbox, events, Toolbox({}, outbox.message), Silence())
-    outbox.open([])
-    async with asyncio.TaskGroup() as tasks:
-        line = NarrowLine(outbox, lambda pong: tasks.create_task(reactions.receive(pong)))
-        carrying = tasks.create_task(line.carry())
-        line.kbps = 128
-        await line.speak(20)
-        line.kbps = 1000
-        await line.speak(20)
-        carrying.cancel()
-    events.close(None)
-    told = [event async for event in events.read()]
-    assert [type(event) for event in told] == [Quality, Quality]
-    narrow, good = told
-    assert isinstance(narrow, Quality) and narrow.quality == "narrow" and narrow.dropped_ms > 0
-    assert isinstance(good, Quality) and good.quality == "good" and good.uplink_delay_s < 0.05

@@ -15,6 +15,11 @@ final class UplinkForm {
         until = now + wait;
     }
 
+    /** A frame has to wait for room on the line. */
+    void held(double now) {
+        if (wait > 0 && now >= until && isNarrow(now)) dropped(now, true);
+    }
+
     boolean isAdpcm(double now) {
         return now < until;
     }

@@ -208,6 +208,7 @@ final class Vectors {
             double at = number(step.get("at"));
             switch ((String) step.get("do")) {
                 case "dropped" -> form.dropped(at, step.getOrDefault("possible", true).equals(true));
+                case "held" -> form.held(at);
                 case "look" -> { }
                 default -> throw new IllegalArgumentException("a step this runner does not know: " + step.get("do"));
             }

@@ -198,6 +198,8 @@ def play_uplink_form(case: Case) -> None:
         now = step["at"]
         if step["do"] == "dropped":
             form.dropped(now, is_possible=step.get("possible", True))
+        elif step["do"] == "held":
+            form.held(now)
         else:
             assert step["do"] == "look"
         found = {"adpcm": form.is_adpcm(now), "narrow": form.is_narrow(now)}

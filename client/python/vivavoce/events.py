@@ -20,7 +20,7 @@ from .lifeline import Reconnecting
 class Quality:
     """The way up became narrower than speech, or wide again.
 
-    On a narrow line speech that would be heard late is given up.
+    On a narrow line speech goes up at a lower quality, and what would be heard late even so is given up.
     """
 
     quality: Literal["good", "narrow"]

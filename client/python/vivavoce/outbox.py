@@ -8,9 +8,10 @@ from collections import deque
 from ._protocol.audio import HEADER_BYTES, uplink_ms
 from ._protocol.client import ClientSession
 from ._protocol.codec import encode
-from ._protocol.limits import NARROW_S, UPLINK_KEPT_S
+from ._protocol.limits import UPLINK_KEPT_S
 from ._protocol.media import ClientMessage, NumberedMessage, Ping, Pong
 from ._protocol.uplink_delay import UplinkDelay
+from .form import FrameForm
 
 AUDIO_MS = UPLINK_KEPT_S * 1000  #: audio waiting; beyond it the oldest is dropped: live speech loses value
 MESSAGES = 256  #: messages waiting; beyond it their sender waits
@@ -25,7 +26,8 @@ class Outbox:
 
     What has a number, audio too, is left to the protocol session over a break, which gives it back to `open`;
     other messages survive it here.
-    Audio waits here while the line is full (`delay`), unless a message stands behind it.
+    Audio waits here while the line is full (`delay`), unless a message stands behind it. It takes its form
+    when it is written.
     """
 
     def __init__(self, session: ClientSession) -> None:
@@ -39,7 +41,7 @@ class Outbox:
         self._reports: deque[str] = deque()  #: overtake what is in the queue
         self._pings: dict[float, float] = {}  #: `t` of our own that are not answered, and when they were sent
         self._ping = ""  #: the last of them as it was written
-        self._narrow_until = 0.0
+        self._form = FrameForm(session)
         self._is_probed = False  #: the ping before the oldest frame was written, if one was due
         self._has_work = asyncio.Event()
         self._has_room = asyncio.Event()
@@ -47,8 +49,8 @@ class Outbox:
 
     @property
     def is_narrow(self) -> bool:
-        """Audio was dropped a moment ago."""
-        return _now() < self._narrow_until
+        """The line does not carry PCM, or did not a moment ago."""
+        return self._form.is_narrow(_now())
 
     def open(self, resend: list[str | bytes]) -> None:
         """Open the queue to a live connection: `resend` goes out first, then what waited."""
@@ -75,7 +77,9 @@ class Outbox:
         self.queued_ms += _frame_ms(frame)
         while self.queued_ms > AUDIO_MS:
             self._drop_oldest_frame()
-            self._narrow_until = _now() + NARROW_S
+            self._form.dropped(_now())
+        if self.delay.is_full:
+            self._form.held(_now())
         self._signal()
 
     def answered(self, pong: Pong) -> bool:
@@ -131,7 +135,7 @@ class Outbox:
         self._is_probed = self._is_probed and isinstance(item, str)
         self.queued_ms -= _frame_ms(item)
         self._signal()
-        return item
+        return item if isinstance(item, str) else self._form.written(item, _now())
 
     def put_back(self, item: str | bytes) -> None:
         """The socket broke before `item` was written."""
