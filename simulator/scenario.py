@@ -30,8 +30,11 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     go_away_left_s: float = 50.0  #: `goAway` comes this long before the limit
     resume_needs_old_closed: bool = False  #: disputed: 1011 while an older socket of the session is open
     locked_handle: Literal["honour", "reject", "ignore"] = "honour"  #: disputed: a handle inside a full lock
-    voice_activity: Literal["sent", "absent"] = "sent"  #: 3.8 sends none (python-genai#2981, #1285)
-    stream_end: Literal["honour", "ignore"] = "honour"  #: 3.8 ignores it (openclaw#152830)
+    dialect: Literal["profile", "permissive"] = (
+        "permissive"  #: each model has its habits, or all have the easiest
+    )
+    voice_activity: Literal["sent", "absent"] | None = None  #: None: as the dialect has it
+    stream_end: Literal["honour", "ignore"] | None = None  #: likewise
     unattributed_tokens: int = 25  #: prompt tokens that no modality accounts for (others saw 25 to 51)
     voice: Literal["auto", "espeak", "synthetic"] = "auto"  #: auto: espeak-ng where it is installed
     seed: int | None = None  #: fixes tone codes and timing; None: new ones every time
@@ -70,6 +73,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     think_s: float | None = None
     pace: float | None = None
     silent: bool = False  #: no answer at all
+    ignored: bool = False  #: not meant for the model: no answer by one that is proactive
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -97,7 +97,7 @@ def read(given: dict[str, Any], setup: Setup) -> Response:
     call_id, name, body = given.get("id"), given.get("name"), given.get("response")
     if not isinstance(call_id, str) or not call_id:
         raise invalid()
-    if setup.model.needs_response_name and not name:
+    if setup.model.profile.response_name.value and not name:
         raise invalid()
     # Older documents put the scheduling inside the response.
     inner = body.get("scheduling") if isinstance(body, dict) else None

@@ -7,18 +7,20 @@ Speech leaves faster than it plays; `turnComplete` is held back until it has bee
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from simulator.conversation import delivery
 from simulator.conversation.calls import Pending
 from simulator.conversation.conversation import Conversation
-from simulator.conversation.replies import Read, Returned, Stimulus
+from simulator.conversation.replies import Plan, Read, Returned, Stimulus
 from simulator.conversation.turn import Turn, usage
 from simulator.conversation.understanding import understand
 from simulator.faults import DuplicateToolCall, TurnNeverEnds
 from simulator.scenario import Call
 from simulator.speech.turn_detection import Utterance
 
+THINKING = "Let me think about that."  #: the first of a reply's two turns
 MAX_WAITING = 64  #: stimuli; more than anyone can say during one answer
 
 
@@ -53,6 +55,7 @@ class ModelTurns:
         if turn is None or turn.over.is_set():
             return
         turn.over.set()
+        turn.is_cut, turn.goes_on = True, False
         cancelled = self._at.calls.cancel_blocking()
         if cancelled:
             self._at.outlet.emit({"toolCallCancellation": {"ids": cancelled}})
@@ -93,7 +96,10 @@ class ModelTurns:
         try:
             understood = await understand(stimulus, turn.number, self._at)
             self._fit_context(turn)
-            if await self._answer(understood, turn):
+            plan = self._plan(understood)
+            if self._thinks_aloud(understood, plan):
+                turn = await self._think_aloud(understood, plan, turn)
+            if await self._answer(understood, plan, turn):
                 await self._finish(turn)
         finally:
             self.turn = None
@@ -114,9 +120,26 @@ class ModelTurns:
         if dropped:
             self._at.note("context.compressed", turn=turn.number, dropped=dropped)
 
-    async def _answer(self, stimulus: Stimulus, turn: Turn) -> bool:
+    def _plan(self, stimulus: Stimulus) -> Plan:
+        return self._at.world.replies.plan(stimulus, self._at.memory, self._at.setup)
+
+    def _thinks_aloud(self, stimulus: Stimulus, plan: Plan) -> bool:
+        is_new = not isinstance(stimulus, Returned)
+        return is_new and not plan.is_silent and self._at.setup.model.profile.splits_replies.value
+
+    async def _think_aloud(self, stimulus: Stimulus, plan: Plan, turn: Turn) -> Turn:
+        """Say that the answer needs thought, as a turn that is IN_PROGRESS. Returns the answer's own turn."""
+        turn.goes_on = True
+        thinking = replace(plan, say=THINKING, echo=None, call=None)
+        if await self._answer(stimulus, thinking, turn):
+            await self._finish(turn)
+        self.turn = following = Turn(turn.number, turn.cause, turn.interaction)
+        if turn.is_cut:
+            following.over.set()
+        return following
+
+    async def _answer(self, stimulus: Stimulus, plan: Plan, turn: Turn) -> bool:
         """Answer within the turn. Returns False when it was cut."""
-        plan = self._at.world.replies.plan(stimulus, self._at.memory, self._at.setup)
         if await self._clock.wait(turn.over, self._clock.now() + plan.think_s):
             return False
         pending = self._call(plan.call, turn) if plan.call else None
@@ -127,7 +150,7 @@ class ModelTurns:
         await pending.done.wait()
         if turn.over.is_set() or pending.returned is None:
             return False
-        return await self._answer(pending.returned, turn)
+        return await self._answer(pending.returned, self._plan(pending.returned), turn)
 
     def _call(self, call: Call, turn: Turn) -> Pending:
         at, now = self._at, self._clock.now()
@@ -165,7 +188,7 @@ class ModelTurns:
         """`turnComplete` with the bill and the interaction's state."""
         at = self._at
         if at.setup.model.reports_status:
-            self._in_progress = at.calls.is_waiting(turn.interaction)
+            self._in_progress = turn.goes_on or at.calls.is_waiting(turn.interaction)
             content["interactionStatus"] = "IN_PROGRESS" if self._in_progress else "IDLE"
         report = usage(turn, at.memory, at.setup, at.world.behaviour.unattributed_tokens)
         at.outlet.emit({"serverContent": content, "usageMetadata": report})

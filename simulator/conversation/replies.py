@@ -7,7 +7,7 @@ for that in the context, so that a test can tell whether the context survived.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.scenario import Call, Rule, Scenario
@@ -66,6 +66,10 @@ class Plan:
     think_s: float
     pace: float
 
+    @property
+    def is_silent(self) -> bool:
+        return self.say is None and self.echo is None and self.call is None
+
 
 class Replies:
     """Plans the reply of each turn. Stateless, and shared by all sessions."""
@@ -77,20 +81,23 @@ class Replies:
     def plan(self, stimulus: Stimulus, memory: Memory, setup: Setup) -> Plan:
         """Plan the turn that `memory` is at; record a `once` rule there when it is used."""
         for index, rule in enumerate(self._rules):
+            if rule.ignored and not setup.model.profile.proactive.value:
+                continue  # this model answers everybody
             if index not in memory.used_rules and _fits(rule, stimulus, memory.turn):
                 if rule.once:
                     memory.used_rules.add(index)
-                return self._scripted(rule, stimulus)
-        return self._unscripted(stimulus, memory, setup)
+                return _understood(self._scripted(rule, stimulus), setup)
+        return _understood(self._unscripted(stimulus, memory, setup), setup)
 
     def _scripted(self, rule: Rule, stimulus: Stimulus) -> Plan:
+        is_silent = rule.silent or rule.ignored
         heard = stimulus.utterance if isinstance(stimulus, Heard) else None
         echoes = rule.echo if rule.echo is not None else rule.say is None and rule.call is None
         think_s = self._behaviour.think_s if rule.think_s is None else rule.think_s
         return Plan(
-            say=None if rule.silent or rule.say is None else _filled(rule.say, stimulus),
-            echo=heard if echoes and not rule.silent else None,
-            call=None if rule.silent else rule.call,
+            say=None if is_silent or rule.say is None else _filled(rule.say, stimulus),
+            echo=heard if echoes and not is_silent else None,
+            call=None if is_silent else rule.call,
             think_s=think_s,
             pace=rule.pace or self._behaviour.pace,
         )
@@ -104,6 +111,16 @@ class Replies:
         elif isinstance(stimulus, Read) and call is None:
             say = _recalled(memory) if _ASKED.search(stimulus.text) else f"You wrote: {stimulus.text}"
         return Plan(say, echo, call, self._behaviour.think_s, self._behaviour.pace)
+
+
+def _understood(plan: Plan, setup: Setup) -> Plan:
+    """A function whose schema the model cannot read is called without arguments, or only talked about."""
+    declared = setup.declared(plan.call.name) if plan.call else None
+    if declared is None or declared.is_understood:
+        return plan
+    if setup.model.profile.splits_replies.value:
+        return replace(plan, call=None, say=f"I call {declared.name}.")
+    return replace(plan, call=Call(name=declared.name))
 
 
 def _fits(rule: Rule, stimulus: Stimulus, turn: int) -> bool:

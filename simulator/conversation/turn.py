@@ -21,6 +21,8 @@ class Turn:
     sent_s: float = 0.0  #: speech sent so far
     plays_until: float = 0.0  #: virtual moment at which all that was sent has been heard
     is_known: bool = False  #: the client has seen something of it
+    is_cut: bool = False  #: over before its end
+    goes_on: bool = False  #: the rest of the reply comes as another turn
 
     def heard_s(self, now: float) -> float:
         """Speech played by now, if the client plays at once."""
@@ -36,7 +38,7 @@ def usage(turn: Turn, memory: Memory, setup: Setup, unattributed: int) -> dict[s
     """`usageMetadata` of a turn: the whole context again, and the speech that was sent."""
     prompt = {modality: count for modality, count in memory.prompt().items() if count}
     spoken = audio_tokens(turn.sent_s)
-    thoughts = THOUGHTS if setup.model.thinking == "level" else 0
+    thoughts = THOUGHTS if setup.model.profile.thinking.value == "level" else 0
     prompt_total = sum(prompt.values()) + (unattributed if setup.model.reports_status else 0)
     report: dict[str, Any] = {
         "promptTokenCount": prompt_total,

@@ -9,7 +9,7 @@ from simulator.conversation.replies import Replies
 from simulator.ledger import Ledger
 from simulator.scenario import Behaviour, Scenario
 from simulator.session.context import HandleBook
-from simulator.session.models import MODELS, Model
+from simulator.session.models import Model, table
 from simulator.session.tokens import TokenBook
 from simulator.speech import samples
 from simulator.speech.samples import Sample
@@ -67,6 +67,6 @@ def make(config: Config) -> World:
         chance=chance,
         scenario=scenario,
         api_key=config.api_key,
-        models={**MODELS, **{model.name: model for model in config.models}},
+        models={**table(scenario.settings.dialect), **{model.name: model for model in config.models}},
         known=samples.load_all(config.samples),
     )

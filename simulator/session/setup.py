@@ -9,23 +9,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulator.session import tools
 from simulator.session.models import Model
+from simulator.session.tools import Declaration
 from simulator.speech.turn_detection import DetectionSettings
 from simulator.wire import refusal
 from simulator.wire.refusal import Refusal, invalid
 
 _INT64 = re.compile(r"[0-9]{1,19}")
-LEVELS = ("LOW", "MEDIUM", "HIGH")
 CONTEXT_TOKENS = 131_072  #: window of every current model
 DEFAULT_TRIGGER = round(CONTEXT_TOKENS * 0.8)  #: compression starts here unless told otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """A function the client offers."""
-
-    name: str
-    is_blocking: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +38,7 @@ class Setup:
     interrupts: bool  #: speech interrupts the answer
     handle: str | None
     compression: Compression | None
+    waits_for_history: bool  #: earlier turns come first, and are not answered
 
     def declared(self, name: str) -> Declaration | None:
         return next((tool for tool in self.declarations if tool.name == name), None)
@@ -55,9 +49,9 @@ class Setup:
         if "systemInstruction" in update:
             changed = replace(changed, instruction=text_of(update["systemInstruction"]))
         if "tools" in update:
-            tools = update["tools"].get("tools", [])
-            declarations = _declarations(tools, self.model)
-            changed = replace(changed, declarations=declarations, tools_chars=len(str(tools)))
+            given = update["tools"].get("tools", [])
+            declarations = tools.read(given, self.model)
+            changed = replace(changed, declarations=declarations, tools_chars=len(str(given)))
         return changed
 
 
@@ -69,17 +63,19 @@ def read(raw: dict[str, Any], version: str, models: dict[str, Model]) -> Setup:
     _check_thinking(generation.get("thinkingConfig"), model)
     _check_extras(raw, generation, model)
     realtime = raw.get("realtimeInputConfig", {})
-    tools = raw.get("tools", [])
+    given = raw.get("tools", [])
+    history = raw.get("historyConfig", {}).get("initialHistoryInClientContent") is True
     return Setup(
         model=model,
         instruction=text_of(raw.get("systemInstruction", {})),
         voice_name=_voice_name(generation),
-        declarations=_declarations(tools, model),
-        tools_chars=len(str(tools)) if tools else 0,
-        detection=_detection(realtime.get("automaticActivityDetection", {})),
+        declarations=tools.read(given, model),
+        tools_chars=len(str(given)) if given else 0,
+        detection=_detection(realtime.get("automaticActivityDetection", {}), model),
         interrupts=_interrupts(realtime.get("activityHandling")),
         handle=_handle(raw.get("sessionResumption")),
         compression=_compression(raw.get("contextWindowCompression")),
+        waits_for_history=history and model.is_strict,
     )
 
 
@@ -108,10 +104,16 @@ def _check_modalities(generation: dict[str, Any]) -> None:
 
 
 def _check_thinking(thinking: Any, model: Model) -> None:
-    if model.thinking == "refused" and thinking:
-        raise invalid()
-    if model.thinking == "level" and (thinking or {}).get("thinkingLevel") not in LEVELS:
-        raise invalid()
+    """A level that is not among the model's is refused; the permissive dialect lets the others' pass."""
+    level, levels = (thinking or {}).get("thinkingLevel"), model.profile.levels.value
+    is_wrong = level is not None and str(level).lower() not in levels
+    match model.profile.thinking.value:
+        case "refused" if thinking:
+            raise invalid()
+        case "level" if level is None or is_wrong:
+            raise invalid()
+        case "optional" if model.is_strict and is_wrong:
+            raise invalid()
 
 
 def _check_extras(raw: dict[str, Any], generation: dict[str, Any], model: Model) -> None:
@@ -131,36 +133,14 @@ def _voice_name(generation: dict[str, Any]) -> str:
     return name
 
 
-def _declarations(tools: list[dict[str, Any]], model: Model) -> tuple[Declaration, ...]:
-    found = []
-    for tool in tools:
-        for declared in tool.get("functionDeclarations", []):
-            name = declared.get("name")
-            if not isinstance(name, str) or not name:
-                raise invalid()
-            found.append(Declaration(name, _is_blocking(declared.get("behavior"), model)))
-    return tuple(found)
-
-
-def _is_blocking(behavior: Any, model: Model) -> bool:
-    match behavior:
-        case None | "UNSPECIFIED":
-            return not model.non_blocking_by_default
-        case "BLOCKING" if model.tools != "non_blocking":
-            return True
-        case "NON_BLOCKING" if model.tools != "blocking":
-            return False
-        case _:
-            raise invalid()
-
-
-def _detection(given: dict[str, Any]) -> DetectionSettings:
+def _detection(given: dict[str, Any], model: Model) -> DetectionSettings:
     """HIGH sensitivities are the Developer API's defaults; what LOW costs is our guess."""
     starts_low = given.get("startOfSpeechSensitivity") == "START_SENSITIVITY_LOW"
     ends_low = given.get("endOfSpeechSensitivity") == "END_SENSITIVITY_LOW"
+    silence_ms = given.get("silenceDurationMs") if model.profile.silence_honoured.value else None
     return DetectionSettings(
         disabled=given.get("disabled") is True,
-        silence_s=_seconds(given.get("silenceDurationMs"), 1.2 if ends_low else 0.8),
+        silence_s=_seconds(silence_ms, 1.2 if ends_low else 0.8),
         commit_s=_seconds(given.get("prefixPaddingMs"), 0.16 if starts_low else 0.06),
         loudness=900.0 if starts_low else 300.0,
     )

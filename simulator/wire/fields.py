@@ -43,7 +43,7 @@ _SPEECH = {
     "multiSpeakerVoiceConfig": ANY,
 }
 _TRANSCRIPTION = {
-    "languageCodes": ANY, "languageHints": ANY, "languageAutoDetection": ANY, "customVocabulary": ANY,
+    "languageCodes": ANY, "languageHints": ANY, "languageAuto": ANY, "customVocabulary": ANY,
     "adaptationPhrases": ANY, "wordTimestamp": ANY, "diarization": ANY, "mode": ANY, "sourceText": ANY,
 }  # fmt: skip
 _GENERATION = {
@@ -127,3 +127,29 @@ def conform(value: Any, shape: Any, where: str = "") -> Any:
         if inner is not None:
             out[name] = conform(inner, shape[name], f"{where}.{snake(name)}" if where else snake(name))
     return out
+
+
+#: The subset of OpenAPI's schema that `parameters` takes; `properties` maps names to schemas.
+_SCHEMA = {
+    "type", "format", "title", "description", "nullable", "default", "enum", "example", "items", "maxItems",
+    "minItems", "properties", "required", "minProperties", "maxProperties", "minLength", "maxLength",
+    "pattern", "minimum", "maximum", "anyOf", "propertyOrdering",
+}  # fmt: skip
+
+
+def conform_schema(schema: Any, where: str) -> None:
+    """Raises Refusal for a field that the subset does not have, wherever in the schema it stands."""
+    if not isinstance(schema, dict):
+        raise invalid(f"Invalid value at '{where}'")
+    for given, inner in schema.items():
+        name = camel(given)
+        if name not in _SCHEMA:
+            raise unknown_name(given, where)
+        if name == "items":
+            conform_schema(inner, f"{where}.items")
+        elif name == "properties" and isinstance(inner, dict):
+            for key, each in inner.items():
+                conform_schema(each, f"{where}.properties[{key}].value")
+        elif name == "anyOf" and isinstance(inner, list):
+            for number, each in enumerate(inner):
+                conform_schema(each, f"{where}.any_of[{number}]")

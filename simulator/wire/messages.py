@@ -78,6 +78,8 @@ ClientMessage = (
     | ContextUpdated
 )
 
+REALTIME = (AudioSent, VideoSent, TextSent, ActivityMarked, AudioStreamEnded)
+
 
 def decode(raw: str | bytes) -> ClientMessage:
     """One client message. Raises Refusal for everything Google would close the socket over."""

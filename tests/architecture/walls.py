@@ -95,6 +95,7 @@ LARGE = {
     "relay/config.py:RelayConfig": "one for each setting",
     "relay/turn.py:Turn": "what is known of a turn, for the record",
     "gemini/profiles.py:Profile": "one for each thing that models do differently",
+    "simulator/scenario.py:Behaviour": "one for each setting",
     "infra/local/stack.py:Options": "one for each option of the command",
     "infra/faults/tally.py:Tally": "one for each row of the report",
 }

@@ -18,7 +18,7 @@ from simulator.conversation.conversation import Conversation
 from simulator.conversation.dispatch import MessageDispatch
 from simulator.fault_triggers import FaultTriggers
 from simulator.session import context, setup
-from simulator.session.models import MODELS
+from simulator.session.models import table
 from simulator.speech.samples import Sample
 from simulator.speech.turn_detection import TurnDetector
 from simulator.wire import messages
@@ -107,7 +107,7 @@ class Nowhere:
 
 
 def dispatch_of(here: world.World) -> MessageDispatch:
-    agreed = setup.read(SETUP, "v1beta", MODELS)
+    agreed = setup.read(SETUP, "v1beta", table("permissive"))
     return MessageDispatch(
         Conversation(
             number=1,

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.session import setup
-from simulator.session.models import MODELS
+from simulator.session.models import table
 from simulator.session.setup import Setup
 from simulator.wire import messages
 from simulator.wire.fields import MESSAGE, camel, snake
 from simulator.wire.refusal import Refusal
 
+MODELS = table("permissive")
 PCM = bytes(range(250, 256)) * 4 + b"\xfb\xff\xfe\x00"  #: its base64 differs between the alphabets
 AUDIO = {"responseModalities": ["AUDIO"]}
 MODEL = "models/gemini-3.8-live"
@@ -235,5 +236,5 @@ def test_what_google_refuses(given: Any, code: int, text: str) -> None:
 
 def test_extended_thinking_takes_a_level_and_legacy_models_take_theirs() -> None:
     level = {**AUDIO, "thinkingConfig": {"thinkingLevel": "HIGH"}}
-    assert read(model=EXTENDED, generationConfig=level).model.thinking == "level"
+    assert read(model=EXTENDED, generationConfig=level).model.profile.thinking.value == "level"
     assert read(model=LEGACY, proactivity={"proactiveAudio": False}, tools=TOOL).declarations[0].is_blocking
