@@ -62,9 +62,9 @@ class Conversation:
             case model.Heard(text) if text:
                 self._hear(text, now)
             case model.SpeechStarted():
-                self._user_turn(now)
+                self._user_turn(now)  # heard here already, in most cases
             case model.SpeechEnded():
-                self._user_turn(now).user_ended_at = now
+                self._end_speech(self._user_turn(now), now)
             case model.Interrupted():
                 self._interrupt("user", now)
             case model.GenerationEnded():
@@ -97,12 +97,30 @@ class Conversation:
                 self.amended.append(turn)
             self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", taken))
 
+    # ---- what is heard of the user
+
+    def user_started(self, at: float) -> None:
+        """The user speaks, by our own hearing. Under manual turns the client says so."""
+        if not self._manual:
+            self._user_turn(at).user_ended_at = None
+
+    def user_stopped(self, at: float) -> None:
+        """The user has said the last word of it, unless `user_started` follows."""
+        turn = self._user or self._agent  # the agent may have begun in a pause
+        if turn is not None and not self._manual and (turn is self._user or turn.user_ended_at is None):
+            turn.user_ended_at = at
+
+    def _end_speech(self, turn: Turn, now: float) -> None:
+        """The model thinks that it is over: our own hearing knows better when."""
+        if turn.user_ended_at is None:
+            turn.user_ended_at = now
+
     def _hear(self, text: str, now: float) -> None:
         turn = self._agent
         if self._user is not None or turn is None or not self._comes_late(turn):
             turn = self._user_turn(now)
-        if turn.user_ended_at is None and turn is self._user:
-            turn.user_ended_at = now  # the only sign of it when the model does not report activity
+        if turn is self._user:
+            self._end_speech(turn, now)
         self._take_user_words(turn, text)
 
     def _take_user_words(self, turn: Turn, text: str, *, typed: bool = False) -> None:
@@ -178,7 +196,12 @@ class Conversation:
     def is_quiet(self) -> bool:
         """Nobody speaks and nothing is awaited."""
         agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
-        return not agent_speaks and self._user is None and not self.waits_for_tool
+        return not agent_speaks and not self._user_waits and not self.waits_for_tool
+
+    @property
+    def _user_waits(self) -> bool:
+        """The user speaks, or has said something. A cough has brought no words: the next ones go on in it."""
+        return self._user is not None and (self._user.user_ended_at is None or bool(self._user.user_words))
 
     def leg_lost(self, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.

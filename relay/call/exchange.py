@@ -24,6 +24,7 @@ from relay import clock
 from relay.call.alarm import Alarm
 from relay.call.conversation import Conversation
 from relay.call.greeting import greeting
+from relay.call.hearing import Heard, Hearing, UserStarted
 from relay.call.recording import Recording
 from relay.call.watchdog import MicWatchdog, ModelWatchdog
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
@@ -86,6 +87,7 @@ class Exchange:
         self.recording = Recording(ledger, record, terms.epoch, self.troubles, self._announce)
         self._record, self._end, self._news = record, end, news
         self._limits = Limits(now + terms.session_s, terms.resume_s)
+        self._hearing = Hearing()
         self._watchdogs = Watchdogs(terms.timeouts)
         self._alarm = Alarm()
         self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
@@ -153,11 +155,24 @@ class Exchange:
                 self.note_trouble(trouble)
 
     def _take_audio(self, frames: Sequence[AudioFrame]) -> None:
+        now = clock.now()
         if frames:
-            self._watchdogs.mic.frame(clock.now())
+            self._watchdogs.mic.frame(now)
         for frame in frames:
             self.model.put(frame)
+            self._note_heard(*self._hearing.hear(frame.pcm, now))
         self._alarm.set(self.client.next_timeout(), self._watchdogs.mic.next_timeout())
+
+    def _note_heard(self, *told: Heard | None) -> None:
+        """The user speaks, or has stopped."""
+        for heard in told:
+            if heard is None or self.is_over:
+                continue
+            if isinstance(heard, UserStarted):
+                self.conversation.user_started(heard.at)
+            else:
+                self.conversation.user_stopped(heard.at)
+            self.flush()
 
     def _read_on(self) -> None:
         """The client has taken something: the model may be read again once enough is gone."""
@@ -185,6 +200,8 @@ class Exchange:
             self.conversation.client_said(message, now)
             if isinstance(message, media.Mic):
                 self._watchdogs.mic.said(message.state, now)
+                if message.state != "open":
+                    self._note_heard(self._hearing.stop(now))
         except RemoteProtocolError as error:
             self.session.refuse(error.code, ref=error.ref)
         return self.flush()
@@ -262,6 +279,7 @@ class Exchange:
     def _deadlines(self, now: float) -> Iterator[float | None]:
         yield self.client.next_timeout()
         yield self.conversation.next_timeout()
+        yield self._hearing.next_timeout()
         yield self.recording.next_timeout(now)
         yield self._watchdogs.mic.next_timeout()
         if self.model.is_up:
@@ -273,6 +291,7 @@ class Exchange:
         self.client.handle_timeout(now)
         if self.conversation.handle_timeout(now):
             self.note_trouble("tool_unanswered")
+        self._note_heard(self._hearing.handle_timeout(now))
         self._check_watchdogs(now)
         self.recording.handle_timeout(now)
         self.flush()

@@ -26,9 +26,13 @@ async def lone_call(
     plan: Plan = DEFAULT_PLAN,
     wall: Callable[[], float] = time.time,
     handle: str | None = None,
+    **changes: object,
 ) -> AsyncIterator[tuple[Call, Model]]:
-    """A call whose client has come and gone without a word: its model leg is wanted."""
-    model, record = model or Model(), session(handle=handle)
+    """A call whose client has come and gone without a word: its model leg is wanted.
+
+    `changes` are to its session's record.
+    """
+    model, record = model or Model(), session(handle=handle, **changes)
     model.wall = wall
     model.book = FakeBook(record)
     call = Call(record, Terms(1, session_s, resume_s, plan), model.book, model)
