@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from simulator.clock import Clock
-from simulator.faults import ARMED, Fault, name
+from simulator.faults import ARMED, HTTP, Fault, name
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class FaultTriggers:
     ) -> None:
         """`act` carries out a fault that acts by itself; `note` logs every fault that acts."""
         self._clock = clock
-        self._waiting = list(faults)
+        self._waiting = [fault for fault in faults if not isinstance(fault, HTTP)]
         self._act = act
         self._note = note
         self._armed: list[Fault] = []

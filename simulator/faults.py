@@ -5,7 +5,7 @@
 turns of the whole conversation, `connection` those of this simulator from 1.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -102,13 +102,101 @@ class SlowSetup(_Fault, frozen=True, tag="slow_setup"):
     delay_s: float = 5.0
 
 
-#: Act by themselves when triggered.
-Acting = GoAway | CloseNow | Freeze | SlowPong | Abort | SpuriousInterrupted | UnknownMessage | EmptyContent
-#: Armed when triggered; they act at the next occasion.
-Armed = Burst | DuplicateToolCall | LostTranscriptionHead | TurnNeverEnds | RefuseHandle | SlowSetup
-Fault = Acting | Armed
+class Stall(_Fault, frozen=True, tag="stall"):
+    """Nothing comes for a while, and then all of it."""
 
-ARMED = (Burst, DuplicateToolCall, LostTranscriptionHead, TurnNeverEnds, RefuseHandle, SlowSetup)
+    lasts_s: float = 5.0
+
+
+class Garbage(_Fault, frozen=True, tag="garbage"):
+    """A message that is no JSON."""
+
+    text: str = '{"serverContent":'
+
+
+class EmptyTurn(_Fault, frozen=True, tag="empty_turn"):
+    """The next answer is nothing but its `turnComplete`."""
+
+    reason: str = ""  #: `turnCompleteReason`, such as RESPONSE_REJECTED
+    waits: bool = False  #: `waitingForInput`
+
+
+class QuietAudio(_Fault, frozen=True, tag="quiet_audio"):
+    """The next answer has its words, and sound that nobody can hear."""
+
+
+class CallWithoutId(_Fault, frozen=True, tag="call_without_id"):
+    """The next tool call has no id."""
+
+
+class CallInParts(_Fault, frozen=True, tag="call_in_parts"):
+    """The next tool call stands among the parts of the model's turn, `twice`: and in a `toolCall` as well."""
+
+    twice: bool = False
+
+
+class ForgetContext(_Fault, frozen=True, tag="forget_context"):
+    """The next resumption succeeds, and nothing is remembered."""
+
+
+class RefuseSetup(_Fault, frozen=True, tag="refuse_setup"):
+    """The setup is answered by a close."""
+
+    code: int = 1007
+    reason: str = "Request contains an invalid argument."
+
+
+class _HttpRefusal(_Fault, frozen=True):
+    """An API error in place of an answer. `reason` is the name among its details, if it has one."""
+
+    status: int = 503
+    name: str = "UNAVAILABLE"
+    message: str = "The service is currently unavailable."
+    reason: str = ""
+
+
+class RefuseHandshake(_HttpRefusal, frozen=True, tag="refuse_handshake"):
+    """The WebSocket is not opened. `at.connection` counts the tries; other triggers mean nothing here."""
+
+
+class RefuseToken(_HttpRefusal, frozen=True, tag="refuse_token"):
+    """No token is minted. `at.connection` counts the tries; other triggers mean nothing here."""
+
+
+#: Act by themselves when triggered.
+Acting = (
+    GoAway
+    | CloseNow
+    | Freeze
+    | Stall
+    | SlowPong
+    | Abort
+    | SpuriousInterrupted
+    | UnknownMessage
+    | EmptyContent
+    | Garbage
+)
+#: Armed when triggered; they act at the next occasion.
+Armed = (
+    Burst
+    | DuplicateToolCall
+    | CallWithoutId
+    | CallInParts
+    | LostTranscriptionHead
+    | TurnNeverEnds
+    | EmptyTurn
+    | QuietAudio
+    | RefuseHandle
+    | ForgetContext
+    | RefuseSetup
+    | SlowSetup
+)
+#: Answers over HTTP, before there is a connection that could be told otherwise.
+Http = RefuseHandshake | RefuseToken
+Fault = Acting | Armed | Http
+
+ARMED = get_args(Armed)
+HTTP = get_args(Http)
 
 
 def name(fault: Fault) -> str:

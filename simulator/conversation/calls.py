@@ -26,6 +26,7 @@ class Pending:
     done: asyncio.Event = field(default_factory=asyncio.Event)  #: answered or cancelled
     returned: Returned | None = None
     is_twin: bool = False  #: a fault's copy: nothing waits for its answer
+    is_nameless: bool = False  #: a fault has sent it without its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Calls:
 
     def answered(self, response: Response) -> Pending | None:
         """The call that this answers; None for one that is unknown, cancelled or answered before."""
-        pending = self._open.get(response.id)
+        pending = self._open.get(response.id) or self._nameless(response)
         if pending is None:
             return None
         if not response.will_continue:
@@ -69,6 +70,16 @@ class Calls:
             pending.returned = response.returned
             pending.done.set()
         return pending
+
+    @property
+    def needs_id(self) -> bool:
+        """Whether every response must have an id, as every open call has."""
+        return not any(pending.is_nameless for pending in self._open.values())
+
+    def _nameless(self, response: Response) -> Pending | None:
+        """The oldest call without an id, for a response without one."""
+        waiting = (each for each in self._open.values() if each.is_nameless and not response.id)
+        return next((each for each in waiting if each.name == response.returned.tool), None)
 
     def cancel_blocking(self) -> list[str]:
         """Cancel every blocking call, as new input makes the model do. Returns their ids."""
@@ -89,20 +100,20 @@ class Calls:
         return [pending for pending in self._open.values() if not pending.is_twin]
 
 
-def read(given: dict[str, Any], setup: Setup) -> Response:
+def read(given: dict[str, Any], setup: Setup, *, needs_id: bool = True) -> Response:
     """A FunctionResponse. Raises Refusal: `id` is mandatory, and `name` on the 3.8 models.
 
     That a missing name is refused is documented; with which code is our guess.
     """
     call_id, name, body = given.get("id"), given.get("name"), given.get("response")
-    if not isinstance(call_id, str) or not call_id:
+    if needs_id and not (isinstance(call_id, str) and call_id):
         raise invalid()
     if setup.model.profile.response_name.value and not name:
         raise invalid()
     # Older documents put the scheduling inside the response.
     inner = body.get("scheduling") if isinstance(body, dict) else None
     return Response(
-        id=call_id,
+        id=str(call_id or ""),
         returned=Returned(str(name or ""), body),
         scheduling=str(given.get("scheduling") or inner or WHEN_IDLE),
         will_continue=given.get("willContinue") is True,

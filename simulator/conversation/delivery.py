@@ -4,14 +4,17 @@ import asyncio
 import random
 from dataclasses import replace
 
+from simulator.audio import pcm as audio
 from simulator.conversation import answer
 from simulator.conversation.answer import Answer, Due
 from simulator.conversation.conversation import Conversation
 from simulator.conversation.replies import Heard, Plan, Stimulus
 from simulator.conversation.turn import Turn
-from simulator.faults import Burst
+from simulator.faults import Burst, CallInParts, QuietAudio
+from simulator.scenario import Call
 from simulator.speech import samples, speaker
 from simulator.speech.speaker import Speech, Word
+from simulator.wire import messages
 
 BURST_PACE = 1e6  #: so much faster than real time that all is due at once
 
@@ -36,6 +39,18 @@ def shown(turn: Turn, at: Conversation) -> None:
         at.triggers.answer_began(turn.number)
 
 
+def call(wanted: Call, call_id: str, at: Conversation) -> None:
+    """Send a tool call: as a message, or where a fault has it. Without `call_id` it has no id."""
+    named = {"id": call_id} if call_id else {}
+    function = {**named, "name": wanted.name, "args": wanted.args}
+    in_parts = at.triggers.take(CallInParts)
+    if in_parts:
+        content = {"role": "model", "parts": [{"functionCall": function}]}
+        at.outlet.emit({"serverContent": {"modelTurn": content}})
+    if in_parts is None or in_parts.twice:
+        at.outlet.emit({"toolCall": {"functionCalls": [function]}})
+
+
 def _compose(kind: str, plan: Plan, stimulus: Stimulus, pace: float, at: Conversation) -> Answer:
     """Runs in a thread: the first time, it resamples or waits for espeak-ng."""
     world = at.world
@@ -54,12 +69,15 @@ async def _send(said: Answer, turn: Turn, at: Conversation) -> bool:
     clock = at.world.clock
     started, before_s = clock.now(), turn.sent_s
     lost = at.lost_head(said.text, "output")
+    is_quiet = at.triggers.take(QuietAudio) is not None
     space = " " if len(turn.answers) > 1 else ""
     for due in _timeline(said, at):
         if await clock.wait(turn.over, started + due.at_s):
             return False
         if isinstance(due.message, bytes):
-            at.outlet.emit_audio(due.message)
+            at.outlet.emit_audio(
+                _inaudible(before_s + due.audio_s - turn.sent_s) if is_quiet else due.message
+            )
             turn.sent(before_s + due.audio_s, clock.now())
             shown(turn, at)
             continue
@@ -68,6 +86,12 @@ async def _send(said: Answer, turn: Turn, at: Conversation) -> bool:
             at.outlet.emit({"serverContent": {"outputTranscription": {"text": space + text}}})
             space = ""
     return True
+
+
+def _inaudible(seconds: float) -> bytes:
+    """A message with so much sound of the least loudness."""
+    samples = round(max(0.0, seconds) * audio.OUT_HZ)
+    return messages.encode_audio(b"\x01\x00\xff\xff" * (samples // 2))
 
 
 def _timeline(said: Answer, at: Conversation) -> tuple[Due, ...]:

@@ -50,7 +50,7 @@ class MessageDispatch:
                 self._take_content(turns, turn_complete)
             case messages.ToolResponded(responses):
                 for response in responses:
-                    self._take_response(calls.read(response, at.setup))
+                    self._take_response(calls.read(response, at.setup, needs_id=at.calls.needs_id))
             case messages.VideoSent():
                 at.memory.entries.append(Entry("user", "", video_tokens=VIDEO_TOKENS))
             case messages.ContextUpdated(update):

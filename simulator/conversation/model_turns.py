@@ -16,7 +16,7 @@ from simulator.conversation.conversation import Conversation
 from simulator.conversation.replies import Plan, Read, Returned, Stimulus
 from simulator.conversation.turn import Turn, usage
 from simulator.conversation.understanding import understand
-from simulator.faults import DuplicateToolCall, TurnNeverEnds
+from simulator.faults import CallWithoutId, DuplicateToolCall, EmptyTurn, TurnNeverEnds
 from simulator.scenario import Call
 from simulator.speech.turn_detection import Utterance
 
@@ -142,6 +142,9 @@ class ModelTurns:
         """Answer within the turn. Returns False when it was cut."""
         if await self._clock.wait(turn.over, self._clock.now() + plan.think_s):
             return False
+        if empty := self._at.triggers.take(EmptyTurn):
+            self._end_empty(turn, empty)
+            return False
         pending = self._call(plan.call, turn) if plan.call else None
         if not await delivery.speak(plan, stimulus, turn, self._at):
             return False
@@ -159,9 +162,9 @@ class ModelTurns:
         twin = at.triggers.take(DuplicateToolCall)
         if twin:
             ids.append(pending.id if twin.same_id else at.calls.open_twin(pending).id)
+        pending.is_nameless = at.triggers.take(CallWithoutId) is not None
         for call_id in ids:
-            function = {"id": call_id, "name": call.name, "args": call.args}
-            at.outlet.emit({"toolCall": {"functionCalls": [function]}})
+            delivery.call(call, "" if pending.is_nameless else call_id, at)
         at.note("tool.called", turn=turn.number, ids=ids, name=call.name, blocking=pending.is_blocking)
         delivery.shown(turn, at)
         return pending
@@ -183,6 +186,14 @@ class ModelTurns:
         if turn.is_known:
             self._end(turn, content)
         at.note("turn.ended", turn=turn.number, sent_s=round(turn.sent_s, 3))
+
+    def _end_empty(self, turn: Turn, empty: EmptyTurn) -> None:
+        """`turnComplete`, and nothing before it."""
+        turn.over.set()
+        reason = {"turnCompleteReason": empty.reason} if empty.reason else {}
+        waiting = {"waitingForInput": True} if empty.waits else {}
+        self._end(turn, {"turnComplete": True, **reason, **waiting})
+        self._at.note("turn.ended", turn=turn.number, sent_s=0.0)
 
     def _end(self, turn: Turn, content: dict[str, Any]) -> None:
         """`turnComplete` with the bill and the interaction's state."""

@@ -1,6 +1,7 @@
 """State shared by all connections of one simulator, and its options."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Config:
     time_scale: float | None = None  #: virtual seconds in a real one; None: the scenario's, else 1
     api_key: str | None = None  #: the only key admitted; None: any that is not empty
     scenario: Scenario = field(default_factory=Scenario)
+    cases: Mapping[str, Scenario] = field(default_factory=dict)  #: for tokens that ask for one by its name
     log: Path | None = None  #: the ledger as a JSONL file
     samples: Path = samples.SHIPPED
     models: tuple[Model, ...] = ()  #: in addition to the table

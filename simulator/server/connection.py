@@ -34,14 +34,17 @@ FASTEST_TICK_S = 0.02  #: real seconds between handles, whatever the time scale
 class Connection:
     """A client's socket, from handshake to close."""
 
-    def __init__(self, number: int, handshake: Handshake, request: web.Request, world: World) -> None:
+    def __init__(
+        self, number: int, handshake: Handshake, request: web.Request, world: World, nth: int
+    ) -> None:
+        """`number` of the simulator's connections, `nth` of those of its scenario: what faults count."""
         self.number = number
         self.dispatch: MessageDispatch | None = None
         self.line = Line(request, world.clock)
         self.outlet = Shaper(self.line, world.clock, world.scenario.signals, _chance(number, world))
         self._handshake = handshake
         self._world = world
-        scripted = [fault for fault in world.scenario.faults if fault.at.connection in (None, number)]
+        scripted = [fault for fault in world.scenario.faults if fault.at.connection in (None, nth)]
         self.triggers = FaultTriggers(world.clock, tuple(scripted), self._act, self._note)
 
     async def run(self) -> web.WebSocketResponse:
@@ -74,7 +77,11 @@ class Connection:
         message = messages.decode(frame)
         if not isinstance(message, messages.SetupSent):
             raise Refusal(refusal.SETUP_FIRST)
+        if refuses := self.triggers.take(faults.RefuseSetup):
+            raise Refusal(Close(refuses.code, refuses.reason))
         admitted = admit(self._handshake, message.setup, self._world, self.triggers.take(faults.RefuseHandle))
+        if admitted.was_resumed and self.triggers.take(faults.ForgetContext) is not None:
+            admitted.memory.entries.clear()
         slow = self.triggers.take(faults.SlowSetup)
         if slow:
             await self._world.clock.sleep(slow.delay_s)
@@ -171,6 +178,8 @@ class Connection:
                 self._go_away(fault)
             case faults.Freeze(mode=mode, lasts_s=lasts_s):
                 self.line.freeze(mode, lasts_s)
+            case faults.Stall(lasts_s=lasts_s):
+                self.line.stall(lasts_s)
             case faults.SlowPong(delay_s=delay_s):
                 self.line.pong_delay_s = delay_s
             case faults.Abort():
@@ -182,6 +191,8 @@ class Connection:
                 self.outlet.emit(message)
             case faults.EmptyContent():
                 self.line.emit({"serverContent": {}})
+            case faults.Garbage(text=text):
+                self.line.emit_raw(text.encode())
             case _:
                 raise AssertionError("an armed fault waits in its trigger until it is taken")
 

@@ -36,6 +36,7 @@ class Line:
         )
         self._outbox: asyncio.Queue[bytes | Pong | Close] = asyncio.Queue(OUTBOX_MESSAGES)
         self._frozen = ""
+        self._stalled_until = 0.0
 
     @property
     def code(self) -> int:
@@ -55,6 +56,10 @@ class Line:
         """Send an encoded audio message."""
         if not self._frozen:
             self._put(message)
+
+    def emit_raw(self, data: bytes) -> None:
+        """Send what is no message at all."""
+        self._put(data)
 
     def close(self, close: Close) -> None:
         """Close once everything sent so far is out. Only the first close counts."""
@@ -79,7 +84,9 @@ class Line:
         """Write the outbox until a close is due, which is returned, or the client is gone."""
         with contextlib.suppress(ClientConnectionResetError):
             while True:
-                match await self._outbox.get():
+                item = await self._outbox.get()
+                await self._clock.sleep_until(self._stalled_until)
+                match item:
                     case bytes(message):
                         await self._socket.send_bytes(message)
                     case Pong(data):
@@ -99,6 +106,10 @@ class Line:
         self._frozen = mode
         if lasts_s is not None:
             self._clock.later(lasts_s, self._thaw)
+
+    def stall(self, lasts_s: float) -> None:
+        """Send nothing for so long; what is due meanwhile goes out after it."""
+        self._stalled_until = self._clock.now() + lasts_s
 
     def abort(self) -> None:
         """Reset the TCP connection."""

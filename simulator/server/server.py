@@ -3,7 +3,7 @@
 import re
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from aiohttp import web
 
 from simulator.conversation import world
 from simulator.conversation.world import Config, World
-from simulator.faults import Fault
+from simulator.faults import Fault, RefuseHandshake, RefuseToken, name
 from simulator.ledger import Ledger, fingerprint
+from simulator.scenario import Scenario
 from simulator.server import certificate
 from simulator.server.admission import check_key, read_handshake
+from simulator.server.cases import Cases
 from simulator.server.connection import Connection
 from simulator.server.control import control
 from simulator.server.loopback import is_foreign, is_loopback
@@ -36,8 +38,11 @@ STOP_S = 3.0  #: real seconds for connections to close when the simulator stops
 class Running:
     """A running simulator: injects faults into open connections and holds the ledger."""
 
-    def __init__(self, world: World, *, is_on_loopback: bool = True) -> None:
+    def __init__(
+        self, world: World, cases: Mapping[str, Scenario] | None = None, *, is_on_loopback: bool = True
+    ) -> None:
         self.world = world
+        self.cases = Cases(world, cases or {})
         self.is_on_loopback = is_on_loopback  #: then only this machine's own may ask
         self.url = ""  #: http://host:port or https://host:port
         self.certificate: Path | None = None  #: what clients must trust, with TLS
@@ -81,9 +86,13 @@ class Running:
         return _error(404, "NOT_FOUND", "Requested entity was not found.")
 
     async def _live(self, request: web.Request, version: str, method: str) -> web.StreamResponse:
-        self._count += 1
         handshake = read_handshake(version, method, request.query, request.headers)
-        connection = Connection(self._count, handshake, request, self.world)
+        case = self.cases.of_token(handshake.token)
+        nth = case.count("connection")
+        if fault := case.refusal(RefuseHandshake, nth):
+            return self._refuse(fault, nth)
+        self._count += 1
+        connection = Connection(self._count, handshake, request, case.world, nth)
         self.connections[connection.number] = connection
         try:
             return await connection.run()
@@ -103,6 +112,10 @@ class Running:
             return _error(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
         except Refusal as refused:
             return _error(400, "INVALID_ARGUMENT", refused.close.reason)
+        case = self.cases.of_setup(token.setup)
+        nth = case.count("token")
+        if fault := case.refusal(RefuseToken, nth):
+            return self._refuse(fault, nth)
         self.ledger.note(
             "token.minted",
             token=fingerprint(token.name),
@@ -111,6 +124,10 @@ class Running:
             mask=token.mask,
         )
         return web.json_response({"name": token.name})
+
+    def _refuse(self, fault: RefuseHandshake | RefuseToken, nth: int) -> web.Response:
+        self.ledger.note("fault.struck", fault=name(fault), nth=nth, status=fault.status)
+        return _error(fault.status, fault.name, fault.message, fault.reason)
 
 
 @asynccontextmanager
@@ -121,7 +138,7 @@ async def serve(config: Config | None = None) -> AsyncIterator[Running]:
     """
     config = config or Config()
     async with AsyncExitStack() as stack:
-        running = Running(world.make(config), is_on_loopback=is_loopback(config.host))
+        running = Running(world.make(config), config.cases, is_on_loopback=is_loopback(config.host))
         stack.callback(running.ledger.close)
         context = None
         if config.tls:
@@ -153,5 +170,9 @@ async def _listen(
     return int(runner.addresses[0][1])
 
 
-def _error(code: int, status: str, message: str) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message, "status": status}}, status=code)
+def _error(code: int, status: str, message: str, reason: str = "") -> web.Response:
+    """An API error as Google words it; `reason` is the name among its details."""
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
+    details = {"details": [info | {"domain": "googleapis.com"}]} if reason else {}
+    error = {"code": code, "message": message, "status": status, **details}
+    return web.json_response({"error": error}, status=code)

@@ -65,6 +65,11 @@ class TokenBook:
             del self._tokens[next(iter(self._tokens))]
         return token
 
+    def setup_of(self, name: str) -> dict[str, Any] | None:
+        """The setup that a token locks; None without one."""
+        token = self._tokens.get(name)
+        return token.setup if token else None
+
     def admit(self, name: str) -> Token:
         """The token of that name, still alive. Raises Refusal."""
         token = self._tokens.get(name)
