@@ -3,7 +3,7 @@
 Pure: time is an argument, and lengths are counted in samples, so that a burst gives the same cut. A model may
 tell nothing of this, or late (docs/sources.md#gemini-habits). A frame is speech when it is loud, louder than
 the room, swings as a voice does, and WebRTC's voice activity detector takes it for speech: each is cheap, and
-fooled by other noises than the others. What was weighed: docs/decisions/0021-hearing.md.
+fooled by other noises than the others. What was weighed: docs/decisions/0022-hearing.md.
 """
 
 from __future__ import annotations
