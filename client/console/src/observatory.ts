@@ -241,7 +241,7 @@ export class Observatory {
 
   #narrows({ quality, uplinkDelayMs }: { quality: Quality; uplinkDelayMs: number }): void {
     const isNarrow = quality === 'narrow';
-    this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text: isNarrow ? 'The line up is too narrow: some of what you say is lost' : 'The line up is wide again' });
+    this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text: isNarrow ? 'The line up is too narrow: you are heard less well, and with gaps' : 'The line up is wide again' });
     this.#enter('connection', 'here', quality, `${uplinkDelayMs} ms late`);
   }
 

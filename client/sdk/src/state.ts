@@ -10,7 +10,7 @@ export type ConnectionStatus =
   | 'closing'
   | 'closed'
   | 'failed';
-/** `narrow`: the way up is slower than speech. So that it is not heard ever later, some of it is given up. */
+/** `narrow`: the way up is slower than speech, which goes up with a lower quality; what would be late even so is given up. */
 export type Quality = 'good' | 'narrow';
 export type AgentState = 'offline' | 'listening' | 'thinking' | 'speaking';
 export type MicStatus = 'off' | 'requesting' | 'live' | 'muted' | 'paused' | 'error';

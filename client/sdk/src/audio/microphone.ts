@@ -1,18 +1,11 @@
-import { type LocalCode, VoiceError } from '../errors.js';
+import { VoiceError } from '../errors.js';
+import { onDemand } from '../ondemand.js';
 import type { Captured } from '../worklets/messages.js';
 import type { MicInfo, MicOptions, Microphone, MicrophoneEvents } from './engine.js';
 import { wake } from './player.js';
 
 const SILENT_MS = 3000; //: nothing but zeros for so long is a switch, not a quiet room
 const MUTED_MS = 5000; //: a track that the system mutes for so long is taken anew
-const CODES: Record<string, LocalCode> = {
-  NotAllowedError: 'mic_denied',
-  SecurityError: 'mic_denied',
-  NotFoundError: 'mic_not_found',
-  OverconstrainedError: 'mic_not_found',
-  NotReadableError: 'mic_in_use',
-  AbortError: 'mic_in_use',
-};
 
 /** The browser's microphone through the capture worklet. */
 export class BrowserMicrophone implements Microphone {
@@ -101,9 +94,7 @@ export class BrowserMicrophone implements Microphone {
     try {
       return await navigator.mediaDevices.getUserMedia({ audio });
     } catch (cause) {
-      const { name, message } = cause as Error; // a TypeError where there are no devices
-      const other = globalThis.isSecureContext ? 'mic_unsupported' : 'insecure_context';
-      throw new VoiceError(CODES[name] ?? other, message, { cause });
+      throw (await onDemand()).microphoneError(cause as Error);
     }
   }
 

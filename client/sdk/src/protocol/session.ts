@@ -71,9 +71,14 @@ export class ClientSession {
     };
   }
 
+  /** The server said so in its last `live`. */
+  can(capability: string): boolean {
+    return !!this.#live?.capabilities.includes(capability);
+  }
+
   /** Record that the media connection is lost, in any state. */
   lost(): void {
-    if (this.state === 'live' && !this.#live?.capabilities.includes('acks')) this.#kept = this.#kept.filter(isFrame); // the rest was said, once
+    if (this.state === 'live' && !this.can('acks')) this.#kept = this.#kept.filter(isFrame); // the rest was said, once
     if (this.state !== 'new') this.#advance('lost');
   }
 

@@ -1,4 +1,6 @@
 import { VoiceError } from '../errors.js';
+import { onDemand } from '../ondemand.js';
+import type { FrameForm } from '../ondemand/form.js';
 import { uplinkMs } from '../protocol/audio.js';
 import { charsOf, TokenBucket } from '../protocol/pace.js';
 import type { ClientSession, Numbered, Said } from '../protocol/session.js';
@@ -11,13 +13,13 @@ import type { Line } from './line.js';
 export class Outbox {
   /** Microphone audio given up because the line was too narrow. */
   droppedMs = 0;
-  /** A while after the last of it, in ms of `performance.now()`. */
-  narrowUntil = 0;
   /** Of the last ping that was answered. */
   rttMs?: number;
   /** On the present connection. */
   delay = new UplinkDelay();
   #frames: Numbered[] = []; //: that wait for room on the line
+  #form?: FrameForm; //: once the line was too narrow
+  #narrowUntil = 0;
   #line: Line | null = null;
   #unsent = 0; //: messages of the break
   readonly #latest = new Map<string, ClientMessage>();
@@ -26,6 +28,11 @@ export class Outbox {
 
   constructor(session: ClientSession) {
     this.#session = session;
+  }
+
+  /** The line is narrow, until a time of `performance.now()`. */
+  get narrowUntil(): number {
+    return Math.max(this.#narrowUntil, this.#form?.narrowUntil ?? 0);
   }
 
   get isOpen(): boolean {
@@ -54,9 +61,14 @@ export class Outbox {
     this.#frames.push(frame);
     while ((this.#frames[0] as Numbered).at < frame.at - UPLINK_KEPT_MS) {
       this.droppedMs += uplinkMs((this.#frames.shift() as Numbered).data);
-      this.narrowUntil = frame.at + NARROW_MS;
+      this.#narrowUntil = frame.at + NARROW_MS;
+      onDemand().then(
+        ({ FrameForm }) => (this.#form ??= new FrameForm(this.#session)).dropped(frame.at),
+        () => {}, // the next one tries again
+      );
     }
     this.#sendFrames();
+    if (this.#frames[0]) this.#form?.held(frame.at);
   }
 
   /** A pong of the present connection came. */
@@ -95,6 +107,6 @@ export class Outbox {
   #sendFrame(frame: Numbered['data']): void {
     const now = performance.now();
     if (this.delay.frame(uplinkMs(frame), now)) this.#line?.send({ type: 'ping', t: now });
-    this.#line?.send(frame);
+    this.#line?.send(this.#form?.written(frame, now) ?? frame);
   }
 }

@@ -12,6 +12,8 @@ const PCM_BYTES_PER_MS = 48; //: 24 kHz, 16 bit
 export class FakeServer {
   readonly transport = new FakeTransport();
   session = 's1';
+  /** What `live` says that it can. */
+  capabilities: readonly string[] = ['text', 'context', 'image', 'interrupt', 'tools', 'resume', 'acks', 'adpcm'];
   /** Rises when `moveRelay` is called. */
   epoch = 1;
   /** Stages told before `ready`. */
@@ -157,7 +159,7 @@ export class FakeServer {
       session: this.session,
       version: 1,
       agent: { name: 'assistant' },
-      capabilities: ['text', 'context', 'image', 'interrupt', 'tools', 'resume', 'acks'],
+      capabilities: this.capabilities,
       limits: { ends_in_ms: 1_800_000, resume_ms: 120_000 },
       resumed: this.#journal.length > 0,
       replay_from: first && 'n' in first ? first.n : 0,

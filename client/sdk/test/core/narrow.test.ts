@@ -15,8 +15,8 @@ const ENVELOPE_BYTES = 46; //: of WebSocket, TCP and IP around a message
 /** A way up of `kbps`: what is sent waits for its turn, in a queue that the client cannot see. */
 class NarrowLine {
   kbps = Infinity;
-  /** What arrived, and how long after it was spoken, in ms. */
-  readonly arrivals: { what: string; at: number; lateMs: number }[] = [];
+  /** What arrived, and how long after it was spoken, in ms. `kind`: 1 is PCM, 2 is ADPCM. */
+  readonly arrivals: { what: string; at: number; lateMs: number; kind?: number | undefined }[] = [];
   /** When each frame of the microphone was spoken, by its number. */
   readonly spokenAt: number[] = [];
   #freeAt = 0;
@@ -45,16 +45,23 @@ class NarrowLine {
     return Math.max(...this.arrivals.filter(({ at }) => at > since).map(({ lateMs }) => lateMs));
   }
 
+  /** The kinds of the frames that arrived in the last so many ms. */
+  kinds(withinMs: number): Set<number | undefined> {
+    const since = performance.now() - withinMs;
+    return new Set(this.arrivals.filter(({ what, at }) => what === 'frame' && at > since).map(({ kind }) => kind));
+  }
+
   #arrived(item: Readonly<Record<string, unknown>> | Uint8Array<ArrayBuffer>): void {
     const at = performance.now();
     if (!(item instanceof Uint8Array)) return void this.arrivals.push({ what: `${item.type}`, at, lateMs: 0 });
     const spokenAt = this.spokenAt[new DataView(item.buffer).getUint32(4)] ?? 0;
-    this.arrivals.push({ what: 'frame', at, lateMs: at - spokenAt });
+    this.arrivals.push({ what: 'frame', at, lateMs: at - spokenAt, kind: item[0] });
   }
 }
 
-async function live(options = {}) {
+async function live(options = {}, lacking = '') {
   const all = rig(options);
+  all.server.capabilities = all.server.capabilities.filter((each) => each !== lacking);
   const line = new NarrowLine();
   const qualities: string[] = [];
   all.client.on('quality', ({ quality, uplinkDelayMs }) => qualities.push(`${quality} ${uplinkDelayMs > 0}`));
@@ -76,8 +83,8 @@ test.each([
   [200, 2],
   [128, 2.5],
   [64, 4.25],
-])('at %d kbit/s for two minutes no frame is %d s late', async (kbps, limitS) => {
-  const all = await live();
+])('in PCM, at %d kbit/s for two minutes no frame is %d s late', async (kbps, limitS) => {
+  const all = await live({}, 'adpcm');
   await all.speak(5);
   all.line.kbps = kbps;
   await all.speak(120);
@@ -94,8 +101,64 @@ test.each([
   expect(lost).toBeLessThan(1.1 * tooMuch);
 });
 
-test('a line that is wide again is good again, and carries everything', async () => {
+test.each([
+  [200, 2000, 1100, 0],
+  [128, 2500, 1500, 0],
+  [100, 3000, 1750, 200],
+])('at %d kbit/s speech gets through as ADPCM', async (kbps, limitMs, tryMs, lostMs) => {
   const all = await live();
+  await all.speak(5);
+  all.line.kbps = kbps;
+  await all.speak(15);
+  const [worst, atFirst] = [all.line.latest(15_000), all.client.getSnapshot().metrics.droppedUplinkMs];
+  expect(worst).toBeLessThan(limitMs);
+  expect(atFirst).toBeLessThan(1500);
+  await all.speak(105);
+  const late = all.line.arrivals.filter(({ what, at }) => what === 'frame' && at > performance.now() - 105_000);
+  const middle = late.map(({ lateMs }) => lateMs).sort((a, b) => a - b)[late.length >> 1] as number;
+  const { droppedUplinkMs } = all.client.getSnapshot().metrics;
+  console.log(
+    `${kbps} kbit/s: ${atFirst} ms dropped and ${Math.round(worst)} ms late at first,`,
+    `${Math.round(all.line.latest(105_000))} ms at a try of PCM, ${Math.round(middle)} ms in the middle`,
+  );
+  expect(all.line.latest(105_000)).toBeLessThan(tryMs);
+  expect(middle).toBeLessThan(30);
+  expect(droppedUplinkMs - atFirst).toBeLessThanOrEqual(lostMs);
+  expect(all.line.kinds(5000)).toEqual(new Set([2]));
+  expect(all.qualities).toEqual(['narrow true']);
+  expect(all.client.getSnapshot()).toMatchObject({ status: 'connected', quality: 'narrow' });
+});
+
+test('a narrow line that is wide again gets PCM again, and is good when that has gone well', async () => {
+  const all = await live();
+  all.line.kbps = 128;
+  await all.speak(10);
+  expect(all.line.kinds(2000)).toEqual(new Set([2]));
+  all.line.kbps = 1000;
+  await all.speak(22);
+  expect(all.line.kinds(5000)).toEqual(new Set([1]));
+  expect(all.client.getSnapshot().quality).toBe('narrow');
+  await all.speak(5);
+  expect(all.qualities).toEqual(['narrow true', 'good false']);
+  expect(all.line.latest(20_000)).toBeLessThan(50);
+});
+
+test('a relay that takes PCM only gets PCM, whatever the one before took', async () => {
+  const all = await live();
+  all.line.kbps = 128;
+  await all.speak(10);
+  all.server.capabilities = [];
+  all.server.moveRelay();
+  all.server.cutMedia();
+  await pass(3000);
+  const [media] = all.server.transport.openOn('media');
+  if (media) all.line.carry(media);
+  await all.speak(3);
+  expect(all.line.kinds(1000)).toEqual(new Set([1]));
+});
+
+test('in PCM, a line that is wide again is good again, and carries everything', async () => {
+  const all = await live({}, 'adpcm');
   all.line.kbps = 128;
   await all.speak(30);
   all.line.kbps = 1000;

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { received, VoiceError } from '../../src/errors.js';
+import { AdpcmEncoder } from '../../src/protocol/adpcm.js';
 import { decodeAudio, encodeAudio } from '../../src/protocol/audio.js';
 import { RemoteProtocolError } from '../../src/protocol/checks.js';
 import { decodeMessage, decodeReply } from '../../src/protocol/codec.js';
 import { offer } from '../../src/protocol/credentials.js';
 import { TokenBucket } from '../../src/protocol/pace.js';
 import { UplinkDelay } from '../../src/protocol/uplink-delay.js';
+import { UplinkForm } from '../../src/protocol/uplink-form.js';
 import { advance, CLIENT, type ClientEvent, type ClientState } from '../../src/protocol/states.js';
 import { moveWithinMs, Reconnect, type Step } from '../../src/roads/reconnect.js';
 import { bytes, type Case, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
@@ -69,6 +71,22 @@ describe('audio', () => {
   });
 });
 
+describe('adpcm', () => {
+  type Block = { pcm: unknown; block: unknown };
+  const written = cases('adpcm').filter(({ blocks }) => (blocks as Block[]).every((block) => 'pcm' in block)); // others are for readers
+
+  test('most cases are for writers', () => expect(written.length).toBeGreaterThan(4));
+
+  test.each(written.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'blocks']);
+    const encoder = new AdpcmEncoder();
+    for (const one of entry.blocks as Block[]) {
+      onlyKnown(one, ['pcm', 'block', 'heard']);
+      expect(hex(encoder.block(new DataView(bytes(one.pcm))))).toBe(expand(one.block));
+    }
+  });
+});
+
 describe('credentials', () => {
   const offers = cases('credentials').filter((entry) => entry.do === 'offer');
 
@@ -129,6 +147,27 @@ describe('uplink delay', () => {
       act[step.do]?.(step);
       const found = { delay_s: delay.ms / 1000, full: delay.isFull };
       onlyKnown(step, ['at', 'length_s', 'ping', 'sent_at', 'server_s', ...Object.keys(found), ...(act[step.do] ? ['do'] : [])]);
+      expect({ ...found, ...step }).toEqual({ ...step, ...found });
+    }
+  });
+});
+
+describe('uplink form', () => {
+  type Given = { do: string; at: number; possible?: boolean };
+
+  test.each(cases('uplink_form').map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+    onlyKnown(entry, ['name', 'steps']);
+    const form = new UplinkForm();
+    const act: Record<string, (at: number, step: Given) => void> = {
+      dropped: (at, { possible = true }) => form.dropped(at, possible),
+      held: (at) => form.held(at),
+      look: () => {},
+    };
+    for (const step of entry.steps as Given[]) {
+      const at = step.at * 1000;
+      act[step.do]?.(at, step);
+      const found = { adpcm: form.isAdpcm(at), narrow: at < form.narrowUntil };
+      onlyKnown(step, ['at', 'possible', ...Object.keys(found), ...(act[step.do] ? ['do'] : [])]);
       expect({ ...found, ...step }).toEqual({ ...step, ...found });
     }
   });
