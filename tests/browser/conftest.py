@@ -203,6 +203,12 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="package")
+def over(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording for the rig's microphone: an interruption after some words of an answer."""
+    return recording(tmp_path_factory.mktemp("said") / "over.wav", 2.0, INTERRUPTION, 0.5)
+
+
+@pytest.fixture(scope="package")
 def question(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A recording for the microphone: one for all, as tests with the same microphone share a browser."""
     return recording(tmp_path_factory.mktemp("said") / "question.wav", LEAD_S, QUESTION, 8.0)

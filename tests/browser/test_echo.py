@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.parametrize("page", ["chromium", "firefox"], indirect=True, scope="module"),
 ]
 
-DELAY_MS, LOUDNESS = 60, 0.4  #: of the room: a laptop whose microphone is near its loudspeaker
 TORN = 10  #: calls at most whose sound a busy machine tears, and which show nothing
 RINGS_S = 0.5  #: the room after the last word
 
@@ -39,7 +38,7 @@ class Outcome:
 @pytest_asyncio.fixture(loop_scope="session")
 async def room(machine: Machine) -> AsyncIterator[Machine]:
     """The machine, with its loudspeaker in its microphone."""
-    async with machine.looped(DELAY_MS, LOUDNESS):
+    async with machine.looped():
         yield machine
 
 

@@ -20,6 +20,7 @@ class Page(ABC):
     """What every browser of the rig can do. Each speaks its own protocol beneath."""
 
     engine: ClassVar[str]
+    cancels_echo: ClassVar[bool] = True  #: what its loudspeaker plays is taken out of its microphone
 
     def __str__(self) -> str:
         return self.engine

@@ -16,6 +16,7 @@ from pathlib import Path
 
 RATE_HZ = 48_000
 LOUDSPEAKER, MICROPHONE = "loudspeaker", "microphone"  #: there from the start, and the system's choice
+ECHO_MS, ECHO_SHARE = 60, 0.4  #: of the room: a laptop whose microphone is near its loudspeaker
 _READY_S = 10.0
 
 
@@ -96,8 +97,11 @@ class Machine:
             await parec.wait()
 
     @asynccontextmanager
-    async def looped(self, delay_ms: int, loudness: float) -> AsyncIterator[None]:
-        """The microphone hears the loudspeaker, so much later and with this share of its amplitude."""
+    async def looped(self, delay_ms: int = ECHO_MS, share: float = ECHO_SHARE) -> AsyncIterator[None]:
+        """The microphone hears the loudspeaker, so much later and with this share of its amplitude.
+
+        Without, its user wears headphones.
+        """
         module = await self._load(
             "loopback",
             source=f"{LOUDSPEAKER}.monitor",
@@ -108,7 +112,7 @@ class Machine:
         try:
             inputs = await self._run("pactl", "list", "short", "sink-inputs")
             (room,) = [line.split("\t")[0] for line in inputs.splitlines() if "module-loopback" in line]
-            await self._run("pactl", "set-sink-input-volume", room, str(round(loudness * 65_536)))
+            await self._run("pactl", "set-sink-input-volume", room, str(round(share * 65_536)))
             yield
         finally:
             await self._run("pactl", "unload-module", module)

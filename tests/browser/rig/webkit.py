@@ -30,6 +30,7 @@ class WebKitPage(Page):
     """The window of a session. It lets a page sound without a click, so there is no need for one."""
 
     engine = "WebKitGTK"
+    cancels_echo = False  # in a room the agent interrupts itself, whatever is asked of getUserMedia
 
     def __init__(self, http: aiohttp.ClientSession, session: str) -> None:
         self._http = http
