@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gemini import profiles
+from gemini.profiles import Profile
 from protocol.media import Tokens
 
 SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
@@ -158,7 +160,7 @@ class AnswerTool:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was said before, for a model that does not remember it. Makes no turn."""
+    """What was said before, for a model that does not remember it. Makes no turn. May be nothing."""
 
     said: tuple[tuple[Literal["user", "agent"], str], ...]
 
@@ -175,3 +177,7 @@ class Credential:
     expires_at_ms: int  #: Unix time
     lock: str  #: full: the token holds the handle; masked: we send it
     silence_ms: int = SILENCE_MS  #: of quiet that ends the user's turn, as the setup has it
+
+    @property
+    def profile(self) -> Profile:
+        return profiles.of(self.model)

@@ -56,6 +56,16 @@ class Profile:
     search: Fact[bool]  #: Google Search is among its tools
     silence_honoured: Fact[bool]  #: `silenceDurationMs` has an effect
 
+    @property
+    def takes_history_late(self) -> bool:
+        """Earlier turns can be told after the first one, to a model that was resumed."""
+        return self.history.value == "client_content"
+
+    @property
+    def waits_for_history(self) -> bool:
+        """A fresh connection waits for earlier turns and their end, and does nothing before."""
+        return self.history.value == "history_config"
+
 
 _MODEL_PAGE = "https://ai.google.dev/gemini-api/docs/models/gemini-3.8-live"
 _LIVE_PAGE = "https://ai.google.dev/api/live"

@@ -19,8 +19,11 @@ LEAST_THOUGHT = "low"  #: the level of a model that must have one, where the age
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
-def build(agent: Agent, session: Session, today: str) -> dict[str, Any]:
-    """Everything but the resumption handle. `today` is a date that the model may know, in ISO form."""
+def build(agent: Agent, session: Session, today: str, *, is_fresh: bool) -> dict[str, Any]:
+    """Everything but the resumption handle. `today` is a date that the model may know, in ISO form.
+
+    `is_fresh`: there is no handle, the model remembers nothing.
+    """
     profile = profiles.of(agent.model)
     language = session.config.language or agent.language
     transcription = {"language_codes": [language]} if language else {}
@@ -34,6 +37,7 @@ def build(agent: Agent, session: Session, today: str) -> dict[str, Any]:
             "realtime_input_config": {"automatic_activity_detection": _detection(agent, session)},
             "input_audio_transcription": transcription,
             "output_audio_transcription": {},
+            "history_config": _history(profile) if is_fresh else None,
             "context_window_compression": {
                 "trigger_tokens": agent.compression.trigger_tokens,
                 "sliding_window": {"target_tokens": agent.compression.target_tokens},
@@ -58,6 +62,11 @@ def _speech(voice: str | None) -> dict[str, Any] | None:
 def _thinking(agent: Agent, profile: Profile) -> dict[str, Any] | None:
     level = agent.thinking_level or (LEAST_THOUGHT if profile.thinking.value == "level" else None)
     return {"thinking_level": level.upper()} if level else None
+
+
+def _history(profile: Profile) -> dict[str, Any] | None:
+    """A model that takes earlier turns at its beginning only waits for them, even if there are none."""
+    return {"initial_history_in_client_content": True} if profile.waits_for_history else None
 
 
 def _instructions(agent: Agent, session: Session, language: str | None, today: str) -> str:

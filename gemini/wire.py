@@ -251,7 +251,7 @@ def _command(command: ModelCommand, profile: Profile) -> dict[str, Any]:
             return {"realtimeInput": {"audioStreamEnd": True}}
         case Recall(said):
             turns = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in said]
-            return {"clientContent": {"turns": turns, "turnComplete": False}}
+            return {"clientContent": {"turns": turns, "turnComplete": profile.waits_for_history}}
         case AnswerTool(id, name, result):
             response = {"id": id, "name": name, "response": result, "scheduling": "WHEN_IDLE"}
             return {"toolResponse": {"functionResponses": [response]}}

@@ -139,7 +139,7 @@ class ModelConnection:
 
     async def _catch_up(self, leg: ModelLeg, sender: Sender, made: Prepared) -> None:
         """Tell the model what it does not remember, and say again what it has not answered."""
-        recall = self._resumption.recall(made.handle)
+        recall = self._resumption.recall(made.handle, made.credential.profile)
         if recall is not None:
             await leg.send(recall)
         await sender.say_again(self._replay.since(self._resumption.replay_from(made.handle)))

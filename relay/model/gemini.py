@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.http11 import Response
 
-from gemini import profiles, refusals
+from gemini import refusals
 from gemini.messages import Audio, Credential, Interrupted, ModelCommand, ModelEvent, TurnCompleted
 from gemini.profiles import Profile
 from gemini.wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
@@ -157,7 +157,7 @@ async def open_leg(base_url: str, credential: Credential, handle: str | None) ->
     except (OSError, TimeoutError, InvalidHandshake) as failed:
         logger.warning("model not reached", extra={"error_type": type(failed).__name__})
         raise UpstreamError("upstream_unavailable") from None
-    return GeminiLeg(connection, profiles.of(credential.model))
+    return GeminiLeg(connection, credential.profile)
 
 
 async def _await_setup(connection: ClientConnection) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gemini.messages import Recall
+from gemini.profiles import Profile
 from protocol.media import PastTurn
 from relay.turn import Turn
 
@@ -78,18 +80,28 @@ class Resumption:
         """Loop time from which what was sent must be sent again. What was answered is not said twice."""
         return max(handle.covers if handle else 0.0, self.answered_at)
 
-    def recall(self, handle: Handle | None) -> Recall | None:
-        """The turns that a model resumed by `handle` does not know, as they were heard."""
+    def recall(self, handle: Handle | None, profile: Profile) -> Recall | None:
+        """The turns that a model resumed by `handle` does not know, as they were heard.
+
+        Not every model can be told of them: some take none after their first turn, and wait for them before.
+        """
+        if handle is not None and not profile.takes_history_late:
+            return None
+        said = tuple(self._said_since(handle))
+        return Recall(said) if said or profile.waits_for_history else None
+
+    def _said_since(self, handle: Handle | None) -> Iterator[tuple[Literal["user", "agent"], str]]:
         since = handle.at if handle else BEFORE
-        lines: list[tuple[str, str]] = []
+        lines: list[tuple[Literal["user", "agent"], str]] = []
         chars = 0
         for noted_at, turn in reversed(self._turns):
             said = turn.user_text, turn.heard_text()
             chars += sum(map(len, said))
             if noted_at < since or chars > RECALL_CHARS:
                 break
-            lines += [(role, text) for role, text in (("agent", said[1]), ("user", said[0])) if text.strip()]
-        return Recall(tuple(reversed(lines))) if lines else None  # type: ignore[arg-type]
+            lines += [("agent", said[1])] if said[1].strip() else []
+            lines += [("user", said[0])] if said[0].strip() else []
+        return reversed(lines)
 
 
 def _turn(past: PastTurn) -> Turn:

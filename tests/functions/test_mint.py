@@ -267,13 +267,13 @@ def test_an_unreachable_google_is_mint_failed(call):
 )
 def test_thought_is_asked_for_only_where_the_model_takes_it(call, table, agent, expected):
     session = sessions.load(table, call()["session"])
-    assert setup.build(agent, session, "2026-11-22").get("thinking_config") == expected
+    assert setup.build(agent, session, "2026-11-22", is_fresh=True).get("thinking_config") == expected
 
 
 def test_a_server_tool_is_declared_with_its_behavior(call, table):
     session = sessions.load(table, call(tools=[{"name": "ring"}])["session"])
     agent = Agent("Speak.", tools=[ServerTool("book", "Books.", behavior="BLOCKING")])
-    (tools,) = setup.build(agent, session, "2026-11-22")["tools"]
+    (tools,) = setup.build(agent, session, "2026-11-22", is_fresh=True)["tools"]
     declared = [(each["name"], each["behavior"]) for each in tools["function_declarations"]]
     assert declared == [("book", "BLOCKING"), ("ring", "NON_BLOCKING")]
     assert setup.tool_names(agent, session) == ["book", "ring"]
@@ -312,7 +312,7 @@ WRITTEN = {"type": "object", "properties": {"at": {"type": "string"}}}
 def test_tools_are_declared_as_the_model_takes_them(call, table, model, book, ring):
     session = sessions.load(table, call(tools=[{"name": "ring"}])["session"])
     agent = Agent("Speak.", model=model, tools=[ServerTool("book", "Books.", parameters=ARGUMENTS)])
-    (tools,) = setup.build(agent, session, "2026-11-22")["tools"]
+    (tools,) = setup.build(agent, session, "2026-11-22", is_fresh=True)["tools"]
     assert tools["function_declarations"] == [
         {"name": "book", "description": "Books.", **book},
         {"name": "ring", "description": "", **ring},
@@ -363,3 +363,23 @@ def test_what_google_calls_the_reason_is_logged(call, edges, caplog):
     assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
     (line,) = [record for record in caplog.records if record.message == "token not made"]
     assert line.reason == "ClientError 400 API_KEY_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("model", "handle", "announced"),
+    [
+        ("gemini-3.1-flash-live-preview", None, {"initialHistoryInClientContent": True}),
+        ("gemini-3.1-flash-live-preview", "h", None),
+        ("gemini-3.8-live", None, None),
+        ("a-model-of-tomorrow", None, None),
+    ],
+)
+def test_a_model_that_wants_its_history_first_is_told_that_it_comes(
+    call, edges, monkeypatch, model, handle, announced
+):
+    agents = {"assistant": Agent("Speak.", model=model, name="assistant")}
+    event = call() | {"handle": handle}
+    made = dataclasses.replace(mint.mint(), agents=lambda: agents)
+    monkeypatch.setattr(mint, "mint", lambda: made)
+    assert "token" in mint.handler(event, CONTEXT)
+    assert sent(edges)["bidiGenerateContentSetup"].get("historyConfig") == announced

@@ -259,6 +259,7 @@ class Model:
     """Opens scripted legs. `refuse` names the errors of the next attempts, `refuse_always` of all."""
 
     def __init__(self) -> None:
+        self.name = "gemini-3.8-live"  #: whose habits it has
         self.legs: list[ScriptedLeg] = []
         self.opened = asyncio.Event()
         self.minted: list[str | None] = []
@@ -280,7 +281,7 @@ class Model:
         if self.refuse_mint:
             raise UpstreamError(self.refuse_mint)
         expires_at_ms = round((self.wall() + 1800) * 1000)
-        return Credential("auth-token", "m", expires_at_ms, "full", self.silence_ms)
+        return Credential("auth-token", self.name, expires_at_ms, "full", self.silence_ms)
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.tries += 1

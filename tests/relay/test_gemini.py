@@ -159,6 +159,21 @@ def test_text_goes_another_way_to_a_model_that_refuses_turns_after_the_first(
     assert json.loads(noted) == {"realtimeInput": {"text": f"{NO_ANSWER} hi"}}
 
 
+@pytest.mark.parametrize(
+    ("profile", "is_waited_for"), [(profiles.V3_8, False), (profiles.V3_1, True), (profiles.CAUTIOUS, False)]
+)
+def test_earlier_turns_end_where_the_model_waits_for_their_end(
+    profile: profiles.Profile, is_waited_for: bool
+) -> None:
+    written = json.loads(write_command(model.Recall((("agent", "hi"),)), profile))
+    assert written == {
+        "clientContent": {
+            "turns": [{"role": "model", "parts": [{"text": "hi"}]}],
+            "turnComplete": is_waited_for,
+        }
+    }
+
+
 def test_a_tool_answer_names_its_function() -> None:
     written = json.loads(write_command(model.AnswerTool("1", "weather", {"output": 3}), profiles.V3_8))
     (response,) = written["toolResponse"]["functionResponses"]

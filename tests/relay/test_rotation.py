@@ -151,6 +151,42 @@ async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
         assert listener.of(media.TurnInterrupted) == [] and listener.of(media.Error) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "resumed"),
+    [
+        ("gemini-3.1-flash-live-preview", [model.Recall(())], []),
+        ("a-model-of-tomorrow", [], []),
+    ],
+)
+async def test_a_model_that_takes_no_turns_after_its_first_is_told_of_none(
+    name: str, first: list[model.ModelCommand], resumed: list[model.ModelCommand]
+) -> None:
+    here = Model()
+    here.name = name
+    async with lone_call(here) as (call, _):
+        Listener(call)
+        await one_turn(here, "one", "first")
+        here.leg.say(model.Heard("two"), SECOND, model.Said("second"), model.TurnCompleted(idle=True))
+        await asyncio.sleep(0.5)
+        here.leg.say(UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(1.5)
+        assert [leg.handle for leg in here.legs] == [None, "after one"]
+        assert [leg.commands for leg in here.legs] == [first, resumed]
+
+
+@pytest.mark.parametrize("name", ["gemini-3.1-flash-live-preview", "a-model-of-tomorrow"])
+async def test_any_model_that_remembers_nothing_is_told_what_was_heard(name: str) -> None:
+    here = Model()
+    here.name = name
+    async with lone_call(here, plan=PLAN) as (call, _):
+        Listener(call)
+        await one_turn(here, "one", "first")
+        here.refuse = ["upstream_invalid"]
+        await asyncio.sleep(65)
+        assert here.leg.handle is None
+        assert here.leg.commands == [model.Recall((("user", "one"), ("agent", "first")))]
+
+
 async def test_an_answer_cut_by_a_drop_is_given_once() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)

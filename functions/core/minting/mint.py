@@ -79,7 +79,7 @@ class Mint:
             raise Refused("agent_unknown")
         expires_at = min(session.ends_at, now + LONGEST_S) + MARGIN_S
         today = datetime.datetime.fromtimestamp(now, datetime.UTC).date().isoformat()
-        built = setup.build(agent, session, today)
+        built = setup.build(agent, session, today, is_fresh=asked.handle is None)
         request = TokenRequest(agent.model, built, asked.handle, self.lock, now, expires_at)
         return {
             "token": self._token(request),
