@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent
 MODEL = "gemini-3.8-live"  #: used where an agent names none
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z_][A-Za-z0-9_-]*$")]
+ModelName = Annotated[str, Meta(min_length=1, max_length=128)]
 Override = Literal["voice", "language", "turns", "tools"]
 
 
@@ -56,7 +57,8 @@ class Agent(Struct, frozen=True, forbid_unknown_fields=True):
     """One agent. Voice and model names are not checked: the model's list grows faster than ours could."""
 
     instructions: Annotated[str, Meta(min_length=1, max_length=40_000)]
-    model: Annotated[str, Meta(min_length=1, max_length=128)] = MODEL
+    model: ModelName = MODEL
+    models: list[ModelName] = []  #: instead of `model`: that, and what is used when it cannot be had
     voice: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     language: Annotated[str, Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None  #: BCP 47
     greeting: str | None = None  #: how the agent opens a conversation
@@ -67,6 +69,11 @@ class Agent(Struct, frozen=True, forbid_unknown_fields=True):
     allow: frozenset[Override] = frozenset()  #: what a client may choose for itself
     limits: AgentLimits = AgentLimits()
     name: str = ""  #: the file's, never written in it
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Its models, in the order in which they are tried."""
+        return tuple(self.models) or (self.model,)
 
 
 def load(folder: Path) -> Mapping[str, Agent]:
@@ -90,6 +97,9 @@ def read(path: Path) -> Agent:
         raise AgentError(f"{path.name}: not YAML: {error}") from None
     except msgspec.ValidationError as error:
         raise AgentError(f"{path.name}: {error}") from None
+    if agent.models and "model" in held:
+        raise AgentError(f"{path.name}: `$.models` names the first model too: leave `$.model` out")
+    agent = msgspec.structs.replace(agent, model=agent.choices[0])
     _check(path, agent)
     return msgspec.structs.replace(agent, name=path.stem)
 
@@ -107,19 +117,22 @@ def _check(path: Path, agent: Agent) -> None:
         raise AgentError(f"{path.name}: `$.tools` has two of one name")
     if agent.compression.target_tokens >= agent.compression.trigger_tokens:
         raise AgentError(f"{path.name}: `$.compression.target_tokens` must be below `trigger_tokens`")
-    for field, text in _misfits(agent, of(agent.model)):
-        raise AgentError(f"{path.name}: `{field}` {text}")
+    if len(set(agent.models)) < len(agent.models):
+        raise AgentError(f"{path.name}: `$.models` has one of them twice")
+    for model in agent.choices:
+        for field, text in _misfits(agent, model, of(model)):
+            raise AgentError(f"{path.name}: `{field}` {text}")
 
 
-def _misfits(agent: Agent, profile: Profile) -> Iterator[tuple[str, str]]:
-    """(field, what is wrong with it) for all that the agent's model would refuse a connection for."""
+def _misfits(agent: Agent, model: str, profile: Profile) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong with it) for all that this model would refuse a connection for."""
     levels, tools = profile.levels.value, profile.tools.value
     if agent.thinking_level and agent.thinking_level not in levels:
         taken = f"takes {', '.join(levels)}" if levels else "takes none"
-        yield "$.thinking_level", f"is refused by {agent.model}, which {taken}"
+        yield "$.thinking_level", f"is refused by {model}, which {taken}"
     for number, tool in enumerate(agent.tools):
         if tool.behavior in _ABSENT[tools]:
-            yield f"$.tools[{number}].behavior", f"{tool.behavior} is refused by {agent.model}: leave it out"
+            yield f"$.tools[{number}].behavior", f"{tool.behavior} is refused by {model}: leave it out"
 
 
 #: behaviors of a tool that a model does not have, by its profile

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -113,7 +113,7 @@ class _Legs:
 
     model: simulator.Running
 
-    async def mint(self, handle: str | None) -> Credential:
+    async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
         setup = {
             "model": MODEL,
             "generationConfig": {"responseModalities": ["AUDIO"]},

@@ -177,6 +177,8 @@ class Credential:
     expires_at_ms: int  #: Unix time
     lock: str  #: full: the token holds the handle; masked: we send it
     silence_ms: int = SILENCE_MS  #: of quiet that ends the user's turn, as the setup has it
+    is_fallback: bool = False  #: it is not the agent's first model
+    has_other: bool = False  #: the agent has another one, should this one not be had
 
     @property
     def profile(self) -> Profile:

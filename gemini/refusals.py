@@ -47,6 +47,8 @@ _STATUSES = {
     429: "upstream_quota",
     503: "upstream_overload",
 }
+#: the model is unknown, overloaded or without quota: another one may be had
+FALLS_BACK = frozenset({"upstream_invalid", "upstream_overload", "upstream_quota"})
 REASON_CHARS = 160  #: of a reason that a log may hold
 
 #: Words that may stand in a log: those of API errors. All others might be a user's, or part of a secret.

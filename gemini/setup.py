@@ -19,12 +19,14 @@ LEAST_THOUGHT = "low"  #: the level of a model that must have one, where the age
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
-def build(agent: Agent, session: Session, today: str, *, is_fresh: bool) -> dict[str, Any]:
-    """Everything but the resumption handle. `today` is a date that the model may know, in ISO form.
+def build(agent: Agent, model: str, session: Session, today: str, *, is_fresh: bool) -> dict[str, Any]:
+    """Everything but the resumption handle, for one of the agent's models.
+
+    `today` is a date that the model may know, in ISO form.
 
     `is_fresh`: there is no handle, the model remembers nothing.
     """
-    profile = profiles.of(agent.model)
+    profile = profiles.of(model)
     language = session.config.language or agent.language
     transcription = {"language_codes": [language]} if language else {}
     return _present(

@@ -21,7 +21,6 @@ from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step,
 KEEP_S = 30 * 86_400  #: retention of a session and its turns after its end
 KEYS_KEPT = 16  #: resume keys that are valid at a time, however many requests use an old one
 ALSO = 4  #: index of the first caller-supplied write in the transaction of `create`
-HANDLE_BYTES = 16 * 1024  #: largest resumption handle stored; each read of the session pays for it
 
 _config = msgspec.json.Decoder(Config)
 _tools = msgspec.json.Decoder(list[ClientTool])
@@ -71,6 +70,7 @@ class Session:
     next_turn: int  #: 1 + the highest turn in the table
     handle: str | None  #: newest resumption handle of the model
     keys: Mapping[str, int] = field(repr=False)  #: hash of a valid resume key to the request that issued it
+    model: str = ""  #: of the agent's models, the one that it fell back to; empty: the first
     message_n: int = 0  #: highest number of a client's message that a turn in the table has answered
 
     @property
@@ -256,24 +256,6 @@ def next_reply_seq(table: Table, session: str) -> int:
     return int(item["reply_seq"])
 
 
-def save_handle(table: Table, session: str, epoch: int, handle: str, now: int) -> bool:
-    """Keep the model's newest resumption handle. Raises Fenced.
-
-    False when it is too large. Then none is kept: an old handle would silently omit turns; without a handle
-    the relay replays them.
-    """
-    fits, owned = len(handle.encode()) <= HANDLE_BYTES, "#epoch = :epoch"
-    try:
-        if fits:
-            update = "SET #handle = :handle, #handle_at = :now"
-            table.update(key(session), update, owned, handle=handle, now=now, epoch=epoch)
-        else:
-            table.update(key(session), "REMOVE #handle, #handle_at", owned, epoch=epoch)
-    except ConditionFailed:
-        raise Fenced(session) from None
-    return fits
-
-
 def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> None:
     """End a session; release its lease and its slot among its user's open sessions.
 
@@ -396,5 +378,6 @@ def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0) -> Ses
         next_turn=next_turn,
         handle=item.get("handle"),
         keys=item["keys"],
+        model=item.get("model", ""),
         message_n=message_n,
     )

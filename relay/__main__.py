@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -70,9 +71,9 @@ class SessionLegs:
     session: str
     epoch: int
 
-    async def mint(self, handle: str | None) -> Credential:
+    async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
         try:
-            return await self.functions.mint(self.session, self.epoch, handle)
+            return await self.functions.mint(self.session, self.epoch, handle, refused)
         except MintRefused as refused:
             raise UpstreamError(refused.code) from None
 

@@ -59,6 +59,10 @@ class Ledger(Protocol):
         """The resumption handle, for another relay."""
         ...
 
+    async def save_model(self, session: Session, epoch: int, model: str) -> None:
+        """The model that the session fell back to, for another relay."""
+        ...
+
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         """The session is over."""
         ...

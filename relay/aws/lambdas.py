@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -35,9 +36,12 @@ class Functions:
         self._config = config
         self._threads = ThreadPoolExecutor(config.capacity + 1, "invoke")
 
-    async def mint(self, session: str, epoch: int, handle: str | None) -> Credential:
+    async def mint(
+        self, session: str, epoch: int, handle: str | None, refused: Sequence[str] = ()
+    ) -> Credential:
         """A single-use credential for one connection to the model. Raises MintRefused."""
-        asked = {"session": session, "epoch": epoch, "relay": self._config.relay, "handle": handle}
+        asked: dict[str, Any] = {"session": session, "epoch": epoch, "relay": self._config.relay}
+        asked |= {"handle": handle, "refused": list(refused)}
         try:
             answer = await self.invoke(self._config.mint_function, asked)
         except (BotoCoreError, ClientError, ValueError):
@@ -45,8 +49,15 @@ class Functions:
         if "token" not in answer:
             raise MintRefused(str(answer.get("error", "mint_failed")))
         silence_ms = int(answer.get("silence_ms") or SILENCE_MS)
-        lock = answer["token_lock"]
-        return Credential(answer["token"], answer["model"], answer["expires_at"], lock, silence_ms)
+        return Credential(
+            answer["token"],
+            answer["model"],
+            answer["expires_at"],
+            answer["token_lock"],
+            silence_ms,
+            is_fallback=bool(answer.get("is_fallback")),
+            has_other=bool(answer.get("has_other")),
+        )
 
     async def announce(self) -> None:
         """Have `ready` sent to all who wait for this relay. Clients that are missed retry on their own."""

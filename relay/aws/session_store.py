@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from protocol.media import PastTurn, Tokens
-from records import minutes, session_status, sessions, tickets, turns, usage
+from records import minutes, resumption, session_status, sessions, tickets, turns, usage
 from records.sessions import Session
 from records.table import Table
 from records.tickets import Burn
@@ -84,8 +84,11 @@ class TableLedger:
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())
-        if not await in_thread(sessions.save_handle, self._table, session.id, epoch, handle, now):
+        if not await in_thread(resumption.save_handle, self._table, session.id, epoch, handle, now):
             self._note("handle not kept", "handle_not_kept", session)
+
+    async def save_model(self, session: Session, epoch: int, model: str) -> None:
+        await in_thread(resumption.save_model, self._table, session.id, epoch, model)
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await in_thread(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))

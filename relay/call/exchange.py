@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gemini.messages import FlushAudio, ModelCommand, ModelEvent
+from gemini.messages import Credential, FlushAudio, ModelCommand, ModelEvent
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.codec import media_error
@@ -90,6 +90,7 @@ class Exchange:
         self._hearing = Hearing()
         self._watchdogs = Watchdogs(terms.timeouts)
         self._alarm = Alarm()
+        self._fallback = record.model  #: of the agent's models, the one that is used instead of its first
         self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
 
     def is_at_gap(self, *, keep_context: bool) -> bool:
@@ -225,8 +226,8 @@ class Exchange:
                 if self.resumption.has_news:
                     self.recording.note_handle(self.resumption.news())
                 self._notice_changes(now)
-            case LegOpened(gap_ms, silence_ms):
-                self._leg_opened(gap_ms, silence_ms, now)
+            case LegOpened(gap_ms, credential):
+                self._leg_opened(gap_ms, credential, now)
             case LegClosed():
                 self._leg_closed(now)
             case TroubleFound(trouble):
@@ -250,9 +251,13 @@ class Exchange:
         self._notice_changes(now)
         self._alarm.set(self._watchdogs.model.next_timeout(now))
 
-    def _leg_opened(self, gap_ms: int | None, silence_ms: int, now: float) -> None:
+    def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
         self.recording.model_connected(now)
-        self._watchdogs.model.leg_changed(now, silence_ms)
+        self._watchdogs.model.leg_changed(now, credential.silence_ms)
+        if credential.is_fallback and credential.model != self._fallback:
+            self._fallback = credential.model
+            self.recording.note_model(credential.model)
+            self.note_trouble("model_fallback")
         if gap_ms is not None:
             self.conversation.changed_leg(gap_ms)
         if self.session.state is ServerState.OPENING:

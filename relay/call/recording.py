@@ -51,6 +51,9 @@ class Recording:
     def note_handle(self, handle: str) -> None:
         self._writer.note_handle(handle)
 
+    def note_model(self, model: str) -> None:
+        self._writer.note_model(model)
+
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """What was billed after the last turn, `after_turn`, was written."""
         self._writer.note_tokens(after_turn, tokens)

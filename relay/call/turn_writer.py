@@ -25,7 +25,7 @@ RETRY_LIMIT_S = 600.0  #: how long one write is tried; others wait behind it
 WAITING_LIMIT = 500  #: writes of one call that wait: hours of talk, or a megabyte
 
 
-Kind = Literal["turn", "late words", "handle", "connected", "tokens", "end"]
+Kind = Literal["turn", "late words", "handle", "model", "connected", "tokens", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,10 @@ class TurnWriter:
         self._put_newest(
             _Write("handle", partial(self._ledger.save_handle, self._session, self._epoch, handle))
         )
+
+    def note_model(self, model: str) -> None:
+        """Have written which model the session fell back to."""
+        self._put_newest(_Write("model", partial(self._ledger.save_model, self._session, self._epoch, model)))
 
     def note_connected(self, seconds: float) -> None:
         """Have written how long the model was connected so far."""

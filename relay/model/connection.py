@@ -151,7 +151,7 @@ class ModelConnection:
         )
         self._move("opened")
         gap_ms = None if self._down_at is None else round((clock.now() - self._down_at) * 1000)
-        self._emit(LegOpened(gap_ms, made.credential.silence_ms))
+        self._emit(LegOpened(gap_ms, made.credential))
         if not self._wanted.is_set():
             carriage.park()  # it was parked while it was opened
         return carriage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gemini.messages import ModelCommand, ModelEvent
+from gemini.messages import Credential, ModelCommand, ModelEvent
 from relay.model.uplink_queue import Speech
 from relay.ports import TroubleFound
 
@@ -14,7 +14,7 @@ class LegOpened:
     """A leg is open and up to date."""
 
     gap_ms: int | None  #: for so long there was none; None the first time
-    silence_ms: int  #: of quiet end the user's turn, by its setup
+    credential: Credential  #: whose model, and what its setup says
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from gemini.messages import Credential
+from gemini.refusals import FALLS_BACK
 from relay import clock
 from relay.model.port import Legs, ModelLeg, UpstreamError
 from relay.model.resumption import Handle, Resumption
@@ -38,6 +39,8 @@ class LegOpener:
         self.pinned: Handle | None = None  #: what the next leg starts from: what was sent since is kept
         self._legs, self._resumption = legs, resumption
         self._prepared: Prepared | None = None
+        self._minted: Credential | None = None  #: the latest
+        self._refused: list[str] = []  #: models that could not be had
         self._is_first = True
         self._young_deaths = 0  #: legs in a row that died soon
 
@@ -57,7 +60,7 @@ class LegOpener:
                 prepared, self._prepared = self._prepared or await self._mint(), None
                 made = await self._connect(prepared)
             except UpstreamError as error:
-                self._judge_refusal(error)
+                self._judge_refusal(error, tries)
                 is_store = error.code == "store_unavailable" and clock.now() - began_at < STORE_S
                 if tries >= len(BACKOFF_S) - 1 and not is_store:
                     raise
@@ -69,7 +72,8 @@ class LegOpener:
 
     async def _mint(self) -> Prepared:
         self.pinned = handle = self._resumption.handle
-        return Prepared(await self._legs.mint(handle.text if handle else None), handle)
+        self._minted = await self._legs.mint(handle.text if handle else None, self._refused)
+        return Prepared(self._minted, handle)
 
     async def _connect(self, prepared: Prepared) -> Prepared:
         if prepared.leg is not None:
@@ -77,9 +81,11 @@ class LegOpener:
         handle = prepared.handle.text if prepared.handle else None
         return replace(prepared, leg=await self._legs.open(prepared.credential, handle))
 
-    def _judge_refusal(self, error: UpstreamError) -> None:
+    def _judge_refusal(self, error: UpstreamError, tries: int) -> None:
         """Whether to try again to open one. Raises it when that would not help."""
         is_new = self._is_first and self._resumption.is_empty
+        if (is_new or tries or self._resumption.handle is None) and self._falls_back(error.code):
+            return
         if error.code in OVER or (error.code in NOT_SOON and is_new):
             raise error
         if error.code in REFUSALS:
@@ -87,6 +93,18 @@ class LegOpener:
                 raise error
             logger.warning("handle refused", extra={"code": error.code})
             self._resumption.handle = None
+
+    def _falls_back(self, code: str) -> bool:
+        """Whether another of the agent's models is to be tried. What this one remembers is left behind.
+
+        Within a conversation its model gets a second try: it may be busy for a moment only.
+        """
+        if code not in FALLS_BACK or self._minted is None or not self._minted.has_other:
+            return False
+        logger.warning("model fell back", extra={"model": self._minted.model, "code": code})
+        self._refused.append(self._minted.model)
+        self._minted = self._resumption.handle = None
+        return True
 
     def judge_end(self, lived_s: float, *, was_sent_away: bool) -> None:
         """Count a leg that its model sent away as soon as it was open. Raises UpstreamError after the last.
@@ -104,6 +122,8 @@ class LegOpener:
         goes on by its handle, and by what was heard when there is none.
         """
         self._count_life(lived_s)
+        if lived_s < YOUNG_S and self._resumption.handle is None and self._falls_back(error.code):
+            return
         is_refused = error.code in REFUSALS and self._resumption.handle is None and self._young_deaths > 0
         if error.code in OVER or is_refused or self._young_deaths == len(BACKOFF_S):
             raise error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from gemini.messages import Credential, ModelCommand, ModelEvent
@@ -37,6 +37,8 @@ class ModelLeg(Protocol):
 class Legs(Protocol):
     """Where model legs come from. Both raise UpstreamError."""
 
-    async def mint(self, handle: str | None) -> Credential: ...
+    async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
+        """A credential for one connection. `refused`: models that could not be had."""
+        ...
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg: ...

@@ -31,6 +31,11 @@ WRONG = {
     ),
     "instructions: Hi.\nmodel: gemini-3.1-flash-live-preview\n"
     "tools: [{name: a, description: x, behavior: NON_BLOCKING}]": "$.tools[0].behavior",
+    "instructions: Hi.\nmodel: a\nmodels: [a, b]": "$.model",
+    "instructions: Hi.\nmodels: [a, a]": "$.models",
+    "instructions: Hi.\nthinking_level: low\nmodels: [gemini-3.1-flash-live-preview, gemini-3.8-live]": (
+        "is refused by gemini-3.8-live"
+    ),
     "instructions: Hi.\nname: other": "$.name",
     "instructions: Hi.\ntools: [{name: a, description: x}, {name: a, description: y}]": "$.tools",
     "instructions: !!python/object/apply:os.getcwd []": "not YAML",
@@ -65,3 +70,11 @@ def test_what_a_model_takes_or_might_take_is_no_mistake(tmp_path, text):
 def test_an_agent_is_named_by_its_file(tmp_path):
     (tmp_path / "guide.yaml").write_text("instructions: Guide people.")
     assert load(tmp_path)["guide"].name == "guide"
+
+
+def test_an_agents_first_model_is_the_one_it_has(tmp_path):
+    path = tmp_path / "guide.yaml"
+    path.write_text("instructions: Hi.\nmodels: [gemini-3.1-flash-live-preview, gemini-3.8-live]")
+    agent = read(path)
+    assert (agent.model, agent.choices) == (agent.models[0], tuple(agent.models))
+    assert catalogue()["kiosk"].choices == ("gemini-3.8-live",)

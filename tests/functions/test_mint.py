@@ -13,7 +13,8 @@ from functions import mint
 from functions.core.minting import gemini_tokens
 from functions.core.runtime import aws
 from gemini import setup, tokens
-from records import sessions
+from records import resumption, sessions
+from records.table import Fenced
 
 TOOL = {
     "name": "show_map",
@@ -126,6 +127,8 @@ def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, mo
     assert answer == {
         "token": "auth_tokens/token-1",
         "model": "gemini-3.8-live",
+        "is_fallback": False,
+        "has_other": False,
         "expires_at": (now + 1860) * 1000,
         "token_lock": "full",
         "silence_ms": 1100,
@@ -267,13 +270,16 @@ def test_an_unreachable_google_is_mint_failed(call):
 )
 def test_thought_is_asked_for_only_where_the_model_takes_it(call, table, agent, expected):
     session = sessions.load(table, call()["session"])
-    assert setup.build(agent, session, "2026-11-22", is_fresh=True).get("thinking_config") == expected
+    assert (
+        setup.build(agent, agent.model, session, "2026-11-22", is_fresh=True).get("thinking_config")
+        == expected
+    )
 
 
 def test_a_server_tool_is_declared_with_its_behavior(call, table):
     session = sessions.load(table, call(tools=[{"name": "ring"}])["session"])
     agent = Agent("Speak.", tools=[ServerTool("book", "Books.", behavior="BLOCKING")])
-    (tools,) = setup.build(agent, session, "2026-11-22", is_fresh=True)["tools"]
+    (tools,) = setup.build(agent, agent.model, session, "2026-11-22", is_fresh=True)["tools"]
     declared = [(each["name"], each["behavior"]) for each in tools["function_declarations"]]
     assert declared == [("book", "BLOCKING"), ("ring", "NON_BLOCKING")]
     assert setup.tool_names(agent, session) == ["book", "ring"]
@@ -312,7 +318,7 @@ WRITTEN = {"type": "object", "properties": {"at": {"type": "string"}}}
 def test_tools_are_declared_as_the_model_takes_them(call, table, model, book, ring):
     session = sessions.load(table, call(tools=[{"name": "ring"}])["session"])
     agent = Agent("Speak.", model=model, tools=[ServerTool("book", "Books.", parameters=ARGUMENTS)])
-    (tools,) = setup.build(agent, session, "2026-11-22", is_fresh=True)["tools"]
+    (tools,) = setup.build(agent, agent.model, session, "2026-11-22", is_fresh=True)["tools"]
     assert tools["function_declarations"] == [
         {"name": "book", "description": "Books.", **book},
         {"name": "ring", "description": "", **ring},
@@ -383,3 +389,74 @@ def test_a_model_that_wants_its_history_first_is_told_that_it_comes(
     monkeypatch.setattr(mint, "mint", lambda: made)
     assert "token" in mint.handler(event, CONTEXT)
     assert sent(edges)["bidiGenerateContentSetup"].get("historyConfig") == announced
+
+
+MODELS = ["gemini-3.8-live", "gemini-3.1-flash-live-preview", "gemini-2.5-flash-native-audio-preview-12-2025"]
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """An agent with three models; `refused` are those that Google gives no token for, by its status."""
+    refused = {}
+
+    class Minter:
+        def mint(self, key, request):
+            if request.model in refused:
+                raise gemini_tokens.MintFailed("ClientError", refused[request.model])
+            return "auth_tokens/x"
+
+    agents = {"assistant": Agent("Speak.", model=MODELS[0], models=MODELS, name="assistant")}
+    made = dataclasses.replace(mint.mint(), agents=lambda: agents, minter=Minter())
+    monkeypatch.setattr(mint, "mint", lambda: made)
+    return refused
+
+
+def taken(event, **more):
+    answer = mint.handler(event | more, CONTEXT)
+    return answer.get("model"), answer.get("is_fallback"), answer.get("has_other"), answer.get("error")
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ([], (MODELS[0], False, True, None)),
+        (MODELS[:1], (MODELS[1], True, True, None)),
+        (MODELS[:2], (MODELS[2], True, False, None)),
+        (MODELS, (MODELS[0], False, True, None)),
+        (["a-model-of-yesterday"], (MODELS[0], False, True, None)),
+    ],
+)
+def test_a_relay_that_could_not_have_a_model_gets_the_next(call, many, refused, expected):
+    assert taken(call(), refused=refused) == expected
+
+
+def test_a_model_without_quota_gives_way_to_the_next(call, many, caplog):
+    event = call()
+    many[MODELS[0]], many[MODELS[1]] = "upstream_quota", "upstream_invalid"
+    assert taken(event) == (MODELS[2], True, False, None)
+    fell = [(line.model, line.code) for line in caplog.records if line.message == "model fell back"]
+    assert fell == [(MODELS[0], "upstream_quota"), (MODELS[1], "upstream_invalid")]
+    many[MODELS[2]] = "upstream_quota"
+    assert taken(event)[3] == "upstream_quota"
+
+
+@pytest.mark.parametrize("code", ["key_refused", "mint_failed"])
+def test_what_another_model_would_not_mend_is_told(call, many, code):
+    event = call()
+    many[MODELS[0]] = code
+    assert taken(event)[3] == code
+
+
+def test_a_handle_is_of_one_model_and_no_other_is_asked_for_it(call, many):
+    event = call()
+    many[MODELS[0]] = "upstream_quota"
+    assert taken(event, handle="h")[3] == "upstream_quota"
+
+
+def test_a_session_stays_with_what_it_fell_back_to(call, many, table):
+    event = call()
+    resumption.save_model(table, event["session"], 1, MODELS[1])
+    assert taken(event, handle="h") == (MODELS[1], True, True, None)
+    assert taken(event, refused=[MODELS[1]]) == (MODELS[0], False, True, None)
+    with pytest.raises(Fenced):
+        resumption.save_model(table, event["session"], 0, MODELS[2])

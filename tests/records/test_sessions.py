@@ -5,7 +5,7 @@ import pytest
 from dynamo import NOW
 
 from protocol.control import ClientTool, Config
-from records import open_sessions, relays, sessions, tickets
+from records import open_sessions, relays, resumption, sessions, tickets
 from records.table import ConditionFailed, Fenced
 
 
@@ -88,9 +88,9 @@ def test_a_session_past_its_end_makes_room_without_being_ended(table, open_sessi
 
 
 def test_a_fenced_relay_writes_nothing(table, owned):
-    sessions.save_handle(table, "s1", 1, "handle-1", NOW)
+    resumption.save_handle(table, "s1", 1, "handle-1", NOW)
     for write in (
-        lambda: sessions.save_handle(table, "s1", 0, "stale", NOW),
+        lambda: resumption.save_handle(table, "s1", 0, "stale", NOW),
         lambda: sessions.finish(table, "s1", 2, "stale", NOW),
         lambda: sessions.finish(table, "nobody", 1, "stale", NOW),
     ):

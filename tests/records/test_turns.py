@@ -4,7 +4,7 @@ import pytest
 from dynamo import NOW
 
 from protocol.media import Tokens
-from records import sessions, turns, usage
+from records import resumption, sessions, turns, usage
 from records.table import Fenced
 from records.turns import ToolUse, Turn
 
@@ -111,9 +111,9 @@ def test_half_of_a_character_is_not_kept_and_does_not_keep_the_rest_from_being(t
 
 def test_a_handle_too_large_to_keep_leaves_none_rather_than_an_old_one(table, open_session):
     open_session()
-    assert sessions.save_handle(table, "s1", 0, "handle-1", NOW)
+    assert resumption.save_handle(table, "s1", 0, "handle-1", NOW)
     assert sessions.load(table, "s1").handle == "handle-1"
-    assert not sessions.save_handle(table, "s1", 0, "h" * 500_000, NOW)
+    assert not resumption.save_handle(table, "s1", 0, "h" * 500_000, NOW)
     assert sessions.load(table, "s1").handle is None
-    assert sessions.save_handle(table, "s1", 0, "handle-2", NOW)
+    assert resumption.save_handle(table, "s1", 0, "handle-2", NOW)
     assert sessions.load(table, "s1").handle == "handle-2"

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -95,9 +96,9 @@ class AnsweringModel(Model):
         super().__init__()
         self._chance = chance
 
-    async def mint(self, handle: str | None) -> Credential:
+    async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
         self.minted.clear()
-        return await super().mint(handle)
+        return await super().mint(handle, refused)
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.legs.append(AnsweringLeg(handle, self._chance))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -109,6 +109,10 @@ class FakeBook:
     async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: media.Tokens) -> None:
         self._fence(session, epoch)
         self.owed.append((seq, tokens))
+
+    async def save_model(self, session: Session, epoch: int, model: str) -> None:
+        self._fence(session, epoch)
+        self.sessions[session.id] = replace(self.sessions[session.id], model=model)
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         self._fence(session, epoch)
@@ -259,7 +263,8 @@ class Model:
     """Opens scripted legs. `refuse` names the errors of the next attempts, `refuse_always` of all."""
 
     def __init__(self) -> None:
-        self.name = "gemini-3.8-live"  #: whose habits it has
+        self.names = ["gemini-3.8-live"]  #: of the agent's models; their habits are those of its legs
+        self.asked: list[str] = []  #: models that legs were opened of, or refused
         self.legs: list[ScriptedLeg] = []
         self.opened = asyncio.Event()
         self.minted: list[str | None] = []
@@ -275,16 +280,19 @@ class Model:
     def legs_for(self, session: str, epoch: int) -> Model:
         return self
 
-    async def mint(self, handle: str | None) -> Credential:
+    async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
         self.minted.append(handle)
+        left = [name for name in self.names if name not in refused]
         assert len(self.minted) < 1_000, "a storm of credentials"  # in virtual time it would never end
         if self.refuse_mint:
             raise UpstreamError(self.refuse_mint)
         expires_at_ms = round((self.wall() + 1800) * 1000)
-        return Credential("auth-token", self.name, expires_at_ms, "full", self.silence_ms)
+        others = left[0] != self.names[0], len(left) > 1
+        return Credential("auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others)
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.tries += 1
+        self.asked.append(credential.model)
         code = self.refuse_always or (self.refuse.pop(0) if self.refuse else "")
         if code:
             raise UpstreamError(code)

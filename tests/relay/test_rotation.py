@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -162,7 +163,7 @@ async def test_a_model_that_takes_no_turns_after_its_first_is_told_of_none(
     name: str, first: list[model.ModelCommand], resumed: list[model.ModelCommand]
 ) -> None:
     here = Model()
-    here.name = name
+    here.names = [name]
     async with lone_call(here) as (call, _):
         Listener(call)
         await one_turn(here, "one", "first")
@@ -177,7 +178,7 @@ async def test_a_model_that_takes_no_turns_after_its_first_is_told_of_none(
 @pytest.mark.parametrize("name", ["gemini-3.1-flash-live-preview", "a-model-of-tomorrow"])
 async def test_any_model_that_remembers_nothing_is_told_what_was_heard(name: str) -> None:
     here = Model()
-    here.name = name
+    here.names = [name]
     async with lone_call(here, plan=PLAN) as (call, _):
         Listener(call)
         await one_turn(here, "one", "first")
@@ -333,7 +334,7 @@ async def test_a_mint_that_fails_puts_the_rotation_off_and_the_leg_stays() -> No
         await one_turn(here)
         mint = here.mint
 
-        async def failing(handle: str | None) -> model.Credential:
+        async def failing(handle: str | None, refused: Sequence[str] = ()) -> model.Credential:
             raise UpstreamError("mint_failed")
 
         here.mint = failing  # type: ignore[method-assign]
@@ -484,3 +485,79 @@ async def talk(listener: Listener, seconds: float, first: int = 0) -> None:
     for number in range(first, first + round(seconds * 50)):
         listener.speak(number, b"\x28\x23\xd8\xdc" * 160)
         await asyncio.sleep(0.02)
+
+
+OTHERS = ["gemini-3.8-live", "gemini-3.8-live-extended-thinking", "gemini-2.5-flash-native-audio"]
+
+
+def agent_of(*names: str) -> Model:
+    here = Model()
+    here.names = list(names)
+    return here
+
+
+@pytest.mark.parametrize("code", ["upstream_invalid", "upstream_overload", "upstream_quota"])
+async def test_a_model_that_cannot_be_had_is_replaced_by_the_agents_next(code: str) -> None:
+    here = agent_of(*OTHERS)
+    here.refuse = [code, code]
+    async with lone_call(here) as (call, _):
+        await asyncio.sleep(0.1)
+        assert here.asked == OTHERS
+        assert call.troubles == {"model_fallback": 1}
+        assert here.book.sessions["s1"].model == OTHERS[2]
+
+
+async def test_without_another_model_a_refusal_is_told_as_ever() -> None:
+    here = agent_of(*OTHERS[:2])
+    here.refuse_always = "upstream_quota"
+    async with lone_call(here) as (call, _):
+        await asyncio.sleep(0.5)
+        assert call.is_over and call.reason == "upstream_quota" and here.asked == OTHERS[:2]
+
+
+async def test_a_session_that_fell_back_stays_and_resumes_there() -> None:
+    here = agent_of(*OTHERS[:2])
+    here.refuse = ["upstream_overload"]
+    async with lone_call(here, plan=PLAN) as (call, _):
+        Listener(call)
+        await one_turn(here)
+        await asyncio.sleep(65)
+        assert here.asked == [OTHERS[0], OTHERS[1], OTHERS[1]]
+        assert [leg.handle for leg in here.legs] == [None, "after why"]
+        assert call.troubles == {"model_fallback": 1}
+
+
+async def test_within_a_conversation_a_busy_model_gets_a_second_try() -> None:
+    here = agent_of(*OTHERS[:2])
+    async with lone_call(here) as (call, _):
+        Listener(call)
+        await one_turn(here)
+        here.refuse = ["upstream_overload"]
+        here.leg.say(UpstreamError("upstream_overload"))
+        await asyncio.sleep(20)
+        assert here.asked == [OTHERS[0]] * 3
+        here.refuse = ["upstream_overload", "upstream_overload"]
+        here.leg.say(UpstreamError("upstream_overload"))
+        await asyncio.sleep(10)
+        assert here.asked[3:] == [OTHERS[0], OTHERS[0], OTHERS[1]]
+        assert here.leg.handle is None
+        assert here.leg.commands == [model.Recall((("user", "why"), ("agent", "because")))]
+        assert not call.is_over
+
+
+async def test_a_refused_handle_is_left_behind_before_its_model_is() -> None:
+    here = agent_of(*OTHERS[:2])
+    async with lone_call(here, plan=PLAN) as (call, _):
+        Listener(call)
+        await one_turn(here)
+        here.refuse = ["upstream_invalid"]
+        await asyncio.sleep(65)
+        assert here.asked == [OTHERS[0]] * 3 and here.minted == [None, "after why", None]
+
+
+async def test_a_model_that_closes_as_soon_as_it_is_set_up_is_replaced_too() -> None:
+    here = agent_of(*OTHERS[:2])
+    async with lone_call(here) as (call, _):
+        here.leg.say(UpstreamError("upstream_quota"))
+        await asyncio.sleep(2)
+        assert here.asked == OTHERS[:2] and not call.is_over

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,7 @@ async def test_a_leg_that_is_lost_while_the_store_is_down_is_opened_when_it_is_b
         await one_turn(here)
         mint = here.mint
 
-        async def refused(handle: str | None) -> model.Credential:
+        async def refused(handle: str | None, models: Sequence[str] = ()) -> model.Credential:
             raise UpstreamError("store_unavailable")
 
         here.mint = refused  # type: ignore[method-assign]

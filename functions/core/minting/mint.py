@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,9 @@ import msgspec
 
 from agents.catalogue import Agent
 from functions.core.minting.gemini_tokens import MintFailed
+from functions.core.runtime.entry import logger
 from gemini import setup
+from gemini.refusals import FALLS_BACK
 from gemini.tokens import Lock, TokenRequest
 from records import sessions
 from records.sessions import Session
@@ -28,6 +30,7 @@ class MintRequest(msgspec.Struct, frozen=True):
     epoch: int
     relay: str
     handle: str | None = None  #: of the model, to continue the conversation
+    refused: list[str] = []  #: models that could not be had; others are taken while there are any
 
 
 class Refused(Exception):
@@ -77,19 +80,39 @@ class Mint:
         agent = self.agents().get(session.agent)
         if agent is None:
             raise Refused("agent_unknown")
-        expires_at = min(session.ends_at, now + LONGEST_S) + MARGIN_S
-        today = datetime.datetime.fromtimestamp(now, datetime.UTC).date().isoformat()
-        built = setup.build(agent, session, today, is_fresh=asked.handle is None)
-        request = TokenRequest(agent.model, built, asked.handle, self.lock, now, expires_at)
+        models = _models(agent, session, asked)
+        model, request, token = self._first(models, agent, session, asked, now)
         return {
-            "token": self._token(request),
-            "model": agent.model,
-            "expires_at": expires_at * 1000,
+            "token": token,
+            "model": model,
+            "is_fallback": model != agent.model,
+            "has_other": model != models[-1],
+            "expires_at": request.expires_at * 1000,
             "token_lock": self.lock,
             "silence_ms": agent.turn_detection.silence_ms,
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
             "turns": session.config.turns,
         }
+
+    def _first(
+        self, models: Sequence[str], agent: Agent, session: Session, asked: MintRequest, now: int
+    ) -> tuple[str, TokenRequest, str]:
+        """The first of the models that there is a token for. Raises MintFailed.
+
+        A handle is of one model: with one there is no other.
+        """
+        expires_at = min(session.ends_at, now + LONGEST_S) + MARGIN_S
+        today = datetime.datetime.fromtimestamp(now, datetime.UTC).date().isoformat()
+        for model in models:
+            built = setup.build(agent, model, session, today, is_fresh=asked.handle is None)
+            request = TokenRequest(model, built, asked.handle, self.lock, now, expires_at)
+            try:
+                return model, request, self._token(request)
+            except MintFailed as failed:
+                if failed.code not in FALLS_BACK or asked.handle is not None or model == models[-1]:
+                    raise
+                logger.warning("model fell back", extra={"model": model, "code": failed.code})
+        raise AssertionError("an agent has a model")
 
     def _token(self, request: TokenRequest) -> str:
         """Mint with the cached key; when that was replaced meanwhile, with the new one."""
@@ -119,3 +142,9 @@ class Mint:
         if session.state == "ENDED" or session.ends_at <= now:
             raise Refused("session_ended")
         return session
+
+
+def _models(agent: Agent, session: Session, asked: MintRequest) -> Sequence[str]:
+    """The agent's models to try, in order. A session that fell back stays with what it fell back to."""
+    left = [model for model in agent.choices if model not in asked.refused] or list(agent.choices)
+    return left[left.index(session.model) :] if session.model in left else left
