@@ -179,6 +179,7 @@ class Credential:
     silence_ms: int = SILENCE_MS  #: of quiet that ends the user's turn, as the setup has it
     is_fallback: bool = False  #: it is not the agent's first model
     has_other: bool = False  #: the agent has another one, should this one not be had
+    sensitivity: str | None = None  #: to speech, as the agent has it: low or high
 
     @property
     def profile(self) -> Profile:

@@ -57,6 +57,7 @@ class Functions:
             silence_ms,
             is_fallback=bool(answer.get("is_fallback")),
             has_other=bool(answer.get("has_other")),
+            sensitivity=answer.get("sensitivity"),
         )
 
     async def announce(self) -> None:

@@ -24,7 +24,7 @@ from relay import clock
 from relay.call.alarm import Alarm
 from relay.call.conversation import Conversation
 from relay.call.greeting import greeting
-from relay.call.hearing import Heard, Hearing, UserStarted
+from relay.call.hearing import Heard, Hearing, UserStarted, sensitivity_of
 from relay.call.recording import Recording
 from relay.call.watchdog import MicWatchdog, ModelWatchdog
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
@@ -253,6 +253,7 @@ class Exchange:
 
     def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
         self.recording.model_connected(now)
+        self._hearing.adjust(sensitivity_of(credential.sensitivity))
         self._watchdogs.model.leg_changed(now, credential.silence_ms)
         if credential.is_fallback and credential.model != self._fallback:
             self._fallback = credential.model

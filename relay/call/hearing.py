@@ -18,7 +18,6 @@ FRAME_S = 0.02
 FRAME_BYTES = round(UPLINK_HZ * FRAME_S) * 2
 AGGRESSIVE = 3  #: the detector's mode: of its four the one with the fewest false alarms
 STRIDE = 5  #: every so-manieth sample tells how loud a frame is
-ROOM = 20.0  #: peak of the quietest room that is believed, of 32767
 ROOM_GROWS = 1.03  #: a frame: a noise that stays is the room after some seconds, a vowel is not
 SWINGS = range(3, 71)  #: upward zero crossings in a frame: 150 to 3,500 a second. Below is rumble, above hiss
 GOES_ON = 0.7  #: of the loudness that begins an utterance is enough for its soft syllables
@@ -28,6 +27,7 @@ STRAY = 2  #: frames among these that may be taken for speech: a noise is, now a
 MUTE_S = 1.0  #: without any audio, likewise: a client may stop sending
 
 _KEPT = (1 << QUIET) - 1
+_FAINT = b"\x00\x01\xfe\xff"  #: upper bytes of samples within 512 of zero: below what any sensitivity takes
 _SIGNS = bytes(byte > 127 for byte in range(256))  #: of a sample, by its upper byte
 _RISE = b"\x01\x00"
 _SILENT = b"\x00\xff"  #: upper bytes of samples within 256 of zero, -42 dB: no loudspeaker makes them audible
@@ -60,6 +60,11 @@ NORMAL = Sensitivity(peak=1_000, above_room=2.5, frames=6, within=12)
 LOW = Sensitivity(peak=1_700, above_room=3.5, frames=8, within=13)  #: hears who stands before it, and no café
 
 
+def sensitivity_of(level: str | None) -> Sensitivity:
+    """By an agent's `turn_detection.sensitivity`. A high one is the model's: here it costs false turns."""
+    return LOW if level == "low" else NORMAL
+
+
 class Hearing:
     """Of one microphone."""
 
@@ -74,10 +79,11 @@ class Hearing:
         self._heard_at = 0.0
 
     def adjust(self, sensitivity: Sensitivity) -> None:
-        """Hear like this from now on. The room is learned anew."""
+        """Hear like this from now on."""
         self._sensitivity = sensitivity
         self._within = (1 << sensitivity.within) - 1
-        self._room = sensitivity.peak / sensitivity.above_room
+        self._quiet_room = sensitivity.peak / sensitivity.above_room  # a quieter one makes no difference
+        self._room = self._quiet_room
 
     def hear(self, pcm: bytes, now: float) -> list[Heard]:
         """16 kHz mono s16le of any length, the latest sample of which came at `now`."""
@@ -125,12 +131,16 @@ class Hearing:
         return UserStopped(max(at, self._started_at))
 
     def _is_speech(self, frame: bytes) -> bool:
+        upper = frame[1::2]
+        if not upper.translate(None, _FAINT):  # a room's silence costs next to nothing
+            self._room = self._quiet_room
+            return False
         peak = max(memoryview(frame).cast("h")[::STRIDE])
-        self._room = max(ROOM, min(peak, self._room * ROOM_GROWS))
+        self._room = max(self._quiet_room, min(peak, self._room * ROOM_GROWS))
         least = max(self._sensitivity.peak, self._sensitivity.above_room * self._room)
         if peak < (least * GOES_ON if self.is_speaking else least):
             return False
-        swings = frame[1::2].translate(_SIGNS).count(_RISE)
+        swings = upper.translate(_SIGNS).count(_RISE)
         return swings in SWINGS and self._detector.is_speech(frame, UPLINK_HZ)
 
 

@@ -132,6 +132,7 @@ def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, mo
         "expires_at": (now + 1860) * 1000,
         "token_lock": "full",
         "silence_ms": 1100,
+        "sensitivity": "low",
         "agent": {"name": "kuechenhilfe", "tools": ["show_map"]},
         "turns": "auto",
     }

@@ -274,6 +274,7 @@ class Model:
         self.refuse_always = ""
         self.refuse_mint = ""  #: the code that every mint is refused with
         self.silence_ms = SILENCE_MS  #: of the agent's setup
+        self.sensitivity: str | None = None  #: likewise
         self.first_words: tuple[ModelEvent, ...] = ()  #: what each new leg says as soon as it is open
         self.wall = time.time  #: by which credentials expire
 
@@ -288,7 +289,9 @@ class Model:
             raise UpstreamError(self.refuse_mint)
         expires_at_ms = round((self.wall() + 1800) * 1000)
         others = left[0] != self.names[0], len(left) > 1
-        return Credential("auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others)
+        return Credential(
+            "auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others, self.sensitivity
+        )
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.tries += 1

@@ -16,6 +16,7 @@ from relay.call.hearing import QUIET_S
 from relay.model.rotation import DEFAULT_PLAN
 from tests.relay import sounds
 from tests.relay.calls import Listener, lone_call
+from tests.relay.fakes import Model
 from tests.relay.sounds import HZ
 from tests.relay.test_rotation import SECOND, one_turn
 
@@ -137,3 +138,14 @@ async def test_a_client_that_says_when_it_speaks_is_not_listened_to() -> None:
         listener.say(media.Activity("start"))
         await asyncio.sleep(0.01)
         assert started(listener) == [1]
+
+
+@pytest.mark.parametrize(("sensitivity", "turns"), [("low", []), (None, [1]), ("high", [1])])
+async def test_a_kiosk_does_not_hear_who_speaks_from_afar(sensitivity: str | None, turns: list[int]) -> None:
+    here = Model()
+    here.sensitivity = sensitivity
+    async with lone_call(here) as (call, _):
+        listener = Listener(call)
+        far = [*sounds.frames(sounds.at_level(sounds.spoken()["interruption"], -38))]
+        await speak(listener, far, 0)
+        assert started(listener) == turns

@@ -90,6 +90,7 @@ class Mint:
             "expires_at": request.expires_at * 1000,
             "token_lock": self.lock,
             "silence_ms": agent.turn_detection.silence_ms,
+            "sensitivity": agent.turn_detection.sensitivity,
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
             "turns": session.config.turns,
         }
