@@ -1,7 +1,8 @@
 """Check a deployment, or the local stack, step by step, and say what to change where it fails.
 
 From the name to a spoken turn, and over a change of the model's connection. It opens two short sessions as
-one of your users, and talks for some seconds: with Google as the model that costs a cent or two.
+one of your users, and talks for some seconds: with Google as the model that costs a cent or two. With
+--google it meets the model alone, and says what it does against what is believed of it: for some cents.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.failure import FAILED, USAGE, Failure
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 180.0  #: for a relay to start; the functions give one up after that
 TOKEN_MINUTES = 15
+MODEL = "gemini-3.8-live"  #: of agents that name none
+_GOOGLE = ("model", "gemini_url", "trace")  #: options of --google alone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +47,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=PATIENCE_S, help=f"for a relay to start (default: {PATIENCE_S:.0f})"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with every step")
+    google = parser.add_argument_group("the model alone, with the key in GEMINI_API_KEY or of --stack")
+    google.add_argument("--google", action="store_true", help="see what the model does, field by field")
+    google.add_argument("--model", metavar="NAME", help=f"the model to meet (default: {MODEL})")
+    google.add_argument("--gemini-url", metavar="URL", help="a server that answers like Google's")
+    google.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write what went over the wire, without words and secrets"
+    )
+    google.add_argument("--speed", type=float, default=1.0, help=argparse.SUPPRESS)  # of a simulator's clock
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all is well; 1: a step failed. Raises Failure when there is nothing to check."""
+    if args.google:
+        return _meet(args)
+    if stray := [f"--{name.replace('_', '-')}" for name in _GOOGLE if getattr(args, name)]:
+        raise Failure(f"{stray[0]} is for --google.", code=USAGE)
     if not (math.isfinite(args.seconds) and args.seconds > 0):
         raise Failure("--seconds is not a length of time.", code=USAGE)
     import asyncio
@@ -68,6 +85,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         report.end(checkup)
     return 0 if checkup.is_well else FAILED
+
+
+def _meet(args: argparse.Namespace) -> int:
+    from cli.doctor.google.contact import Contact, run
+    from cli.stack.deployed import find_deployment
+    from cli.stack.gemini_server import find_server
+
+    environment = dict(os.environ)
+    if args.stack:
+        environment["GEMINI_API_KEY"] = find_deployment(args.stack, args.region).gemini_key()
+    server = find_server(args.gemini_url, environment)
+    return run(Contact(server, args.model or MODEL, args.speed), as_json=args.json, trace=args.trace)
 
 
 async def _examine(args: argparse.Namespace, access: Access, rotate: Rotate | None, checkup: Checkup) -> None:

@@ -25,8 +25,8 @@ _TROUBLE = {
     "ExpiredTokenException": ("the AWS credentials have expired.", "Sign in again."),
     "ValidationError": ("there is no stack of that name in this region.", "Check --stack and --region."),
     "ParameterNotFound": (
-        "the secret for users' tokens is not in SSM.",
-        "Deploy again; with JwtSecretParameter set, make that parameter first.",
+        "a secret of the stack is not in SSM.",
+        "Make the parameters that docs/deploy.md names, then deploy again.",
     ),
 }
 
@@ -43,6 +43,7 @@ class Deployment:
     issuer: str  #: whose published keys verify users' tokens
     audience: str
     region: str | None = field(default=None)  #: None: the shell's own
+    key_parameter: str = ""  #: SSM name of the Gemini key
 
     def secret(self) -> str:
         """The secret that signs users' tokens. Raises Failure: with an issuer there is none."""
@@ -54,6 +55,11 @@ class Deployment:
         asked = {"Name": self.secret_parameter, "WithDecryption": True}
         answer = call(self.region, "ssm", "get_parameter", **asked)
         return str(answer["Parameter"]["Value"])
+
+    def gemini_key(self) -> str:
+        """The key of the Gemini API, which these credentials must be allowed to read. Raises Failure."""
+        asked = {"Name": self.key_parameter, "WithDecryption": True}
+        return str(call(self.region, "ssm", "get_parameter", **asked)["Parameter"]["Value"])
 
 
 def find_deployment(name: str, region: str | None) -> Deployment:
@@ -75,6 +81,7 @@ def find_deployment(name: str, region: str | None) -> Deployment:
         parameters.get("OidcIssuer", ""),
         parameters.get("OidcAudience", ""),
         region,
+        parameters.get("GeminiKeyParameter", ""),
     )
 
 

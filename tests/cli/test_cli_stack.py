@@ -122,7 +122,7 @@ def test_trouble_with_the_account_is_one_line(vivavoce: Vivavoce, deploy: Deploy
     assert run.code == 1 and "there is no stack of that name in this region" in run.complaint
     deploy(secret=None)
     run = vivavoce("token", "--stack", "viva")
-    assert run.code == 1 and "the secret for users' tokens is not in SSM" in run.complaint
+    assert run.code == 1 and "a secret of the stack is not in SSM" in run.complaint
     _create("another", {"Other": "x"}, {})
     run = vivavoce("token", "--stack", "another")
     assert run.code == 1 and "has no ControlUrl" in run.complaint

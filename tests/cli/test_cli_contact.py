@@ -1,0 +1,115 @@
+"""`vivavoce doctor --google` against the simulator: nothing differs, its trace tells no secret."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.doctor.google.trace import write
+from gemini.contact.recording import Recording
+from gemini.contact.scenes import SCENES
+from tests.cli.conftest import Run
+from tests.cli.contact import KEY, differing, meet, real_time, simulated
+
+#: what nothing in the simulator's default dialect shows
+UNSEEN = {"connection.time_left", "speech.activity_pairs", "speech.activity_offset"}
+
+
+@real_time
+async def test_the_simulator_is_as_google_is_believed_to_be(tmp_path: Path) -> None:
+    async with simulated() as running:
+        recording, findings = await meet(running)
+    assert differing(findings) == set()
+    assert {one.id for one in findings.verdicts if one.state == "not seen"} == UNSEEN
+    assert findings.dollars < 0.05 and findings.tokens > 1_000
+    assert {name.partition(".")[0] for name in recording.names()} == set(SCENES)
+    check_trace(tmp_path / "trace.jsonl", recording)
+
+
+def check_trace(path: Path, recording: Recording) -> None:
+    """It has every line, every field name, and nothing of what was said or secret."""
+    write(path, recording)
+    text = path.read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == len(recording.lines)
+    whole = json.dumps([line.message for line in recording.lines])
+    for secret in (KEY, "auth_tokens/", "lighthouse", "glacier", "next train", "Oslo"):
+        assert secret in whole or secret == KEY, "the recording has it"
+        assert secret not in text
+    handles = [
+        one.value["newHandle"]
+        for one in recording.talk("speech.1").all("sessionResumptionUpdate")
+        if "newHandle" in one.value
+    ]
+    assert handles and not any(handle in text for handle in handles)
+    assert {"inlineData", "outputTranscription", "usageMetadata", "newHandle"} <= fields(lines)
+    audio = next(line for line in lines if line["way"] == "down" and "inlineData" in json.dumps(line))
+    blob = audio["message"]["serverContent"]["modelTurn"]["parts"][0]["inlineData"]
+    assert blob["masked"] == "audio" and blob["length"] == 1920 and blob["loudness"] > 0
+
+
+def fields(value: object) -> set[str]:
+    """Every key of a JSON value."""
+    if isinstance(value, dict):
+        return set(value).union(*map(fields, value.values()))
+    return set().union(*map(fields, value)) if isinstance(value, list) else set()
+
+
+def test_it_wants_a_key(vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    run = vivavoce("doctor", "--google")
+    assert run.code == 2 and "--google needs a key of the Gemini API." in run.complaint
+
+
+@pytest.mark.parametrize(
+    "flags", [("--model", "m"), ("--trace", "t"), ("--gemini-url", "http://127.0.0.1:1")]
+)
+def test_its_options_are_for_it_alone(vivavoce: Callable[..., Run], flags: tuple[str, str]) -> None:
+    run = vivavoce("doctor", *flags)
+    assert run.code == 2 and f"{flags[0]} is for --google." in run.complaint
+
+
+def test_a_wrong_key_is_one_line_and_nothing_is_played(
+    vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-wrong")
+
+    async def refused() -> Run:
+        async with simulated() as running:
+            run = await asyncio.to_thread(vivavoce, "doctor", "--google", "--gemini-url", running.url)
+            assert not running.ledger.where("connection.opened")
+            return run
+
+    run = asyncio.run(refused())
+    assert run.code == 1 and "refused the key in GEMINI_API_KEY" in run.complaint
+
+
+@real_time
+def test_a_table_for_people_and_an_object_for_machines(
+    vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    trace = tmp_path / "trace.jsonl"
+
+    async def met() -> Run:
+        async with simulated({"voice_activity": "sent"}) as running:
+            flags = ("--google", "--gemini-url", running.url, "--speed", "6", "--json", "--trace", str(trace))
+            return await asyncio.to_thread(vivavoce, "doctor", *flags)
+
+    run = asyncio.run(met())
+    assert run.code == 1 and not run.err and trace.stat().st_size > 10_000
+    seen = {claim["id"]: claim for claim in run.json["claims"]}
+    assert seen["profile.voice_activity"] == {
+        "id": "profile.voice_activity",
+        "claim": "Start and end of speech are told.",
+        "source": "gemini-habits",
+        "about": "profile.voice_activity",
+        "state": "differs",
+        "expected": False,
+        "seen": True,
+    }
+    assert "voice_activity=Fact(True, " in run.json["patch"]
