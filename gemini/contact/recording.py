@@ -119,6 +119,12 @@ class Talk:
         """Length of the agent's audio, taken as 24 kHz."""
         return sum(len(pcm_of(one.value)) for one in self.all("audio", since_s, until_s)) / 48_000
 
+    @cached_property
+    def turn_end(self) -> Signal | None:
+        """The last end of a turn before the second speech begins: one reply may come as several turns."""
+        second = (*self.marks("speak.start"), 1e9, 1e9)[1]
+        return next(reversed(self.all("turnComplete", 0.0, second)), None)
+
     @property
     def handle(self) -> str | None:
         """The newest handle that may be resumed from."""

@@ -47,7 +47,10 @@ def _tools(*declared: dict[str, Any]) -> Callable[[Kit], Script]:
 
 def _thinking(kit: Kit) -> Script:
     """The setup that the profile says is wrong: with a level where none may be, without where one must be."""
-    wrong = {} if kit.profile.thinking.value == "level" else {"thinkingLevel": "LOW"}
+    entries = kit.profile
+    wrong: dict[str, Any] = {} if entries.thinking.value == "level" else {"thinkingLevel": "LOW"}
+    if entries.thinking.value == "optional" and not entries.levels.value:
+        wrong = {"thinkingBudget": 128}
     first = kit.first(generation={"thinkingConfig": wrong})
     if not wrong:
         del first["setup"]["generationConfig"]["thinkingConfig"]

@@ -114,13 +114,11 @@ def resumption(kit: Kit) -> Script:
     yield Close()
     yield Open(kit.setup(), handle=handle)
     yield from _asked_again(kit, ask)
-    handle = yield from _newest_handle()
     yield Close()
-    yield Open(kit.setup(), lock="masked", handle=handle or "")
+    yield Open(kit.setup(), lock="masked", handle=handle)
     yield from _asked_again(kit, ask)
-    handle = yield from _newest_handle()
     yield Close()
-    yield Open(kit.setup(), lock="masked", handle=handle or "", token="same")
+    yield Open(kit.setup(), lock="masked", handle=handle, token="same")
     yield Until(never, 0.5)
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import yaml
 
 from cli.doctor.google.contact import Contact
 from cli.doctor.google.report import Findings
@@ -18,13 +19,6 @@ from simulator.server.server import Running
 KEY = "AIza-contact-of-a-test"
 MODEL = "gemini-3.8-live"
 SPEED = 6.0  #: more, and a slow machine's pauses look like Google's
-#: what the simulator does otherwise than is believed of Google; may only become less
-UNLIKE_GOOGLE = {
-    *("setup.language_auto", "setup.open_schema", "setup.code_execution", "setup.url_context"),
-    *("profile.client_content_interrupts", "history.quiet"),
-}
-#: the dialect of the default model
-DIALECT = {"voice_activity": "absent", "stream_end": "ignore"}
 
 
 def nothing(_: str) -> None:
@@ -32,11 +26,14 @@ def nothing(_: str) -> None:
 
 
 @asynccontextmanager
-async def simulated(settings: dict[str, Any] | None = None, **config: Any) -> AsyncIterator[Running]:
-    """A simulator that speaks the default model's dialect, but for what `settings` change."""
-    lines = [f"  {name}: {value}" for name, value in {**DIALECT, **(settings or {})}.items()]
-    scenario = parse("settings:\n" + "\n".join(lines))
-    async with serve(Config(time_scale=SPEED, api_key=KEY, scenario=scenario, **config)) as running:
+async def simulated(scenario: str = "", **config: Any) -> AsyncIterator[Running]:
+    """A simulator in which each model has its own habits, but for what a scenario's YAML changes."""
+    given = yaml.safe_load(scenario) or {}
+    settings = {"dialect": "profile", **given.pop("settings", {})}
+    parsed = parse(yaml.safe_dump({**given, "settings": settings}))
+    async with serve(
+        Config(**{"time_scale": SPEED, "api_key": KEY, "scenario": parsed, **config})
+    ) as running:
         yield running
 
 
@@ -46,8 +43,8 @@ async def meet(running: Running, model: str = MODEL) -> tuple[Recording, Finding
 
 
 def differing(findings: Findings) -> set[str]:
-    """Ids of claims that differ, but for what the simulator is known to do."""
-    return {one.id for one in findings.differing} - UNLIKE_GOOGLE
+    """Ids of the claims that differ."""
+    return {one.id for one in findings.differing}
 
 
 real_time = pytest.mark.timeout(180)

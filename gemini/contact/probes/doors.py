@@ -116,7 +116,9 @@ def handles_come_often(recording: Recording) -> bool | None:
     until_s = next(iter(talk.marks("speak.start")), 0.0)
     times = [at_s for at_s in _handles(talk) if at_s < until_s]
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    return statistics.median(gaps) <= OFTEN_S if gaps else None
+    if not times or until_s - times[0] < OFTEN_S / 2:
+        return None  # none at all, or no time to tell
+    return bool(gaps) and statistics.median(gaps) <= OFTEN_S
 
 
 def handle_in_answer(recording: Recording) -> bool | None:
@@ -132,7 +134,7 @@ def handle_in_answer(recording: Recording) -> bool | None:
 def handle_after_turn(recording: Recording) -> bool | None:
     """A handle comes soon after a turn."""
     talk = recording.talk("speech.1")
-    end = talk.first("turnComplete")
+    end = talk.turn_end
     if end is None or not _handles(talk):
         return None
     return any(0 <= at_s - end.at_s <= EARLY_S for at_s in _handles(talk))

@@ -54,8 +54,10 @@ def knows_history(recording: Recording) -> bool | None:
 
 
 def interrupts(recording: Recording, of: str) -> bool | None:
-    """A message cuts the answer that is under way."""
+    """A message cuts the answer that is under way, where speech does."""
     talk = recording.talk(of)
+    if not recording.talk("barge_in.1").all("interrupted"):
+        return None
     sent = talk.sent_at("clientContent")
     if not sent or talk.end is not None or talk.first("audio") is None:
         return None

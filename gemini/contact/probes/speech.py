@@ -127,8 +127,7 @@ def said_in_pieces(recording: Recording) -> bool | None:
 
 def said_late(recording: Recording) -> bool | None:
     """Pieces of the agent's transcript come after its turn."""
-    talk, pieces = recording.talk("speech.1"), _said(recording)
-    end = talk.first("turnComplete")
+    pieces, end = _said(recording), recording.talk("speech.1").turn_end
     return any(one.at_s > end.at_s for one in pieces) if pieces and end else None
 
 

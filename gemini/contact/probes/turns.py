@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from itertools import pairwise
 from typing import Any
 
 from gemini.contact.recording import Recording, Signal, Talk, pcm_of
@@ -12,6 +13,7 @@ ORDINARY = ("speech.1", "barge_in.1", "pause.1", "silence.1", "manual.1")  #: co
 LOUD = 100  #: of 32,767: a sample of a voice is above that
 HELD_S = 0.5  #: a turn's end may come so much before its audio has been played
 TOKENS_PER_S = 25
+FASTER = 1.1
 CHUNK_S = 1.0  #: of audio in one message, at most
 
 # ---- the wire
@@ -83,11 +85,16 @@ def is_audible(recording: Recording) -> bool | None:
 
 
 def faster_than_speech(recording: Recording) -> bool | None:
-    """Audio comes faster than it plays."""
+    """Audio comes faster than it plays, in one of the answers at least: a machine may be slow."""
     talk = recording.talk("speech.1")
-    audio = talk.all("audio", 0.0, _turn_end(talk))
-    took_s = audio[-1].at_s - audio[0].at_s if audio else 0.0
-    return talk.sound_s(0.0, _turn_end(talk)) > 1.2 * took_s if audio else None
+    starts = [*talk.marks("speak.start"), 1e9]
+    answers = [talk.all("audio", since_s, until_s) for since_s, until_s in pairwise(starts)]
+    told = [
+        talk.sound_s(audio[0].at_s, audio[-1].at_s) > FASTER * (audio[-1].at_s - audio[0].at_s)
+        for audio in answers
+        if len(audio) > 1
+    ]
+    return any(told) if told else None
 
 
 # ---- the end of a turn
@@ -110,7 +117,7 @@ def generation_first(recording: Recording) -> bool | None:
 def is_held(recording: Recording) -> bool | None:
     """A turn's end is told when its audio has been played."""
     talk = recording.talk("speech.1")
-    audio, end = talk.first("audio"), talk.first("turnComplete")
+    audio, end = talk.first("audio"), talk.turn_end
     if audio is None or end is None:
         return None
     return end.at_s >= audio.at_s + talk.sound_s(0.0, end.at_s) - HELD_S
@@ -148,7 +155,7 @@ def is_interrupted(recording: Recording) -> bool | None:
 def interruption_completes(recording: Recording) -> bool | None:
     """An interrupted turn ends with `turnComplete`, before the next answer."""
     talk, cut = _barge_in(recording)
-    if cut is None:
+    if cut is None or not is_completed(recording):
         return None
     after = [one.kind for one in talk.down if one.at_s >= cut.at_s and one.kind in ("turnComplete", "audio")]
     return after[:1] == ["turnComplete"] if after else None
@@ -195,12 +202,9 @@ def billed_at_end(recording: Recording) -> bool | None:
     """The bill is in the message that ends the turn."""
     lines = [line.message for line in recording.talk("speech.1").lines if line.way == "down"]
     billed = [message for message in lines if "usageMetadata" in message]
-    ends = any("turnComplete" in message.get("serverContent", {}) for message in lines)
-    return (
-        all("turnComplete" in message.get("serverContent", {}) for message in billed)
-        if billed and ends
-        else None
-    )
+    if not billed or not is_completed(recording):
+        return None
+    return "turnComplete" in billed[0].get("serverContent", {})
 
 
 def adds_up(recording: Recording) -> bool | None:
@@ -243,7 +247,7 @@ def bills_context_again(recording: Recording) -> bool | None:
 
 def bills_picture(recording: Recording) -> bool | None:
     """A picture is billed as such."""
-    bills = _bills(recording.talk("image.1"))
+    bills = [bill for bill in _bills(recording.talk("image.1")) if bill.get("promptTokensDetails")]
     return any(_tokens(bill, "prompt", "IMAGE", "VIDEO") for bill in bills) if bills else None
 
 
@@ -263,11 +267,6 @@ def _bills(talk: Talk) -> list[dict[str, Any]]:
 def _blobs(recording: Recording) -> list[dict[str, Any]]:
     talk = recording.talk("speech.1")
     return [one.value for one in talk.all("audio") if isinstance(one.value, dict)]
-
-
-def _turn_end(talk: Talk) -> float:
-    end = talk.first("turnComplete")
-    return end.at_s if end else 1e9
 
 
 #: fields of a server's message, in google-genai 3.6.1
