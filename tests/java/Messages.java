@@ -8,7 +8,7 @@ import java.util.Set;
 
 /** Reads messages by protocol/schema/v1.json: unknown fields are left out, absent ones have their defaults. */
 final class Messages {
-    private static final Set<String> NOTES = Set.of("title", "description", "default");
+    private static final Set<String> NOTES = Set.of("examples", "title", "description", "default");
     private static final Set<String> KNOWN = Set.of("$ref", "anyOf", "enum", "type", "properties", "required", "items");
 
     private final Map<String, Object> definitions;
