@@ -79,9 +79,13 @@ class Encoder:
         return code
 
 
+def is_block(data: bytes) -> bool:
+    return len(data) >= HEADER_BYTES and data[2] < len(STEPS)
+
+
 def decode(block: bytes) -> bytes:
     """Return the PCM of a block, mono s16le. Raises RemoteProtocolError("bad_frame")."""
-    if len(block) < HEADER_BYTES or block[2] >= len(STEPS):
+    if not is_block(block):
         raise RemoteProtocolError("bad_frame")
     sample, index, _ = HEADER.unpack_from(block)
     row = index * CODES

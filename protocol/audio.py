@@ -65,20 +65,31 @@ def encode_adpcm(frame: bytes, encoder: adpcm.Encoder) -> bytes:
     return bytes([ADPCM]) + frame[1:HEADER_BYTES] + encoder.block(frame[HEADER_BYTES:])
 
 
+def check_uplink(data: bytes) -> int:
+    """Return the number of what a client sends: 10 to 100 ms of 16 kHz audio, in either form, not decoded.
+
+    Raises RemoteProtocolError("bad_frame") for everything else; what passes, `decode_uplink` takes.
+    """
+    is_pcm = data[:1] != bytes([ADPCM])
+    if not UPLINK_MIN_BYTES <= uplink_bytes(data) <= UPLINK_MAX_BYTES or (is_pcm and data[0] != AUDIO):
+        raise RemoteProtocolError("bad_frame")
+    if len(data) % SAMPLE_BYTES if is_pcm else not adpcm.is_block(data[HEADER_BYTES:]):
+        raise RemoteProtocolError("bad_frame")
+    return int(_unpack_header(data)[3])
+
+
 def decode_uplink(data: bytes) -> AudioFrame:
-    """`decode_audio` for what a client sends: 10 to 100 ms of 16 kHz audio, in either form."""
-    if data[:1] == bytes([ADPCM]):
-        data = _as_pcm(data)
-    if not UPLINK_MIN_BYTES <= len(data) - HEADER_BYTES <= UPLINK_MAX_BYTES:
-        raise RemoteProtocolError("bad_frame")
-    return decode_audio(data)
+    """Return the frame that a client sends, as PCM. Raises RemoteProtocolError("bad_frame")."""
+    check_uplink(data)
+    kind, _, turn, seq = _unpack_header(data)
+    content = data[HEADER_BYTES:]
+    return AudioFrame(turn, seq, adpcm.decode(content) if kind == ADPCM else content)
 
 
-def _as_pcm(data: bytes) -> bytes:
-    """Return a binary message of ADPCM as one of PCM; nothing longer than a frame may be is decoded."""
-    if len(data) > HEADER_BYTES + adpcm.HEADER_BYTES + UPLINK_MAX_BYTES // adpcm.RATIO:
-        raise RemoteProtocolError("bad_frame")
-    return bytes([AUDIO]) + data[1:HEADER_BYTES] + adpcm.decode(data[HEADER_BYTES:])
+def uplink_bytes(data: bytes) -> int:
+    """Bytes of PCM in what a client sends, in either form."""
+    content = len(data) - HEADER_BYTES
+    return (content - adpcm.HEADER_BYTES) * adpcm.RATIO if data[:1] == bytes([ADPCM]) else content
 
 
 def uplink_ms(pcm_bytes: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from .audio import AudioFrame, uplink_ms
+from .audio import uplink_bytes, uplink_ms
 from .limits import (
     IMAGE_CHARS,
     UPLINK_BURST_MS,
@@ -46,7 +46,7 @@ class TokenBucket:
 
 
 class AudioPace:
-    """Microphone audio of one call, let through a little above real time.
+    """Microphone audio of one call as it came, not decoded, let through a little above real time.
 
     Frames over the rate wait. When too much waits the oldest is dropped and counted: live speech loses value.
     """
@@ -54,17 +54,17 @@ class AudioPace:
     def __init__(self, now: float) -> None:
         self.dropped_ms = 0.0
         self._bucket = TokenBucket(UPLINK_MS_PER_S, UPLINK_BURST_MS, now)
-        self._waiting: deque[AudioFrame] = deque()
+        self._waiting: deque[bytes] = deque()
         self._waiting_ms = 0.0
-        self._released: list[AudioFrame] = []
+        self._released: list[bytes] = []
 
-    def put(self, frame: AudioFrame) -> None:
+    def put(self, frame: bytes) -> None:
         self._waiting.append(frame)
         self._waiting_ms += _ms(frame)
         while self._waiting_ms > UPLINK_HELD_MS:
             self.dropped_ms += _ms(self._next())
 
-    def take(self, now: float) -> list[AudioFrame]:
+    def take(self, now: float) -> list[bytes]:
         """The frames that may go now, in order."""
         taken, self._released = self._released, []
         while self._waiting and self._bucket.take(now, _ms(self._waiting[0])):
@@ -84,7 +84,7 @@ class AudioPace:
             else:
                 self.dropped_ms += _ms(frame)
 
-    def _next(self) -> AudioFrame:
+    def _next(self) -> bytes:
         frame = self._waiting.popleft()
         self._waiting_ms -= _ms(frame)
         return frame
@@ -101,5 +101,5 @@ def chars_of(message: ClientMessage) -> int:
             return 0
 
 
-def _ms(frame: AudioFrame) -> float:
-    return uplink_ms(len(frame.pcm))
+def _ms(frame: bytes) -> float:
+    return uplink_ms(uplink_bytes(frame))

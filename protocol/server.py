@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from .audio import DOWNLINK_MAX_BYTES, AudioFrame, decode_uplink
+from .audio import DOWNLINK_MAX_BYTES, AudioFrame, check_uplink, decode_uplink
 from .codec import Outgoing, client_messages, common_version, media_error, utf8_bytes
 from .errors import REGISTRY, RemoteProtocolError
 from .journal import Journal
@@ -130,17 +130,17 @@ class ServerSession:
             self._admit(len(data), now)
             if self.hello is None:
                 raise RemoteProtocolError("out_of_order", ref="hello")
-            frame = decode_uplink(data)
+            seq = check_uplink(data)
         except RemoteProtocolError as error:
             self.refuse(error.code, ref=error.ref, fatal=self.hello is None or error.code in _FATAL)
             return []
-        if self.receipts.take_frame(frame.seq):
-            self._audio.put(frame)
+        if self.receipts.take_frame(seq):
+            self._audio.put(data)
         return self.audio_due(now)
 
     def audio_due(self, now: float) -> list[AudioFrame]:
         """Frames whose time has come: ask before acting on a message of `receive_text`, too."""
-        return self._audio.take(now)
+        return [decode_uplink(data) for data in self._audio.take(now)]
 
     @property
     def uplink_dropped_ms(self) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from protocol import media
-from protocol.audio import encode_audio, uplink_ms
+from protocol import adpcm, media
+from protocol.audio import AudioFrame, encode_adpcm, encode_audio, uplink_ms
 from protocol.codec import encode
 from protocol.limits import (
     IMAGE_CHARS,
@@ -52,26 +51,41 @@ class Uplink:
         for _ in range(times):
             number = next(self._seq) if seq is None else seq
             frames = self.session.receive_audio(encode_audio(0, number, bytes(32 * ms)), self.now)
-            self._take(iter(frames))
+            self.take(frames)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self._take(iter(self.session.audio_due(self.now)))
+        self.take(self.session.audio_due(self.now))
 
     def say(self, message: media.ClientMessage) -> bool:
         """True when it is handed on, behind the audio that was sent before it."""
         heard = self.session.receive_text(encode(message), self.now) is not None
-        self._take(iter(self.session.audio_due(self.now)))
+        self.take(self.session.audio_due(self.now))
         return heard
 
     def errors(self) -> list[media.Error]:
         """What the client was told since."""
         return [said for said in iter(self.session.data_to_send, None) if isinstance(said, media.Error)]
 
-    def _take(self, frames: Iterator[object]) -> None:
+    def take(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
-            self.handed.append(frame.seq)  # type: ignore[attr-defined]
-            self.handed_ms += uplink_ms(len(frame.pcm))  # type: ignore[attr-defined]
+            self.handed.append(frame.seq)
+            self.handed_ms += uplink_ms(len(frame.pcm))
+
+
+def test_no_more_adpcm_is_decoded_than_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block costs a hundred times what its message costs: a flood of them is dropped as it came."""
+    decoded: list[bytes] = []
+    decode = adpcm.decode
+    monkeypatch.setattr(adpcm, "decode", lambda block: decoded.append(block) or decode(block))  # type: ignore[func-returns-value]
+    uplink, encoder = Uplink(), adpcm.Encoder()
+    for seq in range(500):
+        frame = encode_adpcm(encode_audio(0, seq, bytes(3200)), encoder)
+        uplink.take(uplink.session.receive_audio(frame, uplink.now))
+    uplink.wait(60)
+    assert uplink.handed_ms == UPLINK_BURST_MS + UPLINK_HELD_MS
+    assert uplink.session.uplink_dropped_ms == 50_000 - uplink.handed_ms
+    assert len(decoded) == len(uplink.handed)
 
 
 @pytest.mark.parametrize("frame_ms", [10, 20, 100])
