@@ -39,7 +39,7 @@ class Kit:
         detection = TurnDetection(silence_ms=silence_ms)
         agent = Agent(INSTRUCTIONS, self.model, turn_detection=detection, name="doctor")
         session = _session(Config(turns="manual" if manual else "auto"), [_TOOL] if tool else [])
-        return product.build(agent, session, self.today)
+        return product.build(agent, self.model, session, self.today, is_fresh=False)
 
     def first(self, **more: Any) -> dict[str, Any]:
         """A first message for an open token, with the least that the model takes, and `more` of a setup."""
