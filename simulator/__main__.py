@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--time-scale", type=_scale, metavar="N", help="N seconds pass in one (default: the scenario's, or 1)"
     )
+    parser.add_argument(
+        "--replay",
+        type=Path,
+        metavar="TRACE",
+        help="play back what a server once said (doctor --google --trace)",
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="append the ledger here (JSON lines)")
     parser.add_argument("--api-key", metavar="KEY", help="the only key to admit (default: any)")
     parser.add_argument("--json", action="store_true", help="say where it listens as one JSON line")
@@ -74,6 +80,7 @@ def _config(chosen: argparse.Namespace) -> Config:
         api_key=chosen.api_key,
         scenario=script,
         log=chosen.log,
+        replay=chosen.replay,
     )
 
 

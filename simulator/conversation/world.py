@@ -29,6 +29,7 @@ class Config:
     scenario: Scenario = field(default_factory=Scenario)
     cases: Mapping[str, Scenario] = field(default_factory=dict)  #: for tokens that ask for one by its name
     log: Path | None = None  #: the ledger as a JSONL file
+    replay: Path | None = None  #: a trace that is played back in place of the simulated model
     samples: Path = samples.SHIPPED
     models: tuple[Model, ...] = ()  #: in addition to the table
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from simulator import replay
 from simulator.conversation import world
 from simulator.conversation.world import Config, World
 from simulator.faults import Fault, RefuseHandshake, RefuseToken, name
@@ -22,6 +23,7 @@ from simulator.server.cases import Cases
 from simulator.server.connection import Connection
 from simulator.server.control import control
 from simulator.server.loopback import is_foreign, is_loopback
+from simulator.server.playback import Playback
 from simulator.wire import refusal
 from simulator.wire.refusal import Close, Refusal
 
@@ -47,6 +49,7 @@ class Running:
         self.url = ""  #: http://host:port or https://host:port
         self.certificate: Path | None = None  #: what clients must trust, with TLS
         self.connections: dict[int, Connection] = {}
+        self.playback: Playback | None = None  #: of a trace, in place of the simulated model
         self._count = 0
 
     @property
@@ -86,6 +89,9 @@ class Running:
         return _error(404, "NOT_FOUND", "Requested entity was not found.")
 
     async def _live(self, request: web.Request, version: str, method: str) -> web.StreamResponse:
+        if self.playback:
+            self._count += 1
+            return await self.playback.serve(request, self._count)
         handshake = read_handshake(version, method, request.query, request.headers)
         case = self.cases.of_token(handshake.token)
         nth = case.count("connection")
@@ -140,6 +146,8 @@ async def serve(config: Config | None = None) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         running = Running(world.make(config), config.cases, is_on_loopback=is_loopback(config.host))
         stack.callback(running.ledger.close)
+        if config.replay:
+            running.playback = Playback(replay.read(config.replay), running.world)
         context = None
         if config.tls:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="simulator-"))
