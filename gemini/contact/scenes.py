@@ -27,7 +27,8 @@ from gemini.contact.steps import (
 )
 
 ANSWER_S = 15.0  #: for an answer to begin and end
-OK_S = 3.0  #: for what should not come
+OK_S = 4.0  #: for what should not come
+LATE_S = 1.5  #: for words that come after their turn
 PIXEL = (  # a grey JPEG of 16 by 16
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
     "eXBkeFxlZ2P/wAALCAAQABABAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQR"
@@ -81,6 +82,7 @@ def context(kit: Kit) -> Script:
     yield Until(sounds, OK_S)
     yield Send(kit.say("Which word did I ask you to remember? Say only that word."))
     yield Until(answered, ANSWER_S)
+    yield Until(never, LATE_S)
 
 
 def context_in_answer(kit: Kit) -> Script:
@@ -126,6 +128,7 @@ def _asked_again(kit: Kit, ask: str) -> Script:
     yield Until(never, 1.0)
     yield Send(kit.say(ask))
     yield Until(answered, ANSWER_S)
+    yield Until(never, LATE_S)
 
 
 def _newest_handle() -> Generator[Step, Any, str | None]:
@@ -160,10 +163,11 @@ def pause(kit: Kit) -> Script:
 
 
 def silence(kit: Kit) -> Script:
-    """A setup that waits two seconds for the end of a turn."""
-    yield Open(kit.setup(silence_ms=2000))
-    yield Speak("question")
-    yield Until(sounds, ANSWER_S)
+    """A setup that waits three seconds for the end of a turn; asked twice, for a machine may be slow."""
+    yield Open(kit.setup(silence_ms=3000))
+    for _ in range(2):
+        yield Speak("question")
+        yield Until(answered, ANSWER_S)
 
 
 def manual(kit: Kit) -> Script:
@@ -183,6 +187,7 @@ def tool(kit: Kit) -> Script:
         return
     yield Send(result(call, "the word is glacier", scheduling=waits))
     yield Until(answered, ANSWER_S)
+    yield Until(never, LATE_S)
     if (call := (yield from _called(kit, "Rome"))) is None:
         return
     yield Send(result(call, "the word is harvest", named=False, scheduling=waits))
@@ -215,6 +220,7 @@ def history(kit: Kit) -> Script:
     yield Until(sounds, OK_S)
     yield Send(kit.say("Which word did I ask you to remember? Say only that word."))
     yield Until(answered, ANSWER_S)
+    yield Until(never, LATE_S)
 
 
 def image(kit: Kit) -> Script:

@@ -18,7 +18,7 @@ from simulator.server.server import Running
 
 KEY = "AIza-contact-of-a-test"
 MODEL = "gemini-3.8-live"
-SPEED = 6.0  #: more, and a slow machine's pauses look like Google's
+SPEEDS = (5.0, 1.5)  #: at the first a slow machine's pauses may look like Google's, at the second they do not
 
 
 def nothing(_: str) -> None:
@@ -31,15 +31,20 @@ async def simulated(scenario: str = "", **config: Any) -> AsyncIterator[Running]
     given = yaml.safe_load(scenario) or {}
     settings = {"dialect": "profile", **given.pop("settings", {})}
     parsed = parse(yaml.safe_dump({**given, "settings": settings}))
-    async with serve(
-        Config(**{"time_scale": SPEED, "api_key": KEY, "scenario": parsed, **config})
-    ) as running:
+    async with serve(Config(**{"api_key": KEY, "scenario": parsed, **config})) as running:
         yield running
 
 
-async def meet(running: Running, model: str = MODEL) -> tuple[Recording, Findings]:
-    """Recording and findings of a first contact."""
-    return await Contact(GeminiServer(running.url, KEY), model, SPEED).meet(nothing)
+async def meet(
+    claims: set[str], scenario: str = "", *, model: str = MODEL, **config: Any
+) -> tuple[Recording, Findings]:
+    """Recording and findings of a first contact. It is made again, slower, if not just `claims` differ."""
+    for speed in SPEEDS:
+        async with simulated(scenario, time_scale=speed, **config) as running:
+            met = await Contact(GeminiServer(running.url, KEY), model, speed).meet(nothing)
+        if differing(met[1]) == claims:
+            break
+    return met
 
 
 def differing(findings: Findings) -> set[str]:
@@ -47,4 +52,4 @@ def differing(findings: Findings) -> set[str]:
     return {one.id for one in findings.differing}
 
 
-real_time = pytest.mark.timeout(180)
+real_time = pytest.mark.timeout(300)

@@ -13,7 +13,7 @@ from cli.doctor.google.trace import write
 from gemini.contact.recording import Recording
 from gemini.contact.scenes import SCENES
 from tests.cli.conftest import Run
-from tests.cli.contact import KEY, differing, meet, real_time, simulated
+from tests.cli.contact import KEY, SPEEDS, differing, meet, real_time, simulated
 
 _NO_ACTIVITY = {"connection.time_left", "speech.activity_pairs", "speech.activity_offset"}
 #: model -> claims of which nothing is seen in the simulator
@@ -34,8 +34,7 @@ UNSEEN = {
 async def test_every_dialect_of_the_simulator_is_as_google_is_believed_to_be(
     tmp_path: Path, model: str
 ) -> None:
-    async with simulated() as running:
-        recording, findings = await meet(running, model)
+    recording, findings = await meet(set(), model=model)
     assert differing(findings) == set()
     assert {one.id for one in findings.verdicts if one.state == "not seen"} == UNSEEN[model]
     assert findings.tokens > 1_000
@@ -110,8 +109,17 @@ def test_a_table_for_people_and_an_object_for_machines(
     trace = tmp_path / "trace.jsonl"
 
     async def met() -> Run:
-        async with simulated("settings: {voice_activity: sent}") as running:
-            flags = ("--google", "--gemini-url", running.url, "--speed", "6", "--json", "--trace", str(trace))
+        async with simulated("settings: {voice_activity: sent}", time_scale=SPEEDS[0]) as running:
+            flags = (
+                "--google",
+                "--gemini-url",
+                running.url,
+                "--speed",
+                f"{SPEEDS[0]:g}",
+                "--json",
+                "--trace",
+                str(trace),
+            )
             return await asyncio.to_thread(vivavoce, "doctor", *flags)
 
     run = asyncio.run(met())

@@ -9,8 +9,8 @@ from gemini.contact.recording import Recording, Signal, Talk
 
 WORDS = {"could", "you", "tell", "me", "when", "the", "next", "train", "leaves"}  #: of the sample
 KNOWN = 0.6  #: share of the words in a transcript that is of them
-PROMPT_S = 3.5  #: from the end of speech to the first sign of an answer, a second of silence in it
-LONGER_S = 0.6  #: a turn's end is later by this, where 2,000 ms of silence were asked for
+PROMPT_S = 6.0  #: from the end of speech to the first sign of an answer, a second of silence in it
+LONGER_S = 1.1  #: a turn's end is later by this, where 3,000 ms of silence were asked for, not about 800
 
 
 def is_answered(recording: Recording, of: str) -> bool | None:

@@ -13,7 +13,7 @@ ORDINARY = ("speech.1", "barge_in.1", "pause.1", "silence.1", "manual.1")  #: co
 LOUD = 100  #: of 32,767: a sample of a voice is above that
 HELD_S = 0.5  #: a turn's end may come so much before its audio has been played
 TOKENS_PER_S = 25
-FASTER = 1.1
+LEAD_S = 1.0  #: audio that came faster than it plays is ahead by this at some time
 CHUNK_S = 1.0  #: of audio in one message, at most
 
 # ---- the wire
@@ -89,12 +89,17 @@ def faster_than_speech(recording: Recording) -> bool | None:
     talk = recording.talk("speech.1")
     starts = [*talk.marks("speak.start"), 1e9]
     answers = [talk.all("audio", since_s, until_s) for since_s, until_s in pairwise(starts)]
-    told = [
-        talk.sound_s(audio[0].at_s, audio[-1].at_s) > FASTER * (audio[-1].at_s - audio[0].at_s)
-        for audio in answers
-        if len(audio) > 1
-    ]
-    return any(told) if told else None
+    leads = [_lead_s(audio) for audio in answers if len(audio) > 1]
+    return max(leads) >= LEAD_S if leads else None
+
+
+def _lead_s(audio: list[Signal]) -> float:
+    """By how much the sound that has come was ever ahead of what could have been played."""
+    lead_s, sound_s = 0.0, 0.0
+    for one in audio:
+        lead_s = max(lead_s, sound_s - (one.at_s - audio[0].at_s))
+        sound_s += len(pcm_of(one.value)) / 48_000
+    return lead_s
 
 
 # ---- the end of a turn
