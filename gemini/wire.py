@@ -118,6 +118,9 @@ class _ModalityCount(_Camel):
 
 class _UsageMetadata(_Camel):
     total_token_count: Count = 0
+    thoughts_token_count: Count = 0
+    tool_use_prompt_token_count: Count = 0
+    cached_content_token_count: Count = 0
     prompt_tokens_details: list[_ModalityCount] = []
     response_tokens_details: list[_ModalityCount] = []
 
@@ -221,6 +224,9 @@ def _tokens(usage: _UsageMetadata) -> Tokens:
         input_image=count(prompt, "IMAGE", "VIDEO"),
         output_text=count(response, "TEXT"),
         output_audio=count(response, "AUDIO"),
+        thoughts=usage.thoughts_token_count,
+        tool_use=usage.tool_use_prompt_token_count,
+        cached=usage.cached_content_token_count,
         total=usage.total_token_count,
     )
 

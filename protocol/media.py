@@ -278,7 +278,10 @@ class Tokens(Struct, frozen=True, omit_defaults=True):
     input_image: int = 0
     output_text: int = 0
     output_audio: int = 0
-    total: int = 0
+    thoughts: int = 0  #: of the model before it answers; billed as text that it writes
+    tool_use: int = 0  #: of what its own tools brought, such as a search; billed as text that it reads
+    cached: int = 0  #: of the input, what was read before; part of the three inputs
+    total: int = 0  #: more than the sum where the model does not say of what kind some are
 
 
 class Usage(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="usage"):

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import yaml
 
+from protocol.media import Tokens
+
 PRICES = Path(__file__).with_name("prices.yaml")
 HOURS = 730.0  #: in a month
 TOKENS_PER_S = 25  #: of audio, in and out (docs/sources.md#gemini-usage)
@@ -118,6 +120,24 @@ def _edge(usage: Usage, price: Mapping[str, float]) -> float:
 def _balancer(usage: Usage, price: Mapping[str, float]) -> float:
     gb = usage.session_hours * 3600 * (32_000 + 48_000 * usage.agent_share) / 1e9
     return HOURS * price["hour"] + gb * price["lcu_hour"]  # an LCU-hour carries 1 GB
+
+
+def tokens(used: Tokens, price: Mapping[str, float]) -> float:
+    """Dollars of what a session's record counts. What the model does not say the kind of is priced as text.
+
+    What was read before has no discount at this model, so that `cached` changes nothing.
+    """
+    read = used.input_text + used.input_audio + used.input_image + used.tool_use
+    written = used.output_text + used.output_audio + used.thoughts
+    unknown = max(0, used.total - read - written)
+    dollars = (
+        (used.input_text + used.tool_use + unknown) * price["million_text_in"]
+        + used.input_audio * price["million_audio_in"]
+        + used.input_image * price["million_image_in"]
+        + (used.output_text + used.thoughts) * price["million_text_out"]
+        + used.output_audio * price["million_audio_out"]
+    )
+    return dollars / 1e6
 
 
 def gemini_call(usage: Usage, price: Mapping[str, float]) -> float:

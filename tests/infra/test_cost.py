@@ -7,8 +7,9 @@ import json
 import pytest
 
 from cli.main import main
-from infra.cost.model import HOURS, Usage, gemini_call, monthly, read_prices, relay_hours
+from infra.cost.model import HOURS, Usage, gemini_call, monthly, read_prices, relay_hours, tokens
 from infra.cost.table import DOC, document
+from protocol.media import Tokens
 
 PRICES = read_prices()
 
@@ -74,3 +75,21 @@ def test_hours_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> 
 def test_warm_relays_may_be_reckoned_in(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "--hours", "0", "--warm", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["dollars"]["0"]["Fargate"] > 10
+
+
+def test_a_sessions_tokens_are_priced_by_their_kind() -> None:
+    price = PRICES["gemini"]
+    million = 1_000_000
+    for field, dollars in {
+        "input_text": 0.75,
+        "input_audio": 3.0,
+        "input_image": 1.0,
+        "tool_use": 0.75,
+        "output_text": 4.5,
+        "output_audio": 12.0,
+        "thoughts": 4.5,
+        "cached": 0.0,
+    }.items():
+        total = 0 if field == "cached" else million
+        assert tokens(Tokens(**{field: million}, total=total), price) == pytest.approx(dollars), field
+    assert tokens(Tokens(input_audio=100, total=1_000_100), price) == pytest.approx(0.7503)

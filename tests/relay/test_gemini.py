@@ -23,7 +23,10 @@ def test_bundled_fields_are_read_in_the_order_to_act_upon() -> None:
     events = read(
         {
             "usageMetadata": {
-                "totalTokenCount": 120,
+                "totalTokenCount": 301,
+                "thoughtsTokenCount": 136,
+                "toolUsePromptTokenCount": 20,
+                "cachedContentTokenCount": 30,
                 "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 80}],
                 "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 40}],
             },
@@ -38,7 +41,9 @@ def test_bundled_fields_are_read_in_the_order_to_act_upon() -> None:
         }
     )
     assert events == [
-        model.TokensUsed(Tokens(input_audio=80, output_audio=40, total=120)),
+        model.TokensUsed(
+            Tokens(input_audio=80, output_audio=40, thoughts=136, tool_use=20, cached=30, total=301)
+        ),
         model.Heard("hello"),
         model.Audio(b"\1\2"),
         model.Said("hi"),

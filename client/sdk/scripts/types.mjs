@@ -1,4 +1,4 @@
-// Writes src/protocol/wire.ts, tables.ts and schema.ts from protocol/schema. `--check`: only says whether they are up to date.
+// Writes wire.ts, tables.ts and schema.ts of src/protocol, and late.ts of src/ondemand, from protocol/schema. `--check`: only says whether they are up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const SCHEMA = new URL('../../../protocol/schema/', import.meta.url);
@@ -40,6 +40,8 @@ function reachable(union) {
 }
 const inbound = new Set([...reachable('ControlReply'), ...reachable('ServerMessage')]);
 const media = members('ServerMessage');
+/** What few calls get is checked by the code that shows it. */
+const LATE = ['ToolStatus'];
 const nested = [...inbound].filter((name) => !structs[name].properties.type);
 
 function typeOf(schema) {
@@ -99,7 +101,7 @@ function constantOf(name) {
 
 /** `field: check`, or with what it is when it is not there. */
 function fieldOf(name, [field, schema]) {
-  if (structs[name].required.includes(field)) return `${field}: ${checkOf(schema)}`;
+  if (structs[name].required.includes(field) || schema.anyOf) return `${field}: ${checkOf(schema)}`;
   const isObject = schema.$ref || schema.type === 'object';
   return `${field}: optional(${checkOf(schema)}, ${isObject ? '{}' : JSON.stringify(schema.default)})`;
 }
@@ -121,27 +123,42 @@ function inOrder(names) {
   return [...found];
 }
 
-/** Messages by their type. */
+/** Fields of messages by their type. */
 function messageTable(name, doc, union, common = []) {
   const shown = union.map((title) => {
+    if (LATE.includes(title) && common.length) return `  '${structs[title].properties.type.enum[0]}': null,`;
     const fields = fieldsOf(title).filter((field) => !common.includes(field));
-    return `  '${structs[title].properties.type.enum[0]}': struct({ ${[...fields, ...(common.length ? ['...numbered'] : [])].join(', ')} }),`;
+    return `  '${structs[title].properties.type.enum[0]}': { ${fields.join(', ')} },`;
   });
-  return `/** ${doc} */\nexport const ${name}: Record<string, Check> = {\n${shown.join('\n')}\n};`;
+  return `/** ${doc} */\nexport const ${name}: Record<string, Fields${common.length ? ' | null' : ''}> = {\n${shown.join('\n')}\n};`;
 }
 
 function schema() {
   const common = fieldsOf(media[0]).filter((field) => media.every((name) => fieldsOf(name).includes(field)));
   const inner = inOrder(nested).map((name) => `const ${constantOf(name)} = struct({ ${fieldsOf(name).join(', ')} });`);
   return `${MADE}
-import { boolean, type Check, integer, list, nullable, number, object, oneOf, optional, string, struct } from './checks.js';
+import { boolean, type Fields, integer, list, nullable, number, object, oneOf, optional, string, struct } from './checks.js';
 
 ${inner.join('\n')}
-const numbered = { ${common.join(', ')} };
+
+/** Of every message of the media road. */
+export const NUMBERED: Fields = { ${common.join(', ')} };
 
 ${messageTable('REPLIES', 'Replies of the control road.', members('ControlReply'))}
 
-${messageTable('MESSAGES', 'What the media road brings.', media, common)}
+${messageTable('MESSAGES', 'What the media road brings, besides that. Null: src/ondemand/late.ts has its fields.', media, common)}
+`;
+}
+
+function late() {
+  const fields = LATE.map((title) => `  '${structs[title].properties.type.enum[0]}': { ${fieldsOf(title).join(', ')} },`);
+  return `${MADE}
+import { type Fields, integer, oneOf, optional, string } from '../protocol/checks.js';
+
+/** What the core does not know the fields of. */
+export const LATE: Record<string, Fields> = {
+${fields.join('\n')}
+};
 `;
 }
 
@@ -176,6 +193,7 @@ for (const [name, text] of [
   ['wire.ts', wire()],
   ['tables.ts', tables()],
   ['schema.ts', schema()],
+  ['../ondemand/late.ts', late()],
 ]) {
   const file = new URL(name, TARGET);
   if (process.argv.includes('--check')) {

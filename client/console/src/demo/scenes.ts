@@ -63,7 +63,7 @@ const LIVE: VoiceState = {
   mic: { status: 'live', muted: false, talking: false },
   speaker: { ...IDLE.speaker, playing: true },
   messages: TALK,
-  usage: { tokens: { input_text: 310, input_audio: 402, input_image: 0, output_text: 0, output_audio: 572, total: 1284 }, costUsd: 0.0031 },
+  usage: { tokens: { input_text: 310, input_audio: 402, input_image: 0, output_text: 0, output_audio: 572, thoughts: 0, tool_use: 0, cached: 0, total: 1284 }, costUsd: 0.0031 },
   endsAt: START + 30 * 60_000,
   metrics: { ...IDLE.metrics, rttMs: 76, responseMs: 412, bufferedMs: 1840, uplinkBps: 262_000, downlinkBps: 391_000 },
 };

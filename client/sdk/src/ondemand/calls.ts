@@ -4,6 +4,7 @@ import type { ToolMessage } from '../state.js';
 import type { ToolDefinition } from '../tools.js';
 import type { Shown } from './shown.js';
 import { runTool } from './tool.js';
+import { whole } from './whole.js';
 
 export interface Parts {
   readonly emitter: Emitter;
@@ -53,7 +54,10 @@ export class ToolCalls {
   }
 
   /** Show a tool that runs on the server. */
-  show({ call_id: id, name, state }: ToolStatus): void {
+  show(item: ToolStatus): void {
+    const status = whole(item);
+    if (!status) return;
+    const { call_id: id, name, state } = status;
     if (!this.#parts.messages.find(id)) this.#begun(id, { name, args: {}, where: 'server' });
     this.#ended(id, { status: state === 'failed' ? 'error' : state });
   }

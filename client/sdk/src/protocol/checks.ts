@@ -33,10 +33,11 @@ export const oneOf =
   (value) =>
     valid(value, values.includes(value as string));
 
+/** Not there is null. */
 export const nullable =
   (check: Check): Check =>
   (value) =>
-    value === null ? null : check(value);
+    value == null ? null : check(value);
 
 export const list =
   (check: Check): Check =>
@@ -49,8 +50,10 @@ export const optional =
   (value) =>
     check(value === undefined ? fallback : value);
 
+export type Fields = Readonly<Record<string, Check>>;
+
 export const struct =
-  (fields: Readonly<Record<string, Check>>): Check =>
+  (fields: Fields): Check =>
   (value) => {
     const given = object(value);
     return Object.fromEntries(Object.entries(fields).map(([name, check]) => [name, check(given[name])]));

@@ -1,5 +1,5 @@
-import { type Check, object, RemoteProtocolError, string } from './checks.js';
-import { MESSAGES, REPLIES } from './schema.js';
+import { type Fields, object, RemoteProtocolError, string, struct } from './checks.js';
+import { MESSAGES, NUMBERED, REPLIES } from './schema.js';
 import type { ControlReply, ServerMessage } from './wire.js';
 
 /** The reply in `text`, defaults filled in, unknown fields left out. Throws RemoteProtocolError. */
@@ -7,17 +7,17 @@ export function decodeReply(text: string): ControlReply {
   return decode(text, REPLIES) as ControlReply;
 }
 
-/** The same for the media road. */
+/** The same for the media road; what the core has no fields of is as it came. */
 export function decodeMessage(text: string): ServerMessage {
-  return decode(text, MESSAGES) as ServerMessage;
+  return decode(text, MESSAGES, NUMBERED) as ServerMessage;
 }
 
-function decode(text: string, types: Readonly<Record<string, Check>>): unknown {
+function decode(text: string, types: Readonly<Record<string, Fields | null>>, common?: Fields): unknown {
   const message = object(parse(text));
   const type = string(message.type) as string;
-  const check = Object.hasOwn(types, type) && types[type];
-  if (!check) throw new RemoteProtocolError('unknown_type');
-  return { type, ...(check(message) as object) };
+  if (!Object.hasOwn(types, type)) throw new RemoteProtocolError('unknown_type');
+  const fields = types[type];
+  return { ...(fields ? {} : message), type, ...(struct({ ...fields, ...common })(message) as object) };
 }
 
 function parse(text: string): unknown {

@@ -315,11 +315,14 @@ export interface Text {
 
 /** Model tokens by modality. */
 export interface Tokens {
+  readonly cached: number;
   readonly input_audio: number;
   readonly input_image: number;
   readonly input_text: number;
   readonly output_audio: number;
   readonly output_text: number;
+  readonly thoughts: number;
+  readonly tool_use: number;
   readonly total: number;
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { whole } from '../../src/ondemand/whole.js';
 import { decodeMessage } from '../../src/protocol/codec.js';
 
 test.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])('%s is no type, though every object has it', (type) => {
@@ -14,4 +15,11 @@ test('a default that an app changes is whole again in the next message', () => {
   Object.assign((call() as { args: object }).args, { city: 'Bern' });
   expect(call()).toMatchObject({ args: {} });
   expect((call() as { args: object }).args).toEqual({});
+});
+
+test('what the core has no fields of comes as it is, but for its number', () => {
+  const text = '{"type":"tool.status","state":1,"e":1,"n":2}';
+  expect(decodeMessage(text)).toEqual({ type: 'tool.status', state: 1, e: 1, n: 2 });
+  expect(whole(decodeMessage(text))).toBeNull();
+  expect(() => decodeMessage('{"type":"tool.status","n":"2"}')).toThrow('bad_message');
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { received, VoiceError } from '../../src/errors.js';
 import { AdpcmEncoder } from '../../src/protocol/adpcm.js';
+import { whole } from '../../src/ondemand/whole.js';
 import { decodeAudio, encodeAudio } from '../../src/protocol/audio.js';
 import { RemoteProtocolError } from '../../src/protocol/checks.js';
 import { decodeMessage, decodeReply } from '../../src/protocol/codec.js';
@@ -25,7 +26,11 @@ function codeOf(act: () => unknown): string {
 describe('codec', () => {
   const readable: Record<string, (text: string) => object> = {
     control_reply: decodeReply,
-    server_message: decodeMessage,
+    server_message: (text) => {
+      const message = whole(decodeMessage(text));
+      if (!message) throw new RemoteProtocolError('bad_message');
+      return message;
+    },
   };
   const ours = cases('codec').filter((entry) => (entry.direction as string) in readable);
 
