@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help contact setup run test check client-check browser firefox native hostile faults reliability scale survival packages lock lint types schema clean
+.PHONY: help contact setup run test check client-check browser firefox native hostile faults reliability scale survival survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ scale: setup ## two hundred callers on an empty fleet, with real processes
 
 survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it; two killed within seconds
 	@$(BIN)/pytest -s -m scale tests/survival
+
+survive: .venv/ready ## every public failure of Gemini Live, played to a user: answered, told, or silent (eight minutes)
+	@$(BIN)/vivavoce survive $(ARGS)
 
 packages: setup ## install the Python client and the packed SDK into empty projects, and talk to the local stack
 	@$(BIN)/pytest -s -m packages tests/packages

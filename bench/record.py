@@ -22,13 +22,16 @@ COMMANDS = {
     "rotations": "python -m bench.rotations --rotations 200",
     "day": "python -m bench.day --hours 24 --seed 1",
     "breaks": "python -m bench.day --hours 16 --seed 1 --breaks",
+    "survive": "vivavoce survive --seed 1 --markdown",
     "bargeins": "python -m bench.bargeins --count 500 --seed 1",
 }
 
 
 def block(name: str, printed: str, day: datetime.date) -> str:
     """What stands between the marks of `name`."""
-    return f"`{COMMANDS[name]}`, {day.isoformat()}:\n\n```\n{printed.rstrip()}\n```"
+    is_table = printed.startswith("| ")
+    text = printed.rstrip() if is_table else f"```\n{printed.rstrip()}\n```"
+    return f"`{COMMANDS[name]}`, {day.isoformat()}:\n\n{text}"
 
 
 def put(page: str, name: str, text: str) -> str:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli.commands import cost, dev, doctor, drain, simulate, soak, talk, token
+from cli.commands import cost, dev, doctor, drain, simulate, soak, survive, talk, token
 from cli.failure import INTERRUPTED, USAGE, Failure
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": doctor,
     "simulate": simulate,
     "soak": soak,
+    "survive": survive,
     "token": token,
     "cost": cost,
     "drain": drain,

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from simulator import scenario
 from simulator.conversation.world import Config
+from simulator.failures import catalogue
 from simulator.scenario import Scenario, ScenarioError
 from simulator.server.server import Running, serve
 
@@ -79,6 +80,7 @@ def _config(chosen: argparse.Namespace) -> Config:
         time_scale=chosen.time_scale,
         api_key=chosen.api_key,
         scenario=script,
+        cases={name: failure.scenario for name, failure in catalogue.load().items()},
         log=chosen.log,
         replay=chosen.replay,
     )

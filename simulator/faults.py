@@ -115,10 +115,11 @@ class Garbage(_Fault, frozen=True, tag="garbage"):
 
 
 class EmptyTurn(_Fault, frozen=True, tag="empty_turn"):
-    """The next answer is nothing but its `turnComplete`."""
+    """The next answer is nothing that could be heard: its `turnComplete` alone, or behind a part of text."""
 
     reason: str = ""  #: `turnCompleteReason`, such as RESPONSE_REJECTED
     waits: bool = False  #: `waitingForInput`
+    text: str = ""  #: a part of text before it, which nobody speaks
 
 
 class QuietAudio(_Fault, frozen=True, tag="quiet_audio"):

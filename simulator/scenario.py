@@ -108,11 +108,12 @@ def parse(text: str, source: str = "scenario") -> Scenario:
         scenario = msgspec.convert(given if given is not None else {}, Scenario)
     except msgspec.ValidationError as error:
         raise ScenarioError(f"{source}: {error}") from None
-    _check(scenario, source)
+    check(scenario, source)
     return scenario
 
 
-def _check(scenario: Scenario, source: str) -> None:
+def check(scenario: Scenario, source: str) -> None:
+    """Raises ScenarioError for values that make no sense, with `source` in front."""
     settings = scenario.settings
     if scenario.time_scale is not None and scenario.time_scale <= 0:
         raise ScenarioError(f"{source}: time_scale must be above 0")

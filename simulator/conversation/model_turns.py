@@ -190,6 +190,9 @@ class ModelTurns:
     def _end_empty(self, turn: Turn, empty: EmptyTurn) -> None:
         """`turnComplete`, and nothing before it."""
         turn.over.set()
+        if empty.text:
+            content = {"role": "model", "parts": [{"text": empty.text}]}
+            self._at.outlet.emit({"serverContent": {"modelTurn": content}})
         reason = {"turnCompleteReason": empty.reason} if empty.reason else {}
         waiting = {"waitingForInput": True} if empty.waits else {}
         self._end(turn, {"turnComplete": True, **reason, **waiting})

@@ -23,7 +23,8 @@ _Http = TypeVar("_Http", RefuseHandshake, RefuseToken)
 class Case:
     """One scenario, with a count of its tokens and connections."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, name: str, world: World) -> None:
+        self.name = name  #: empty: the simulator's own
         self.world = world
         self._counts: Counter[str] = Counter()
 
@@ -42,9 +43,9 @@ class Cases:
     """The simulator's own scenario, and those that a token may ask for."""
 
     def __init__(self, world: World, scenarios: Mapping[str, Scenario]) -> None:
-        self.own = Case(world)
+        self.own = Case("", world)
         self._cases = {
-            name: Case(replace(world, scenario=scenario, replies=Replies(scenario)))
+            name: Case(name, replace(world, scenario=scenario, replies=Replies(scenario)))
             for name, scenario in scenarios.items()
         }
 

@@ -98,6 +98,8 @@ class Running:
         if fault := case.refusal(RefuseHandshake, nth):
             return self._refuse(fault, nth)
         self._count += 1
+        if case.name:
+            self.ledger.note("case.taken", case=case.name, connection=self._count, nth=nth)
         connection = Connection(self._count, handshake, request, case.world, nth)
         self.connections[connection.number] = connection
         try:
