@@ -88,6 +88,20 @@ def catalogue() -> Mapping[str, Agent]:
     return load(FOLDER)
 
 
+def spoken_by(agents: Mapping[str, Agent], model: str) -> Mapping[str, Agent]:
+    """The same agents, each with this model in place of its own; as they are when it is empty.
+
+    Raises AgentError for one that asks what the model refuses.
+    """
+    if not model:
+        return agents
+    spoken = {name: msgspec.structs.replace(agent, model=model, models=[]) for name, agent in agents.items()}
+    for name, agent in spoken.items():
+        for field, text in _misfits(agent, model, of(model)):
+            raise AgentError(f"{name}: `{field}` {text}")
+    return spoken
+
+
 def read(path: Path) -> Agent:
     """One agent. Raises AgentError."""
     try:

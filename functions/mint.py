@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from agents.catalogue import catalogue
+from agents.catalogue import catalogue, spoken_by
 from functions.core.minting import mint as minting
 from functions.core.minting.gemini_tokens import GoogleTokens, MintFailed
 from functions.core.runtime import aws
@@ -22,11 +22,12 @@ SECRETS = {"ParameterNotFound": "key_refused"}  #: permanent errors of the store
 @functools.cache
 def mint() -> minting.Mint:
     config = MintConfig.from_env(os.environ)
+    agents = spoken_by(catalogue(), config.gemini_model)
     return minting.Mint(
         table=aws.table(config.table_name),
         minter=GoogleTokens(config.gemini_url),
         key=Secret(aws.client("ssm"), config.gemini_key_parameter, time.monotonic),
-        agents=catalogue,
+        agents=lambda: agents,
         clock=time.time,
         lock=config.token_lock,
     )

@@ -37,6 +37,12 @@ async def _witnessed_recv(connection: ClientConnection, *args: Any, **named: Any
     return data
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--model", default="", help="tests of whole systems talk to this model, in its own dialect"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     ClientConnection.recv = _witnessed_recv  # type: ignore[method-assign,assignment]
     logging.getLogger().addHandler(LogEar(WITNESS))

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="fail unless every fault acted so often on each link",
     )
+    parser.add_argument(
+        "--model", default="", metavar="NAME", help="talk to this model, not to the agents' own"
+    )
     parser.add_argument("--no-kills", action="store_true", help="kill no process: judges relay memory")
     parser.add_argument(
         "--evidence", type=Path, metavar="FOLDER", help="keep there what is known of bad runs (words, too)"
@@ -59,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     print(f"seed {seed}; starting the stack…", file=sys.stderr, flush=True)
-    soak = Soak(Terms(args.minutes, args.sessions, seed, args.runs, not args.no_kills, args.evidence), _say)
+    terms = Terms(args.minutes, args.sessions, seed, args.runs, not args.no_kills, args.evidence, args.model)
+    soak = Soak(terms, _say)
     tally = asyncio.run(soak.run())
     print(json.dumps(tally.as_json(args.each)) if args.json else tally.table())
     for finding in tally.findings:

@@ -17,6 +17,7 @@ from infra.faults.memory_probe import MemoryProbe, growth
 from infra.faults.plan import Incident, Plan, PlannedFault, plans
 from infra.faults.tally import Tally
 from infra.faults.virtual_user import VirtualUser
+from simulator.scenario import Behaviour
 from vivavoce.playback import VirtualSpeaker
 
 SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
@@ -40,6 +41,7 @@ class Terms:
     runs: int = 0
     kills: bool = True  #: else no process dies, and a relay lives long enough for its memory to be judged
     evidence: Path | None = None  #: folder for reports of runs with findings
+    model: str = ""  #: that all talk to; empty: as the agents say
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Soak:
     async def _run_all(self) -> Tally:
         began_at = time.monotonic()
         deadline = began_at + self.terms.minutes * 60
-        async with FaultedStack(FaultedStackOptions(parameters=PARAMETERS)) as faulted:
+        async with FaultedStack(_stack_options(self.terms.model)) as faulted:
             async with asyncio.TaskGroup() as tasks:
                 watches = (self._report(faulted), self._sweep(faulted), self._sample_memory(faulted))
                 watching = [tasks.create_task(watch) for watch in watches]
@@ -216,3 +218,10 @@ async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _stack_options(model: str) -> FaultedStackOptions:
+    if not model:
+        return FaultedStackOptions(parameters=PARAMETERS)
+    behaviour = Behaviour(voice="synthetic", dialect="profile")
+    return FaultedStackOptions(behaviour=behaviour, parameters=(*PARAMETERS, ("GeminiModel", model)))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 import simulator
@@ -67,14 +68,22 @@ class System:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def system() -> AsyncIterator[System]:
+async def system(pytestconfig: pytest.Config) -> AsyncIterator[System]:
     """Everything up, once; what it logged is the witness's at the end."""
+    named = pytestconfig.getoption("--model")
     WITNESS.keeps(GEMINI_KEY, "the model's key")
-    async with Link("client-edge") as media, simulator.serve(obedient()) as model:
+    async with (
+        Link("client-edge") as media,
+        simulator.serve(obedient("settings: {dialect: profile}" if named else "settings: {}")) as model,
+    ):
         options = StackOptions(
             gemini_url=model.url,
             gemini_key=GEMINI_KEY,
-            parameters={"MediaUrl": f"ws://{media.address}", "RelayCapacity": str(RELAY_CAPACITY)},
+            parameters={
+                "MediaUrl": f"ws://{media.address}",
+                "RelayCapacity": str(RELAY_CAPACITY),
+                "GeminiModel": named,
+            },
             relay_environment=SOONER,
             workers=2,
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.catalogue import AgentError, catalogue, load, read
+from agents.catalogue import Agent, AgentError, catalogue, load, read, spoken_by
 
 
 def test_the_shipped_agents_can_be_read():
@@ -78,3 +78,16 @@ def test_an_agents_first_model_is_the_one_it_has(tmp_path):
     agent = read(path)
     assert (agent.model, agent.choices) == (agent.models[0], tuple(agent.models))
     assert catalogue()["kiosk"].choices == ("gemini-3.8-live",)
+
+
+def test_a_deployment_may_have_all_agents_talk_with_another_model() -> None:
+    spoken = spoken_by(catalogue(), "gemini-3.1-flash-live-preview")
+    assert {agent.choices for agent in spoken.values()} == {("gemini-3.1-flash-live-preview",)}
+    assert spoken["kiosk"].instructions == catalogue()["kiosk"].instructions
+    assert spoken_by(catalogue(), "") is catalogue()
+
+
+def test_an_agent_that_the_other_model_would_refuse_is_named() -> None:
+    thoughtful = {"sage": Agent("Think.", "gemini-3.1-flash-live-preview", thinking_level="high")}
+    with pytest.raises(AgentError, match="sage: `.*thinking_level"):
+        spoken_by(thoughtful, "gemini-3.8-live")

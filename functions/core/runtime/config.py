@@ -143,6 +143,7 @@ class MintConfig:
     gemini_key_parameter: str  #: SSM name of the long-lived key
     gemini_url: str  #: base URL of the Gemini API
     token_lock: Literal["full", "masked"]
+    gemini_model: str  #: in place of every agent's own; empty: as the agents say
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -154,6 +155,7 @@ class MintConfig:
             gemini_key_parameter=_text(env, "GEMINI_KEY_PARAMETER"),
             gemini_url=_text(env, "GEMINI_URL"),
             token_lock="masked" if lock == "masked" else "full",
+            gemini_model=env.get("GEMINI_MODEL", ""),
         )
 
 
