@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -16,15 +18,23 @@ from infra.local.endpoint import Endpoint, listen
 from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
-from tests.browser.conftest import GEMINI_KEY
-from tests.browser.drive import drive, driving
+from tests.browser.conftest import GEMINI_KEY, Figure
+from tests.browser.drive import QUESTION, drive, driving, recording
 from tests.witness import WITNESS
 
 KBPS = 128
-NARROW_S, WIDE_S = 120, 30
+WORDS = "Could you tell me when the next train leaves?"
+#: Narrow for so long, and then wide: by then PCM is tried after 80 s of ADPCM, and is good 10 s later.
+NARROW_S, WIDE_S = 120, 75
 #: The policy's own bound is 2.5 s (vectors/uplink_delay.json); buffers of a real system come to it. Audio
 #: that is never given up would be more than a minute late by the end.
 LATE_MS = 5000
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> str:
+    """A microphone that hears one question again and again, at first when a cold relay has started."""
+    return recording(tmp_path / "questions.wav", 15.0, *[QUESTION, 12.0] * 15)
 
 
 @pytest_asyncio.fixture
@@ -52,17 +62,13 @@ def late_ms(seen: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.visit
-@pytest.mark.timeout(360)
-@pytest.mark.xfail(
-    strict=True,
-    reason="in time, but half of what is said is given up, and no turn comes of it",
-)
+@pytest.mark.timeout(400)
 async def test_a_conversation_goes_on_over_a_narrow_line_and_the_page_says_so(
-    line: tuple[Link, str], question: str
+    line: tuple[Link, str], questions: str, figure: Figure
 ) -> None:
     media, url = line
     with media.injected(Bandwidth(KBPS * 125), ways=("up",)) as active:
-        wishes = {"url": url, "narrow_s": NARROW_S, "wide_s": WIDE_S, "launch": {"wav": question}}
+        wishes = {"url": url, "narrow_s": NARROW_S, "wide_s": WIDE_S, "launch": {"wav": questions}}
         visit = asyncio.create_task(drive("narrow", within_s=NARROW_S + WIDE_S + 120, **wishes))
         await asyncio.wait_for(active.has_fired.wait(), 100)  # the relay starts cold
         await asyncio.sleep(NARROW_S)
@@ -70,12 +76,17 @@ async def test_a_conversation_goes_on_over_a_narrow_line_and_the_page_says_so(
         seen = await visit
     narrowed = seen["narrowed"]
     late = late_ms(narrowed)
-    print(f"{KBPS} kbit/s for {NARROW_S} s: {len(late)} probes, at most {max(late):.0f} ms late")
+    answers = {m["turn"] for m in narrowed["messages"] if m["type"] == "turn.ended" and m["role"] == "agent"}
+    asked = [m["turn"] for m in narrowed["messages"] if m["type"] == "transcript" and m.get("text") == WORDS]
+    figure(
+        f"{KBPS} kbit/s for {NARROW_S} s: {len(late)} probes, {median(late):.0f} ms late in the middle, "
+        f"{max(late):.0f} ms at most; {len(asked)} questions understood, {len(answers)} answered"
+    )
     assert len(late) > NARROW_S and max(late) < LATE_MS
     assert any("too narrow" in note for note in narrowed["notes"])
     assert "wide again" in seen["notes"][-1]
     assert late_ms(seen)[-1] < 250
-    answers = {m["turn"] for m in narrowed["messages"] if m["type"] == "turn.ended" and m["role"] == "agent"}
-    assert len(answers) >= 3, "the conversation did not go on"
+    assert len(answers.intersection(asked)) >= 3, "the conversation did not go on"
+    assert median(late) < 250
     assert seen["connection"] == "Connected"
     assert seen["errors"] == []
