@@ -7,10 +7,11 @@ import struct
 
 import pytest
 
-from protocol.adpcm import Encoder
+from protocol.adpcm import STEPS, Encoder
 from protocol.audio import decode_uplink, encode_adpcm, encode_audio
 from protocol.limits import UPLINK_FRAME_BYTES
 from simulator.speech import samples
+from tests.protocol.players import VECTORS
 
 SAMPLES = samples.load_all()
 LEAST_DB = 20  #: of the signal above what is added to it
@@ -60,3 +61,9 @@ def test_a_microphone_that_begins_in_mid_speech_is_clear_after_some_samples() ->
     loud = max(frames_of(SAMPLES[0].pcm), key=lambda frame: sum(map(abs, memoryview(frame[8:]).cast("h"))))
     heard = decode_uplink(encode_adpcm(loud, Encoder())).pcm
     assert ratio_db(loud[-320:], heard[-320:]) > LEAST_DB
+
+
+def test_the_steps_are_on_the_page() -> None:
+    page = (VECTORS / "README.md").read_text(encoding="utf-8")
+    listed = page.partition("## adpcm.json")[2].partition("```\n")[2].partition("```")[0]
+    assert tuple(map(int, listed.split())) == STEPS
