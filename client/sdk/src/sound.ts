@@ -2,6 +2,7 @@ import { BrowserEngine } from './audio/browser.js';
 import type { AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
 import { toVoiceError, VoiceError } from './errors.js';
 import type { Host } from './host.js';
+import { onDemand } from './ondemand.js';
 import type { SpeakerControls } from './options.js';
 
 const LOUDEST = 4; //: twelve decibels: enough for a phone that plays quietly while its microphone is open
@@ -105,6 +106,12 @@ export class Sound implements SpeakerControls {
     this.#host.store.setSpeaker({ deviceId: deviceId ?? undefined });
   }
 
+  /** Take the system's choice where the chosen device is not there any more. */
+  #check(): void {
+    const { store } = this.#host;
+    if (store.state.speaker.deviceId) onDemand().then((chunk) => chunk.checkSpeaker(this, store)).catch(() => {});
+  }
+
   #apply(): void {
     const { volume, muted } = this.#host.store.state.speaker;
     this.engine?.player.setVolume(muted ? 0 : volume);
@@ -115,6 +122,8 @@ export class Sound implements SpeakerControls {
     return {
       playback: (report) => {
         store.setSpeaker({ playing: report.state !== 'drained' });
+        // Firefox says nothing of a device that came and went within a moment, and plays to nobody.
+        if (report.state === 'started') this.#check();
         store.setMetrics({ bufferedMs: Math.round(report.bufferedMs) });
         this.listener?.played(report);
       },
@@ -129,9 +138,7 @@ export class Sound implements SpeakerControls {
       },
       interrupted: (interrupted) => store.setSpeaker({ interrupted }),
       devices: (devices) => {
-        const { deviceId } = store.state.speaker;
-        const isGone = deviceId && devices.labelled && !devices.outputs.some((each) => each.deviceId === deviceId);
-        if (isGone) this.setDevice(null).catch(() => {});
+        this.#check();
         emitter.emit('devicechange', devices);
       },
       failed: (error) => {

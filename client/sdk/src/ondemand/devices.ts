@@ -7,6 +7,11 @@ interface Parts {
   readonly store: { readonly state: VoiceState };
 }
 
+interface Speaker {
+  readonly engine: AudioEngine | null;
+  setDevice(deviceId: null): Promise<void>;
+}
+
 /** List the devices to choose from. `isAsking`: opens and closes the microphone once where labels are missing. */
 export async function listDevices({ sound, mic, store }: Parts, isAsking = false): Promise<AudioDevices> {
   const engine = sound.make();
@@ -17,6 +22,14 @@ export async function listDevices({ sound, mic, store }: Parts, isAsking = false
   const labelled = await sound.engine?.devices();
   if (!mic.isInCall) await mic.disable();
   return labelled ?? devices;
+}
+
+/** Send the sound to the system's choice when the chosen device is not listed any more. Rejects when it cannot be sent. */
+export async function checkSpeaker(sound: Speaker, store: Parts['store']): Promise<void> {
+  const devices = await sound.engine?.devices();
+  const { deviceId } = store.state.speaker;
+  const isListed = devices?.outputs.some((each) => each.deviceId === deviceId);
+  if (deviceId && devices?.labelled && !isListed) await sound.setDevice(null);
 }
 
 /** The browser's, as they are now. */

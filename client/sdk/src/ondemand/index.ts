@@ -1,6 +1,6 @@
 // What many calls never need: see ../ondemand.ts. Of the core's objects only public names are known here.
 export { ToolCalls } from './calls.js';
-export { listDevices, mediaDevices } from './devices.js';
+export { checkSpeaker, listDevices, mediaDevices } from './devices.js';
 export { FrameForm } from './form.js';
 export { recall, settle } from './history.js';
 export { encodeImage } from './image.js';

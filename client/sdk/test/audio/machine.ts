@@ -65,11 +65,12 @@ export class Machine {
   /** Where the sound was sent last; empty: to the system's choice. */
   sink = '';
   #tracks: Track[] = [];
+  #player: Worklet | null = null;
   readonly #media = new EventTarget();
 
   install(): void {
     vi.stubGlobal('AudioContext', this.#contexts());
-    vi.stubGlobal('AudioWorkletNode', Worklet);
+    vi.stubGlobal('AudioWorkletNode', this.#worklets());
     vi.stubGlobal('__WORKLETS__', '');
     vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: false }));
     vi.stubGlobal('isSecureContext', true);
@@ -92,6 +93,11 @@ export class Machine {
       const pcm = new Int16Array(320).fill(1).buffer;
       this.#live?.worklet?.port.onmessage?.({ data: { pcm, level: 0.5 } });
     }
+  }
+
+  /** The loudspeaker begins to sound. */
+  play(turn: number): void {
+    this.#player?.port.onmessage?.({ data: { type: 'started', turn, playedMs: 0, bufferedMs: 100 } });
   }
 
   unplug(deviceId: string): void {
@@ -184,6 +190,16 @@ export class Machine {
       async resume(): Promise<void> {}
       async close(): Promise<void> {
         this.state = 'closed';
+      }
+    };
+  }
+
+  #worklets(): unknown {
+    const keep = (player: Worklet) => (this.#player = player);
+    return class extends Worklet {
+      constructor(context: unknown, name: string) {
+        super(context);
+        if (name === 'vivavoce-playback') keep(this);
       }
     };
   }

@@ -165,6 +165,19 @@ describe('a speaker is chosen', () => {
     expect(at.machine.sink).toBe('');
   });
 
+  test('and one that went without a word gives way when the agent speaks', async () => {
+    const at = await atMachine({}, 'element');
+    await call(at);
+    await at.client.speaker.setDevice('headphones');
+    at.machine.play(1);
+    await pass(10);
+    expect(at.client.getSnapshot().speaker.deviceId).toBe('headphones');
+    at.machine.outputs = ['loudspeaker'];
+    at.machine.play(2);
+    await pass(10);
+    expect(at.client.getSnapshot().speaker.deviceId).toBeUndefined();
+  });
+
   test('and where neither can, the user is told', async () => {
     const at = await atMachine({}, 'none');
     await call(at);
