@@ -1,4 +1,8 @@
-"""The loudspeaker in the microphone, as in a room: the agent must not interrupt itself."""
+"""Echo cancelling: in a room the agent must not interrupt itself, and with headphones the user must be heard.
+
+A canceller does not know whether there is an echo. Until some seconds of the agent's voice have left none in
+the microphone, it takes what comes at the same time for one, and the user's words are lost.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ pytestmark = [
     pytest.mark.parametrize("page", ["chromium", "firefox"], indirect=True, scope="module"),
 ]
 
+UNHEARD = 2  #: answers, after which a canceller has noticed that there is no echo
 TORN = 10  #: calls at most whose sound a busy machine tears, and which show nothing
 RINGS_S = 0.5  #: the room after the last word
 
@@ -77,3 +82,23 @@ async def test_without_echo_cancellation_the_same_room_makes_it_interrupt_itself
     async with talking(page, plain, system.page, system.simulator.ledger, bare) as call:
         outcome = await ask_in(room, call, said)
     assert outcome.interruptions > 0
+
+
+async def is_interrupted(call: PlainCall, machine: Machine, said: str, over: str) -> bool:
+    """Whether the answer to a question stops at what is said over it."""
+    await machine.say(said)
+    await call.agent_is("speaking")
+    await machine.say(over)
+    await call.agent_is("listening")
+    return bool(call.model.lines("turn.interrupted"))
+
+
+async def test_with_headphones_the_third_answer_may_be_interrupted_though_echo_is_cancelled(
+    page: Page, machine: Machine, plain: str, system: System, said: str, over: str
+) -> None:
+    async with talking(page, plain, system.page, system.simulator.ledger) as call:
+        for _ in range(UNHEARD):
+            await machine.say(said)
+            await call.agent_is("speaking")
+            await call.agent_is("listening")
+        assert await is_interrupted(call, machine, said, over)

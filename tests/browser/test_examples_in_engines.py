@@ -1,7 +1,7 @@
 """Both examples in every engine that Debian has, with real sound: asked, talked over, asked again.
 
 In a room, where the engine cancels its echo: a canceller that hears no echo takes the user's voice for one
-in the first answer.
+in the first answer (test_echo).
 """
 
 from __future__ import annotations
