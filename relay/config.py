@@ -72,6 +72,7 @@ def _timeouts(read: _Reader) -> Timeouts:
     usual = Timeouts()
     return Timeouts(
         answer_s=read.number("ANSWER_SECONDS", usual.answer_s),
+        patience_s=read.number("PATIENCE_SECONDS", usual.patience_s),
         stall_s=read.number("STALL_SECONDS", usual.stall_s),
         turn_s=read.number("TURN_SECONDS", usual.turn_s),
         mic_s=read.number("MIC_SILENCE_SECONDS", usual.mic_s),

@@ -65,6 +65,11 @@ class Turn:
     def agent_words(self) -> Words:
         return _AGENT.words(self)
 
+    def end_speech(self, now: float) -> None:
+        """The user's words are over by now, if nobody knows better when."""
+        if self.user_ended_at is None:
+            self.user_ended_at = now
+
     def add_audio(self, pcm: bytes, now: float) -> None:
         if not self.is_read:
             self.audio_ms += downlink_ms(len(pcm))

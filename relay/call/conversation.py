@@ -64,7 +64,7 @@ class Conversation:
             case model.SpeechStarted():
                 self._user_turn(now)  # heard here already, in most cases
             case model.SpeechEnded():
-                self._end_speech(self._user_turn(now), now)
+                self._user_turn(now).end_speech(now)  # our own hearing knows better when
             case model.Interrupted():
                 self._interrupt("user", now)
             case model.GenerationEnded():
@@ -97,8 +97,6 @@ class Conversation:
                 self.amended.append(turn)
             self._session.send(media.Transcript(f"a{turn.number}", turn.number, "agent", taken))
 
-    # ---- what is heard of the user
-
     def user_started(self, at: float) -> None:
         """The user speaks, by our own hearing. Under manual turns the client says so."""
         if not self._manual:
@@ -110,17 +108,12 @@ class Conversation:
         if turn is not None and not self._manual and (turn is self._user or turn.user_ended_at is None):
             turn.user_ended_at = at
 
-    def _end_speech(self, turn: Turn, now: float) -> None:
-        """The model thinks that it is over: our own hearing knows better when."""
-        if turn.user_ended_at is None:
-            turn.user_ended_at = now
-
     def _hear(self, text: str, now: float) -> None:
         turn = self._agent
         if self._user is not None or turn is None or not self._comes_late(turn):
             turn = self._user_turn(now)
         if turn is self._user:
-            self._end_speech(turn, now)
+            turn.end_speech(now)
         self._take_user_words(turn, text)
 
     def _take_user_words(self, turn: Turn, text: str, *, typed: bool = False) -> None:
@@ -196,12 +189,20 @@ class Conversation:
     def is_quiet(self) -> bool:
         """Nobody speaks and nothing is awaited."""
         agent_speaks = self._agent is not None and self._agent.state in _SPEAKING
-        return not agent_speaks and not self._user_waits and not self.waits_for_tool
+        turn = self._user  # a cough brings no words, and the next ones go on in its turn
+        user_waits = turn is not None and (turn.user_ended_at is None or bool(turn.user_words))
+        return not agent_speaks and not user_waits and not self.waits_for_tool
 
-    @property
-    def _user_waits(self) -> bool:
-        """The user speaks, or has said something. A cough has brought no words: the next ones go on in it."""
-        return self._user is not None and (self._user.user_ended_at is None or bool(self._user.user_words))
+    def give_up(self, failure: Literal["empty", "rejected", "lost"], now: float) -> None:
+        """No answer to what the user said will come: his turn ends, and the client is told how."""
+        turn, self._user = self._user, None
+        if turn is None:
+            return
+        turn.failure, turn.message_n = failure, self._session.receipts.message_n
+        if turn.user_started:
+            self._session.send(media.TurnEnded(turn.number, "user"))
+        self._agent = turn
+        self._finish(turn, now)
 
     def leg_lost(self, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.

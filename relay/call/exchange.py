@@ -25,12 +25,13 @@ from relay.call.alarm import Alarm
 from relay.call.conversation import Conversation
 from relay.call.greeting import greeting
 from relay.call.hearing import Heard, Hearing, UserStarted, sensitivity_of
+from relay.call.mic_watchdog import MicWatchdog
 from relay.call.recording import Recording
-from relay.call.watchdog import MicWatchdog, ModelWatchdog
+from relay.call.watchdog import ModelWatchdog
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
 from relay.client.leg import ClientLeg
 from relay.model.connection import ModelConnection
-from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened, ModelSaid, Sent
+from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened, ModelSaid, PongCame, Sent
 from relay.model.port import Legs
 from relay.model.resumption import Resumption
 from relay.model.rotation import DEFAULT_PLAN, Plan
@@ -87,10 +88,11 @@ class Exchange:
         self.recording = Recording(ledger, record, terms.epoch, self.troubles, self._announce)
         self._record, self._end, self._news = record, end, news
         self._limits = Limits(now + terms.session_s, terms.resume_s)
-        self._hearing = Hearing()
-        self._watchdogs = Watchdogs(terms.timeouts)
+        self._hearing, self._hears = Hearing(), record.config.turns == "auto"
+        self._watchdogs = Watchdogs(terms.timeouts, is_read=record.config.reply == "text")
         self._alarm = Alarm()
         self._fallback = record.model  #: of the agent's models, the one that is used instead of its first
+        self._asked = self._watchdogs.model.questions.times  #: as the model's side was told last
         self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
 
     def is_at_gap(self, *, keep_context: bool) -> bool:
@@ -161,7 +163,8 @@ class Exchange:
             self._watchdogs.mic.frame(now)
         for frame in frames:
             self.model.put(frame)
-            self._note_heard(*self._hearing.hear(frame.pcm, now))
+            if self._hears:
+                self._note_heard(*self._hearing.hear(frame.pcm, now))
         self._alarm.set(self.client.next_timeout(), self._watchdogs.mic.next_timeout())
 
     def _note_heard(self, *told: Heard | None) -> None:
@@ -169,10 +172,11 @@ class Exchange:
         for heard in told:
             if heard is None or self.is_over:
                 continue
-            if isinstance(heard, UserStarted):
-                self.conversation.user_started(heard.at)
-            else:
-                self.conversation.user_stopped(heard.at)
+            for listener in (self._watchdogs.model, self.conversation):
+                if isinstance(heard, UserStarted):
+                    listener.user_started(heard.at)
+                else:
+                    listener.user_stopped(heard.at)
             self.flush()
 
     def _read_on(self) -> None:
@@ -223,9 +227,12 @@ class Exchange:
             case Sent(item):
                 self._note_sent(item, now)
             case HandleIssued():
+                self._watchdogs.model.alive(now)
                 if self.resumption.has_news:
                     self.recording.note_handle(self.resumption.news())
                 self._notice_changes(now)
+            case PongCame():
+                self._watchdogs.model.alive(now)
             case LegOpened(gap_ms, credential):
                 self._leg_opened(gap_ms, credential, now)
             case LegClosed():
@@ -239,7 +246,7 @@ class Exchange:
         self.conversation.uplink_dropped_ms = self.model.uplink.dropped_ms + self.session.uplink_dropped_ms
         self._watchdogs.model.heard(said, now)
         self.conversation.model_said(said, now)
-        self.resumption.answered_at = self.conversation.answered_at
+        self.resumption.answered_at = self._watchdogs.model.answered_at
         if self.session.is_backed_up:
             self.model.readable.clear()
         self.flush()
@@ -254,7 +261,8 @@ class Exchange:
     def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
         self.recording.model_connected(now)
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
-        self._watchdogs.model.leg_changed(now, credential.silence_ms)
+        is_proactive = credential.profile.proactive.value
+        self._watchdogs.model.leg_changed(now, credential.silence_ms, is_proactive=is_proactive)
         if credential.is_fallback and credential.model != self._fallback:
             self._fallback = credential.model
             self.recording.note_model(credential.model)
@@ -309,9 +317,12 @@ class Exchange:
     def _check_watchdogs(self, now: float) -> None:
         """What they say, and what is done about it."""
         watchdog = self._watchdogs.model
-        if self.model.is_up and (trouble := watchdog.check(now, suspended=self._is_suspended)):
-            self.note_trouble(trouble)
-            self.model.replace_leg(forget=watchdog.is_repeated)
+        if self.model.is_up and (found := watchdog.check(now, suspended=self._is_suspended)):
+            self.note_trouble(found.trouble)
+            if found.given_up is None:
+                self.model.replace_leg()
+            else:
+                self.conversation.give_up(found.given_up, now)
         if self._watchdogs.mic.is_mute(now, is_here=self.client.gone_at is None):
             self.note_trouble("mic_silent")
             self.conversation.commands.append(FlushAudio())
@@ -324,6 +335,9 @@ class Exchange:
 
     def _notice_changes(self, now: float) -> None:
         self._watchdogs.suspend(self._is_suspended, now)
+        if (asked := self._watchdogs.model.questions.times) != self._asked:
+            self._asked = asked
+            self.model.asks(*asked)
         is_quiet, is_current = self.is_quiet(), self.resumption.is_current
         gap = is_quiet, is_current, self.recording.has_unannounced, self.model.is_up
         if gap != self._gap:
@@ -358,8 +372,8 @@ class Limits:
 class Watchdogs:
     """The model's and the microphone's."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self.model = ModelWatchdog(timeouts)
+    def __init__(self, timeouts: Timeouts, *, is_read: bool) -> None:
+        self.model = ModelWatchdog(timeouts, is_read=is_read)
         self.mic = MicWatchdog(timeouts.mic_s)
         self._is_suspended = False
 

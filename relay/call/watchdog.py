@@ -1,148 +1,209 @@
-"""Notices a model that keeps silent where it owes an answer, a turn that does not end, a mute microphone.
+"""Notices a model that does not answer, and a turn that does not end.
 
-Pure: time is an argument. Others measured a model that goes silent on an open socket, with transcripts going
-on or not (docs/sources.md#gemini-freeze). What is noticed is mended by changing the leg, as after a drop.
-What became of the answer is a table, `states.py`; that one is owed is a time beside it.
+Pure: time is an argument. Nobody is hurried: a model may think for half a minute, and one that is proactive
+may rightly say nothing to what was not meant for it. What is certainly wrong (no sign of life, an empty or a
+refused turn, an answer that cannot be heard) is mended once by changing the leg, on which the question is
+asked again; when that does not help, the client is told. Others measured a model that goes silent on an open
+socket, with transcripts going on or not (docs/sources.md#gemini-freeze). What became of the answer is a
+table, `states.py`; what was asked is in `question.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from gemini import messages as model
 from gemini.messages import SILENCE_MS, ModelCommand, ModelEvent
-from protocol.audio import downlink_ms, uplink_ms
+from protocol.audio import downlink_ms
 from protocol.states import advance
+from relay.call.hearing import is_sound
+from relay.call.question import NEVER, Question, Questions
 from relay.call.states import ANSWER, AnswerState
 from relay.model.uplink_queue import Speech
 from relay.timeouts import Timeouts
 
-LOUD = 1_500  #: peak of a frame that may be speech, of 32767; a quiet room stays below
-SPEECH_MS = 1_000.0  #: of loud frames that nobody answered: less may be a cough
 PAUSE_S = 1.0  #: of quiet after speech: longer than the pauses between words
 THINK_S = 2.0  #: from the end of the user's turn to the first sign of its answer, in most cases
-REPEATS = 2  #: legs in a row that are changed for silence; a model may also choose not to answer
 
-Trouble = Literal["silent_model", "endless_turn"]
+Trouble = Literal["silent_model", "endless_turn", "empty_turn", "rejected_turn"]
+Failure = Literal["empty", "rejected", "lost"]
+
+#: what becomes of a question's turn when mending did not help
+FAILURES: dict[Trouble, Failure] = {
+    "silent_model": "lost",
+    "endless_turn": "lost",
+    "empty_turn": "empty",
+    "rejected_turn": "rejected",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something is wrong. It is mended by another leg, unless the question was `given_up`."""
+
+    trouble: Trouble
+    given_up: Failure | None = None
 
 
 class ModelWatchdog:
     """Finds a silent or endless model, over all legs of one call."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._timeouts = timeouts
-        self._owed_since: float | None = None  #: an answer is awaited since then
+    def __init__(self, timeouts: Timeouts, *, is_read: bool = False) -> None:
+        """`is_read`: the user reads the answers, and hears none."""
+        self.questions = Questions()
+        self.answered_at = 0.0  #: loop time at which the last answer that was heard began
+        self._timeouts, self._is_read = timeouts, is_read
+        self._is_proactive = True
+        self._has_heard = False  #: we have: then the model's own hearing counts for nothing
         self._pause_s = PAUSE_S  #: of quiet that do not end the user's turn
-        self._loud_ms = 0.0  #: of loud audio since the model last gave a sign
-        self._loud_at = float("-inf")  #: when the last loud frame was sent
-        self._answered_at = float("-inf")  #: when the last sign of an answer came
+        self._alive_at = 0.0  #: when the leg last gave a sign of life
+        self._sounded_at = NEVER  #: when the last of an answer came
         self._answer = AnswerState.NONE
+        self._is_excused = False  #: the end of a turn without an answer is to come, and is no fault
+        self._fault: Trouble | None = None  #: what the turn that has just ended was
         self._turn_at = 0.0  #: the agent's turn began then, if one runs
-        self._plays_until = (
-            0.0  #: loop time when received audio has played out, or of the latest event if later
-        )
-        self._changed = 0  #: legs in a row, without a sign of the model's between them
+        self._plays_until = 0.0  #: when received audio has played out, or of the latest event if later
+
+    # ---- what is said
+
+    def user_started(self, at: float) -> None:
+        self._has_heard = True
+        self.questions.start(at, in_answer=self._is_in_turn)
+
+    def user_stopped(self, at: float) -> None:
+        self._has_heard = True
+        self.questions.stop(at, is_sure=False, in_answer=self._is_in_turn)
 
     def sent(self, item: Speech | ModelCommand, now: float) -> None:
         """The model was given something."""
         match item:
-            case Speech(pcm=pcm):
-                self._note_speech(pcm, now)
-            case model.SayText(respond=True) | model.MarkActivity(started=False) | model.AnswerTool():
-                self._owed_since = now
-            case model.FlushAudio() if self._owed_since is not None:
-                self._owed_since = now  # until then the model was kept waiting for the end of the turn
+            case model.SayText(respond=True):
+                self.questions.ask(now, now, is_sure=True, is_behind=self._is_in_turn)
+            case model.MarkActivity(started=True):
+                self.questions.start(now, in_answer=False)
+            case model.MarkActivity(started=False):
+                self.questions.stop(now, is_sure=True, in_answer=False)
+            case model.AnswerTool():
+                self.questions.ask(now, now, is_sure=True)
+            case model.FlushAudio():
+                self.questions.wait_from(now)  # the model was kept waiting for the end of the turn
 
     def heard(self, event: ModelEvent, now: float) -> None:
         """The model gave a sign."""
+        self._alive_at = now
         match event:
-            case model.Audio(pcm):
+            case model.Audio(pcm) if self._answer is AnswerState.AUDIO or is_sound(pcm):
                 self._goes_on(now, downlink_ms(len(pcm)) / 1000)
             case model.ToolRequested():
                 self._goes_on(now)
-            case model.Said(text) if text:
-                self._goes_on_in_text(now)
-            case model.SpeechEnded():
-                self._owed_since = now
-            case model.Heard(text) if text:
-                self._note_question(now)
-            case model.SpeechStarted():
-                self._owed_since, self._loud_ms = None, 0.0
+            case model.Said() if self._is_read:
+                self._goes_on(now)
+            case model.Said() | model.Audio():
+                self._goes_on_unheard(now)
+            case model.SpeechStarted() if not self._has_heard:
+                self.questions.start(now, in_answer=False)
+            case model.SpeechEnded() if not self._has_heard:
+                self.questions.stop(now, is_sure=not self._is_proactive, in_answer=False)
+            case model.Heard() if not self._is_proactive:
+                self.questions.has_words()
+            case model.WaitsForInput():
+                self._is_excused = True
             case model.Interrupted():
+                self._is_excused = True
                 self._moves("interrupted")
-            case model.TurnCompleted(idle):
-                return self._end_turn(idle, now)
-            case _:
-                return None
-        self._changed = 0
-        return None
+                self.questions.answer_cut(now)
+            case model.TurnCompleted(idle, ending):
+                self._end_turn(idle, ending, now)
 
-    def leg_changed(self, now: float, silence_ms: int = SILENCE_MS) -> None:
+    def alive(self, now: float) -> None:
+        """A handle or a pong has come."""
+        self._alive_at = now
+
+    def leg_changed(self, now: float, silence_ms: int = SILENCE_MS, *, is_proactive: bool = True) -> None:
         """Another leg is up. It was told again what is unanswered; of a turn it knows nothing.
 
         `silence_ms` of quiet end the user's turn by its setup.
         """
-        self._pause_s = max(PAUSE_S, silence_ms / 1000)
-        if self._owed_since is not None:  # what was answered in text is not asked again
-            self._owed_since = None if self._answer is AnswerState.TEXT else now
+        self._pause_s, self._is_proactive = max(PAUSE_S, silence_ms / 1000), is_proactive
+        self.questions.answer_over(now)
+        self.questions.wait_from(now)
         self._moves("leg")
-        self._plays_until, self._loud_ms = now, 0.0
+        self._plays_until = self._alive_at = now
+        self._is_excused, self._fault = False, None
 
-    def check(self, now: float, *, suspended: bool) -> Trouble | None:
+    # ---- what is wrong
+
+    def check(self, now: float, *, suspended: bool) -> Finding | None:
         """What is wrong now: once for each time that it is. To be asked only while a leg is up.
 
         `suspended`: it is not the model that is waited for, but a tool, or a client that does not read.
         """
         if suspended:
             self._plays_until = max(self._plays_until, now)
-            self._owed_since = None if self._owed_since is None else now
+            self.questions.wait_from(now)
             return None
+        fault, self._fault = self._fault, None
         if self._answer is AnswerState.UNHEARD:
             self._moves("told")
-            return self._note_silence()
-        if self._owed_since is not None and now >= self._owed_since + self._timeouts.answer_s:
-            self._owed_since = now
-            return self._note_silence()
-        if self._is_in_turn and now >= self._endless_at:
+            fault = "empty_turn"
+        if fault is not None:
+            return self._judge(fault, now)
+        asked = self.questions.open
+        if asked is not None and not self.questions.user_speaks and now >= self._answer_due(asked):
+            return self._judge_silence(asked, now)
+        if self._is_in_turn and asked is None and now >= self._endless_at:
             self._moves("endless")
-            return "endless_turn"
+            return Finding("endless_turn")
         return None
 
-    def _note_speech(self, pcm: bytes, now: float) -> None:
-        if max(memoryview(pcm).cast("h"), default=0) < LOUD:
-            return
-        if now - self._loud_at > self._timeouts.answer_s:
-            self._loud_ms = 0.0  # coughs far apart are no speech together
-        self._loud_at = now
-        self._loud_ms += uplink_ms(len(pcm))
-        self._note_question(now)  # counted from the last loud frame
+    def next_timeout(self, now: float) -> float | None:
+        """Time at which to `check`, or at which `is_engaged` may end; None for never. While a leg is up."""
+        if self._answer is AnswerState.UNHEARD or self._fault is not None:
+            return now
+        waits = [at for at in (self._quiet_at, self.questions.expected_until(self._timeouts)) if at > now]
+        asked = self.questions.open
+        if asked is not None and not self.questions.user_speaks:
+            waits.append(self._answer_due(asked))
+        if self._is_in_turn and asked is None:
+            waits.append(self._endless_at)
+        return min(waits, default=None)
 
-    def _note_question(self, now: float) -> None:
-        if self._loud_ms >= SPEECH_MS and not self._is_in_turn:
-            self._owed_since = now
+    def is_engaged(self, now: float) -> bool:
+        """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
+        expected_until = self.questions.expected_until(self._timeouts)
+        return self.questions.user_speaks or now < max(self._quiet_at, expected_until)
 
-    def _goes_on_in_text(self, now: float) -> None:
-        """Text comes without its audio when a leg has frozen by half: it is no answer yet."""
-        if not self._is_in_turn:
-            self._turn_at = self._owed_since = now
-            self._loud_ms = 0.0
-        self._moves("text")
-        self._plays_until = max(self._plays_until, now)
+    # ---- the agent's turn
 
     def _goes_on(self, now: float, sounds_s: float = 0.0) -> None:
         if not self._is_in_turn:
             self._turn_at = now
         self._moves("audio")
-        self._answered_at = now
-        self._owed_since, self._loud_ms = None, 0.0
+        self.answered_at, self._sounded_at = self._turn_at, now
+        if not self._has_heard:
+            self.questions.speaks_no_more()  # the model has not said so, and answers
+        self.questions.answered()
         self._plays_until = max(self._plays_until, now) + sounds_s
 
-    def _end_turn(self, idle: bool, now: float) -> None:
+    def _goes_on_unheard(self, now: float) -> None:
+        """Text without its voice, or a voice that nobody can hear: it is no answer yet."""
+        if not self._is_in_turn:
+            self._turn_at = now
+            self.questions.wait_from(now)
+        self._moves("text")
         self._plays_until = max(self._plays_until, now)
-        self._owed_since = None
-        if idle and self._is_in_turn:
+
+    def _end_turn(self, idle: bool, ending: model.Ending, now: float) -> None:
+        self._plays_until = max(self._plays_until, now)
+        is_excused, self._is_excused = self._is_excused or ending == "wants_more", False
+        if not idle:
+            return
+        if self._is_in_turn:
             self._moves("completed")
-            self._loud_ms = 0.0  # loudspeakers that the microphone hears are no speech that nobody answers
+        elif self.questions.open is not None and not is_excused:
+            self._fault = "rejected_turn" if ending == "rejected" else "empty_turn"
+        self.questions.answer_over(now)
 
     def _moves(self, event: str) -> None:
         self._answer = advance(ANSWER, self._answer, event)
@@ -151,73 +212,41 @@ class ModelWatchdog:
     def _is_in_turn(self) -> bool:
         return self._answer in (AnswerState.TEXT, AnswerState.AUDIO)
 
-    def _note_silence(self) -> Trouble | None:
-        self._changed += 1
-        if self._changed > REPEATS:
-            self._owed_since = None  # it may not want to answer: the user's next words are another try
-            return None
-        return "silent_model"
+    # ---- how long it may take
+
+    def _answer_due(self, asked: Question) -> float:
+        """When an answer that has not come is judged. A leg that lives is given its time."""
+        if self._answer is AnswerState.TEXT:
+            return asked.said_at + self._timeouts.answer_s
+        patient_until = asked.said_at + self._timeouts.patience_s
+        dead_at = max(asked.said_at, self._alive_at) + self._timeouts.answer_s
+        return patient_until if asked.is_mended else min(patient_until, dead_at)
+
+    @property
+    def _quiet_at(self) -> float:
+        """When what was spoken last is surely over, and the model had its time to say that it answers."""
+        is_answered = self._sounded_at >= self.questions.stopped_at
+        return self.questions.stopped_at + self._pause_s + (0.0 if is_answered else THINK_S)
 
     @property
     def _endless_at(self) -> float:
         """When the turn that runs has been silent, or has run, for too long."""
         return min(self._plays_until + self._timeouts.stall_s, self._turn_at + self._timeouts.turn_s)
 
-    def is_engaged(self, now: float) -> bool:
-        """Somebody may be speaking, or wait for an answer: a model may be late to say so, or never say it."""
-        return now < self._quiet_at or self._owed_since is not None
+    def _judge_silence(self, asked: Question, now: float) -> Finding | None:
+        is_patience_over = now >= asked.said_at + self._timeouts.patience_s
+        if is_patience_over and not asked.is_sure and self._answer is AnswerState.NONE:
+            self.questions.open = None  # rightly so: the user's next words are another try
+            return None
+        return self._judge("silent_model", now)
 
-    @property
-    def _quiet_at(self) -> float:
-        """When what was spoken last is surely over, and the model had its time to say that it answers."""
-        is_answered = self._answered_at > self._loud_at
-        return self._loud_at + self._pause_s + (0.0 if is_answered else THINK_S)
-
-    def next_timeout(self, now: float) -> float | None:
-        """Time at which to `check`, or at which `is_engaged` may end; None for never. While a leg is up."""
-        if self._answer is AnswerState.UNHEARD:
-            return now
-        waits = [] if self._quiet_at <= now else [self._quiet_at]
-        if self._owed_since is not None:
-            waits.append(self._owed_since + self._timeouts.answer_s)
-        if self._is_in_turn:
-            waits.append(self._endless_at)
-        return min(waits, default=None)
-
-    @property
-    def is_repeated(self) -> bool:
-        """The leg before this one was changed for its silence, too: its handle may be the cause."""
-        return self._changed > 1
-
-
-class MicWatchdog:
-    """Notices a microphone that is said to be open and sends nothing."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._awaited_since: float | None = None
-
-    def said(self, state: str, now: float) -> None:
-        """The client told what its microphone does."""
-        self._awaited_since = now if state == "open" else None
-
-    def frame(self, now: float) -> None:
-        if self._awaited_since is not None:
-            self._awaited_since = now
-
-    def is_mute(self, now: float, *, is_here: bool) -> bool:
-        """True once for each silence. A client that is not here owes nothing."""
-        if self._awaited_since is None:
-            return False
-        if not is_here:
-            self._awaited_since = now
-            return False
-        if now < self._awaited_since + self._timeout_s:
-            return False
-        self._awaited_since = float("inf")  # until the next frame, or word
-        return True
-
-    def next_timeout(self) -> float | None:
-        """Time at which to ask `is_mute`; None for never."""
-        at = None if self._awaited_since is None else self._awaited_since + self._timeout_s
-        return None if at == float("inf") else at
+    def _judge(self, trouble: Trouble, now: float) -> Finding:
+        """Mended the first time, given up the second."""
+        asked = self.questions.open
+        if asked is None or not asked.is_mended:
+            if asked is not None:
+                asked.is_mended = True
+                self.questions.wait_from(now)
+            return Finding(trouble)
+        self.questions.open = None
+        return Finding(trouble, FAILURES[trouble])

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from gemini.messages import Credential, HandleChanged, LegEnding, ModelCommand
 from relay import clock
-from relay.model.events import ConnectionEvent, HandleIssued, ModelSaid, Sent
+from relay.model.events import ConnectionEvent, HandleIssued, ModelSaid, PongCame, Sent
 from relay.model.opener import OVER, LegOpener
 from relay.model.port import ModelLeg, UpstreamError
 from relay.model.resumption import Resumption
@@ -22,7 +22,7 @@ from relay.ports import TroubleFound
 
 logger = logging.getLogger("relay.model.carriage")
 
-PING_EVERY_S = 20.0
+PING_EVERY_S = 5.0  #: a leg that says nothing is given its time while it shows life
 EXPIRY_MARGIN_S = 60.0  #: a running connection is cut when its credential expires
 
 End = Literal["parked", "due"]
@@ -123,6 +123,7 @@ class Carriage:
             try:
                 async with asyncio.timeout(self._plan.pong_s):
                     await self._leg.ping()
+                    self._emit(PongCame())
             except TimeoutError:
                 if self._heard_at < asked_at:
                     self._emit(TroubleFound("model_pong"))

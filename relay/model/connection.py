@@ -21,7 +21,7 @@ from relay.model.carriage import Carriage
 from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened
 from relay.model.opener import LegOpener, Prepared
 from relay.model.port import Legs, ModelLeg, UpstreamError
-from relay.model.replay_buffer import ReplayBuffer
+from relay.model.replay_buffer import LEAD_S, ReplayBuffer
 from relay.model.resumption import Resumption
 from relay.model.rotation import Plan
 from relay.model.sender import Sender
@@ -82,15 +82,15 @@ class ModelConnection:
         if self._carriage is not None:
             self._carriage.turn_gap_opened()
 
-    def replace_leg(self, *, forget: bool = False) -> None:
-        """The leg is open and does not do its work: have another one, as after a drop.
-
-        `forget`: do without its handle, which may lead to the same trouble again.
-        """
-        if forget:
-            self._resumption.handle = None
+    def replace_leg(self) -> None:
+        """The leg is open and does not do its work: have another one, as after a drop."""
         if self._carriage is not None:
             self._carriage.replace()
+
+    def asks(self, began_at: float | None, said_at: float, user_speaks: bool) -> None:
+        """What is not answered began to be said then, and was said; it is kept. None: nothing is open."""
+        self._resumption.asks(began_at, user_speaks=user_speaks)
+        self._replay.keep(began_at, said_at)
 
     def put(self, item: AudioFrame | ModelCommand) -> None:
         """Have it sent, in order. While no leg is open it waits."""
@@ -158,7 +158,7 @@ class ModelConnection:
 
     def _hear(self, event: ConnectionEvent) -> None:
         if isinstance(event, HandleIssued) and (held := self._opener.pinned or self._resumption.handle):
-            self._replay.forget_before(held.covers)
+            self._replay.forget_before(held.covers - LEAD_S)  # speech may have begun, and not be heard yet
         self._emit(event)
 
     def _move(self, event: str) -> None:

@@ -36,7 +36,12 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class HandleIssued:
-    """`Resumption.handle` has changed."""
+    """The model has issued a handle; `Resumption.handle` may have changed."""
 
 
-ConnectionEvent = LegOpened | LegClosed | ModelSaid | Sent | HandleIssued | TroubleFound
+@dataclass(frozen=True, slots=True)
+class PongCame:
+    """The other end of the leg is there."""
+
+
+ConnectionEvent = LegOpened | LegClosed | ModelSaid | Sent | HandleIssued | PongCame | TroubleFound

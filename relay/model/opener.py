@@ -71,7 +71,7 @@ class LegOpener:
         raise AssertionError("counts for ever")
 
     async def _mint(self) -> Prepared:
-        self.pinned = handle = self._resumption.handle
+        self.pinned = handle = self._resumption.way_back
         self._minted = await self._legs.mint(handle.text if handle else None, self._refused)
         return Prepared(self._minted, handle)
 
@@ -84,15 +84,15 @@ class LegOpener:
     def _judge_refusal(self, error: UpstreamError, tries: int) -> None:
         """Whether to try again to open one. Raises it when that would not help."""
         is_new = self._is_first and self._resumption.is_empty
-        if (is_new or tries or self._resumption.handle is None) and self._falls_back(error.code):
+        if (is_new or tries or self._resumption.way_back is None) and self._falls_back(error.code):
             return
         if error.code in OVER or (error.code in NOT_SOON and is_new):
             raise error
         if error.code in REFUSALS:
-            if self._resumption.handle is None:
+            if self._resumption.way_back is None:
                 raise error
             logger.warning("handle refused", extra={"code": error.code})
-            self._resumption.handle = None
+            self._resumption.forget()
 
     def _falls_back(self, code: str) -> bool:
         """Whether another of the agent's models is to be tried. What this one remembers is left behind.
@@ -103,7 +103,8 @@ class LegOpener:
             return False
         logger.warning("model fell back", extra={"model": self._minted.model, "code": code})
         self._refused.append(self._minted.model)
-        self._minted = self._resumption.handle = None
+        self._minted = None
+        self._resumption.forget()
         return True
 
     def judge_end(self, lived_s: float, *, was_sent_away: bool) -> None:
@@ -122,14 +123,14 @@ class LegOpener:
         goes on by its handle, and by what was heard when there is none.
         """
         self._count_life(lived_s)
-        if lived_s < YOUNG_S and self._resumption.handle is None and self._falls_back(error.code):
+        if lived_s < YOUNG_S and self._resumption.way_back is None and self._falls_back(error.code):
             return
-        is_refused = error.code in REFUSALS and self._resumption.handle is None and self._young_deaths > 0
+        is_refused = error.code in REFUSALS and self._resumption.way_back is None and self._young_deaths > 0
         if error.code in OVER or is_refused or self._young_deaths == len(BACKOFF_S):
             raise error
         logger.info("model leg lost", extra={"code": error.code, "lived_s": round(lived_s, 1)})
         if self._young_deaths > 1 or error.code == "upstream_context_full":
-            self._resumption.handle = None
+            self._resumption.forget()
 
     def _count_life(self, lived_s: float) -> None:
         self._young_deaths = self._young_deaths + 1 if lived_s < YOUNG_S else 0

@@ -10,6 +10,10 @@ from protocol.audio import uplink_ms
 from relay.model.uplink_queue import Speech
 
 REPLAY_MS = 30_000  #: of speech; a speaking model issues no handle, and answers rarely last longer
+LEAD_S, TAIL_S = (
+    0.5,
+    1.5,
+)  #: of audio around what was heard as speech: its first sound, and the quiet that ends it
 
 
 class Sent(NamedTuple):
@@ -20,30 +24,64 @@ class Sent(NamedTuple):
 
 
 class ReplayBuffer:
-    """Bounded in milliseconds of speech; the oldest goes first."""
+    """Bounded in milliseconds of audio; the oldest goes first.
+
+    But what was asked is kept, apart and with a bound of its own, however long its answer takes: the quiet
+    room while it is waited for must not push it out.
+    """
 
     def __init__(self, limit_ms: float = REPLAY_MS) -> None:
         self._limit_ms = limit_ms
-        self._held_ms = 0.0
-        self._sent: deque[Sent] = deque()
+        self._lately, self._asked = _Stretch(), _Stretch()
+        self._asked_from, self._asked_to = float("inf"), float("-inf")
 
     def add(self, item: Speech | ModelCommand, now: float) -> None:
-        self._sent.append(Sent(now, item))
-        self._held_ms += _ms(item)
-        while self._held_ms > self._limit_ms:
-            self._forget()
+        self._lately.add(Sent(now, item))
+        while self._lately.held_ms > self._limit_ms:
+            self._put_aside(self._lately.pop_oldest())
+
+    def keep(self, began_at: float | None, said_at: float) -> None:
+        """What is not answered was said in this time; None: there is nothing."""
+        if began_at is None:
+            self._asked_from = float("inf")
+            self._asked.forget_before(float("inf"))
+        else:
+            self._asked_from, self._asked_to = began_at - LEAD_S, said_at + TAIL_S
+            self._asked.forget_before(self._asked_from)
 
     def forget_before(self, at: float) -> None:
-        """The model remembers what was sent before then."""
-        while self._sent and self._sent[0].at < at:
-            self._forget()
+        """The model remembers what was sent before then, and nothing of it need be said again."""
+        self._lately.forget_before(at)
+        self._asked.forget_before(at)
 
     def since(self, at: float) -> list[Speech | ModelCommand]:
         """What was sent at or after `at`, in order."""
-        return [sent.item for sent in self._sent if sent.at >= at]
+        return [sent.item for stretch in (self._asked, self._lately) for sent in stretch if sent.at >= at]
 
-    def _forget(self) -> None:
-        self._held_ms -= _ms(self._sent.popleft().item)
+    def _put_aside(self, sent: Sent) -> None:
+        if self._asked_from <= sent.at <= self._asked_to:
+            self._asked.add(sent)
+        while self._asked.held_ms > self._limit_ms:
+            self._asked.pop_oldest()
+
+
+class _Stretch(deque[Sent]):
+    """In the order in which it was sent."""
+
+    held_ms = 0.0  #: of audio
+
+    def add(self, sent: Sent) -> None:
+        self.append(sent)
+        self.held_ms += _ms(sent.item)
+
+    def pop_oldest(self) -> Sent:
+        sent = self.popleft()
+        self.held_ms -= _ms(sent.item)
+        return sent
+
+    def forget_before(self, at: float) -> None:
+        while self and self[0].at < at:
+            self.pop_oldest()
 
 
 def _ms(item: Speech | ModelCommand) -> float:

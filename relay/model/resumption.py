@@ -1,4 +1,9 @@
-"""What the model behind the present handle remembers, and what it must be told again."""
+"""What the model behind the present handle remembers, and what it must be told again.
+
+A handle that came while the user spoke, or waited for an answer, is no way back: whether a model goes on with
+a question that it remembers is not known, and of half a sentence another relay has no other half. The one
+before it is, and what was asked is said again.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +41,35 @@ class Resumption:
 
     def __init__(self, handle: str | None, now: float, past: Sequence[PastTurn] = ()) -> None:
         """`handle` is one that another relay has left: it holds what was said before this call, `past`."""
-        self.handle: Handle | None = Handle(handle, now) if handle else None
+        self.handle: Handle | None = Handle(handle, now) if handle else None  #: nothing was open when it came
+        self._latest = self._before = self.handle  #: the newest of all, and the one before `handle`
+        self._asked_from: float | None = None  #: what is not answered began to be said then
+        self._user_speaks = False
         self._written: Handle | None = self.handle  #: the last one that was written down
-        self.answered_at = 0.0  #: loop time at which the agent last began to answer
+        self.answered_at = 0.0  #: loop time at which the last answer that was heard began
         self._turns: deque[tuple[float, Turn]] = deque(maxlen=KEPT_TURNS)  #: with the time each was noted
         self._turns.extend((BEFORE, _turn(each)) for each in past)
 
     def renew(self, handle: str, now: float) -> None:
         """The model has issued a newer handle."""
-        self.handle = Handle(handle, now)
+        self._latest = Handle(handle, now)
+        if self._asked_from is None:
+            self._before, self.handle = self.handle, self._latest
+
+    def asks(self, began_at: float | None, *, user_speaks: bool) -> None:
+        """The user has begun at `began_at` to say what is not answered; None: nothing is open."""
+        self._asked_from, self._user_speaks = began_at, user_speaks
+        if began_at is not None and user_speaks and self.handle is not None and self.handle.covers > began_at:
+            self.handle = self._before  # speech is heard a moment after it has begun
+
+    def forget(self) -> None:
+        """The model does not take the handle, or what it remembers is of no use."""
+        self.handle = self._latest = self._before = None
+
+    @property
+    def way_back(self) -> Handle | None:
+        """What the next leg is to start from. A sentence that goes on is gone on with."""
+        return self._latest if self._user_speaks else self.handle
 
     @property
     def is_empty(self) -> bool:

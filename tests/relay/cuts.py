@@ -29,7 +29,7 @@ from relay.call.exchange import Terms
 from relay.client.port import ConnectionLost
 from relay.model.port import ModelLeg
 from relay.turn import Turn
-from tests.relay.fakes import FakeBook, Model, ScriptedLeg, session
+from tests.relay.fakes import FakeBook, Model, ScriptedLeg, session, voice
 from vivavoce.outbox import Outbox
 
 PAUSE_S = 0.4  #: longest, between two texts
@@ -87,7 +87,7 @@ class AnsweringLeg(ScriptedLeg):
     def _answer(self) -> None:
         texts, self._open = self._open, []
         if texts and not self.closed.is_set():
-            self.say(model.Audio(bytes(960)), model.Said(" ".join(texts)), model.GenerationEnded())
+            self.say(model.Audio(voice(960)), model.Said(" ".join(texts)), model.GenerationEnded())
             self.say(model.TurnCompleted(idle=True), model.HandleChanged(f"after {texts[-1]}"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -40,6 +41,11 @@ def session(id: str = "s1", **changes: object) -> Session:
         keys={}, request_seq=0, answered_seq=0, moved_seq=0,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def voice(size: int) -> bytes:
+    """So many bytes of something that can be heard: 24 kHz, as a model sends it."""
+    return array("h", [6_000, -6_000] * (size // 4)).tobytes()
 
 
 class FakeBook:

@@ -12,7 +12,7 @@ from protocol.adpcm import Encoder
 from protocol.audio import decode_uplink, encode_adpcm, uplink_ms
 from protocol.codec import encode
 from protocol.limits import UPLINK_BURST_MS, UPLINK_HELD_MS, UPLINK_MS_PER_S
-from tests.relay.fakes import House, Visitor, house
+from tests.relay.fakes import House, Visitor, house, voice
 from tests.relay.test_server import until
 
 TONE = (b"\0\x20" * 8 + b"\0\xe0" * 8) * 20  #: 20 ms
@@ -71,7 +71,7 @@ async def test_audio_reaches_the_model_no_faster_than_it_can_have_been_spoken() 
             spoken_ms = uplink_ms(len(_heard(here)))
             allowed_ms = UPLINK_BURST_MS + UPLINK_HELD_MS + UPLINK_MS_PER_S * (loop.time() - began_at)
             assert UPLINK_BURST_MS + UPLINK_HELD_MS <= spoken_ms <= allowed_ms
-            here.model.leg.say(model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+            here.model.leg.say(model.Audio(voice(960)), model.TurnCompleted(idle=True))
             metrics = await visitor.until(media.Metrics)
         assert isinstance(metrics, media.Metrics)
         assert metrics.uplink_dropped_ms == pytest.approx(20_000 - spoken_ms, abs=1)

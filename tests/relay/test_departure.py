@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -12,11 +11,13 @@ import pytest
 from gemini import messages as model
 from protocol import media
 from relay.call.call import MOVE_S
+from relay.call.hearing import MUTE_S
 from relay.call.watchdog import PAUSE_S, THINK_S
 from relay.model.port import UpstreamError
 from relay.task.drain import ASK_S, FORCED_PART, PATIENT_PART, Drain, ReserveCapacity
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Visitor, house
+from tests.relay.speech import speak, talk
 from tests.relay.test_rotation import SECOND, one_turn
 from tests.relay.test_server import until
 
@@ -273,10 +274,9 @@ async def test_speech_that_the_model_has_not_noticed_yet_is_no_gap() -> None:
         await one_turn(here)
         await asyncio.sleep(2)
         assert call.is_at_gap(keep_context=True)
-        listener.speak(0, array("h", [9_000, -9_000] * 160).tobytes())
-        await asyncio.sleep(0.1)
+        await speak(listener, talk(0.3))
         assert not call.is_at_gap(keep_context=True)
-        await asyncio.sleep(PAUSE_S + THINK_S)
+        await asyncio.sleep(MUTE_S + PAUSE_S + THINK_S)
         assert call.is_at_gap(keep_context=True)
 
 

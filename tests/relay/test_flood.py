@@ -20,7 +20,7 @@ from protocol.limits import (
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from relay.call.conversation import Conversation
-from tests.relay.fakes import House, Visitor, house
+from tests.relay.fakes import House, Visitor, house, voice
 from tests.relay.test_server import until
 
 TEXT = encode(media.Text("y" * 8_000, respond=False))
@@ -92,7 +92,7 @@ async def test_audio_reaches_the_model_no_faster_than_it_can_have_been_spoken() 
         await until(lambda: here.model.leg.pcm.endswith(LAST))
         allowed_ms = UPLINK_BURST_MS + UPLINK_HELD_MS + UPLINK_MS_PER_S * (loop.time() - began_at)
         assert _spoken_ms(here) <= allowed_ms
-        here.model.leg.say(model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+        here.model.leg.say(model.Audio(voice(960)), model.TurnCompleted(idle=True))
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             metrics = await visitor.until(media.Metrics)

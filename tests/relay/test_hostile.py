@@ -15,7 +15,7 @@ from protocol.audio import AudioFrame, decode_uplink
 from protocol.codec import client_messages
 from protocol.errors import RemoteProtocolError
 from tests import hostile
-from tests.relay.fakes import House, Visitor, house, session
+from tests.relay.fakes import House, Visitor, house, session, voice
 
 PER_CONNECTION = 90  #: below the refusals after which the relay closes a connection
 
@@ -72,7 +72,7 @@ async def test_hostile_messages_are_accepted_or_answered_and_others_go_on() -> N
         refused = await torment(here, hostile.texts(hostile.MEDIA)) + await torment(here, hostile.frames())
         assert refused > hostile.COUNT / 2
         await wire.send(visitor.session.audio(bytes(640), 0.0))
-        honest.say(model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+        honest.say(model.Audio(voice(960)), model.TurnCompleted(idle=True))
         await visitor.until(media.Metrics)
     assert [m for m in visitor.got if isinstance(m, media.Error)] == []
     assert len([m for m in visitor.got if isinstance(m, AudioFrame)]) == 1

@@ -19,10 +19,10 @@ from relay.call.exchange import Terms
 from relay.model.port import ModelLeg
 from relay.model.uplink_queue import UPLINK_QUEUE_BYTES
 from tests.relay.calls import Listener, lone_call
-from tests.relay.fakes import FakeBook, Model, session
+from tests.relay.fakes import FakeBook, Model, session, voice
 
 pytestmark = pytest.mark.looptime
-ANSWER = (model.Audio(bytes(960)), model.Said("Because."), model.GenerationEnded(), model.TurnCompleted(True))
+ANSWER = (model.Audio(voice(960)), model.Said("Because."), model.GenerationEnded(), model.TurnCompleted(True))
 
 
 def asked(here: Model) -> list[str]:

@@ -14,7 +14,7 @@ from protocol import media
 from protocol.audio import AudioFrame
 from records.sessions import Session
 from relay.task.service import Relay
-from tests.relay.fakes import CONFIG, FakeBook, FakeTask, Model, Visitor, house, session
+from tests.relay.fakes import CONFIG, FakeBook, FakeTask, Model, Visitor, house, session, voice
 from tests.relay.test_server import until
 
 
@@ -130,7 +130,7 @@ async def test_a_long_answer_that_was_written_at_once_and_never_arrived_is_repla
         visitor = Visitor()
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
-            here.model.leg.say(model.Heard("tell me a story"), *[model.Audio(bytes(9600))] * 200)
+            here.model.leg.say(model.Heard("tell me a story"), *[model.Audio(voice(9_600))] * 200)
             await visitor.until(AudioFrame)
             await until(lambda: not here.calls["s1"].session.has_output)
             wire.transport.abort()

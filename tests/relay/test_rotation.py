@@ -17,11 +17,12 @@ from relay.model.opener import BACKOFF_S
 from relay.model.port import ModelLeg, UpstreamError
 from relay.model.rotation import DEFAULT_PLAN, SHORTEST_S
 from tests.relay.calls import Listener, lone_call
-from tests.relay.fakes import Model, ScriptedLeg
+from tests.relay.fakes import Model, ScriptedLeg, voice
+from tests.relay.speech import speak, talk
 
 pytestmark = pytest.mark.looptime
 
-SECOND = model.Audio(bytes(48_000))
+SECOND = model.Audio(voice(48_000))
 PLAN = replace(DEFAULT_PLAN, rotate_after_s=60.0)
 
 
@@ -460,9 +461,9 @@ async def test_no_leg_is_changed_in_a_pause_that_does_not_end_the_users_turn(
     async with lone_call(here, plan=replace(DEFAULT_PLAN, rotate_after_s=1.0)) as (call, _):
         listener = Listener(call)
         here.leg.say(model.HandleChanged("h"))
-        await talk(listener, 0.6)
+        await speak(listener, talk(0.6))
         await asyncio.sleep(pause_s)
-        await talk(listener, 0.6, first=30)
+        await speak(listener, talk(0.6), 30)
         assert len(here.legs) == 1
 
 
@@ -470,7 +471,7 @@ async def test_no_leg_is_changed_between_a_short_word_and_its_answer() -> None:
     async with lone_call(plan=replace(DEFAULT_PLAN, rotate_after_s=1.0)) as (call, here):
         listener = Listener(call)
         here.leg.say(model.HandleChanged("h"))
-        await talk(listener, 0.4)
+        await speak(listener, talk(0.4))
         await asyncio.sleep(SILENCE_MS / 1000 + 1.5)
         assert len(here.legs) == 1, "the model thinks about it"
         here.leg.say(model.Heard("yes"), SECOND, model.TurnCompleted(idle=True))
@@ -478,13 +479,6 @@ async def test_no_leg_is_changed_between_a_short_word_and_its_answer() -> None:
         here.leg.say(model.HandleChanged("h2"))
         await asyncio.sleep(5)
         assert [leg.handle for leg in here.legs][:2] == [None, "h2"]
-
-
-async def talk(listener: Listener, seconds: float, first: int = 0) -> None:
-    """A loud microphone in real time."""
-    for number in range(first, first + round(seconds * 50)):
-        listener.speak(number, b"\x28\x23\xd8\xdc" * 160)
-        await asyncio.sleep(0.02)
 
 
 OTHERS = ["gemini-3.8-live", "gemini-3.8-live-extended-thinking", "gemini-2.5-flash-native-audio"]

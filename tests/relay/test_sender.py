@@ -13,7 +13,8 @@ from relay.model.sender import MARGIN_MS
 from relay.timeouts import Timeouts
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model, ScriptedLeg
-from tests.relay.test_rotation import one_turn, talk
+from tests.relay.speech import speak, talk
+from tests.relay.test_rotation import one_turn
 
 pytestmark = pytest.mark.looptime
 
@@ -29,7 +30,7 @@ async def test_the_silence_that_ends_a_turn_comes_in_real_time_and_then_the_end_
     """A voice detection that goes by the clock hears no second of quiet in what comes at once."""
     async with lone_call() as (call, here):
         listener = Listener(call)
-        await talk(listener, 1.0)
+        await speak(listener, talk(1.0))
         listener.say(media.Mic("paused"))
         await asyncio.sleep(0.5)
         assert 300 <= quiet_ms(here.leg) <= 700 and here.leg.commands == []
@@ -45,7 +46,7 @@ async def test_it_is_as_long_as_the_agents_setup_has_it_and_enough_for_models_th
     here.silence_ms = silence_ms
     async with lone_call(here) as (call, _):
         listener = Listener(call)
-        await talk(listener, 0.2)
+        await speak(listener, talk(0.2))
         listener.say(media.Mic("closed"))
         await asyncio.sleep(5)
         assert least_ms <= quiet_ms(here.leg) <= least_ms + 200
@@ -54,11 +55,11 @@ async def test_it_is_as_long_as_the_agents_setup_has_it_and_enough_for_models_th
 async def test_a_microphone_that_opens_again_ends_the_silence_and_the_users_turn_goes_on() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        await talk(listener, 0.2)
+        await speak(listener, talk(0.2))
         listener.say(media.Mic("paused"))
         await asyncio.sleep(0.5)
         listener.say(media.Mic("open"))
-        await talk(listener, 3.0, first=10)
+        await speak(listener, talk(3.0), 10)
         assert here.leg.commands == []
         silence = bytes(32 * ENOUGH_MS)
         assert quiet_ms(here.leg) == 0 and silence not in bytes(here.leg.pcm)
@@ -67,7 +68,7 @@ async def test_a_microphone_that_opens_again_ends_the_silence_and_the_users_turn
 async def test_what_is_typed_meanwhile_does_not_wait_for_the_silence() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        await talk(listener, 0.2)
+        await speak(listener, talk(0.2))
         listener.say(media.Mic("paused"))
         await asyncio.sleep(0.1)
         listener.say(media.Text("and this"))
@@ -81,7 +82,7 @@ async def test_a_leg_that_is_lost_meanwhile_leaves_the_whole_silence_to_the_next
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        await talk(listener, 1.0)
+        await speak(listener, talk(1.0))
         listener.say(media.Mic("paused"))
         await asyncio.sleep(0.3)
         here.leg.say(UpstreamError("upstream_unavailable"))
@@ -96,11 +97,11 @@ async def test_a_pause_within_what_is_said_again_is_a_pause_again() -> None:
         listener = Listener(call)
         await one_turn(here)
         for first in (0, 10):
-            await talk(listener, 0.2, first=first)
+            await speak(listener, talk(0.2), first)
             listener.say(media.Mic("paused"))
             await asyncio.sleep(2)
             listener.say(media.Mic("open"))
-        await talk(listener, 0.2, first=20)
+        await speak(listener, talk(0.2), 20)
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(3)
         assert bytes(here.leg.pcm).count(bytes(32 * ENOUGH_MS)) == 2 and quiet_ms(here.leg) == 0
@@ -112,8 +113,9 @@ async def test_the_watchdog_waits_from_the_end_of_the_silence_on() -> None:
     here.silence_ms = 5_000
     async with lone_call(here) as (call, _):
         listener = Listener(call)
-        await talk(listener, 2.0)
+        await speak(listener, talk(2.0))
         listener.say(media.Mic("paused"))
+        here.leg.is_deaf = True
         await asyncio.sleep(5.4 + Timeouts().answer_s - 1)
         assert len(here.legs) == 1 and not call.troubles
         await asyncio.sleep(2)
@@ -124,7 +126,7 @@ async def test_a_microphone_that_fell_silent_without_a_word_is_a_pause_to_the_mo
     async with lone_call() as (call, here):
         listener = Listener(call)
         listener.say(media.Mic("open"))
-        await talk(listener, 0.5)
+        await speak(listener, talk(0.5))
         await asyncio.sleep(Timeouts().mic_s + 3)
         assert quiet_ms(here.leg) >= ENOUGH_MS and here.leg.commands == [model.FlushAudio()]
         listener.speak(100, b"\x01" * 640)

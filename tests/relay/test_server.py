@@ -18,9 +18,9 @@ from protocol.codec import encode
 from relay.model.port import UpstreamError
 from relay.timeouts import Timeouts
 from tests.relay.calls import Listener, lone_call
-from tests.relay.fakes import CONFIG, Visitor, house, session
+from tests.relay.fakes import CONFIG, Visitor, house, session, voice
 
-MS20_UP, MS20_DOWN = bytes(640), bytes(960)
+MS20_UP, MS20_DOWN = bytes(640), voice(960)
 
 
 async def until(condition: object, *, within_s: float = 5.0) -> None:
@@ -236,7 +236,7 @@ async def test_a_session_taken_over_elsewhere_is_let_go_of() -> None:
 
 
 async def test_a_client_that_does_not_read_stops_the_reading_of_the_model() -> None:
-    second = model.Audio(bytes(48_000))
+    second = model.Audio(voice(48_000))
     async with house() as here:
         visitor = Visitor()
         async with here.connect(here.book.ticket()) as wire:
@@ -401,7 +401,7 @@ async def test_a_client_that_does_not_read_at_all_is_told_why_and_may_come_back(
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             wire.transport.pause_reading()  # type: ignore[attr-defined]
-            here.model.leg.say(*[model.Audio(bytes(960_000))] * 40)
+            here.model.leg.say(*[model.Audio(voice(960_000))] * 40)
             call = here.calls["s1"]
             await until(lambda: call.troubles["slow_client"])
             wire.transport.resume_reading()  # type: ignore[attr-defined]

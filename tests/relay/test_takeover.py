@@ -11,7 +11,7 @@ from protocol import media
 from protocol.codec import encode
 from relay.ports import LedgerUnavailable
 from tests.relay.calls import Listener, lone_call
-from tests.relay.fakes import Visitor, house, session
+from tests.relay.fakes import Visitor, house, session, voice
 from tests.relay.test_rotation import one_turn
 
 
@@ -32,7 +32,7 @@ async def test_turns_the_client_knows_and_the_record_does_not_are_named_lost() -
         visitor.session.hello()
         live = await visitor.until(media.Live)
         assert isinstance(live, media.Live) and live.lost_turns == [4, 5]
-        here.model.leg.say(model.Heard("again"), model.Audio(bytes(960)))
+        here.model.leg.say(model.Heard("again"), model.Audio(voice(960)))
         started = await visitor.until(media.TurnStarted)
         assert isinstance(started, media.TurnStarted) and started.turn == 6
 
@@ -99,7 +99,7 @@ async def test_a_page_that_was_reloaded_gets_the_turns_of_other_relays_and_then_
             visitor = Visitor()
             await visitor.join(wire)
             assert await visitor.until(media.History) == media.History(BEFORE, e=2)
-            here.model.leg.say(model.Heard("third"), model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+            here.model.leg.say(model.Heard("third"), model.Audio(voice(960)), model.TurnCompleted(idle=True))
             await visitor.until(media.Metrics)
         async with here.connect(here.book.ticket()) as wire:
             reloaded = Visitor()
@@ -132,7 +132,7 @@ async def test_a_store_that_cannot_say_what_was_said_keeps_nobody_from_going_on(
         async with here.connect(here.book.ticket()) as wire:
             visitor = Visitor()
             await visitor.join(wire)
-            here.model.leg.say(model.Heard("third"), model.Audio(bytes(960)), model.TurnCompleted(idle=True))
+            here.model.leg.say(model.Heard("third"), model.Audio(voice(960)), model.TurnCompleted(idle=True))
             started = await visitor.until(media.TurnStarted)
             assert isinstance(started, media.TurnStarted) and started.turn == 3
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import random
 from dataclasses import replace
 
 import pytest
@@ -17,41 +15,15 @@ from relay.model.rotation import DEFAULT_PLAN
 from tests.relay import sounds
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model
-from tests.relay.sounds import HZ
+from tests.relay.speech import hush, question, speak
 from tests.relay.test_rotation import SECOND, one_turn
 
 pytestmark = pytest.mark.looptime
 
 
-@functools.cache
-def question() -> list[bytes]:
-    """Three and a half seconds of speech."""
-    return [*sounds.frames(sounds.at_level(sounds.spoken()["question"], -22))]
-
-
-@functools.cache
 def cough() -> list[bytes]:
     """Heard as speech, and nobody makes words of it."""
     return question()[:16]
-
-
-@functools.cache
-def quiet() -> list[bytes]:
-    return [*sounds.frames(sounds.quiet(1.0, random.Random(1)))]
-
-
-async def speak(listener: Listener, frames: list[bytes], first: int) -> int:
-    """In real time. Returns the next frame's number."""
-    for number, pcm in enumerate(frames, first):
-        listener.speak(number, pcm)
-        await asyncio.sleep(len(pcm) / 2 / HZ)
-    return first + len(frames)
-
-
-async def hush(listener: Listener, seconds: float, first: int) -> int:
-    for _ in range(round(seconds)):
-        first = await speak(listener, quiet(), first)
-    return first
 
 
 def started(listener: Listener, role: str = "user") -> list[int]:

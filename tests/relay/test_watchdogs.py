@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from array import array
 from dataclasses import replace
 
 import pytest
 
 from gemini import messages as model
 from protocol import media
-from protocol.limits import FRAME_MAX_MS
+from protocol.control import Config
 from relay.client.leg import SLOW_S
+from relay.model.carriage import PING_EVERY_S
+from relay.model.port import UpstreamError
 from relay.model.rotation import DEFAULT_PLAN
 from relay.timeouts import Timeouts
 from tests.relay.calls import Listener, lone_call
+from tests.relay.fakes import Model
+from tests.relay.speech import hush, question, speak, talk
 from tests.relay.test_rotation import SECOND, one_turn
 
 pytestmark = pytest.mark.looptime
 
 USUAL = Timeouts()
-SPEECH = array("h", [8_000, -8_000] * 800).tobytes()  # loud: FRAME_MAX_MS, the longest that a client may send
-HUSH = array("h", [200, -200] * 800).tobytes()
 
 
-async def speak(listener: Listener, pcm: bytes, seconds: float, first: int = 0) -> int:
-    """Microphone audio in real time. Returns the next frame's number."""
-    last = first + round(seconds * 1000 / FRAME_MAX_MS)
-    for number in range(first, last):
-        listener.speak(number, pcm)
-        await asyncio.sleep(FRAME_MAX_MS / 1000)
-    return last
+def ends(listener: Listener) -> list[media.TurnEnded]:
+    """The ends of the agent's turns that were told."""
+    return [told for told in listener.of(media.TurnEnded) if told.role == "agent"]  # type: ignore[attr-defined]
 
 
-async def test_a_model_that_owes_an_answer_and_is_silent_gets_another_leg_and_the_question_again() -> None:
+async def test_a_model_without_a_sign_of_life_is_left_and_the_question_asked_again() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
+        here.leg.is_deaf = True
         listener.say(media.Text("and now?"))
         await asyncio.sleep(USUAL.answer_s - 0.5)
         assert len(here.legs) == 1
@@ -51,84 +49,192 @@ async def test_a_model_that_owes_an_answer_and_is_silent_gets_another_leg_and_th
         assert call.troubles == {"silent_model": 1}
 
 
-async def test_speech_that_the_model_takes_without_a_word_is_said_again_to_another_leg() -> None:
+async def test_speech_that_a_dead_leg_takes_is_said_again_to_another() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        heard = await speak(listener, SPEECH, 2.0)
-        await speak(listener, HUSH, USUAL.answer_s + 1, heard)
+        here.leg.is_deaf = True
+        heard = await speak(listener, question())
+        await hush(listener, USUAL.answer_s + 2, heard)
         assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
-        assert SPEECH in bytes(here.leg.pcm)
+        assert b"".join(question()[:170]) in bytes(here.leg.pcm)
+
+
+@pytest.mark.parametrize("life", ["pongs", "handles"])
+async def test_an_answer_that_takes_half_a_minute_is_waited_for_while_the_leg_lives(life: str) -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        here.leg.is_deaf = life != "pongs"
+        listener.say(media.Text("think about it"))
+        for _ in range(31):
+            await asyncio.sleep(1.0)
+            if life == "handles":
+                here.leg.say(model.HandleChanged("h"))
+        here.leg.say(SECOND, model.Said("well"), model.GenerationEnded(), model.TurnCompleted(idle=True))
+        await asyncio.sleep(1)
+        assert len(here.legs) == 1 and not call.troubles
+        assert [turn.agent_text for _, turn in here.book.turns] == ["because", "well"]
+
+
+async def test_rightful_silence_changes_nothing() -> None:
+    """A proactive model need not answer what was not meant for it."""
+    async with lone_call() as (call, here):
+        listener, number = Listener(call), 0
+        await one_turn(here)
+        for _ in range(3):
+            number = await speak(listener, question(), number)
+            here.leg.say(model.Heard("not meant for it. "))
+            number = await hush(listener, USUAL.patience_s + 5, number)
+        assert len(here.legs) == 1 and not call.troubles
+        here.leg.say(model.HandleChanged("h"), UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(2)
+        assert [leg.handle for leg in here.legs] == [None, "h"], "nor is its handle dropped"
+        assert b"".join(question()[100:120]) not in bytes(here.leg.pcm), "it was no question"
+
+
+async def test_a_model_that_must_answer_speech_is_mended_once_and_then_the_client_is_told() -> None:
+    here = Model()
+    here.names = ("gemini-3.1-flash-live-preview",)
+    async with lone_call(here) as (call, _):
+        listener = Listener(call)
+        await one_turn(here)
+        number = await speak(listener, question())
+        here.leg.say(model.Heard("when?"))
+        number = await hush(listener, USUAL.patience_s + 1, number)
+        assert call.troubles == {"silent_model": 1}
+        await hush(listener, USUAL.patience_s + 2, number)
+        assert call.troubles == {"silent_model": 2}
+        assert [leg.handle for leg in here.legs] == [None, "after why"]
+        (_, told) = ends(listener)
+        assert (told.turn, told.outcome) == (2, "lost")
+
+
+async def test_a_typed_question_that_nobody_answers_is_asked_twice_and_then_told_as_lost() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        listener.say(media.Text("hm"))
+        await asyncio.sleep(USUAL.patience_s * 6)
+        assert call.troubles == {"silent_model": 2}
+        assert [leg.handle for leg in here.legs] == [None, "after why"], "no handle is dropped on suspicion"
+        assert [(told.turn, told.outcome) for told in ends(listener)] == [(1, "completed"), (2, "lost")]
+
+
+EMPTY = model.TurnCompleted(idle=True)
+REJECTED = model.TurnCompleted(idle=True, ending="rejected")
+INAUDIBLE = (model.Audio(bytes(48_000)), model.Said("psst"), model.GenerationEnded(), EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble", "outcome"),
+    [((EMPTY,), "empty_turn", "empty"), ((REJECTED,), "rejected_turn", "rejected")],
+)
+async def test_an_answer_without_anything_in_it_is_mended_once_and_then_told(
+    fault: tuple[model.ModelEvent, ...], trouble: str, outcome: str
+) -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        await hush(listener, 1, await speak(listener, question()))
+        here.leg.say(model.Heard("when?"), *fault)
+        await asyncio.sleep(1)
+        assert [leg.handle for leg in here.legs] == [None, "after why"] and call.troubles == {trouble: 1}
+        assert b"".join(question()[:150]) in bytes(here.leg.pcm)
+        assert len(ends(listener)) == 1, "it may still be answered"
+        here.leg.say(*fault)
+        await asyncio.sleep(1)
+        assert len(here.legs) == 2
+        assert [(told.turn, told.outcome) for told in ends(listener)] == [(1, "completed"), (2, outcome)]
+        await asyncio.sleep(USUAL.patience_s * 2)
+        assert call.troubles == {trouble: 2}
+
+
+async def test_a_question_whose_turn_was_empty_is_answered_by_the_next_leg() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        listener.say(media.Text("and now?"))
+        await asyncio.sleep(0.1)
+        here.leg.say(EMPTY)
+        await asyncio.sleep(1)
+        here.leg.say(SECOND, model.Said("this"), model.GenerationEnded(), EMPTY)
+        await asyncio.sleep(1)
+        assert [(told.turn, told.outcome) for told in ends(listener)] == [(1, "completed"), (2, "completed")]
+        assert [(turn.user_text, turn.agent_text) for _, turn in here.book.turns][1] == ("and now?", "this")
+
+
+@pytest.mark.parametrize("excuse", [model.WaitsForInput(), model.Interrupted()])
+async def test_the_end_of_a_turn_that_is_rightly_empty_is_no_fault(excuse: model.ModelEvent) -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        await hush(listener, 1, await speak(listener, question()))
+        here.leg.say(excuse, EMPTY)
+        await asyncio.sleep(2)
+        assert len(here.legs) == 1 and not call.troubles
 
 
 async def test_an_open_microphone_in_a_quiet_room_changes_no_leg() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        await speak(listener, HUSH, 120.0)
-        assert len(here.legs) == 1 and not call.troubles
-
-
-async def test_coughs_far_apart_are_no_speech_that_nobody_answers() -> None:
-    async with lone_call() as (call, here):
-        listener, number = Listener(call), 0
-        for _ in range(6):
-            number = await speak(listener, SPEECH, 0.3, number)
-            number = await speak(listener, HUSH, 2 * USUAL.answer_s, number)
+        await hush(listener, 120, 0)
         assert len(here.legs) == 1 and not call.troubles
 
 
 async def test_somebody_who_talks_for_long_changes_no_leg() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        here.leg.say(model.SpeechStarted())
-        await speak(listener, SPEECH, 60.0)
+        await speak(listener, talk(60.0))
         assert len(here.legs) == 1 and not call.troubles
 
 
-async def test_a_model_that_does_not_want_to_answer_is_left_alone_after_two_legs() -> None:
+@pytest.mark.parametrize("unheard", [(model.Said("I "), model.Said("think"), EMPTY), INAUDIBLE])
+async def test_an_answer_that_nobody_can_hear_is_asked_for_again(
+    unheard: tuple[model.ModelEvent, ...],
+) -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), *unheard)
+        await asyncio.sleep(1)
+        assert len(here.legs) == 2 and call.troubles == {"empty_turn": 1}
+        await asyncio.sleep(USUAL.answer_s)
+        assert len(here.legs) == 2
+
+
+async def test_who_reads_the_answers_misses_no_voice() -> None:
+    async with lone_call(config=Config(reply="text")) as (call, here):
+        Listener(call)
+        here.leg.say(model.Heard("why"), *INAUDIBLE)
+        await asyncio.sleep(2)
+        assert len(here.legs) == 1 and not call.troubles
+
+
+async def test_words_whose_voice_does_not_follow_are_a_frozen_leg() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
-        listener.say(media.Text("hm"))
-        await asyncio.sleep(USUAL.answer_s * 8)
-        assert call.troubles == {"silent_model": 2}
-        assert [leg.handle for leg in here.legs] == [None, "after why", None], "the handle may be the cause"
-
-
-async def test_words_without_their_voice_are_a_frozen_leg() -> None:
-    async with lone_call() as (call, here):
-        Listener(call)
-        await one_turn(here)
-        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), model.Said("I "))
-        here.leg.say(model.Said("think"), model.TurnCompleted(idle=True))
-        await asyncio.sleep(1)
+        listener.say(media.Text("and now?"))
+        await asyncio.sleep(0.1)
+        here.leg.say(model.Said("I think"))
+        await asyncio.sleep(USUAL.answer_s + 1)
         assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
-        await asyncio.sleep(USUAL.answer_s * 3)
-        assert len(here.legs) == 2
-
-
-async def test_who_speaks_at_once_after_an_unheard_answer_is_answered_by_another_leg() -> None:
-    async with lone_call() as (call, here):
-        Listener(call)
-        await one_turn(here)
-        here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"), model.Said("I think"))
-        here.leg.say(model.TurnCompleted(idle=True), model.SpeechStarted())
-        await asyncio.sleep(1)
-        assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
-        here.leg.say(model.SpeechEnded(), SECOND, model.Said("well"), model.TurnCompleted(idle=True))
-        await asyncio.sleep(USUAL.answer_s * 3)
-        assert len(here.legs) == 2
+        assert here.leg.commands[-1] == model.SayText("and now?", respond=True)
 
 
 async def test_an_answer_that_the_microphone_hears_from_the_loudspeaker_is_nobodys_question() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         here.leg.say(SECOND, SECOND, model.Said("so"))
-        number = await speak(listener, SPEECH, 2.0)
-        here.leg.say(model.TurnCompleted(idle=True))
-        number = await speak(listener, SPEECH, 0.2, number)
-        await speak(listener, HUSH, USUAL.answer_s * 2, number)
-        assert len(here.legs) == 1 and not call.troubles
+        number = await speak(listener, talk(2.0))
+        here.leg.say(model.GenerationEnded(), EMPTY)
+        number = await speak(listener, talk(0.2), number)
+        here.leg.say(model.HandleChanged("h"))
+        await hush(listener, USUAL.patience_s + 5, number)
+        here.leg.say(model.HandleChanged("h2"), UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(2)
+        assert not call.troubles and here.leg.handle == "h2"
 
 
 async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_changed() -> None:
@@ -179,7 +285,7 @@ async def test_a_model_that_waits_for_a_tool_is_not_silent_and_is_told_when_nobo
         assert here.leg.commands == [model.AnswerTool("fc-1", "weather", {"error": "timed_out"})]
         assert len(listener.of(media.ToolCancel)) == 1 and len(here.legs) == 1
         assert call.troubles == {"tool_unanswered": 1}
-        await asyncio.sleep(USUAL.answer_s + 1)
+        await asyncio.sleep(USUAL.patience_s + 1)
         assert call.troubles["silent_model"] == 1, "the answer to it is owed"
 
 
@@ -187,7 +293,7 @@ async def test_a_model_socket_without_pongs_and_without_a_word_is_changed() -> N
     async with lone_call() as (call, here):
         Listener(call)
         here.leg.is_deaf = True
-        await asyncio.sleep(20 + USUAL.model_pong_s - 1)
+        await asyncio.sleep(PING_EVERY_S + USUAL.model_pong_s - 1)
         assert len(here.legs) == 1
         await asyncio.sleep(2)
         assert len(here.legs) == 2 and call.troubles == {"model_pong": 1}
@@ -207,13 +313,13 @@ async def test_a_mute_microphone_is_said_once_and_the_model_does_not_wait_for_mo
     async with lone_call() as (call, here):
         listener = Listener(call)
         listener.say(media.Mic("open"))
-        number = await speak(listener, HUSH, 3.0)
+        number = await hush(listener, 3, 0)
         await asyncio.sleep(USUAL.mic_s * 4)
         (notice,) = listener.of(media.Error)
         assert isinstance(notice, media.Error)
         assert (notice.code, notice.fatal) == ("mic_silent", False)
         assert here.leg.commands == [model.FlushAudio()]
-        await speak(listener, HUSH, 1.0, number)
+        await hush(listener, 1, number)
         await asyncio.sleep(USUAL.mic_s + 1)
         assert len(listener.of(media.Error)) == 2 and call.troubles == {"mic_silent": 2}
 
@@ -258,7 +364,8 @@ async def test_a_client_that_does_not_read_is_no_silent_model() -> None:
 async def test_a_watchdogs_finding_is_logged_with_the_session(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "relay.call.exchange")
 
-    async with lone_call() as (call, _):
+    async with lone_call() as (call, here):
+        here.leg.is_deaf = True
         Listener(call).say(media.Text("secret words"))
         await asyncio.sleep(USUAL.answer_s + 1)
     (line,) = [record for record in caplog.records if record.message == "watchdog"]
@@ -271,9 +378,9 @@ async def test_no_leg_is_changed_while_the_user_speaks_to_a_model_that_does_not_
     async with lone_call(plan=plan) as (call, here):
         listener = Listener(call)
         here.leg.say(model.HandleChanged("h1"))
-        last = await speak(listener, SPEECH, 7.0)
+        last = await speak(listener, talk(7.0))
         assert len(here.legs) == 1, "in the middle of a sentence"
-        await speak(listener, HUSH, 1.5, last)
+        await hush(listener, 2, last)
         assert len(here.legs) == 1, "before its answer"
         here.leg.say(model.Heard("a long question"), SECOND, model.TurnCompleted(idle=True))
         await asyncio.sleep(0.2)
@@ -286,7 +393,7 @@ async def test_the_time_that_the_model_is_connected_is_noted_though_no_turn_ends
     """MinutesPerDay counted finished turns: who never let one finish had a model for nothing."""
     async with lone_call() as (call, here):
         listener = Listener(call)
-        await speak(listener, HUSH, 130)
+        await hush(listener, 130, 0)
         assert here.book.connected["s1"] == pytest.approx(120, abs=2)
         call.end("client")
     assert here.book.connected["s1"] == pytest.approx(130, abs=2)

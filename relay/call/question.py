@@ -1,0 +1,107 @@
+"""What the user, or a tool, has said and nobody has answered. Pure: time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.timeouts import Timeouts
+
+NEVER = float("-inf")
+SPEECH_S = 1.0  #: of speech: less may be a cough
+
+
+@dataclass(slots=True)
+class Question:
+    """Times are loop time in seconds."""
+
+    began_at: float
+    said_at: float  #: all of it; from then on its answer is waited for
+    is_sure: bool  #: it must be answered; a proactive model need not answer speech
+    is_behind: bool = False  #: it came while an answer ran, and what comes of that is none to it
+    is_short: bool = False  #: it may be a cough, and no question
+    is_mended: bool = False  #: it was asked again, on another leg
+
+
+class Questions:
+    """Of one call. What is said before an answer comes is one question."""
+
+    def __init__(self) -> None:
+        self.open: Question | None = None
+        self.stopped_at = NEVER  #: when the user last stopped to speak
+        self._speaks_since: float | None = None  #: the user
+        self._is_over_answer = False  #: the user began within one that goes on: it may be its echo
+        self._has_words = False  #: what the user is saying does, so it must be answered
+
+    @property
+    def user_speaks(self) -> bool:
+        return self._speaks_since is not None
+
+    @property
+    def began_at(self) -> float | None:
+        """When what is not answered began to be said; None when there is nothing."""
+        times = (self._speaks_since, self.open.began_at if self.open else None)
+        return min((at for at in times if at is not None), default=None)
+
+    @property
+    def times(self) -> tuple[float | None, float, bool]:
+        """When what is not answered began to be said (None: there is nothing), was said, and: still is."""
+        said_at = self.open.said_at if self.open and not self.user_speaks else float("inf")
+        return self.began_at, said_at, self.user_speaks
+
+    def expected_until(self, timeouts: Timeouts) -> float:
+        """Until then an answer is likely to come, or is owed for certain."""
+        if self.open is None:
+            return NEVER
+        if self.open.is_sure:
+            return self.open.said_at + timeouts.patience_s
+        return NEVER if self.open.is_short else self.open.said_at + timeouts.answer_s
+
+    def start(self, at: float, *, in_answer: bool) -> None:
+        """The user begins to speak, perhaps while an answer runs."""
+        if self._speaks_since is None:
+            self._speaks_since, self._is_over_answer = at, in_answer
+
+    def stop(self, at: float, *, is_sure: bool, in_answer: bool) -> None:
+        """The user has spoken. An answer that was not interrupted by it has heard itself."""
+        began_at, self._speaks_since = at if self._speaks_since is None else self._speaks_since, None
+        self.stopped_at = at
+        if not self._is_over_answer and not in_answer:
+            self.ask(began_at, at, is_sure=is_sure or self._has_words)
+        self._is_over_answer = self._has_words = False
+
+    def has_words(self) -> None:
+        """The model, which answers all that is said, has understood some of it."""
+        self._has_words = self.user_speaks
+        if self.open is not None:
+            self.open.is_sure = True
+
+    def speaks_no_more(self) -> None:
+        """The user has stopped, and is being answered."""
+        self._speaks_since, self._is_over_answer = None, False
+
+    def ask(self, began_at: float, said_at: float, *, is_sure: bool, is_behind: bool = False) -> None:
+        if self.open is not None:
+            began_at, is_sure = min(began_at, self.open.began_at), is_sure or self.open.is_sure
+        is_short = said_at - began_at < SPEECH_S
+        self.open = Question(began_at, said_at, is_sure, is_behind, is_short)
+
+    def answered(self) -> None:
+        """The first sound of an answer has come."""
+        if self.open is not None and not self.open.is_behind:
+            self.open = None
+
+    def wait_from(self, now: float) -> None:
+        """What is asked is waited for from now on."""
+        if self.open is not None:
+            self.open.said_at = max(self.open.said_at, now)
+
+    def answer_cut(self, now: float) -> None:
+        """The answer that ran was interrupted: it was no echo that was heard."""
+        self._is_over_answer = False
+        self.answer_over(now)
+
+    def answer_over(self, now: float) -> None:
+        """The answer that ran is over: what came behind it is waited for."""
+        if self.open is not None and self.open.is_behind:
+            self.open.is_behind = False
+            self.wait_from(now)
