@@ -12,6 +12,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from gemini.profiles import Profile, of
+from protocol.control import Scheduling
 
 FOLDER = Path(__file__).parent
 MODEL = "gemini-3.8-live"  #: used where an agent names none
@@ -32,6 +33,7 @@ class ServerTool(Struct, frozen=True, forbid_unknown_fields=True):
     description: str
     parameters: dict[str, Any] = {}  #: JSON Schema of the arguments
     behavior: Literal["NON_BLOCKING", "BLOCKING"] | None = None  #: BLOCKING: the model is silent meanwhile
+    scheduling: Scheduling = "when_idle"  #: when the model speaks of the result
 
 
 class TurnDetection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +147,8 @@ def _misfits(agent: Agent, model: str, profile: Profile) -> Iterator[tuple[str, 
         taken = f"takes {', '.join(levels)}" if levels else "takes none"
         yield "$.thinking_level", f"is refused by {model}, which {taken}"
     for number, tool in enumerate(agent.tools):
+        if tool.scheduling != "when_idle" and (tool.behavior == "BLOCKING" or tools == "blocking"):
+            yield f"$.tools[{number}].scheduling", f"has no effect where {model} waits for the result"
         if tool.behavior in _ABSENT[tools]:
             yield f"$.tools[{number}].behavior", f"{tool.behavior} is refused by {model}: leave it out"
 

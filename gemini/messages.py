@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from gemini import profiles
 from gemini.profiles import Profile
+from protocol.control import Scheduling
 from protocol.media import Tokens
 
 SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
@@ -152,10 +153,16 @@ class FlushAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class StopAnswer:
+    """The client has stopped the agent: what is still generated nobody will hear."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerTool:
     id: str
     name: str
     result: dict[str, Any]
+    scheduling: Scheduling = "when_idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,7 @@ class Recall:
     said: tuple[tuple[Literal["user", "agent"], str], ...]
 
 
-ModelCommand = SayText | ShowImage | MarkActivity | FlushAudio | AnswerTool | Recall
+ModelCommand = SayText | ShowImage | MarkActivity | FlushAudio | StopAnswer | AnswerTool | Recall
 
 
 @dataclass(frozen=True, slots=True)

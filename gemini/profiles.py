@@ -57,6 +57,11 @@ class Profile:
     silence_honoured: Fact[bool]  #: `silenceDurationMs` has an effect
 
     @property
+    def schedules_results(self) -> bool:
+        """A tool's result may say when the agent speaks of it: not where the agent always waits for it."""
+        return self.tools.value in ("both", "non_blocking")
+
+    @property
     def takes_history_late(self) -> bool:
         """Earlier turns can be told after the first one, to a model that was resumed."""
         return self.history.value == "client_content"

@@ -32,6 +32,7 @@ from gemini.messages import (
     ShowImage,
     SpeechEnded,
     SpeechStarted,
+    StopAnswer,
     TokensUsed,
     ToolRequested,
     ToolsWithdrawn,
@@ -239,12 +240,13 @@ def write_audio(pcm: bytes) -> bytes:
     return _AUDIO_HEAD + b2a_base64(pcm, newline=False) + _AUDIO_TAIL
 
 
-def write_command(command: ModelCommand, profile: Profile) -> str:
-    """Everything but audio, as this family of models takes it."""
-    return json.dumps(_command(command, profile), separators=(",", ":"))
+def write_command(command: ModelCommand, profile: Profile) -> str | None:
+    """Everything but audio, as this family of models takes it; None for what it has no way of being told."""
+    written = _command(command, profile)
+    return json.dumps(written, separators=(",", ":")) if written is not None else None
 
 
-def _command(command: ModelCommand, profile: Profile) -> dict[str, Any]:
+def _command(command: ModelCommand, profile: Profile) -> dict[str, Any] | None:
     match command:
         case SayText(text, respond):
             return _text(text, respond, profile)
@@ -255,11 +257,16 @@ def _command(command: ModelCommand, profile: Profile) -> dict[str, Any]:
             return {"realtimeInput": {"activityStart" if started else "activityEnd": {}}}
         case FlushAudio():
             return {"realtimeInput": {"audioStreamEnd": True}}
+        case StopAnswer():  # any such message ends the answer; one that says nothing asks for no other
+            stops = profile.interrupt.value == "client_content"
+            return {"clientContent": {"turnComplete": False}} if stops else None
         case Recall(said):
             turns = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in said]
             return {"clientContent": {"turns": turns, "turnComplete": profile.waits_for_history}}
-        case AnswerTool(id, name, result):
-            response = {"id": id, "name": name, "response": result, "scheduling": "WHEN_IDLE"}
+        case AnswerTool(id, name, result, scheduling):
+            response: dict[str, Any] = {"id": id, "name": name, "response": result}
+            if profile.schedules_results:
+                response["scheduling"] = scheduling.upper()
             return {"toolResponse": {"functionResponses": [response]}}
 
 

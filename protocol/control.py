@@ -24,6 +24,9 @@ class Config(Struct, frozen=True, omit_defaults=True):
     reply: Literal["audio", "text"] = "audio"  #: text: transcripts only, and all of a cut one counts as heard
 
 
+Scheduling = Literal["when_idle", "interrupt", "silent"]  #: when the agent speaks of a tool's result
+
+
 class ClientTool(Struct, frozen=True, omit_defaults=True):
     """A tool that runs in the client."""
 
@@ -31,6 +34,7 @@ class ClientTool(Struct, frozen=True, omit_defaults=True):
     description: Annotated[str, Meta(max_length=1024)] = ""
     parameters: dict[str, Any] = field(default_factory=dict)  #: JSON Schema of the arguments
     timeout_ms: Annotated[int, Meta(ge=100, le=120_000)] = 20_000
+    scheduling: Scheduling = "when_idle"  #: of its result: once it is quiet, at once, or it only knows
 
 
 class ClientInfo(Struct, frozen=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gemini.messages import AnswerTool, ToolRequested
-from protocol.control import ClientTool
+from protocol.control import ClientTool, Scheduling
 from protocol.errors import RemoteProtocolError
 from protocol.limits import TOOL_ARGS_BYTES
 from protocol.media import ToolCall, ToolCancel, ToolResult
@@ -25,6 +25,10 @@ class _Open:
     request: ToolRequested
     deadline: float
     use: ToolUse
+    scheduling: Scheduling
+
+    def answer(self, result: dict[str, Any]) -> AnswerTool:
+        return AnswerTool(self.request.id, self.request.name, result, self.scheduling)
 
 
 class ClientTools:
@@ -53,7 +57,8 @@ class ClientTools:
             use.answer(False, now)
             error = "unknown_tool" if tool is None else "arguments_too_long"
             return AnswerTool(request.id, request.name, {"error": error})
-        self._open[call_id] = _Open(request, now + tool.timeout_ms / 1000 + GRACE_S, use)
+        deadline = now + tool.timeout_ms / 1000 + GRACE_S
+        self._open[call_id] = _Open(request, deadline, use, tool.scheduling)
         return ToolCall(call_id, request.name, tool.timeout_ms, request.args)
 
     def result(self, result: ToolResult, now: float) -> AnswerTool:
@@ -62,8 +67,7 @@ class ClientTools:
         if call is None:
             raise RemoteProtocolError("call_unknown", ref=result.call_id)
         call.use.answer(result.ok, now)
-        answer: dict[str, Any] = {"output": result.data} if result.ok else {"error": result.error or "failed"}
-        return AnswerTool(call.request.id, call.request.name, answer)
+        return call.answer({"output": result.data} if result.ok else {"error": result.error or "failed"})
 
     def withdraw(self, ids: tuple[str, ...]) -> ToolCancel | None:
         """The model does not want these any more."""
@@ -81,7 +85,7 @@ class ClientTools:
         late = {call_id: call for call_id, call in self._open.items() if now >= call.deadline}
         for call_id in late:
             del self._open[call_id]
-        answers = [AnswerTool(c.request.id, c.request.name, {"error": "timed_out"}) for c in late.values()]
+        answers = [call.answer({"error": "timed_out"}) for call in late.values()]
         return (ToolCancel(list(late)) if late else None), answers
 
     def next_timeout(self) -> float | None:

@@ -275,6 +275,7 @@ class Conversation:
             return  # it ended while the message was on its way
         turn.played_ms = played_ms
         self._interrupt("client", now)
+        self.commands.append(model.StopAnswer())
 
     def _note_playback(self, report: media.Playback, now: float) -> None:
         if report.state in ("drained", "flushed"):

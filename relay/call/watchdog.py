@@ -84,6 +84,8 @@ class ModelWatchdog:
                 self.questions.start(now, in_answer=False)
             case model.MarkActivity(started=False):
                 self.questions.stop(now, is_sure=True, in_answer=False)
+            case model.AnswerTool(scheduling="silent"):
+                pass  # it is to know, and to say nothing
             case model.AnswerTool():
                 self.questions.ask(now, now, is_sure=True)
             case model.FlushAudio():

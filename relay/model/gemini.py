@@ -45,7 +45,9 @@ class GeminiLeg:
         await self._send(write_audio(pcm))
 
     async def send(self, command: ModelCommand) -> None:
-        await self._send(write_command(command, self._profile).encode())
+        written = write_command(command, self._profile)
+        if written is not None:
+            await self._send(written.encode())
 
     async def events(self) -> AsyncIterator[ModelEvent]:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gemini.messages import SILENCE_MS, AnswerTool, FlushAudio, ModelCommand, ShowImage
+from gemini.messages import SILENCE_MS, AnswerTool, FlushAudio, ModelCommand, ShowImage, StopAnswer
 from relay.model.port import ModelLeg
 from relay.model.replay_buffer import ReplayBuffer
 from relay.model.uplink_queue import Speech, UplinkQueue
@@ -43,7 +43,7 @@ class Sender:
             feeding = tasks.create_task(self._end_speech(handed)) if self._is_paused else None
             while True:
                 item = await self._uplink.get()
-                if not isinstance(item, ShowImage | AnswerTool):  # an image is stale, a request forgotten
+                if not isinstance(item, ShowImage | AnswerTool | StopAnswer):  # stale, or of what is gone
                     self._replay.add(item, asyncio.get_running_loop().time())  # first: a cut loses nothing
                 if isinstance(item, Speech | FlushAudio) and feeding is not None:
                     feeding.cancel()  # the microphone is open again

@@ -36,6 +36,11 @@ WRONG = {
     "instructions: Hi.\nthinking_level: low\nmodels: [gemini-3.1-flash-live-preview, gemini-3.8-live]": (
         "is refused by gemini-3.8-live"
     ),
+    "instructions: Hi.\nmodel: gemini-3.1-flash-live-preview\n"
+    "tools: [{name: a, description: x, scheduling: silent}]": "$.tools[0].scheduling",
+    "instructions: Hi.\ntools: [{name: a, description: x, behavior: BLOCKING, scheduling: silent}]": (
+        "$.tools[0].scheduling"
+    ),
     "instructions: Hi.\nname: other": "$.name",
     "instructions: Hi.\ntools: [{name: a, description: x}, {name: a, description: y}]": "$.tools",
     "instructions: !!python/object/apply:os.getcwd []": "not YAML",

@@ -8,7 +8,7 @@ from gemini import messages as model
 from protocol import media
 from protocol.client import ClientSession
 from protocol.codec import json_codec
-from protocol.control import ClientTool, Config
+from protocol.control import ClientTool, Config, Scheduling
 from protocol.errors import RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits, Tokens
 from protocol.server import ServerSession
@@ -170,6 +170,7 @@ def test_the_client_stops_the_agent_and_the_rest_is_dropped() -> None:
     table.says(media.Interrupt(1, played_ms=40), now=2.1)
     table.model(model.Audio(MS20), model.GenerationEnded(), model.TurnCompleted(idle=True), now=2.2)
     assert ("interrupted", 1, "client") in table.events() and table.audio() == [1, 1]
+    assert list(table.talk.commands) == [model.StopAnswer()], "it would generate on, and be paid for it"
 
 
 def test_stopping_a_turn_that_is_over_does_nothing() -> None:
@@ -179,7 +180,7 @@ def test_stopping_a_turn_that_is_over_does_nothing() -> None:
     before = table.events()
     table.says(media.Interrupt(1, played_ms=40))
     table.says(media.Interrupt(7, played_ms=40))
-    assert table.events() == before
+    assert table.events() == before and not table.talk.commands
 
 
 def test_an_agent_that_goes_on_by_itself_keeps_its_turn_until_idle() -> None:
@@ -310,6 +311,19 @@ def test_a_tool_of_the_client_is_called_under_our_own_id() -> None:
     assert "fc-99" not in call.call_id
     table.says(media.ToolResult(call.call_id, ok=True, data="rain"))
     assert list(table.talk.commands) == [model.AnswerTool("fc-99", "weather", {"output": "rain"})]
+
+
+@pytest.mark.parametrize("scheduling", ["when_idle", "interrupt", "silent"])
+def test_a_tools_result_says_when_it_is_to_be_spoken_of(scheduling: Scheduling) -> None:
+    table = Table(tools=(ClientTool("weather", scheduling=scheduling, timeout_ms=1000),))
+    asked = [model.ToolRequested(f"fc-{number}", "weather", {}) for number in (1, 2, 3)]
+    table.model(*asked)
+    first, second, _ = [m for m in table.got if isinstance(m, media.ToolCall)]
+    table.says(media.ToolResult(first.call_id, ok=True, data="rain"))
+    table.says(media.ToolResult(second.call_id, ok=False, error="away"))
+    table.talk.handle_timeout(10.0)
+    told = [command for command in table.talk.commands if isinstance(command, model.AnswerTool)]
+    assert [command.scheduling for command in told] == [scheduling] * 3
 
 
 def test_a_tool_asked_for_twice_is_called_once() -> None:

@@ -18,6 +18,12 @@ def read(message: object) -> list[model.ModelEvent]:
     return list(read_message(json.dumps(message).encode()))
 
 
+def written(command: model.ModelCommand, profile: profiles.Profile) -> str:
+    told = write_command(command, profile)
+    assert told is not None
+    return told
+
+
 def test_bundled_fields_are_read_in_the_order_to_act_upon() -> None:
     part = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(b"\1\2").decode()}}
     events = read(
@@ -130,7 +136,7 @@ def test_audio_is_written_as_google_reads_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "written"),
+    ("command", "expected"),
     [
         (model.MarkActivity(True), {"realtimeInput": {"activityStart": {}}}),
         (model.MarkActivity(False), {"realtimeInput": {"activityEnd": {}}}),
@@ -150,16 +156,16 @@ def test_audio_is_written_as_google_reads_it() -> None:
         ),
     ],
 )
-def test_commands_are_written(command: model.ModelCommand, written: object) -> None:
-    assert json.loads(write_command(command, profiles.V3_8)) == written
+def test_commands_are_written(command: model.ModelCommand, expected: object) -> None:
+    assert json.loads(written(command, profiles.V3_8)) == expected
 
 
 @pytest.mark.parametrize("profile", [profiles.V3_1, profiles.CAUTIOUS], ids=["3.1", "unknown"])
 def test_text_goes_another_way_to_a_model_that_refuses_turns_after_the_first(
     profile: profiles.Profile,
 ) -> None:
-    said = write_command(model.SayText("hi", respond=True), profile)
-    noted = write_command(model.SayText("hi", respond=False), profile)
+    said = written(model.SayText("hi", respond=True), profile)
+    noted = written(model.SayText("hi", respond=False), profile)
     assert json.loads(said) == {"realtimeInput": {"text": "hi"}}
     assert json.loads(noted) == {"realtimeInput": {"text": f"{NO_ANSWER} hi"}}
 
@@ -170,8 +176,8 @@ def test_text_goes_another_way_to_a_model_that_refuses_turns_after_the_first(
 def test_earlier_turns_end_where_the_model_waits_for_their_end(
     profile: profiles.Profile, is_waited_for: bool
 ) -> None:
-    written = json.loads(write_command(model.Recall((("agent", "hi"),)), profile))
-    assert written == {
+    told = json.loads(written(model.Recall((("agent", "hi"),)), profile))
+    assert told == {
         "clientContent": {
             "turns": [{"role": "model", "parts": [{"text": "hi"}]}],
             "turnComplete": is_waited_for,
@@ -179,9 +185,38 @@ def test_earlier_turns_end_where_the_model_waits_for_their_end(
     }
 
 
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        (profiles.V3_8, {"clientContent": {"turnComplete": False}}),
+        (profiles.V2_5, {"clientContent": {"turnComplete": False}}),
+        (profiles.V3_1, None),
+        (profiles.CAUTIOUS, None),
+    ],
+    ids=["3.8", "2.5", "3.1", "unknown"],
+)
+def test_an_answer_is_stopped_by_the_means_that_the_model_has(
+    profile: profiles.Profile, expected: object
+) -> None:
+    told = write_command(model.StopAnswer(), profile)
+    assert (json.loads(told) if told else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "scheduling"),
+    [(profiles.V3_8, "SILENT"), (profiles.EXTENDED_THINKING, "SILENT"), (profiles.V3_1, None)],
+)
+def test_a_result_is_scheduled_where_the_model_does_not_wait_for_it(
+    profile: profiles.Profile, scheduling: str | None
+) -> None:
+    told = write_command(model.AnswerTool("1", "look", {"output": 3}, "silent"), profile)
+    (response,) = json.loads(told or "")["toolResponse"]["functionResponses"]
+    assert response.get("scheduling") == scheduling
+
+
 def test_a_tool_answer_names_its_function() -> None:
-    written = json.loads(write_command(model.AnswerTool("1", "weather", {"output": 3}), profiles.V3_8))
-    (response,) = written["toolResponse"]["functionResponses"]
+    told = json.loads(written(model.AnswerTool("1", "weather", {"output": 3}), profiles.V3_8))
+    (response,) = told["toolResponse"]["functionResponses"]
     assert (response["id"], response["name"], response["response"]) == ("1", "weather", {"output": 3})
 
 

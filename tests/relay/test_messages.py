@@ -11,6 +11,7 @@ import pytest
 from gemini import messages as model
 from gemini.messages import Credential
 from protocol import media
+from protocol.control import ClientTool
 from protocol.errors import REGISTRY
 from protocol.limits import IMAGE_BYTES
 from records.sessions import Session
@@ -18,6 +19,7 @@ from relay.call.call import Call
 from relay.call.exchange import Terms
 from relay.model.port import ModelLeg
 from relay.model.uplink_queue import UPLINK_QUEUE_BYTES
+from relay.timeouts import Timeouts
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import FakeBook, Model, session, voice
 
@@ -177,3 +179,17 @@ async def test_a_tools_result_of_another_relay_answers_no_call_of_this_one() -> 
         await asyncio.sleep(0.1)
         assert [error.code for error in listener.of(media.Error)] == ["call_unknown"]  # type: ignore[attr-defined]
         assert here.leg.commands == []
+
+
+async def test_a_result_that_is_to_be_known_only_is_owed_no_answer() -> None:
+    record = session(tools=[ClientTool("note", scheduling="silent")])
+    async with call_of(record, here := Model(), FakeBook(record)) as call:
+        listener = Listener(call)
+        await asyncio.sleep(0.1)
+        here.leg.say(model.ToolRequested("fc-1", "note", {}), model.TurnCompleted(idle=True))
+        await asyncio.sleep(0.1)
+        (asked,) = listener.of(media.ToolCall)
+        listener.say(media.ToolResult(asked.call_id, ok=True))  # type: ignore[attr-defined]
+        await asyncio.sleep(Timeouts().answer_s * 3)
+        assert here.leg.commands == [model.AnswerTool("fc-1", "note", {"output": None}, "silent")]
+        assert not call.troubles and len(here.legs) == 1

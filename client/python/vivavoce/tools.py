@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ._protocol.control import ClientTool
+from ._protocol.control import ClientTool, Scheduling
 from ._protocol.limits import TOOL_RESULT_BYTES
 from ._protocol.media import ToolCall, ToolResult
 from .errors import ToolError
@@ -30,12 +30,13 @@ class Tool:
     description: str = ""  #: default: the function's docstring, its first line
     parameters: dict[str, Any] = field(default_factory=dict)  #: JSON Schema of the arguments
     timeout_ms: int = 20_000
+    scheduling: Scheduling = "when_idle"  #: when the agent speaks of the result
 
     def declaration(self, name: str) -> ClientTool:
         """The tool as the protocol declares it."""
         doc = inspect.getdoc(self.run) or ""
         description = self.description or doc.partition("\n")[0]
-        return ClientTool(name, description, self.parameters, self.timeout_ms)
+        return ClientTool(name, description, self.parameters, self.timeout_ms, self.scheduling)
 
 
 class Toolbox:

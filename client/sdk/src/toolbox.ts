@@ -24,11 +24,12 @@ export class Toolbox {
   declarations(): ClientTool[] {
     const tools = [...this.#all()];
     if (tools.length) onDemand().catch(() => {}); // a call tries again
-    return tools.map(([name, { description, parameters, timeoutMs }]) => ({
+    return tools.map(([name, { description, parameters, timeoutMs, scheduling }]) => ({
       name,
       description: description || undefined,
       parameters,
       timeout_ms: timeoutMs || undefined,
+      scheduling,
     }));
   }
 

@@ -24,6 +24,8 @@ export interface ToolDefinition<A = any, R = unknown> {
   readonly handler: ToolHandler<A, R>;
   /** 100 to 120000. Default 20000. */
   readonly timeoutMs?: number | undefined;
+  /** When the agent speaks of the result: once it is quiet (the default), at once, or it only knows of it. */
+  readonly scheduling?: 'when_idle' | 'interrupt' | 'silent' | undefined;
 }
 
 export type Tools = Readonly<Record<string, ToolHandler | ToolDefinition>>;

@@ -55,6 +55,7 @@ export interface ClientTool {
   readonly description?: string | undefined;
   readonly name: string;
   readonly parameters?: JsonObject | undefined;
+  readonly scheduling?: "interrupt" | "silent" | "when_idle" | undefined;
   readonly timeout_ms?: number | undefined;
 }
 

@@ -160,8 +160,8 @@ export function useTool<A = JsonObject, R = unknown>(
   const definition: ToolDefinition<A, R> = typeof tool === 'function' ? { handler: tool } : tool;
   const handler = useLatest(definition.handler);
   const validate = useLatest((args: unknown) => (definition.validate ? definition.validate(args) : (args as A)));
-  const { description, parameters, timeoutMs } = definition;
-  const identity = JSON.stringify({ description, parameters, timeoutMs });
+  const { description, parameters, timeoutMs, scheduling } = definition;
+  const identity = JSON.stringify({ description, parameters, timeoutMs, scheduling });
   useEffect(
     () => client.registerTool<A, R>(name, { ...JSON.parse(identity), handler, validate }),
     [client, name, identity, handler, validate],

@@ -61,7 +61,7 @@ describe('connect', () => {
       agent: 'concierge',
       config: { voice: 'Kore', language: undefined },
       metadata: { cart: '7' },
-      tools: { look: { handler: () => 1, description: 'Looks.', timeoutMs: 500 } },
+      tools: { look: { handler: () => 1, description: 'Looks.', timeoutMs: 500, scheduling: 'silent' } },
       app: { name: 'shop', version: '2' },
     });
     expect(all.server.requests[0]).toMatchObject({
@@ -69,7 +69,7 @@ describe('connect', () => {
       agent: 'concierge',
       config: { voice: 'Kore' },
       metadata: { cart: '7' },
-      tools: [{ name: 'look', description: 'Looks.', timeout_ms: 500 }],
+      tools: [{ name: 'look', description: 'Looks.', timeout_ms: 500, scheduling: 'silent' }],
       client: { name: 'shop', version: '2' },
     });
   });
