@@ -135,6 +135,14 @@ class SayText:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Text for the agent to know, and not to answer. Told at a moment that cuts nothing."""
+
+    text: str
+    n: int = 0  #: number of the client's message
+
+
+@dataclass(frozen=True, slots=True)
 class ShowImage:
     mime: str
     data: bytes = field(repr=False)
@@ -172,7 +180,7 @@ class Recall:
     said: tuple[tuple[Literal["user", "agent"], str], ...]
 
 
-ModelCommand = SayText | ShowImage | MarkActivity | FlushAudio | StopAnswer | AnswerTool | Recall
+ModelCommand = SayText | Note | ShowImage | MarkActivity | FlushAudio | StopAnswer | AnswerTool | Recall
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ class Profile:
     silence_honoured: Fact[bool]  #: `silenceDurationMs` has an effect
 
     @property
+    def takes_notes(self) -> bool:
+        """What is not to be answered can be told by itself. Others answer all that they are told."""
+        return self.text.value == "client_content"
+
+    @property
     def schedules_results(self) -> bool:
         """A tool's result may say when the agent speaks of it: not where the agent always waits for it."""
         return self.tools.value in ("both", "non_blocking")

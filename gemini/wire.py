@@ -26,6 +26,7 @@ from gemini.messages import (
     MarkActivity,
     ModelCommand,
     ModelEvent,
+    Note,
     Recall,
     Said,
     SayText,
@@ -250,6 +251,8 @@ def _command(command: ModelCommand, profile: Profile) -> dict[str, Any] | None:
     match command:
         case SayText(text, respond):
             return _text(text, respond, profile)
+        case Note(text):
+            return _text(text, False, profile)
         case ShowImage(mime, data):
             blob = {"mimeType": mime, "data": b2a_base64(data, newline=False).decode()}
             return {"realtimeInput": {"video": blob}}

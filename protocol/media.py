@@ -64,7 +64,7 @@ class Text(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="text"
 
 
 class Context(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="context"):
-    """Text for the agent to know. Makes no turn."""
+    """Text for the agent to know. Makes no turn and ends none: the agent learns it when it is quiet."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
     n: Count = 0

@@ -17,6 +17,7 @@ class Receipts:
         """`message_n`: the highest message number that an earlier relay has answered and written down."""
         self.seq = -1  #: highest frame received
         self.message_n = message_n  #: highest message taken
+        self.untold: tuple[int, ...] = ()  #: numbers of messages that wait, and that no answer is about
         self.acked = Ack(-1, message_n)  #: all that the client need not keep
 
     def take_frame(self, seq: int) -> bool:
@@ -31,6 +32,14 @@ class Receipts:
         is_new = n == 0 or n > self.message_n
         self.message_n = max(n, self.message_n)
         return is_new
+
+    @property
+    def told_n(self) -> int:
+        """The highest number that an answer of now settles: those behind it wait."""
+        n = self.message_n
+        while n and n in self.untold:
+            n -= 1
+        return n
 
     def give_back(self, message: ClientMessage) -> None:
         """It could not be acted on, and its connection closes: the next one may bring it again."""

@@ -240,8 +240,8 @@ class Conversation:
                 self._mark_activity(state == "start", now)
             case media.Text(text, respond):
                 self._type(text, respond, now)
-            case media.Context(text):
-                self.commands.append(model.SayText(text, respond=False))
+            case media.Context(text, n):
+                self.commands.append(model.Note(text, n))
             case media.Image(mime, data):
                 self.commands.append(model.ShowImage(mime, data))
             case media.Interrupt(turn, played_ms):
@@ -348,7 +348,7 @@ class Conversation:
         turn, self._user = self._user or Turn(self._next_number, now), None
         self._next_number = max(self._next_number, turn.number + 1)
         self._agent, self.answered_at = turn, now
-        turn.message_n, turn.is_read = self._session.receipts.message_n, self._is_read
+        turn.message_n, turn.is_read = self._session.receipts.told_n, self._is_read
         turn.advance("speech")
         if turn.user_started:
             self._session.send(media.TurnEnded(turn.number, "user"))

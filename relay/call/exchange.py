@@ -177,6 +177,8 @@ class Exchange:
                     listener.user_started(heard.at)
                 else:
                     listener.user_stopped(heard.at)
+            if isinstance(heard, UserStarted):
+                self.model.tell_notes(with_words=True)
             self.flush()
 
     def _read_on(self) -> None:
@@ -245,6 +247,7 @@ class Exchange:
             return
         self.conversation.uplink_dropped_ms = self.model.uplink.dropped_ms + self.session.uplink_dropped_ms
         self._watchdogs.model.heard(said, now)
+        self.session.receipts.untold = self.model.uplink.untold
         self.conversation.model_said(said, now)
         self.resumption.answered_at = self._watchdogs.model.answered_at
         if self.session.is_backed_up:
@@ -339,6 +342,8 @@ class Exchange:
             self._asked = asked
             self.model.asks(*asked)
         is_quiet, is_current = self.is_quiet(), self.resumption.is_current
+        if is_quiet:
+            self.model.tell_notes(with_words=False)
         gap = is_quiet, is_current, self.recording.has_unannounced, self.model.is_up
         if gap != self._gap:
             self._gap = gap

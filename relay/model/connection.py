@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gemini.messages import ModelCommand
+from gemini.messages import MarkActivity, ModelCommand, Note, SayText
+from gemini.profiles import Profile
 from protocol.audio import AudioFrame
 from protocol.states import advance
 from relay import clock
@@ -56,6 +57,7 @@ class ModelConnection:
         self._carriage: Carriage | None = None  #: of the leg that is open
         self._wanted = asyncio.Event()
         self._down_at: float | None = None
+        self._profile: Profile | None = None  #: of the latest leg's model
 
     # ---- what the call wants of it
 
@@ -93,11 +95,27 @@ class ModelConnection:
         self._replay.keep(began_at, said_at)
 
     def put(self, item: AudioFrame | ModelCommand) -> None:
-        """Have it sent, in order. While no leg is open it waits."""
-        if isinstance(item, AudioFrame):
-            self.uplink.put_audio(item)
-        else:
-            self.uplink.put_command(item)
+        """Have it sent, in order. While no leg is open it waits, and a note for its moment."""
+        match item:
+            case AudioFrame():
+                self.uplink.put_audio(item)
+            case Note():
+                self.uplink.put_note(item)
+            case SayText():
+                self.uplink.tell_notes()
+                self.uplink.put_command(item)
+            case _:
+                self.uplink.put_command(item)
+                if item == MarkActivity(True):
+                    self.tell_notes(with_words=True)
+
+    def tell_notes(self, *, with_words: bool) -> None:
+        """The moment for notes: a pause, or `with_words` of the user's.
+
+        What is told by itself ends the answer that is under way; to other models it would be a question.
+        """
+        if self._profile is not None and self._profile.takes_notes is not with_words:
+            self.uplink.tell_notes()
 
     @property
     def is_up(self) -> bool:
@@ -149,6 +167,7 @@ class ModelConnection:
         self._carriage = carriage = Carriage(
             leg, made.credential, self._plan, self._resumption, self._opener, self._hear, self._at_turn_gap
         )
+        self._profile = made.credential.profile
         self._move("opened")
         gap_ms = None if self._down_at is None else round((clock.now() - self._down_at) * 1000)
         self._emit(LegOpened(gap_ms, made.credential))

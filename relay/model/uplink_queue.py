@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from gemini.messages import ModelCommand, SayText, ShowImage
+from gemini.messages import ModelCommand, Note, SayText, ShowImage
 from protocol.audio import AudioFrame, uplink_ms
 
 UPLINK_QUEUE_MS = 5_000  #: what may wait while the model leg opens; older speech has lost its value
@@ -26,7 +26,8 @@ class Speech:
 class UplinkQueue:
     """Drops the oldest audio when full, and counts it: live speech loses value by waiting.
 
-    Commands stay, so whoever puts them must look at `is_full` first.
+    Commands stay, so whoever puts them must look at `is_full` first. Notes, which are not to be answered, are
+    kept aside until `tell_notes`.
     """
 
     def __init__(self, limit_ms: float = UPLINK_QUEUE_MS) -> None:
@@ -35,6 +36,7 @@ class UplinkQueue:
         self._queued_bytes = 0  #: of commands
         self._limit_ms = limit_ms
         self._waiting: deque[AudioFrame | ModelCommand] = deque()
+        self._notes: deque[Note] = deque()
         self._filled = asyncio.Event()
 
     def put_audio(self, frame: AudioFrame) -> None:
@@ -53,6 +55,22 @@ class UplinkQueue:
         self._waiting.append(command)
         self._queued_bytes += _bytes(command)
         self._filled.set()
+
+    def put_note(self, note: Note) -> None:
+        self._notes.append(note)
+        self._queued_bytes += _bytes(note)
+
+    @property
+    def untold(self) -> tuple[int, ...]:
+        """Numbers of the notes that are kept aside."""
+        return tuple(note.n for note in self._notes)
+
+    def tell_notes(self) -> None:
+        """Their turn has come: behind what waits."""
+        if self._notes:
+            self._waiting.extend(self._notes)
+            self._notes.clear()
+            self._filled.set()
 
     async def get(self) -> Speech | ModelCommand:
         """The oldest of what waits; audio that has piled up comes in one piece of up to 100 ms."""
@@ -93,7 +111,7 @@ def _bytes(command: ModelCommand) -> int:
     match command:
         case ShowImage(data=data):
             return len(data)
-        case SayText(text=text):
+        case SayText(text=text) | Note(text=text):
             return COMMAND_BYTES + len(text)
         case _:
             return COMMAND_BYTES

@@ -94,5 +94,5 @@ def test_a_deployment_may_have_all_agents_talk_with_another_model() -> None:
 
 def test_an_agent_that_the_other_model_would_refuse_is_named() -> None:
     thoughtful = {"sage": Agent("Think.", "gemini-3.1-flash-live-preview", thinking_level="high")}
-    with pytest.raises(AgentError, match="sage: `.*thinking_level"):
+    with pytest.raises(AgentError, match=r"sage: `.*thinking_level"):
         spoken_by(thoughtful, "gemini-3.8-live")

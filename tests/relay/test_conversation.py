@@ -271,7 +271,7 @@ def test_typed_text_is_a_turn_and_a_command() -> None:
 def test_context_makes_no_turn() -> None:
     table = Table()
     table.says(media.Context("the shop is closed"))
-    assert list(table.talk.commands) == [model.SayText("the shop is closed", respond=False)]
+    assert list(table.talk.commands) == [model.Note("the shop is closed")]
     assert table.events() == []
 
 

@@ -67,7 +67,7 @@ export interface Config {
   readonly voice?: string | null | undefined;
 }
 
-/** Text for the agent to know. Makes no turn. */
+/** Text for the agent to know. Makes no turn and ends none: the agent learns it when it is quiet. */
 export interface Context {
   readonly type: "context";
   readonly n?: number | undefined;
