@@ -38,7 +38,7 @@ class Setup:
     interrupts: bool  #: speech interrupts the answer
     handle: str | None
     compression: Compression | None
-    waits_for_history: bool  #: earlier turns come first, and are not answered
+    waits_for_history: bool  #: earlier turns come first, and are not answered; a resumed session has them
 
     def declared(self, name: str) -> Declaration | None:
         return next((tool for tool in self.declarations if tool.name == name), None)
@@ -65,6 +65,7 @@ def read(raw: dict[str, Any], version: str, models: dict[str, Model]) -> Setup:
     realtime = raw.get("realtimeInputConfig", {})
     given = raw.get("tools", [])
     history = raw.get("historyConfig", {}).get("initialHistoryInClientContent") is True
+    handle = _handle(raw.get("sessionResumption"))
     return Setup(
         model=model,
         instruction=text_of(raw.get("systemInstruction", {})),
@@ -73,9 +74,9 @@ def read(raw: dict[str, Any], version: str, models: dict[str, Model]) -> Setup:
         tools_chars=len(str(given)) if given else 0,
         detection=_detection(realtime.get("automaticActivityDetection", {}), model),
         interrupts=_interrupts(realtime.get("activityHandling")),
-        handle=_handle(raw.get("sessionResumption")),
+        handle=handle,
         compression=_compression(raw.get("contextWindowCompression")),
-        waits_for_history=history and model.is_strict,
+        waits_for_history=history and model.is_strict and handle is None,
     )
 
 

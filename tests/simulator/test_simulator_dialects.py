@@ -179,6 +179,19 @@ async def test_announced_history_is_waited_for_and_not_answered(running: Running
     assert len(running.ledger.where("turn.started")) == 1
 
 
+@pytest.mark.parametrize("model", [V3_8, V3_1])
+async def test_a_resumed_session_has_its_history_and_waits_for_none(running: Running, model: str) -> None:
+    """As pipecat 1.14 relies on: it announces history at every connect, and sends it only to a fresh session."""
+    seeded = {"historyConfig": {"initialHistoryInClientContent": True}}
+    async with session(running, model, **seeded) as client:
+        await client.send(clientContent={"turns": HISTORY, "turnComplete": True})
+        await client.handle()  # may be older than the history
+        handle = await client.handle()
+    async with session(running, model, **seeded, sessionResumption={"handle": handle}) as client:
+        await client.send(realtimeInput={"text": ASKED})
+        assert transcript(await client.turn()) == "The word was plum."
+
+
 async def test_2_5_calls_without_arguments_what_was_declared_by_json_schema(running: Running) -> None:
     async with session(running, V2_5, tools=[{"functionDeclarations": [WEATHER]}]) as client:
         await client.send(realtimeInput={"text": 'call get_weather {"city": "Oslo"}'})
