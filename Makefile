@@ -116,5 +116,5 @@ check: setup lint types client-check ## what CI runs: everything but the browser
 include infra/deploy/build.mk
 
 clean: ## remove what setup and run made
-	rm -rf .venv .local .aws-sam tests/sdk/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist
+	rm -rf .venv .local .aws-sam tests/sdk/node_modules tests/foreign/node_modules tests/browser/node_modules client/sdk/node_modules client/sdk/dist
 	rm -rf client/console/node_modules client/console/dist client/examples/react-native/node_modules .mypy_cache .ruff_cache .hypothesis

@@ -10,10 +10,13 @@ from typing import Any
 from agents.catalogue import catalogue, spoken_by
 from functions.core.minting import mint as minting
 from functions.core.minting.gemini_tokens import GoogleTokens, MintFailed
+from functions.core.minting.vertex_tokens import Federation, VertexTokens
 from functions.core.runtime import aws
 from functions.core.runtime.config import MintConfig
 from functions.core.runtime.entry import guarded, logger, metrics
 from functions.core.runtime.secrets_cache import Secret, SecretUnavailable
+from gemini.tokens import GOOGLE_URL
+from gemini.vertex import Place
 
 FAILED = {"error": "mint_failed"}
 SECRETS = {"ParameterNotFound": "key_refused"}  #: permanent errors of the store, by code
@@ -30,7 +33,15 @@ def mint() -> minting.Mint:
         agents=lambda: agents,
         clock=time.time,
         lock=config.token_lock,
+        road=_vertex(config) if config.vertex_project else None,
     )
+
+
+def _vertex(config: MintConfig) -> VertexTokens:
+    """Another GeminiUrl than Google's own is a stand-in for Vertex as well."""
+    place = Place(config.vertex_project, config.vertex_location)
+    federation = Federation(config.vertex_provider, config.vertex_service_account)
+    return VertexTokens(place, federation, "" if config.gemini_url == GOOGLE_URL else config.gemini_url)
 
 
 @guarded(FAILED)

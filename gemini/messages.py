@@ -195,6 +195,10 @@ class Credential:
     is_fallback: bool = False  #: it is not the agent's first model
     has_other: bool = False  #: the agent has another one, should this one not be had
     sensitivity: str | None = None  #: to speech, as the agent has it: low or high
+    url: str = ""  #: where the token is a bearer: what it opens
+    setup: dict[str, Any] | None = field(
+        default=None, repr=False
+    )  #: what no token holds: the first message's
 
     @property
     def profile(self) -> Profile:

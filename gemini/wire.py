@@ -7,6 +7,7 @@ import math
 from binascii import b2a_base64
 from collections.abc import Iterator
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -267,9 +268,11 @@ def _command(command: ModelCommand, profile: Profile) -> dict[str, Any] | None:
             turns = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in said]
             return {"clientContent": {"turns": turns, "turnComplete": profile.waits_for_history}}
         case AnswerTool(id, name, result, scheduling):
-            response: dict[str, Any] = {"id": id, "name": name, "response": result}
-            if profile.schedules_results:
-                response["scheduling"] = scheduling.upper()
+            response: dict[str, Any] = {"name": name, "response": result}
+            if id:  # a call without one is Vertex's, whose answers go by name and have no scheduling
+                response["id"] = id
+                if profile.schedules_results:
+                    response["scheduling"] = scheduling.upper()
             return {"toolResponse": {"functionResponses": [response]}}
 
 
@@ -284,8 +287,18 @@ def _text(text: str, respond: bool, profile: Profile) -> dict[str, Any]:
 _ROLES = {"user": "user", "agent": "model"}
 
 
+def address(base_url: str, credential: Credential) -> tuple[str, dict[str, str]]:
+    """URL of a connection, and the headers of its handshake; http becomes ws, for a stand-in."""
+    if credential.url:
+        return credential.url, {"Authorization": f"Bearer {credential.token}"}
+    base = base_url.replace("http", "ws", 1).rstrip("/")
+    return f"{base}/ws/{METHOD}?access_token={quote(credential.token)}", {}
+
+
 def first_message(credential: Credential, handle: str | None) -> str:
     """The setup. Under a full lock Google takes all of it from the token and ignores ours."""
+    if credential.setup is not None:
+        return json.dumps({"setup": credential.setup})
     setup: dict[str, Any] = {"model": f"models/{bare(credential.model)}"}
     if credential.lock == "masked":
         setup["sessionResumption"] = {"handle": handle} if handle else {}

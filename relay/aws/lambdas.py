@@ -58,6 +58,8 @@ class Functions:
             is_fallback=bool(answer.get("is_fallback")),
             has_other=bool(answer.get("has_other")),
             sensitivity=answer.get("sensitivity"),
+            url=str(answer.get("url") or ""),
+            setup=answer.get("setup"),
         )
 
     async def announce(self) -> None:

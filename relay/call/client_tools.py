@@ -44,7 +44,7 @@ class ClientTools:
 
     def request(self, request: ToolRequested, now: float) -> ToolCall | AnswerTool | None:
         """What to do about the model's wish: ask the client, answer at once, or nothing when asked twice."""
-        if any(call.request.id == request.id for call in self._open.values()):
+        if request.id and any(call.request.id == request.id for call in self._open.values()):
             return None
         tool = self._tools.get(request.name)
         self._count += 1

@@ -13,7 +13,6 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -22,7 +21,7 @@ from websockets.http11 import Response
 from gemini import refusals
 from gemini.messages import Audio, Credential, Interrupted, ModelCommand, ModelEvent, TurnCompleted
 from gemini.profiles import Profile
-from gemini.wire import METHOD, first_message, is_set_up, read_message, write_audio, write_command
+from gemini.wire import address, first_message, is_set_up, read_message, write_audio, write_command
 from relay.model.port import UpstreamError
 
 logger = logging.getLogger("relay.model.gemini")
@@ -132,19 +131,23 @@ def tls_context() -> ssl.SSLContext:
 
 
 async def open_leg(base_url: str, credential: Credential, handle: str | None) -> GeminiLeg:
-    """Connect with a single-use token and wait until the model is set up.
+    """Connect with a credential and wait until the model is set up.
 
     `base_url` is https (or http, for a stand-in on this machine). Raises UpstreamError.
     """
-    url = (
-        f"{base_url.replace('http', 'ws', 1).rstrip('/')}/ws/{METHOD}?access_token={quote(credential.token)}"
-    )
+    url, headers = address(base_url, credential)
     tls = tls_context() if url.startswith("wss:") else None
     try:
         async with asyncio.timeout(SETUP_TIMEOUT_S):
             # no library keepalive: Gemini's pongs come late (docs/sources.md#gemini-pongs)
             connection = await connect(
-                url, ssl=tls, ping_interval=None, max_size=MESSAGE_BYTES, compression=None, proxy=None
+                url,
+                ssl=tls,
+                additional_headers=headers,
+                ping_interval=None,
+                max_size=MESSAGE_BYTES,
+                compression=None,
+                proxy=None,
             )
             try:
                 await connection.send(first_message(credential, handle))

@@ -110,6 +110,8 @@ def read(given: dict[str, Any], setup: Setup, *, needs_id: bool = True) -> Respo
         raise invalid()
     if setup.model.profile.response_name.value and not name:
         raise invalid()
+    if setup.is_vertex and given.get("scheduling"):
+        raise invalid()
     # Older documents put the scheduling inside the response.
     inner = body.get("scheduling") if isinstance(body, dict) else None
     return Response(

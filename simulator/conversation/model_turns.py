@@ -162,7 +162,7 @@ class ModelTurns:
         twin = at.triggers.take(DuplicateToolCall)
         if twin:
             ids.append(pending.id if twin.same_id else at.calls.open_twin(pending).id)
-        pending.is_nameless = at.triggers.take(CallWithoutId) is not None
+        pending.is_nameless = at.setup.is_vertex or at.triggers.take(CallWithoutId) is not None
         for call_id in ids:
             delivery.call(call, "" if pending.is_nameless else call_id, at)
         at.note("tool.called", turn=turn.number, ids=ids, name=call.name, blocking=pending.is_blocking)

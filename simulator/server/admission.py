@@ -2,12 +2,12 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.conversation.world import World
 from simulator.faults import RefuseHandle
-from simulator.session import setup
+from simulator.session import setup, vertex
 from simulator.session.context import Memory, Snapshot, text_tokens
 from simulator.session.setup import Setup
 from simulator.session.tokens import Token
@@ -26,6 +26,7 @@ class Handshake:
     is_constrained: bool
     key: str
     token: str
+    bearer: str = ""  #: of Google Cloud: the connection is Vertex's
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ def read_handshake(
     return Handshake(version, method.endswith("Constrained"), key, token)
 
 
+def read_bearer(headers: Mapping[str, str]) -> str:
+    """The bearer of a handshake with Vertex; any will do. Empty: there is none."""
+    authorization = headers.get("Authorization", "")
+    return authorization.removeprefix("Bearer ").strip() if authorization.startswith("Bearer ") else ""
+
+
 def check_key(key: str, world: World) -> None:
     """Raises Refusal for no key, a token in its place, or one that is not the configured one."""
     if not key or key.startswith(TOKEN_PREFIX):
@@ -66,9 +73,13 @@ def admit(handshake: Handshake, raw: dict[str, Any], world: World, refuses: Refu
     if handshake.is_constrained:
         token = world.tokens.admit(handshake.token)
         raw = world.tokens.lock(token, raw)
+    elif handshake.bearer:
+        raw = vertex.as_ours(raw, handshake.version)
     else:
         check_key(handshake.key, world)
     agreed = setup.read(raw, handshake.version, world.models)
+    if handshake.bearer:
+        agreed = replace(agreed, is_vertex=True)
     snapshot = _resumed(agreed, world, refuses) if agreed.handle else None
     if token:
         world.tokens.spend(token, resumes=snapshot is not None)

@@ -18,7 +18,7 @@ from simulator.faults import Fault, RefuseHandshake, RefuseToken, name
 from simulator.ledger import Ledger, fingerprint
 from simulator.scenario import Scenario
 from simulator.server import certificate
-from simulator.server.admission import check_key, read_handshake
+from simulator.server.admission import Handshake, check_key, read_bearer, read_handshake
 from simulator.server.cases import Cases
 from simulator.server.connection import Connection
 from simulator.server.control import control
@@ -32,6 +32,7 @@ _LIVE = re.compile(
     r"/+ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\."
     r"(BidiGenerateContent(?:Constrained)?)"
 )
+_VERTEX = re.compile(r"/+ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent")
 _TOKENS = re.compile(r"/+(v1|v1beta|v1alpha)/auth_tokens")
 GOING = Close(1001, "")  #: the simulator itself stops
 STOP_S = 3.0  #: real seconds for connections to close when the simulator stops
@@ -83,16 +84,21 @@ class Running:
             return await control(request, self)
         live = _LIVE.fullmatch(path)
         if live and request.method == "GET":
-            return await self._live(request, live[1], live[2])
+            handshake = read_handshake(live[1], live[2], request.query, request.headers)
+            return await self._live(request, handshake)
+        vertex = _VERTEX.fullmatch(path)
+        if vertex and request.method == "GET":
+            if bearer := read_bearer(request.headers):
+                return await self._live(request, Handshake(vertex[1], False, "", "", bearer))
+            return _error(401, "UNAUTHENTICATED", "Request is missing required authentication credential.")
         if _TOKENS.fullmatch(path) and request.method == "POST":
             return await self._mint(request)
         return _error(404, "NOT_FOUND", "Requested entity was not found.")
 
-    async def _live(self, request: web.Request, version: str, method: str) -> web.StreamResponse:
+    async def _live(self, request: web.Request, handshake: Handshake) -> web.StreamResponse:
         if self.playback:
             self._count += 1
             return await self.playback.serve(request, self._count)
-        handshake = read_handshake(version, method, request.query, request.headers)
         case = self.cases.of_token(handshake.token)
         nth = case.count("connection")
         if fault := case.refusal(RefuseHandshake, nth):

@@ -39,6 +39,7 @@ class Setup:
     handle: str | None
     compression: Compression | None
     waits_for_history: bool  #: earlier turns come first, and are not answered; a resumed session has them
+    is_vertex: bool = False  #: calls have no id, results no scheduling
 
     def declared(self, name: str) -> Declaration | None:
         return next((tool for tool in self.declarations if tool.name == name), None)

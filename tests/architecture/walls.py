@@ -53,7 +53,12 @@ APART = {
 #: module -> the only files and folders that may import it
 DOORS = {
     "webrtcvad": ("relay/call/hearing.py", "tests/", "bench/"),
-    "google": ("functions/core/minting/gemini_tokens.py", "tests/", "bench/"),
+    "google": (
+        "functions/core/minting/gemini_tokens.py",
+        "functions/core/minting/vertex_tokens.py",
+        "tests/",
+        "bench/",
+    ),
     "boto3": ("relay/aws/wiring.py", "functions/core/runtime/aws.py", "infra/", "cli/", "tests/", "bench/"),
 }
 

@@ -461,3 +461,19 @@ def test_a_session_stays_with_what_it_fell_back_to(call, many, table):
     assert taken(event, refused=[MODELS[1]]) == (MODELS[0], False, True, None)
     with pytest.raises(Fenced):
         resumption.save_model(table, event["session"], 0, MODELS[2])
+
+
+def test_another_road_than_tokens_gives_its_own_credential_and_needs_no_key(call, monkeypatch):
+    class Road:
+        def credential(self, request):
+            assert request.handle == "h" and request.setup["response_modalities"] == ["AUDIO"]
+            return {"token": "a-bearer", "token_lock": "full", "url": "wss://there", "setup": {"model": "m"}}
+
+    def no_key():
+        raise AssertionError("a key is read")
+
+    other = dataclasses.replace(mint.mint(), road=Road(), key=no_key)
+    monkeypatch.setattr(mint, "mint", lambda: other)
+    answer = mint.handler({**call(agent="kuechenhilfe"), "handle": "h"}, CONTEXT)
+    assert (answer["token"], answer["url"], answer["setup"]) == ("a-bearer", "wss://there", {"model": "m"})
+    assert (answer["model"], answer["token_lock"]) == ("gemini-3.8-live", "full")

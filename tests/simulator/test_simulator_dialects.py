@@ -181,7 +181,7 @@ async def test_announced_history_is_waited_for_and_not_answered(running: Running
 
 @pytest.mark.parametrize("model", [V3_8, V3_1])
 async def test_a_resumed_session_has_its_history_and_waits_for_none(running: Running, model: str) -> None:
-    """As pipecat 1.14 relies on: it announces history at every connect, and sends it only to a fresh session."""
+    """As pipecat 1.14 relies on: it announces history at every connect, and sends it to a fresh one only."""
     seeded = {"historyConfig": {"initialHistoryInClientContent": True}}
     async with session(running, model, **seeded) as client:
         await client.send(clientContent={"turns": HISTORY, "turnComplete": True})

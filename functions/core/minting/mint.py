@@ -46,6 +46,13 @@ class Minter(Protocol):
         """A token. Raises MintFailed."""
 
 
+class Road(Protocol):
+    """A road to the model without ephemeral tokens."""
+
+    def credential(self, request: TokenRequest) -> dict[str, Any]:
+        """What the relay needs for one connection. Raises MintFailed."""
+
+
 class Key(Protocol):
     """The long-lived key."""
 
@@ -68,6 +75,7 @@ class Mint:
     agents: Callable[[], Mapping[str, Agent]]
     clock: Callable[[], float]  #: wall clock, epoch s
     lock: Lock
+    road: Road | None = None  #: in place of tokens
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Reply to the relay. Raises Refused, MintFailed."""
@@ -81,14 +89,13 @@ class Mint:
         if agent is None:
             raise Refused("agent_unknown")
         models = _models(agent, session, asked)
-        model, request, token = self._first(models, agent, session, asked, now)
+        model, request, credential = self._first(models, agent, session, asked, now)
         return {
-            "token": token,
+            **credential,
             "model": model,
             "is_fallback": model != agent.model,
             "has_other": model != models[-1],
             "expires_at": request.expires_at * 1000,
-            "token_lock": self.lock,
             "silence_ms": agent.turn_detection.silence_ms,
             "sensitivity": agent.turn_detection.sensitivity,
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
@@ -97,8 +104,8 @@ class Mint:
 
     def _first(
         self, models: Sequence[str], agent: Agent, session: Session, asked: MintRequest, now: int
-    ) -> tuple[str, TokenRequest, str]:
-        """The first of the models that there is a token for. Raises MintFailed.
+    ) -> tuple[str, TokenRequest, dict[str, Any]]:
+        """The first of the models that there is a credential for. Raises MintFailed.
 
         A handle is of one model: with one there is no other.
         """
@@ -108,12 +115,17 @@ class Mint:
             built = setup.build(agent, model, session, today, is_fresh=asked.handle is None)
             request = TokenRequest(model, built, asked.handle, self.lock, now, expires_at)
             try:
-                return model, request, self._token(request)
+                return model, request, self._credential(request)
             except MintFailed as failed:
                 if failed.code not in FALLS_BACK or asked.handle is not None or model == models[-1]:
                     raise
                 logger.warning("model fell back", extra={"model": model, "code": failed.code})
         raise AssertionError("an agent has a model")
+
+    def _credential(self, request: TokenRequest) -> dict[str, Any]:
+        if self.road is not None:
+            return self.road.credential(request)
+        return {"token": self._token(request), "token_lock": self.lock}
 
     def _token(self, request: TokenRequest) -> str:
         """Mint with the cached key; when that was replaced meanwhile, with the new one."""

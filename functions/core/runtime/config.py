@@ -144,6 +144,10 @@ class MintConfig:
     gemini_url: str  #: base URL of the Gemini API
     token_lock: Literal["full", "masked"]
     gemini_model: str  #: in place of every agent's own; empty: as the agents say
+    vertex_project: str = ""  #: of Google Cloud; empty: the Gemini API, by tokens
+    vertex_location: str = ""
+    vertex_provider: str = ""  #: workload identity provider, by its full name
+    vertex_service_account: str = ""
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -156,7 +160,16 @@ class MintConfig:
             gemini_url=_text(env, "GEMINI_URL"),
             token_lock="masked" if lock == "masked" else "full",
             gemini_model=env.get("GEMINI_MODEL", ""),
+            **_vertex(env),
         )
+
+
+def _vertex(env: Environment) -> dict[str, str]:
+    """Settings of Vertex AI: all of them, or none."""
+    names = ("PROJECT", "LOCATION", "PROVIDER", "SERVICE_ACCOUNT")
+    if not env.get("VERTEX_PROJECT"):
+        return {}
+    return {f"vertex_{name.lower()}": _text(env, f"VERTEX_{name}") for name in names}
 
 
 @dataclass(frozen=True, slots=True)
