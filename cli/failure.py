@@ -29,6 +29,10 @@ _ADVICE = {
     "quota_sessions": "End another session of this user, or wait for it to end.",
     "session_limit": "Start a new conversation.",
     "key_refused": 'Give "vivavoce dev" another GEMINI_API_KEY, or the stack another in its SSM parameter.',
+    "upstream_credits": "Put money on the Google account of the server's key; calls then work at once.",
+    "upstream_model": "Correct `model` in the agent's file, or name others to fall back to in `models`.",
+    "upstream_region": "Deploy where Google offers the model, or send the server's requests out from there.",
+    "upstream_quota": "Try again later; the quota is that of the server's key at Google.",
     "capacity": 'Try again. On this machine the terminal of "vivavoce dev" says why no relay came up.',
     "upstream_policy": "Say something else.",
 }

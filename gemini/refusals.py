@@ -13,15 +13,34 @@ _REASONS = tuple(
     for pattern, code in (  # of a reason in lower case, in the order in which they are looked for
         (r"aborted|deadline e|cancell?ed|internal error|timed out", "upstream_unavailable"),
         (
+            r"location is not supported|(country|region|territory)(, [\w ,]+)? is not (supported|available)"
+            r"|not available in your (country|region|location)",
+            "upstream_region",
+        ),
+        (
+            r"credits? (are |is |has |have )?(been )?(depleted|exhausted|used up|expired)|prepayment|prepaid"
+            r"|billing[ _](is |has been |account )?(disabled|not enabled|not found)|(enable|requires) billing"
+            r"|insufficient (credit|funds|balance)",
+            "upstream_credits",
+        ),
+        (
             r"resource[ _](has been )?exhausted|quota|billing|credits|rate limit"
             r"|too many (concurrent|requests)",
             "upstream_quota",
         ),
         (
-            r"token (has|is)|unregistered callers|api[ _]key|unauthenticated|credential|permission[ _]denied"
-            r"|leaked|suspended|referer|requests to this api|has not been used in project|organization polic",
-            "upstream_auth",
+            r"models?[/ ][\w.-]*[\w/-] (is|was) not (found|available)|model (does not exist|not found)"
+            r"|not supported for bidigeneratecontent|unknown model"
+            r"|model (is|was) (deprecated|shut ?down|retired)",
+            "upstream_model",
         ),
+        (r"token (has|is)|unregistered callers", "upstream_auth"),  # of the token: another one is made
+        (
+            r"api[ _]key|permission[ _]denied|leaked|suspended|referer|requests to this api"
+            r"|has not been used in project|organization polic",
+            "key_refused",
+        ),
+        (r"unauthenticated|credential", "upstream_auth"),
         (
             r"prohibited[ _]content|(blocked|stopped|rejected|refused|flagged)\b.*(safety|harm|polic)"
             r"|violates\b.*polic",
@@ -43,12 +62,14 @@ _STATUSES = {
     400: "upstream_invalid",
     401: "upstream_auth",
     403: "upstream_auth",
-    404: "upstream_invalid",
+    404: "upstream_model",
     429: "upstream_quota",
     503: "upstream_overload",
 }
 #: the model is unknown, overloaded or without quota: another one may be had
-FALLS_BACK = frozenset({"upstream_invalid", "upstream_overload", "upstream_quota"})
+FALLS_BACK = frozenset({"upstream_invalid", "upstream_model", "upstream_overload", "upstream_quota"})
+#: what a status that says enough by itself may still be by its words
+_TELLING = {"upstream_region", "upstream_credits", "upstream_model", "key_refused"}
 REASON_CHARS = 160  #: of a reason that a log may hold
 
 #: Words that may stand in a log: those of API errors. All others might be a user's, or part of a secret.
@@ -92,8 +113,11 @@ def by_close(close_code: int, reason: str) -> str:
 
 def by_status(status: int, text: str) -> str:
     """The registry's code for an HTTP refusal with this status and body."""
+    words = _by_words(text)
     if status == 400:  # a wrong key and a wrong field come with the same status
-        return _by_words(text) or "upstream_invalid"
+        return words or "upstream_invalid"
+    if words in _TELLING and 400 < status < 500:
+        return words
     return _STATUSES.get(status, "upstream_unavailable")
 
 

@@ -7,17 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gemini import refusals
+
 GOOGLE_URL = "https://generativelanguage.googleapis.com"  #: the default of GeminiUrl in template.yaml
 API_VERSION = "v1beta"  #: of tokens and of the connections they open; the library's default is another
 NEW_SESSION_S = 90  #: a token must be used within this time
-
-_CODES = {
-    400: "upstream_invalid",
-    401: "key_refused",
-    403: "key_refused",
-    404: "upstream_invalid",
-    429: "upstream_quota",
-}
 
 Lock = Literal["full", "masked"]
 
@@ -40,10 +34,11 @@ def could_be_key(key: str) -> bool:
 
 
 def refusal_code(status: int, details: str) -> str:
-    """The registry's code. A wrong key comes as 400, as a wrong field does, and is told by its words."""
-    if status == 400 and "api key" in details.lower().replace("_", " "):
+    """The registry's code. What asks for a token is the key, so it is the key that is not accepted."""
+    code = refusals.by_status(status, details)
+    if code == "upstream_auth":
         return "key_refused"
-    return _CODES.get(status, "mint_failed")
+    return "mint_failed" if status >= 500 else code
 
 
 def refusal_names(status: str | None, details: object) -> list[str]:

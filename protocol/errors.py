@@ -96,4 +96,7 @@ REGISTRY: dict[str, Entry] = {
     "upstream_auth": Entry(4464, "later", "The model did not accept our credential."),
     "upstream_invalid": Entry(4465, "never", "The model did not accept the session's setup or a message."),
     "upstream_unavailable": Entry(4466, "later", "The model cannot be reached."),
+    "upstream_credits": Entry(4467, "never", "The server's account with the model's provider has no credit."),
+    "upstream_model": Entry(4468, "never", "There is no model of that name for the server's key."),
+    "upstream_region": Entry(4469, "never", "The model is not offered where the server is."),
 }

@@ -18,8 +18,16 @@ logger = logging.getLogger("relay.model.opener")
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
 OVER = {"session_ended", "superseded"}  #: there is no session to open a leg for
-REFUSALS = {"upstream_invalid", "upstream_policy", "upstream_context_full"}  #: a handle may be why
-NOT_SOON = {"key_refused", "upstream_quota"}  #: who has not talked yet is told at once, and need not wait
+REFUSALS = {
+    "upstream_invalid",
+    "upstream_policy",
+    "upstream_context_full",
+    "upstream_model",
+}  #: a handle may be why
+#: who has not talked yet is told at once, and need not wait
+NOT_SOON = {"key_refused", "upstream_quota", "upstream_credits", "upstream_model", "upstream_region"}
+CERTAIN = {"upstream_credits", "upstream_region"}  #: no wait of seconds mends it: not tried for long
+CERTAIN_TRIES = 2
 YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
 
 
@@ -87,6 +95,8 @@ class LegOpener:
         if (is_new or tries or self._resumption.way_back is None) and self._falls_back(error.code):
             return
         if error.code in OVER or (error.code in NOT_SOON and is_new):
+            raise error
+        if error.code in CERTAIN and tries >= CERTAIN_TRIES:
             raise error
         if error.code in REFUSALS:
             if self._resumption.way_back is None:

@@ -13,6 +13,7 @@ from functions import mint
 from functions.core.minting import gemini_tokens
 from functions.core.runtime import aws
 from gemini import setup, tokens
+from gemini.refusals import scrub
 from records import resumption, sessions
 from records.table import Fenced
 
@@ -204,6 +205,7 @@ def test_a_session_past_its_end_gets_no_token(call, clock):
         (400, "upstream_invalid"),
         (401, "key_refused"),
         (403, "key_refused"),
+        (404, "upstream_model"),
         (429, "upstream_quota"),
         (500, "mint_failed"),
         (503, "mint_failed"),
@@ -215,6 +217,24 @@ def test_a_refusal_by_google_has_its_code_and_nothing_of_it_is_repeated(call, ed
     assert mint.handler(event, CONTEXT) == {"error": code}
     metric = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert metric["mint_failures"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("status", "complaint", "code"),
+    [
+        (400, "User location is not supported for the API use.", "upstream_region"),
+        (403, "Your API key was reported as leaked. Please use another API key.", "key_refused"),
+        (403, "Billing is disabled for this project.", "upstream_credits"),
+        (404, "models/x is not found for API version v1beta", "upstream_model"),
+        (429, "Your prepayment credits are depleted.", "upstream_credits"),
+    ],
+)
+def test_a_refusal_is_told_by_its_words_too(call, edges, status, complaint, code, caplog):
+    event = call()
+    edges.token_failure, edges.token_complaint = status, f"{complaint} (of Rosalind)"
+    assert mint.handler(event, CONTEXT) == {"error": code}
+    [told] = [record.reason for record in caplog.records if record.message == "token not made"]
+    assert str(status) in told and scrub(complaint) in told and "Rosalind" not in told
 
 
 def test_a_wrong_key_is_told_from_a_wrong_field_and_read_anew_when_it_was_replaced(call, edges):
@@ -369,7 +389,7 @@ def test_what_google_calls_the_reason_is_logged(call, edges, caplog):
     ]
     assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
     (line,) = [record for record in caplog.records if record.message == "token not made"]
-    assert line.reason == "ClientError 400 API_KEY_INVALID"
+    assert line.reason == "ClientError 400 API_KEY_INVALID API key not valid."
 
 
 @pytest.mark.parametrize(

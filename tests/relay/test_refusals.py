@@ -7,6 +7,12 @@ import pytest
 from gemini.refusals import by_close, by_status, scrub
 from protocol.errors import REGISTRY
 
+#: As long as it comes in a close frame, and it names the key that a token stands for.
+UNREGISTERED = (
+    "Method doesn't allow unregistered callers (callers without established identity). "
+    "Please use API Key or other form of API con"
+)
+
 
 @pytest.mark.parametrize(
     ("close", "reason", "code"),
@@ -18,19 +24,28 @@ from protocol.errors import REGISTRY
             "You exceeded your current quota, please check your plan and billing details.",
             "upstream_quota",
         ),
-        (1011, "Your prepayment credits are depleted.", "upstream_quota"),
+        (1011, "Your prepayment credits are depleted.", "upstream_credits"),
         (1011, "Token has been used too many times", "upstream_auth"),
         (1011, "Token has expired", "upstream_auth"),
         (1011, "auth token has expired", "upstream_auth"),
-        (1007, "API key not valid. Please pass a valid API key.", "upstream_auth"),
-        (1008, "API key expired. Please renew the API key.", "upstream_auth"),
-        (1008, "Your API key was reported as leaked.", "upstream_auth"),
-        (1008, "Method doesn't allow unregistered callers", "upstream_auth"),
+        (1007, "API key not valid. Please pass a valid API key.", "key_refused"),
+        (1008, "API key expired. Please renew the API key.", "key_refused"),
+        (1008, "Your API key was reported as leaked.", "key_refused"),
+        (1008, UNREGISTERED, "upstream_auth"),
         (1011, "The service is currently unavailable.", "upstream_overload"),
         (1011, "The model is overloaded. Please try again later.", "upstream_overload"),
         (1007, "Request contains an invalid argument.", "upstream_invalid"),
-        (1007, "User location is not supported for the API use.", "upstream_invalid"),
-        (1008, "models/x is not found for API version v1beta", "upstream_invalid"),
+        (1007, "User location is not supported for the API use.", "upstream_region"),
+        (1008, "The model is not available in your country.", "upstream_region"),
+        (1008, "models/x is not found for API version v1beta", "upstream_model"),
+        (
+            1008,
+            "Publisher model projects/p/locations/global/publishers/google/models/x was not found",
+            "upstream_model",
+        ),
+        (1008, "models/x is not supported for bidiGenerateContent.", "upstream_model"),
+        (1011, "Billing is disabled for project 7.", "upstream_credits"),
+        (1008, "This API method requires billing to be enabled.", "upstream_credits"),
         (1008, "Requested entity was not found", "upstream_invalid"),
         (1008, "Operation is not implemented, or supported, or enabled.", "upstream_invalid"),
         (1008, "The operation was aborted.", "upstream_unavailable"),
@@ -59,11 +74,11 @@ from protocol.errors import REGISTRY
         (1008, "Rate limit exceeded", "upstream_quota"),
         (1008, "Too many concurrent sessions", "upstream_quota"),
         (1008, "Too many requests", "upstream_quota"),
-        (1008, "Requests from referer <empty> are blocked.", "upstream_auth"),
-        (1008, "Requests to this API BidiGenerateContent are blocked.", "upstream_auth"),
-        (1008, "API keys are not supported by this API. Expected OAuth2 access token", "upstream_auth"),
-        (1008, "Gemini API has not been used in project 123 before or it is disabled.", "upstream_auth"),
-        (1008, "Permission denied: Consumer 'api_key:AIza' has been suspended.", "upstream_auth"),
+        (1008, "Requests from referer <empty> are blocked.", "key_refused"),
+        (1008, "Requests to this API BidiGenerateContent are blocked.", "key_refused"),
+        (1008, "API keys are not supported by this API. Expected OAuth2 access token", "key_refused"),
+        (1008, "Gemini API has not been used in project 123 before or it is disabled.", "key_refused"),
+        (1008, "Permission denied: Consumer 'api_key:AIza' has been suspended.", "key_refused"),
         (1007, "Request contains an invalid argument: context", "upstream_invalid"),
         (1009, "message too big", "upstream_invalid"),
         (1013, "", "upstream_overload"),
@@ -79,17 +94,30 @@ def test_closes_are_mapped_to_the_registry(close: int, reason: str, code: str) -
 @pytest.mark.parametrize(
     ("status", "text", "code"),
     [
-        (400, '{"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}}', "upstream_auth"),
+        (400, '{"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}}', "key_refused"),
         (
             400,
             '{"error": {"message": "User location is not supported for the API use."}}',
-            "upstream_invalid",
+            "upstream_region",
         ),
         (400, "", "upstream_invalid"),
         (401, "", "upstream_auth"),
         (403, "", "upstream_auth"),
-        (404, "", "upstream_invalid"),
+        (403, '{"error": {"message": "Your API key was reported as leaked."}}', "key_refused"),
+        (
+            403,
+            '{"error": {"message": "Billing is disabled.", "status": "PERMISSION_DENIED"}}',
+            "upstream_credits",
+        ),
+        (404, "", "upstream_model"),
         (429, "", "upstream_quota"),
+        (
+            429,
+            '{"error": {"message": "Please try again later.", "status": "RESOURCE_EXHAUSTED"}}',
+            "upstream_quota",
+        ),
+        (429, '{"error": {"message": "Your prepayment credits are depleted."}}', "upstream_credits"),
+        (500, '{"error": {"message": "Your API key is fine, and we are not."}}', "upstream_unavailable"),
         (500, "", "upstream_unavailable"),
         (503, "", "upstream_overload"),
         (302, "", "upstream_unavailable"),

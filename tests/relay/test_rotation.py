@@ -301,7 +301,9 @@ async def test_a_setup_that_is_refused_without_a_handle_ends_the_call(code: str)
         assert code_of(listener) == code and len(here.legs) == 1
 
 
-@pytest.mark.parametrize("code", ["upstream_quota", "key_refused"])
+@pytest.mark.parametrize(
+    "code", ["upstream_quota", "key_refused", "upstream_credits", "upstream_model", "upstream_region"]
+)
 async def test_who_has_not_talked_yet_is_told_at_once_what_will_not_soon_be_mended(code: str) -> None:
     here = Model()
     here.refuse_always = code
@@ -321,6 +323,17 @@ async def test_who_talks_is_given_time_for_it_to_be_mended(code: str) -> None:
         here.refuse_always = ""
         await asyncio.sleep(5)
         assert not call.is_over and [leg.handle for leg in here.legs] == [None, "after why"]
+
+
+@pytest.mark.parametrize("code", ["upstream_credits", "upstream_region"])
+async def test_who_talks_is_told_within_seconds_what_no_wait_mends(code: str) -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.refuse_always = code
+        here.leg.say(UpstreamError(code))
+        await asyncio.sleep(3)
+        assert call.is_over and call.reason == code
 
 
 def code_of(listener: Listener) -> str:

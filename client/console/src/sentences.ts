@@ -138,12 +138,24 @@ const SENTENCES: Record<string, Sentence> = {
   upstream_policy: { title: 'The model will not talk about this.', advice: 'Start a new conversation on something else.' },
   upstream_context_full: { title: 'The conversation got too long for the model.', advice: 'Start a new one.' },
   upstream_auth: {
-    title: 'The model did not accept the server’s key.',
-    advice: 'The operator must check GEMINI_API_KEY.',
+    title: 'The model did not accept the server’s pass.',
+    advice: 'Try again; if it stays, the operator must look at the relay’s log.',
   },
   upstream_invalid: {
     title: 'The model did not accept this agent’s settings.',
     advice: 'Choose another agent or voice; the operator should check the agent’s file.',
+  },
+  upstream_credits: {
+    title: 'The server’s account with the model has no credit.',
+    advice: 'The operator must pay; calls then work at once.',
+  },
+  upstream_model: {
+    title: 'This agent’s model does not exist.',
+    advice: 'Choose another agent; the operator should correct the model in the agent’s file.',
+  },
+  upstream_region: {
+    title: 'The model is not offered where the server is.',
+    advice: 'The operator must deploy to another region.',
   },
   upstream_unavailable: { title: 'The model cannot be reached.', advice: 'Try again in a minute.' },
   not_connected: { title: 'There is no call to send that to.', advice: 'Start one first.' },

@@ -9,7 +9,7 @@ import functools
 import warnings
 from typing import TYPE_CHECKING
 
-from gemini import tokens
+from gemini import refusals, tokens
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -18,7 +18,8 @@ TIMEOUT_MS = 6_000  #: of one request; the relay waits for us
 
 
 class MintFailed(Exception):
-    """Minting failed. The text is the error's type, status and reason's name, never its message.
+    """Minting failed. The text is the error's type, status, reason's name, and of its message the words that
+    a log may hold.
 
     `code` is in the protocol's registry: it distinguishes a refused key, a refused request and an outage.
     """
@@ -54,7 +55,8 @@ class GoogleTokens:
         except errors.APIError as error:
             code = tokens.refusal_code(error.code, str(error.details))
             names = tokens.refusal_names(error.status, error.details)
-            raise MintFailed(" ".join([type(error).__name__, str(error.code), *names]), code) from None
+            told = [type(error).__name__, str(error.code), *names, refusals.scrub(str(error.message or ""))]
+            raise MintFailed(" ".join(told).strip(), code) from None
         except (httpx2.HTTPError, ValueError) as error:
             raise MintFailed(type(error).__name__) from None
         if not name:

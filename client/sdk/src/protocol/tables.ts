@@ -38,10 +38,13 @@ export type ErrorCode =
   | 'unknown_type'
   | 'upstream_auth'
   | 'upstream_context_full'
+  | 'upstream_credits'
   | 'upstream_invalid'
+  | 'upstream_model'
   | 'upstream_overload'
   | 'upstream_policy'
   | 'upstream_quota'
+  | 'upstream_region'
   | 'upstream_unavailable';
 
 /** Errors after which a resume brings the session back; all others that are retryable are about a new try. */
@@ -71,6 +74,9 @@ export const FINAL_CLOSE_CODES: Record<number, ErrorCode> = {
   "4462": "upstream_policy",
   "4463": "upstream_context_full",
   "4465": "upstream_invalid",
+  "4467": "upstream_credits",
+  "4468": "upstream_model",
+  "4469": "upstream_region",
 };
 
 export const CONTROL_MESSAGE_BYTES = 32768;
