@@ -108,6 +108,13 @@ class LegEnding:
     left_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message of so many bytes or characters of which nothing could be read."""
+
+    size: int
+
+
 ModelEvent = (
     Audio
     | Said
@@ -123,6 +130,7 @@ ModelEvent = (
     | TokensUsed
     | HandleChanged
     | LegEnding
+    | Unreadable
 )
 
 # ---- what we tell the model

@@ -39,6 +39,7 @@ from gemini.messages import (
     ToolRequested,
     ToolsWithdrawn,
     TurnCompleted,
+    Unreadable,
     WaitsForInput,
 )
 from gemini.profiles import Profile, bare
@@ -65,8 +66,15 @@ class _Blob(_Camel):
     data: bytes = b""
 
 
+class _FunctionCall(_Camel):
+    id: str = ""
+    name: str = ""
+    args: dict[str, Any] = {}
+
+
 class _Part(_Camel):
     inline_data: _Blob | None = None
+    function_call: _FunctionCall | None = None  #: here, in a message of its own, or in both
     thought: bool = False
 
 
@@ -89,12 +97,6 @@ class _ServerContent(_Camel):
     turn_complete_reason: str = ""
     waiting_for_input: bool = False
     interaction_status: str = ""
-
-
-class _FunctionCall(_Camel):
-    id: str = ""
-    name: str = ""
-    args: dict[str, Any] = {}
 
 
 class _ToolCall(_Camel):
@@ -154,9 +156,10 @@ def _read(data: str | bytes) -> _ServerMessage | None:
 
 
 def read_message(data: str | bytes) -> Iterator[ModelEvent]:
-    """Our events in one server message, which may bundle many of theirs; none in one we cannot read."""
+    """Our events in one server message, which may bundle many of theirs."""
     message = _read(data)
     if message is None:
+        yield Unreadable(len(data))
         return
     if message.voice_activity is not None:
         yield SpeechStarted() if message.voice_activity.type == "ACTIVITY_START" else SpeechEnded()
@@ -164,7 +167,7 @@ def read_message(data: str | bytes) -> Iterator[ModelEvent]:
         yield HandleChanged(message.session_resumption_update.new_handle)
     if message.tool_call is not None:
         for call in message.tool_call.function_calls:
-            yield ToolRequested(call.id, call.name, call.args)
+            yield _requested(call)
     if message.tool_call_cancellation is not None:
         yield ToolsWithdrawn(tuple(message.tool_call_cancellation.ids))
     if message.go_away is not None:
@@ -173,6 +176,10 @@ def read_message(data: str | bytes) -> Iterator[ModelEvent]:
         yield TokensUsed(_tokens(message.usage_metadata))
     if message.server_content is not None:
         yield from _content_events(message.server_content)
+
+
+def _requested(call: _FunctionCall) -> ToolRequested:
+    return ToolRequested(call.id, call.name, call.args)
 
 
 def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
@@ -186,6 +193,8 @@ def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
         for part in content.model_turn.parts:
             if part.inline_data is not None and part.inline_data.data and not part.thought:
                 yield Audio(part.inline_data.data)
+            if part.function_call is not None and part.function_call.name:
+                yield _requested(part.function_call)
     if said is not None and (said.text or said.finished):
         yield Said(said.text, said.finished)
     if content.generation_complete:

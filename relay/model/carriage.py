@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Literal, TypeVar
 
-from gemini.messages import Credential, HandleChanged, LegEnding, ModelCommand
+from gemini.messages import Credential, HandleChanged, LegEnding, ModelCommand, Unreadable
 from relay import clock
 from relay.model.events import ConnectionEvent, HandleIssued, ModelSaid, PongCame, Sent
 from relay.model.opener import OVER, LegOpener
@@ -110,6 +110,9 @@ class Carriage:
             elif isinstance(event, LegEnding):
                 self._schedule.goes_away(self._heard_at, event.left_s)
                 self._look.set()
+            elif isinstance(event, Unreadable):
+                logger.warning("model message unreadable", extra={"size": event.size})
+                self._emit(TroubleFound("model_unreadable"))
             else:
                 self._emit(ModelSaid(event))
             if not readable.is_set():

@@ -28,6 +28,7 @@ from relay.model.rotation import Plan
 from relay.model.sender import Sender
 from relay.model.states import LEG, LegState
 from relay.model.uplink_queue import UplinkQueue
+from relay.ports import TroubleFound
 
 
 class ModelConnection:
@@ -52,7 +53,7 @@ class ModelConnection:
         self.readable.set()
         self._resumption, self._plan = resumption, plan
         self._emit, self._at_turn_gap = emit, at_turn_gap
-        self._opener = LegOpener(legs, resumption)
+        self._opener = LegOpener(legs, resumption, self._note_refusal)
         self._replay = ReplayBuffer()
         self._carriage: Carriage | None = None  #: of the leg that is open
         self._wanted = asyncio.Event()
@@ -179,6 +180,11 @@ class ModelConnection:
         if isinstance(event, HandleIssued) and (held := self._opener.pinned or self._resumption.handle):
             self._replay.forget_before(held.covers - LEAD_S)  # speech may have begun, and not be heard yet
         self._emit(event)
+
+    def _note_refusal(self, code: str) -> None:
+        """For the metrics: what the model refused us for, if it said so."""
+        if code.startswith("upstream_") and code != "upstream_unavailable":
+            self._emit(TroubleFound(code))
 
     def _move(self, event: str) -> None:
         if self.state is not LegState.OVER:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -43,9 +44,13 @@ class Prepared:
 class LegOpener:
     """Of one call, over all its legs."""
 
-    def __init__(self, legs: Legs, resumption: Resumption) -> None:
+    def __init__(
+        self, legs: Legs, resumption: Resumption, refused: Callable[[str], None] = lambda code: None
+    ) -> None:
+        """`refused` is told the code of every refusal, of a leg and of one that is to be opened."""
         self.pinned: Handle | None = None  #: what the next leg starts from: what was sent since is kept
         self._legs, self._resumption = legs, resumption
+        self._note_refusal = refused
         self._prepared: Prepared | None = None
         self._minted: Credential | None = None  #: the latest
         self._refused: list[str] = []  #: models that could not be had
@@ -91,6 +96,7 @@ class LegOpener:
 
     def _judge_refusal(self, error: UpstreamError, tries: int) -> None:
         """Whether to try again to open one. Raises it when that would not help."""
+        self._note_refusal(error.code)
         is_new = self._is_first and self._resumption.is_empty
         if (is_new or tries or self._resumption.way_back is None) and self._falls_back(error.code):
             return
@@ -133,6 +139,7 @@ class LegOpener:
         goes on by its handle, and by what was heard when there is none.
         """
         self._count_life(lived_s)
+        self._note_refusal(error.code)
         if lived_s < YOUNG_S and self._resumption.way_back is None and self._falls_back(error.code):
             return
         is_refused = error.code in REFUSALS and self._resumption.way_back is None and self._young_deaths > 0

@@ -117,7 +117,7 @@ def test_tools_are_read() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [{}, {"brandNew": {"x": 1}}, {"serverContent": {}}, {"serverContent": {"turnComplete": "maybe"}}, [], 3],
+    [{}, {"brandNew": {"x": 1}}, {"serverContent": {}}, {"serverContent": {"turnComplete": "maybe"}}],
 )
 def test_what_we_cannot_read_is_nothing_to_us(message: object) -> None:
     assert read(message) == []
@@ -309,7 +309,27 @@ def test_audio_in_either_alphabet_with_or_without_padding_is_heard(encode: Any, 
 
 
 def test_a_message_nested_beyond_all_measure_is_passed_over() -> None:
-    assert list(read_message(b'{"serverContent":' * 100_000)) == []
+    data = b'{"serverContent":' * 100_000
+    assert list(read_message(data)) == [model.Unreadable(len(data))]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", "[]", "7", '{"serverContent":'])
+def test_a_message_of_which_nothing_can_be_read_is_told_of(data: bytes | str) -> None:
+    assert list(read_message(data)) == [model.Unreadable(len(data))]
+
+
+def test_a_tool_call_among_the_parts_is_read() -> None:
+    call = {"functionCall": {"id": "c", "name": "look", "args": {"at": 1}}}
+    assert read({"serverContent": {"modelTurn": {"parts": [call, {"functionCall": {}}]}}}) == [
+        model.ToolRequested("c", "look", {"at": 1})
+    ]
+
+
+def test_a_call_without_an_id_is_answered_by_its_name() -> None:
+    answer = json.loads(write_command(model.AnswerTool("", "look", {"output": 1}), profiles.of("x")))
+    assert answer["toolResponse"]["functionResponses"] == [
+        {"name": "look", "response": {"output": 1}, "scheduling": "WHEN_IDLE"}
+    ]
 
 
 @pytest.mark.parametrize(

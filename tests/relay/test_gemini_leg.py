@@ -127,7 +127,7 @@ async def test_a_refused_handshake_is_logged_with_its_status(caplog: pytest.LogC
         return connection.respond(http.HTTPStatus.FORBIDDEN, body)
 
     async with google(set_up, process_request=refuse) as url:
-        with pytest.raises(gemini.UpstreamError, match="upstream_auth"):
+        with pytest.raises(gemini.UpstreamError, match="key_refused"):
             await gemini.open_leg(url, CREDENTIAL, None)
     (line,) = [record for record in caplog.records if record.message == "model refused the connection"]
     assert (line.http_status, line.reason) == (403, "Permission denied: …")  # type: ignore[attr-defined]

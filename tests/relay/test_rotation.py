@@ -336,6 +336,17 @@ async def test_who_talks_is_told_within_seconds_what_no_wait_mends(code: str) ->
         assert call.is_over and call.reason == code
 
 
+async def test_what_the_model_refuses_and_what_cannot_be_read_is_counted() -> None:
+    async with lone_call() as (call, here):
+        Listener(call)
+        await one_turn(here)
+        here.leg.say(model.Unreadable(7), model.Unreadable(7), UpstreamError("upstream_quota"))
+        await asyncio.sleep(1)
+        here.leg.say(UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(1)
+        assert call.troubles == {"model_unreadable": 2, "upstream_quota": 1}
+
+
 def code_of(listener: Listener) -> str:
     (error,) = listener.of(media.Error)
     assert isinstance(error, media.Error)
@@ -510,7 +521,7 @@ async def test_a_model_that_cannot_be_had_is_replaced_by_the_agents_next(code: s
     async with lone_call(here) as (call, _):
         await asyncio.sleep(0.1)
         assert here.asked == OTHERS
-        assert call.troubles == {"model_fallback": 1}
+        assert call.troubles["model_fallback"] == 1
         assert here.book.sessions["s1"].model == OTHERS[2]
 
 
@@ -531,7 +542,7 @@ async def test_a_session_that_fell_back_stays_and_resumes_there() -> None:
         await asyncio.sleep(65)
         assert here.asked == [OTHERS[0], OTHERS[1], OTHERS[1]]
         assert [leg.handle for leg in here.legs] == [None, "after why"]
-        assert call.troubles == {"model_fallback": 1}
+        assert call.troubles["model_fallback"] == 1
 
 
 async def test_within_a_conversation_a_busy_model_gets_a_second_try() -> None:
