@@ -327,9 +327,7 @@ def test_a_tool_call_among_the_parts_is_read() -> None:
 
 def test_a_call_without_an_id_is_answered_by_its_name() -> None:
     answer = json.loads(write_command(model.AnswerTool("", "look", {"output": 1}), profiles.of("x")))
-    assert answer["toolResponse"]["functionResponses"] == [
-        {"name": "look", "response": {"output": 1}, "scheduling": "WHEN_IDLE"}
-    ]
+    assert answer["toolResponse"]["functionResponses"] == [{"name": "look", "response": {"output": 1}}]
 
 
 @pytest.mark.parametrize(
