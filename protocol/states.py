@@ -36,7 +36,7 @@ class TurnState(Enum):
 
     SILENT = "silent"  #: nothing of it has come yet
     SPEAKING = "speaking"
-    SPOKEN = "spoken"  #: all of its audio was sent; it may still play
+    SPOKEN = "spoken"  #: all of its audio was sent; it may still play, and the agent may go on by itself
     ENDED = "ended"
     INTERRUPTED = "interrupted"
 
@@ -67,7 +67,7 @@ TURN: dict[TurnState, dict[str, TurnState]] = {
         "interrupt": T.INTERRUPTED,
         "end": T.ENDED,
     },
-    T.SPOKEN: {"interrupt": T.INTERRUPTED, "end": T.ENDED},
+    T.SPOKEN: {"speech": T.SPEAKING, "audio_end": T.SPOKEN, "interrupt": T.INTERRUPTED, "end": T.ENDED},
     T.INTERRUPTED: {"end": T.ENDED},
     T.ENDED: {},
 }

@@ -47,6 +47,7 @@ class Turn:
     audio_ms: float = 0.0  #: of the agent's voice, as far as it was passed on
     first_audio_at: float | None = None
     last_audio_at: float = 0.0
+    dropped_ms: float = 0.0  #: of the agent's voice, what came after the interruption
     played_ms: int | None = None  #: what the client reported last
     cut_at: float | None = None  #: when an interruption was decided
     failure: Literal["empty", "rejected", "lost"] | None = None  #: why its answer is missing or incomplete
@@ -76,6 +77,10 @@ class Turn:
         if self.first_audio_at is None:
             self.first_audio_at = now
         self.last_audio_at = now
+
+    def drop_audio(self, pcm: bytes) -> None:
+        """Audio that is not passed on; its words may come all the same."""
+        self.dropped_ms += downlink_ms(len(pcm))
 
     @property
     def lasted_s(self) -> float:
@@ -122,7 +127,8 @@ class Turn:
         if self.audio_ms <= 0:
             return ""
         text = self.agent_text
-        return _whole_words(text, round(len(text) * self.heard_ms() / self.audio_ms))
+        share = self.heard_ms() / (self.audio_ms + self.dropped_ms)
+        return _whole_words(text, round(len(text) * share))
 
 
 def _whole_words(text: str, chars: int) -> str:

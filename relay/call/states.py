@@ -1,4 +1,4 @@
-"""States and legal moves of the agent's turn as its watchdog sees it: a table like `protocol/states.py`."""
+"""States and legal moves of the agent's turn as its leg brings it: tables like `protocol/states.py`."""
 
 from __future__ import annotations
 
@@ -41,4 +41,35 @@ ANSWER: dict[AnswerState, dict[str, AnswerState]] = {
         "told": A.NONE,
         "leg": A.NONE,
     },
+}
+
+
+class ReplyState(Enum):
+    """Of what the agent says next: whether it belongs to the answer that runs."""
+
+    NONE = "none"  #: no answer runs: it begins one
+    RUNNING = "running"
+    GENERATED = "generated"  #: all of its sound has come, so it was said; its end has not
+    PAUSED = "paused"  #: its turn is complete, and the model goes on by itself
+    CUT = "cut"  #: it was interrupted, and the model has not ended it: what comes is dropped
+
+
+R = ReplyState
+
+_RUNS = {
+    "speech": R.RUNNING,
+    "generated": R.GENERATED,
+    "paused": R.PAUSED,
+    "completed": R.NONE,
+    "interrupted": R.CUT,
+    "left": R.NONE,
+}
+
+#: `left`: the leg is gone, or the user was answered anew before the model ended this answer
+REPLY: dict[ReplyState, dict[str, ReplyState]] = {
+    R.NONE: dict.fromkeys(_RUNS, R.NONE) | {"speech": R.RUNNING},
+    R.RUNNING: _RUNS,
+    R.GENERATED: _RUNS,
+    R.PAUSED: _RUNS | {"generated": R.PAUSED},
+    R.CUT: dict.fromkeys(_RUNS, R.CUT) | {"paused": R.NONE, "completed": R.NONE, "left": R.NONE},
 }

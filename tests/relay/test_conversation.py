@@ -12,7 +12,8 @@ from protocol.control import ClientTool, Config, Scheduling
 from protocol.errors import RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits, Tokens
 from protocol.server import ServerSession
-from relay.call.conversation import AS_USUAL, FLUSH_WAIT_S, Conversation
+from relay.call.conversation import AS_USUAL, Conversation
+from relay.call.turns import FLUSH_WAIT_S
 
 MS20 = bytes(960)  # 20 ms of the agent's audio
 
@@ -133,7 +134,7 @@ def test_the_rest_of_an_interrupted_answer_is_not_taken_for_a_new_turn() -> None
     table.model(model.Heard("stop"), model.Audio(MS20), model.TurnCompleted(idle=True), now=3.0)
     table.talk.handle_timeout(now=5.0)
     first, second = table.talk.finished
-    assert (first.number, first.agent_text) == (1, "ten past")
+    assert (first.number, first.agent_text) == (1, "ten past and a half")  # generated, and not heard
     assert (second.number, second.user_text) == (2, "stop")
     assert set(table.audio()) == {1, 2}
 
@@ -237,11 +238,12 @@ def test_a_transcript_that_ends_without_words_changes_nothing() -> None:
     assert table.events() == []
 
 
-def test_audio_after_the_end_of_a_generation_is_a_new_turn() -> None:
+def test_audio_after_the_end_of_a_generation_goes_on_with_its_turn() -> None:
     table = Table()
     answer(table)
-    table.model(model.GenerationEnded(), model.Audio(MS20), model.TurnCompleted(idle=True))
-    assert [turn.number for turn in table.talk.finished] == [1, 2]
+    table.model(model.GenerationEnded(), model.Audio(MS20), model.GenerationEnded(), now=2.1)
+    table.model(model.TurnCompleted(idle=True), now=2.2)
+    assert [turn.number for turn in table.talk.finished] == [1] and table.audio() == [1, 1, 1]
 
 
 def test_texts_of_one_turn_do_not_run_into_each_other() -> None:

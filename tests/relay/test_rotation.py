@@ -138,18 +138,18 @@ async def test_no_frame_is_lost_and_few_are_said_twice_under_continuous_speech()
 async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        await one_turn(here, "one", "first")
+        await one_turn(here, "one", "The first answer.")
         here.leg.say(
-            model.SpeechStarted(), model.SpeechEnded(), model.Heard("two"), SECOND, model.Said("second")
+            model.SpeechStarted(), model.SpeechEnded(), model.Heard("two"), SECOND, model.Said("And another.")
         )
         here.leg.say(model.GenerationEnded())
         await asyncio.sleep(0.5)
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1.5)
         assert here.leg.handle == "after one"
-        assert here.leg.commands == [model.Recall((("user", "two"), ("agent", "second")))]
+        assert here.leg.commands == [model.Recall((("user", "two"), ("agent", "And another.")))]
         texts = [(t.user_text, t.agent_text) for _, t in here.book.turns]  # type: ignore[attr-defined]
-        assert texts == [("one", "first"), ("two", "second")]
+        assert texts == [("one", "The first answer."), ("two", "And another.")]
         assert listener.of(media.TurnInterrupted) == [] and listener.of(media.Error) == []
 
 

@@ -112,7 +112,7 @@ async def test_a_handle_continues_the_conversation(running: Running) -> None:
 async def test_what_vertex_refuses_is_told_apart(running: Running) -> None:
     for wrong, code in (
         (credential(running, bearer=""), "upstream_auth"),
-        (credential(running, name="models/gemini-3.8-live"), "upstream_invalid"),
+        (credential(running, name="models/gemini-3.8-live"), "upstream_model"),
         (credential(running, name=PLACE.resource("no-such-model")), "upstream_model"),
     ):
         with pytest.raises(UpstreamError) as refused:

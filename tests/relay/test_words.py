@@ -37,16 +37,17 @@ class Unheard(ServerSession):
 def test_collecting_the_words_of_a_turn_copies_no_more_than_there_are(source: str) -> None:
     talk = Conversation(Unheard(epoch=1, now=0.0), [])
     Piece.copied = 0
-    for _ in range(200):
-        piece = Piece("word ")
+    for n in range(200):
+        piece = Piece(f"word{n} ")
         if source == "typed":
             talk.client_said(media.Text(piece, respond=False), 1.0)
         else:
             talk.model_said(model.Heard(piece) if source == "heard" else model.Said(piece), 1.0)
     talk.close(2.0)
     (turn,) = talk.finished
-    assert turn.user_text + turn.agent_text == "word " * 200
-    assert Piece.copied <= 200 * len("word ")
+    words = "".join(f"word{n} " for n in range(200))
+    assert turn.user_text + turn.agent_text == words
+    assert Piece.copied <= len(words)
 
 
 @pytest.mark.parametrize("word", ["a", "ж", "語", "😀"])

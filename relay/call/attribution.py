@@ -1,0 +1,353 @@
+"""Which turn the words of a transcript belong to, when nothing but their own order can be relied on.
+
+Pure: time is an argument. Google promises no order between a transcript and the audio or the end of its turn
+(docs/sources.md#gemini-habits); others saw the words of a turn before its sound, seconds after its end and
+after the next one had begun. What holds is that each party's words come in the order in which they were
+said. So there is a stream of each party, with a cursor at the turn that got its latest words, and the turns
+that sounded since; a piece goes to the turn at the cursor, or moves the cursor on. Where more than one turn
+can be meant, what speaks against each is added up:
+
+    a turn that sounded longer than its words take is not over         a sentence that has not ended, likewise
+    a turn has no more words than its sound has room for               a transcript marked as finished is over
+    a turn begins like a sentence, and not in the middle of one        words are about as late as those before
+
+What no observer could tell, and the rule then (docs/decisions/0023-words-find-their-turn.md): words of a turn
+that come after the next one has sounded, when all of it may be said already, are the next one's; of a turn
+whose words never come, nothing tells that they will not. Where a turn was written before, its words amend it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, field
+
+from relay.call.pieces import (
+    Joiner,
+    Repetitions,
+    Spacing,
+    growth,
+    is_beginning,
+    is_closing,
+    is_ended,
+    letters,
+)
+from relay.turn import Turn
+from relay.words import Words
+
+LETTERS_PER_S = 12.5  #: of speech, in an alphabet; learned from the call
+BELIEVED_S = 4.0  #: of speech that this is worth
+TYPICAL = 0.3  #: share of the latest lateness in what is usual
+UNKNOWN_S, SPREAD_S = 3.0, 0.7  #: by which lateness differs from the usual: at first, and at least,
+SPREAD = 0.25  #: and at least this share of it
+STEP_S = 0.25  #: of sound, of which it is kept when it came
+PARTS = 8  #: turns in which words may still be missing; older ones get none
+FULL = 0.85  #: of the letters that a turn's sound has room for, and none need be missing
+CUT_SHARE = 0.6  #: of that: words of an interrupted turn may never come
+OVERFULL = 1.15  #: and more than that is too much
+
+
+class Cost:
+    """What speaks against a turn: natural logarithms of odds, by the ear of who listened to many."""
+
+    UNSAID = 7.0  #: a turn ends with all of its sound unexplained; with less of it, less
+    UNENDED = 3.0  #: a turn ends within a sentence and was not cut short
+    SILENT = 2.5  #: a turn has no words at all
+    CROWDED = 12.0  #: a turn has twice the words that its sound has room for
+    FINISHED = 9.0  #: its transcript was said to be over
+    CLOSING = 6.0  #: a turn begins with a full stop or the like
+    WITHIN = 2.0  #: a turn begins with a small letter, or behind a space, and those before did not
+    LATEST = 4.0  #: words are much more, or less, late than usual
+    UNHEARD = 3.0  #: the turn was not heard to begin
+    AGAIN = 3.0  #: for a turn, when a piece of it would come again as others did
+    DONE = 1.0  #: a turn that is over may have all of its words
+    BEGUN = 1.5  #: a piece begins like a turn, where one might be over
+
+
+@dataclass
+class Part:
+    """One party's part of a turn."""
+
+    turn: Turn
+    words: Words
+    joiner: Joiner
+    repetitions: Repetitions = field(default_factory=Repetitions)
+    sound_s: float = 0.0  #: how long it sounded, as far as was heard
+    is_over: bool = False  #: it sounds no more
+    is_cut: bool = False  #: it ended before its sentence did
+    is_finished: bool = False  #: so the model says of its transcript
+    ended_at: float = 0.0
+    speaks_since: float | None = None  #: the user, whose words cannot run ahead of his voice
+    arrived: list[tuple[float, float]] = field(
+        default_factory=list
+    )  #: the agent's sound: how much, until when
+    grew: bool = False  #: its pieces are snapshots
+    letters: int = 0
+    tail: str = ""  #: the latest of its words
+
+    def speak(self, at: float) -> None:
+        """The user begins, or goes on."""
+        self.is_over, self.speaks_since = False, at
+
+    def end(self, at: float) -> None:
+        """It sounds no more."""
+        if self.speaks_since is not None:
+            self.sound_s += max(0.0, at - self.speaks_since)
+        self.is_over, self.ended_at, self.speaks_since = True, at, None
+
+    def sound(self, seconds: float, now: float) -> None:
+        """More of the agent's voice has come."""
+        self.sound_s += seconds
+        if not self.arrived or self.sound_s >= self.arrived[-1][0] + STEP_S:
+            self.arrived.append((self.sound_s, now))
+
+    def lateness_s(self, place_s: float, now: float) -> float:
+        """How long ago the sound came that is `place_s` from its beginning; below 0: it has yet to come."""
+        if self.speaks_since is not None:
+            return now - self.speaks_since - place_s
+        if not self.arrived:
+            return max(0.0, now - self.ended_at) if self.is_over else 0.0
+        at = bisect_left(self.arrived, (place_s, 0.0))
+        if at == len(self.arrived):
+            at -= 1
+            if not self.is_over:
+                return self.sound_s - place_s
+        return now - self.arrived[at][1]
+
+    def heard_s(self, now: float) -> float | None:
+        """Sound that its words are of; None while that may still come."""
+        if self.speaks_since is not None:
+            return self.sound_s + max(0.0, now - self.speaks_since)
+        return self.sound_s if self.is_over else None
+
+    def take(self, piece: str) -> str:
+        """The text to add for `piece`; nothing when it is a repetition, or held until the next one."""
+        rest = self.rest_of_snapshot(piece)
+        if rest is None and self.grew and is_beginning(piece, str(self.words)):
+            self.repetitions.dropped += 1
+            return ""  # an earlier snapshot once more
+        if rest is None:
+            return self._added(self.joiner.take(self.repetitions.take(piece)))
+        self.grew = True
+        held = self.joiner.take(self.repetitions.release())
+        return self._added(held + self.joiner.grow(rest))
+
+    def release(self) -> str:
+        """The text that was held."""
+        return self._added(self.joiner.take(self.repetitions.release()) + self.joiner.release())
+
+    @property
+    def said(self) -> int:
+        """Letters of its words, with those that are held."""
+        return self.letters + letters(self.joiner.held) + letters(self.repetitions.held)
+
+    @property
+    def is_holding(self) -> bool:
+        return self.joiner.is_holding or self.repetitions.is_holding
+
+    def rest_of_snapshot(self, piece: str) -> str | None:
+        """What `piece` adds when it has all that was said before; None when it has not."""
+        if len(piece) <= self.letters or not self.letters:
+            return None
+        return growth(str(self.words) + self.joiner.held, piece)
+
+    def _added(self, text: str) -> str:
+        taken = self.words.add(text) if text else ""
+        if taken:
+            self.letters += letters(taken)
+            self.tail = taken
+        return taken
+
+
+class WordStream:
+    """One party's words, in the order in which they were said."""
+
+    def __init__(self) -> None:
+        self._parts: deque[Part] = deque()  #: from the cursor on
+        self._left: list[tuple[Turn, str]] = []  #: words that were held when the cursor moved on
+        self._spacing = Spacing()
+        self._habits = Habits()
+
+    @property
+    def last(self) -> Part | None:
+        """The part that began last."""
+        return self._parts[-1] if self._parts else None
+
+    def has(self, turn: Turn) -> bool:
+        """Words may still come for `turn`."""
+        return any(part.turn is turn for part in self._parts)
+
+    def part_of(self, turn: Turn, words: Words) -> Part:
+        """The party's part of `turn`, begun if need be."""
+        for part in self._parts:
+            if part.turn is turn:
+                return part
+        self._parts.append(Part(turn, words, Joiner(self._spacing)))
+        if len(self._parts) > PARTS:
+            self._leave()
+        return self._parts[-1]
+
+    def place(self, piece: str, now: float, *, ahead: float | None) -> Part | None:
+        """The part that `piece` belongs to, to which the cursor moves; None for one that has not begun.
+
+        `ahead`: what speaks against that beforehand; None: it cannot be.
+        """
+        if not self._parts:
+            return None
+        if len(self._parts) == 1 and ahead and self._parts[0].repetitions.has(piece):
+            return self._parts[0]  # nothing else has been heard that it could be of
+        costs, left = [], 0.0
+        for part in self._parts:
+            begins = self._habits.cost_of_beginning(piece) if part is not self._parts[0] else 0.0
+            costs.append(left + begins + self._cost_of_filling(part, piece, now))
+            left += self._habits.cost_of_leaving(part)
+        if ahead is not None:
+            costs.append(
+                left + ahead + self._habits.cost_of_beginning(piece) + self._habits.cost_of_lateness(0.0)
+            )
+        at = costs.index(min(costs))
+        if at == len(self._parts):
+            return None
+        self._habits.learn_lateness(self._habits.lateness_s(self._parts[at], now), now)
+        return self._moved(self._parts[at], piece)
+
+    def move_to(self, part: Part) -> Part:
+        """The words that come belong to `part`, or to one behind it."""
+        while self._parts[0] is not part:
+            self._leave()
+        return part
+
+    def _moved(self, part: Part, piece: str) -> Part:
+        self.move_to(part)
+        self._habits.learn_piece(piece, is_first=not part.letters)
+        return part
+
+    def finished(self) -> None:
+        """The transcript at the cursor is over, so the model says."""
+        if self._parts and self._parts[0].letters:
+            self._parts[0].is_finished = True
+
+    def release(self) -> None:
+        """Have `take_left` give the words that are held."""
+        if self._parts:
+            self._left.append((self._parts[0].turn, self._parts[0].release()))
+
+    def take_left(self) -> list[tuple[Turn, str]]:
+        """Words that were held, and are none of a repetition."""
+        left, self._left = self._left, []
+        return left
+
+    def leg_lost(self, *, keeps_last: bool) -> None:
+        """What is missing of the words will not come: `keeps_last`, but for those of the latest turn."""
+        for part in self._parts:
+            part.is_finished = not (keeps_last and part is self.last)
+
+    def _leave(self) -> None:
+        part = self._parts.popleft()
+        self._left.append((part.turn, part.release()))
+        self._habits.learn(part)
+
+    def _cost_of_filling(self, part: Part, piece: str, now: float) -> float:
+        """What speaks against words of a part, but for those before it and how it begins."""
+        if self._habits.is_repetition(part, piece):
+            return -Cost.AGAIN
+        cost = Cost.FINISHED * part.is_finished
+        cost += self._habits.cost_of_lateness(self._habits.lateness_s(part, now))
+        sound_s = part.heard_s(now)
+        if sound_s is None:
+            return cost
+        room = self._habits.room(sound_s)
+        if not room:
+            return cost + Cost.SILENT * bool(part.is_over and part.said)
+        cost += self._habits.cost_of_going_on(part, piece, room)
+        return cost + Cost.CROWDED * max(0.0, (part.said + letters(piece)) / room - OVERFULL)
+
+
+class Habits:
+    """How one party speaks and is transcribed, learned from its turns."""
+
+    def __init__(self) -> None:
+        self._letters, self._seconds = LETTERS_PER_S * BELIEVED_S, BELIEVED_S
+        self._lateness_s, self._spread_s, self._learned_at = 0.0, UNKNOWN_S, 0.0
+        self._goes_on_spaced = False
+        self._grows = False  #: its pieces are snapshots
+        self._repeats_pieces = False
+        self._repeats_wholes = 0  #: times that all pieces of the part before came again
+        self._ends_sentences = 0.5  #: how sure it is that the transcript has their signs
+        self._begins_large = False  #: with a capital letter
+        self._begins_spaced = False
+
+    def room(self, seconds: float) -> float:
+        """Letters that so much sound has room for."""
+        return seconds * self._letters / self._seconds
+
+    def cost_of_leaving(self, part: Part) -> float:
+        """What speaks against a part that gets no more words."""
+        if part.is_finished:
+            return 0.0
+        room = self.room(part.sound_s)
+        if not part.letters:
+            return Cost.SILENT if room else 0.0
+        unsaid = max(0.0, FULL - part.said / room) if room else 0.0
+        is_within = not part.is_cut and not is_ended(part.tail)
+        unsaid *= CUT_SHARE if part.is_cut else 1.0
+        return Cost.UNSAID * unsaid + Cost.UNENDED * self._ends_sentences * is_within
+
+    def cost_of_going_on(self, part: Part, piece: str, room: float) -> float:
+        """What speaks against more words of a part that may have all of them."""
+        if (self._grows or part.grew) and part.letters:
+            return Cost.CLOSING  # what does not grow begins anew
+        if not part.is_over or not (part.is_cut or is_ended(part.tail)):
+            return 0.0
+        begins = piece[:1].isupper() * (1.0 if self._goes_on_spaced else 0.5)
+        return Cost.DONE * (part.said >= FULL * room) + Cost.BEGUN * begins
+
+    def is_repetition(self, part: Part, piece: str) -> bool:
+        """A piece of `part` that comes again, as pieces of the parts before did."""
+        old = part.repetitions
+        if (self._grows or part.grew or not is_ended(part.tail)) and part.rest_of_snapshot(piece) is not None:
+            return True
+        if old.goes_on(piece) or (self._repeats_pieces and old.follows(piece)):
+            return True
+        return self._repeats_wholes > old.wholes and old.begins(piece)
+
+    def cost_of_beginning(self, piece: str) -> float:
+        """What speaks against a part that begins with `piece`."""
+        is_spaced = piece[:1].isspace() and not self._begins_spaced
+        is_small = self._begins_large and piece.lstrip()[:1].islower()
+        return Cost.WITHIN * (is_spaced + is_small) + Cost.CLOSING * is_closing(piece)
+
+    def lateness_s(self, part: Part, now: float) -> float:
+        """Of the next words of `part`: behind the sound that they are of."""
+        return part.lateness_s(part.said * self._seconds / self._letters, now)
+
+    def cost_of_lateness(self, late_s: float) -> float:
+        spread_s = max(self._spread_s, SPREAD_S + abs(self._lateness_s) * SPREAD)
+        return min(Cost.LATEST, abs(late_s - self._lateness_s) / spread_s)
+
+    def learn_piece(self, piece: str, *, is_first: bool) -> None:
+        if not is_first:
+            self._goes_on_spaced |= piece[:1].isspace()
+            return
+        self._begins_spaced |= piece[:1].isspace()
+        self._begins_large |= piece.lstrip()[:1].isupper()
+
+    def learn_lateness(self, late_s: float, now: float) -> None:
+        if now == self._learned_at:
+            return  # words that come together tell it once
+        self._learned_at = now
+        off_s = late_s - self._lateness_s
+        self._lateness_s += TYPICAL * off_s
+        self._spread_s += TYPICAL * (abs(off_s) - self._spread_s)
+
+    def learn(self, part: Part) -> None:
+        """All words of `part` have come."""
+        if part.letters and not part.is_cut:
+            self._ends_sentences = 1.0 if is_ended(part.tail) else 0.0
+        self._grows |= part.grew
+        self._repeats_pieces |= part.repetitions.dropped > 0
+        if part.letters:
+            self._repeats_wholes = part.repetitions.wholes
+        if part.letters and part.is_over and part.sound_s:
+            self._letters += part.letters
+            self._seconds += part.sound_s
