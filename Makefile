@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help contact foreign setup run test check client-check browser firefox native hostile faults reliability scale survival survive packages lock lint types schema clean
+.PHONY: help contact dialects foreign setup run test check client-check browser firefox native hostile faults reliability scale survival survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,12 @@ faults: setup ## every fault on every link by script, then the soak of a thousan
 
 contact: .venv/ready ## alter the simulator in sixty ways, one by one: doctor --google must name each (a quarter of an hour)
 	@$(PYTEST) -m 'contact or not contact' tests/cli/test_cli_contact_alterations.py
+
+MODELS := gemini-3.8-live gemini-3.8-live-extended-thinking gemini-3.1-flash-live-preview gemini-2.5-flash-native-audio-preview-12-2025
+
+dialects: setup ## talk in every way to every kind of model, and hold the system's tests with each (a quarter of an hour)
+	@$(BIN)/pytest -n 0 -m dialects tests/cli/test_cli_profiles.py
+	@for model in $(MODELS); do echo "  $$model"; $(PYTEST) --model $$model tests/e2e || exit 1; done
 
 foreign: .venv/ready ## unmodified foreign clients in environments of their own (600 MB) talk to the simulator; prints a table (six minutes)
 	@$(BIN)/python -m tests.foreign.run $(ARGS)

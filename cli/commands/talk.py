@@ -8,19 +8,28 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from cli.failure import FAILED, USAGE, Failure, failed
+from cli.talk.ending import ENDINGS
 
 if TYPE_CHECKING:
     from cli.talk.dialogue import Outcome, Recording, Script
     from cli.talk.heard import Heard
+    from protocol.media import Image
     from vivavoce.soundcard import NoSound, SoundCard
 
 PATIENCE_S = 120.0  #: for the whole conversation, unless --seconds says otherwise
 SAMPLE = "question.wav"
+MIMES: dict[str, Literal["image/jpeg", "image/png", "image/webp"]] = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--agent", default="assistant", metavar="NAME", help="who to talk to (default: assistant)"
     )
-    say = parser.add_argument_group("what to say")
+    _add_words(parser.add_argument_group("what to say"))
+    hear = parser.add_argument_group("what to keep")
+    hear.add_argument(
+        "--out", type=Path, metavar="FILE", help="save what was heard of the answer (24 kHz WAV)"
+    )
+    hear.add_argument("--json", action="store_true", help="print one JSON object with all that came of it")
+    hear.add_argument(
+        "--seconds",
+        type=float,
+        help=f"give up after this long (default: {PATIENCE_S:.0f}; with --mic, never)",
+    )
+
+
+def _add_words(say: argparse._ArgumentGroup) -> None:
     say.add_argument(
         "--mic", action="store_true", help="talk by this machine's microphone and loudspeaker, until Ctrl-C"
     )
@@ -46,15 +68,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interrupt-at", type=float, metavar="SECONDS", help="speak again so long after the answer begins"
     )
     say.add_argument("--interrupt-wav", type=Path, metavar="FILE", help="what to say then")
-    hear = parser.add_argument_group("what to keep")
-    hear.add_argument(
-        "--out", type=Path, metavar="FILE", help="save what was heard of the answer (24 kHz WAV)"
+    say.add_argument(
+        "--end-by",
+        choices=ENDINGS,
+        default="silence",
+        help="how the agent learns that the words are over: "
+        + "; ".join(f"{name}: {what}" for name, what in ENDINGS.items()),
     )
-    hear.add_argument("--json", action="store_true", help="print one JSON object with all that came of it")
-    hear.add_argument(
-        "--seconds",
-        type=float,
-        help=f"give up after this long (default: {PATIENCE_S:.0f}; with --mic, never)",
+    say.add_argument("--image", type=Path, metavar="FILE", help="show this first: JPEG, PNG or WebP")
+    say.add_argument(
+        "--tool",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="offer a tool that always gives this (may be repeated)",
     )
 
 
@@ -142,7 +169,43 @@ def _script(args: argparse.Namespace) -> Script:
         _recording(args.interrupt_wav),
         args.seconds if args.seconds is not None or args.mic else PATIENCE_S,
         is_live=args.mic,
+        ending=args.end_by,
+        image=_image(args.image),
+        tools=dict(map(_tool, args.tool)),
     )
+
+
+def _image(path: Path | None) -> Image | None:
+    """Raises Failure for a file that no agent could see."""
+    from protocol.limits import IMAGE_BYTES
+    from protocol.media import Image
+
+    if path is None:
+        return None
+    mime = MIMES.get(path.suffix.lower())
+    if mime is None:
+        raise Failure(f"{path} is no JPEG, PNG or WebP by its name.", "Convert it.", USAGE)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}.", "Check the path.", USAGE) from None
+    if not 0 < len(data) <= IMAGE_BYTES:
+        what = f"{path} has {len(data):,} bytes; an image may have 1 to {IMAGE_BYTES:,}."
+        raise Failure(what, "Make it smaller.", USAGE)
+    return Image(mime, data)
+
+
+def _tool(given: str) -> tuple[str, Any]:
+    """(name, what it gives). Raises Failure for what is none."""
+    name, is_given, answer = given.partition("=")
+    try:
+        if not re.fullmatch(r"[A-Za-z_]\w{0,62}", name) or not is_given:
+            raise ValueError
+        return name, json.loads(answer)
+    except ValueError:
+        raise Failure(
+            "--tool is not NAME=JSON.", """Give one like --tool 'clock={"time": "ten"}'.""", USAGE
+        ) from None
 
 
 def sample() -> Path:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from cli.stack.access import Access, is_gone
 from cli.talk.answers import Answers, Prompt
+from cli.talk.ending import Ending
 from cli.talk.heard import Heard
 from cli.talk.narrator import Narrator
 from cli.talk.tally import Tally
+from cli.talk.voice import Voice
+from protocol.control import Config
+from protocol.media import Image
 from vivavoce import Conversation, Options, VoiceError
-from vivavoce.microphone import Microphone
 from vivavoce.playback import VirtualSpeaker
 from vivavoce.soundcard import SoundCard
+from vivavoce.tools import Run
 from vivavoce.wavefile import WavFile
 from vivavoce.wire import place
 
@@ -43,6 +49,9 @@ class Script:
     interruption: Recording | None  #: …this is said
     timeout_s: float | None  #: for the whole conversation; None: until the user ends it
     is_live: bool = False  #: the user speaks into this machine's microphone
+    ending: Ending = "silence"  #: how the other side learns that the words are over
+    image: Image | None = None  #: shown before the first word
+    tools: Mapping[str, Any] = field(default_factory=dict)  #: tool's name -> what each call of it gives
 
     @property
     def speaks(self) -> bool:
@@ -106,7 +115,11 @@ class Dialogue:
             access.token,
             agent=self._script.agent,
             speaker=self._speaker,
-            options=Options(on_starting=self._narrator.stage),
+            tools={name: _giving(answer) for name, answer in self._script.tools.items()},
+            options=Options(
+                config=Config(turns="manual" if self._script.ending == "mark" else "auto"),
+                on_starting=self._narrator.stage,
+            ),
         )
         self._narrator.connect(f"connecting to {place(access.url)}")
         async with asyncio.TaskGroup() as tasks:
@@ -165,17 +178,19 @@ class Dialogue:
         if self._card:
             await self._converse(call, self._card, tasks)
             return
-        microphone = Microphone(call.send_audio)
-        sender = tasks.create_task(microphone.run(), name="microphone") if self._script.speaks else None
+        voice = Voice(call, tasks, self._script.ending)
         try:
-            await self._go_through(call, microphone)
+            if self._script.image:
+                await call.send(self._script.image)
+            if self._script.speaks:
+                await voice.begin()
+            await self._go_through(call, voice)
             self.outcome.is_complete = True
             await call.end("done")
         except VoiceError:
             return  # it is over; the reader has the reason
         finally:
-            if sender:
-                sender.cancel()
+            voice.end()
 
     async def _converse(self, call: Conversation, card: SoundCard, tasks: asyncio.TaskGroup) -> None:
         """Have the user talk, until they hang up."""
@@ -195,12 +210,12 @@ class Dialogue:
         with suppress(VoiceError):
             await call.end("done")
 
-    async def _go_through(self, call: Conversation, microphone: Microphone) -> None:
+    async def _go_through(self, call: Conversation, voice: Voice) -> None:
         script, prompt = self._script, None
         if script.recording:
-            prompt = await self._speak(microphone, script.recording)
+            prompt = await self._speak(voice, script.recording)
             if script.interruption:
-                prompt = await self._interrupt(microphone, prompt, script.interruption)
+                prompt = await self._interrupt(voice, prompt, script.interruption)
             await self._hear_out(prompt)
         for text in script.texts:
             prompt = self.outcome.answers.begin()
@@ -208,19 +223,19 @@ class Dialogue:
             await call.send_text(text)
             await self._hear_out(prompt)
 
-    async def _speak(self, microphone: Microphone, recording: Recording) -> Prompt:
+    async def _speak(self, voice: Voice, recording: Recording) -> Prompt:
         self._narrator.wait_for(f"speaking {recording.name} ({recording.file.seconds:.1f} s)")
         prompt = self.outcome.answers.begin()
-        prompt.ended_at = await microphone.say(recording.file.pieces())
+        prompt.ended_at = await voice.say(recording.file.pieces())
         self._narrator.wait_for("listening")
         return prompt
 
-    async def _interrupt(self, microphone: Microphone, prompt: Prompt, recording: Recording) -> Prompt:
+    async def _interrupt(self, voice: Voice, prompt: Prompt, recording: Recording) -> Prompt:
         """Speak again while the answer plays. Returns the new prompt."""
         await self.outcome.answers.begun(prompt)
         assert prompt.first_audio_at is not None and self._script.interrupt_at_s is not None
         await asyncio.sleep(prompt.first_audio_at + self._script.interrupt_at_s - _now())
-        return await self._speak(microphone, recording)
+        return await self._speak(voice, recording)
 
     async def _hear_out(self, prompt: Prompt) -> None:
         await self.outcome.answers.complete(prompt)
@@ -229,3 +244,12 @@ class Dialogue:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _giving(answer: Any) -> Run:
+    """A tool that gives the same answer to every call."""
+
+    async def run(_: dict[str, Any]) -> Any:
+        return answer
+
+    return run

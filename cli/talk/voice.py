@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Literal
 
+from cli.talk.ending import Ending
 from protocol.media import Activity
 from vivavoce import Conversation
 from vivavoce.microphone import Microphone
-
-Ending = Literal["silence", "release", "mute", "mark"]
-ENDINGS: dict[Ending, str] = {
-    "silence": "the microphone stays open",
-    "release": "push-to-talk: it is open for the words alone",
-    "mute": "it is muted right after the words",
-    "mark": "the client marks begin and end (turns: manual)",
-}
 
 
 class Voice:
