@@ -1,10 +1,11 @@
-"""What another relay needs to go on with the model: its newest handle, and of which model it is."""
+"""What another relay needs to go on: the model's handle, of which model it is, and what is not answered."""
 
 from __future__ import annotations
 
 from records.sessions import key
 from records.table import ConditionFailed, Fenced, Table
 
+QUESTION_CHARS = 4_000  #: the end of a question that is longer
 HANDLE_BYTES = 16 * 1024  #: largest resumption handle stored; each read of the session pays for it
 
 
@@ -30,5 +31,18 @@ def save_model(table: Table, session: str, epoch: int, model: str) -> None:
     """Keep which of its agent's models a session fell back to: its handles are of that one. Raises Fenced."""
     try:
         table.update(key(session), "SET #model = :model", "#epoch = :epoch", model=model, epoch=epoch)
+    except ConditionFailed:
+        raise Fenced(session) from None
+
+
+def save_question(table: Table, session: str, epoch: int, turn: int, words: str) -> None:
+    """Keep what was said in `turn` and is not answered, or that nothing is (no words). Raises Fenced.
+
+    When that turn is written the question is answered, and need not be taken back.
+    """
+    update = "SET #question = :question, #question_turn = :turn"
+    try:
+        words = words[-QUESTION_CHARS:]
+        table.update(key(session), update, "#epoch = :epoch", question=words, turn=turn, epoch=epoch)
     except ConditionFailed:
         raise Fenced(session) from None

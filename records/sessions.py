@@ -72,6 +72,8 @@ class Session:
     keys: Mapping[str, int] = field(repr=False)  #: hash of a valid resume key to the request that issued it
     model: str = ""  #: of the agent's models, the one that it fell back to; empty: the first
     message_n: int = 0  #: highest number of a client's message that a turn in the table has answered
+    question: str = ""  #: what was said in `question_turn`, and was not answered when it was written
+    question_turn: int = 0
 
     @property
     def is_joined(self) -> bool:
@@ -82,6 +84,11 @@ class Session:
     def is_answered(self) -> bool:
         """True when the newest request was answered by `ready`."""
         return self.answered_seq == self.request_seq
+
+    @property
+    def unanswered(self) -> str:
+        """What was said and is in no turn of the table, because its relay died; empty for nothing."""
+        return self.question if self.question_turn >= self.next_turn else ""
 
     def has_moved_since(self, key_hash: str) -> bool:
         """True when the relay changed after this valid key was issued; its client may not know that."""
@@ -379,5 +386,7 @@ def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0) -> Ses
         handle=item.get("handle"),
         keys=item["keys"],
         model=item.get("model", ""),
+        question=item.get("question", ""),
+        question_turn=int(item.get("question_turn", 0)),
         message_n=message_n,
     )

@@ -63,6 +63,10 @@ class Ledger(Protocol):
         """The model that the session fell back to, for another relay."""
         ...
 
+    async def save_question(self, session: Session, epoch: int, turn: int, words: str) -> None:
+        """What was said and is not answered, for another relay; no words: nothing is."""
+        ...
+
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         """The session is over."""
         ...

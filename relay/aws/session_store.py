@@ -90,6 +90,9 @@ class TableLedger:
     async def save_model(self, session: Session, epoch: int, model: str) -> None:
         await in_thread(resumption.save_model, self._table, session.id, epoch, model)
 
+    async def save_question(self, session: Session, epoch: int, turn: int, words: str) -> None:
+        await in_thread(resumption.save_question, self._table, session.id, epoch, turn, words)
+
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await in_thread(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
 

@@ -143,6 +143,12 @@ class Conversation:
         self._user.words.release()
         self._turns.give_up(failure, now)
 
+    @property
+    def unanswered(self) -> Turn | None:
+        """What the user said by voice; what is typed, the client says again by itself."""
+        turn = self._turns.user
+        return None if turn is None or turn.ends_typed else turn
+
     def leg_lost(self, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.
 

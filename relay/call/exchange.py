@@ -91,6 +91,7 @@ class Exchange:
         self._hearing, self._hears = Hearing(), record.config.turns == "auto"
         self._watchdogs = Watchdogs(terms.timeouts, is_read=record.config.reply == "text")
         self._alarm = Alarm()
+        self._unanswered = record.unanswered  #: by the relay before this one; asked again when all are here
         self._fallback = record.model  #: of the agent's models, the one that is used instead of its first
         self._asked = self._watchdogs.model.questions.times  #: as the model's side was told last
         self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
@@ -127,6 +128,9 @@ class Exchange:
             self.recording.note(turn)
         while conversation.amended:
             self.recording.amend(conversation.amended.popleft())
+        questions, said = self._watchdogs.model.questions, self.conversation.unanswered
+        if said is not None and not questions.user_speaks:
+            self.recording.note_question(said.number, said.user_text if questions.open else "")
         self._notice_changes(now)
         self.client.wake()
         self._alarm.set(*self._deadlines(now))
@@ -217,6 +221,9 @@ class Exchange:
         ends_in_s = self._limits.ends_at - clock.now()
         live = greeting(self._record, self.session, ends_in_s=ends_in_s, resume_s=self._limits.resume_s)
         self.session.go_live(live)
+        if self._unanswered:
+            self.conversation.client_said(media.Text(self._unanswered), clock.now())
+            self._unanswered = ""
         self.client.wake()
 
     # ---- the model

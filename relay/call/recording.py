@@ -28,6 +28,7 @@ class Recording:
         self._writer = TurnWriter(ledger, record, epoch, troubles)
         self._announce = announce
         self._unannounced: deque[Turn] = deque()  #: finished, and not written yet
+        self._question = 0, ""  #: what is not answered, and its turn, as noted last
         self._connected = Stopwatch()  #: the model, which is paid for by the minute
 
     @property
@@ -53,6 +54,12 @@ class Recording:
 
     def note_model(self, model: str) -> None:
         self._writer.note_model(model)
+
+    def note_question(self, turn: int, words: str) -> None:
+        """What was said in `turn` and is not answered; no words: it need not be."""
+        if (turn, words) != self._question and (words or turn == self._question[0]):
+            self._question = turn, words
+            self._writer.note_question(turn, words)
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """What was billed after the last turn, `after_turn`, was written."""

@@ -25,7 +25,7 @@ RETRY_LIMIT_S = 600.0  #: how long one write is tried; others wait behind it
 WAITING_LIMIT = 500  #: writes of one call that wait: hours of talk, or a megabyte
 
 
-Kind = Literal["turn", "late words", "handle", "model", "connected", "tokens", "end"]
+Kind = Literal["turn", "late words", "handle", "model", "question", "connected", "tokens", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class TurnWriter:
     def note_model(self, model: str) -> None:
         """Have written which model the session fell back to."""
         self._put_newest(_Write("model", partial(self._ledger.save_model, self._session, self._epoch, model)))
+
+    def note_question(self, turn: int, words: str) -> None:
+        """Have written what was said in `turn` and is not answered."""
+        save = partial(self._ledger.save_question, self._session, self._epoch, turn, words)
+        self._put_newest(_Write("question", save))
 
     def note_connected(self, seconds: float) -> None:
         """Have written how long the model was connected so far."""

@@ -5,7 +5,7 @@ import pytest
 from dynamo import NOW
 
 from protocol.control import ClientTool, Config
-from records import open_sessions, relays, resumption, sessions, tickets
+from records import open_sessions, relays, resumption, sessions, tickets, turns
 from records.table import ConditionFailed, Fenced
 
 
@@ -91,13 +91,23 @@ def test_a_fenced_relay_writes_nothing(table, owned):
     resumption.save_handle(table, "s1", 1, "handle-1", NOW)
     for write in (
         lambda: resumption.save_handle(table, "s1", 0, "stale", NOW),
+        lambda: resumption.save_question(table, "s1", 0, 1, "stale"),
         lambda: sessions.finish(table, "s1", 2, "stale", NOW),
         lambda: sessions.finish(table, "nobody", 1, "stale", NOW),
     ):
         with pytest.raises(Fenced):
             write()
     found = sessions.load(table, "s1")
-    assert (found.handle, found.state) == ("handle-1", "OPEN")
+    assert (found.handle, found.state, found.unanswered) == ("handle-1", "OPEN", "")
+
+
+def test_a_question_is_unanswered_until_its_turn_is_in_the_table(table, owned):
+    resumption.save_question(table, "s1", 1, 1, "when?")
+    assert sessions.load(table, "s1").unanswered == "when?"
+    turns.put(table, "s1", 1, turns.Turn(1, user_text="when?", agent_text="at nine", ended_at=1))
+    assert sessions.load(table, "s1").unanswered == ""
+    resumption.save_question(table, "s1", 1, 2, "and " * resumption.QUESTION_CHARS)
+    assert len(sessions.load(table, "s1").unanswered) == resumption.QUESTION_CHARS
 
 
 def test_finish_releases_the_lease_and_may_be_repeated(table, owned, client):

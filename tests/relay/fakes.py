@@ -57,6 +57,7 @@ class FakeBook:
         self.turns: list[tuple[str, Turn]] = []
         self.handles: list[str] = []
         self.amended: list[Turn] = []
+        self.questions: list[tuple[int, str]] = []  #: said and not answered, by turn
         self.owed: list[tuple[int, media.Tokens]] = []
         self.connected: dict[str, float] = {}  #: seconds, by session
         self.before: list[media.PastTurn] = []  #: turns that another relay has kept
@@ -119,6 +120,10 @@ class FakeBook:
     async def save_model(self, session: Session, epoch: int, model: str) -> None:
         self._fence(session, epoch)
         self.sessions[session.id] = replace(self.sessions[session.id], model=model)
+
+    async def save_question(self, session: Session, epoch: int, turn: int, words: str) -> None:
+        self._fence(session, epoch)
+        self.questions.append((turn, words))
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         self._fence(session, epoch)

@@ -12,6 +12,7 @@ from relay.model.opener import YOUNG_S
 from relay.model.port import UpstreamError
 from relay.model.replay_buffer import REPLAY_MS, ReplayBuffer
 from relay.model.uplink_queue import Speech
+from relay.timeouts import Timeouts
 from tests.relay.calls import Listener, lone_call
 from tests.relay.speech import hush, question, speak, talk
 from tests.relay.test_rotation import SECOND, one_turn
@@ -172,3 +173,48 @@ def test_a_question_without_end_is_kept_within_bounds() -> None:
     for at in range(500):
         buffer.add(Speech(at, second), float(at))
     assert len(buffer.since(0.0)) == 2 * REPLAY_MS // 1000
+
+
+async def test_what_was_said_and_not_answered_is_written_down_once_its_words_are_known() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        number = await speak(listener, question())
+        number = await hush(listener, 1, number)
+        assert here.book.questions == [(1, "why")]
+        here.leg.say(model.Heard("when?"))
+        await hush(listener, 1, number)
+        assert here.book.questions == [(1, "why"), (2, "when?")]
+
+
+async def test_a_remark_that_the_model_lets_pass_is_no_question_to_the_next_relay() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        number = await speak(listener, question())
+        here.leg.say(model.Heard("not meant for it"))
+        await hush(listener, Timeouts().patience_s + 5, number)
+        assert here.book.questions == [(1, "not meant for it"), (1, "")]
+
+
+@pytest.mark.parametrize(("turn", "asked"), [(4, True), (3, False)])
+async def test_a_question_of_a_relay_that_died_is_asked_by_the_next_one_unless_it_was_answered(
+    turn: int, asked: bool
+) -> None:
+    before = {"handle": "h", "next_turn": 4, "question": "when?", "question_turn": turn}
+    async with lone_call(**before) as (call, here):  # type: ignore[arg-type]
+        listener = Listener(call)
+        await asyncio.sleep(1)
+        assert here.leg.handle == "h"
+        assert here.leg.commands == ([model.SayText("when?", respond=True)] if asked else [])
+        if asked:
+            here.leg.say(
+                SECOND, model.Said("at nine"), model.GenerationEnded(), model.TurnCompleted(idle=True)
+            )
+            await asyncio.sleep(0.5)
+            assert [(turn.user_text, turn.agent_text) for _, turn in here.book.turns] == [
+                ("when?", "at nine")
+            ]
+            await listener.leave()
+            Listener(call)
+            await asyncio.sleep(1)
+            assert len(here.leg.commands) == 1
