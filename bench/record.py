@@ -23,6 +23,7 @@ COMMANDS = {
     "day": "python -m bench.day --hours 24 --seed 1",
     "breaks": "python -m bench.day --hours 16 --seed 1 --breaks",
     "survive": "vivavoce survive --seed 1 --markdown",
+    "hearing": "python -m bench.hearing",
     "bargeins": "python -m bench.bargeins --count 500 --seed 1",
 }
 
