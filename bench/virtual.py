@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import simulator
 from gemini.messages import Credential
-from protocol.control import Limits, Media, Ready
+from protocol.control import Config, Limits, Media, Ready
 from relay.model.gemini import open_leg
 from relay.model.port import ModelLeg
 from relay.task.service import Relay
@@ -26,6 +26,7 @@ from vivavoce import Conversation
 from vivavoce.reactions import Speaker
 
 T = TypeVar("T")
+AS_USUAL = Config()
 NEVER = 10 * 365 * 86_400  #: seconds until a session must end: the clock here is not the wall's
 MODEL = "models/gemini-3.8-live"
 
@@ -79,9 +80,11 @@ class House:
     model: simulator.Running
     url: str
 
-    def conversation(self, number: int, speaker: Speaker | None = None) -> Conversation:
+    def conversation(
+        self, number: int, speaker: Speaker | None = None, *, config: Config = AS_USUAL
+    ) -> Conversation:
         """A client of a new session, that nobody has connected yet."""
-        record = session(f"s{number}", ends_at=int(time.time()) + NEVER)
+        record = session(f"s{number}", ends_at=int(time.time()) + NEVER, config=config)
         self.book.sessions[record.id] = record
         call = Conversation("ws://127.0.0.1:1", "no-token", speaker=speaker)
         call._control = call._lifeline._control = _NoControl(self, record.id)  # type: ignore[assignment]
@@ -112,29 +115,34 @@ class _Legs:
     """Tokens without the function that mints them."""
 
     model: simulator.Running
+    name: str  #: of the model
+    extra: dict[str, Any]  #: of the setup
 
     async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
         setup = {
-            "model": MODEL,
-            "generationConfig": {"responseModalities": ["AUDIO"]},
+            "model": self.name,
+            "generationConfig": {"responseModalities": ["AUDIO"]} | self.extra.get("generationConfig", {}),
             "inputAudioTranscription": {},
             "outputAudioTranscription": {},
             "contextWindowCompression": {"slidingWindow": {}},
             "sessionResumption": {"handle": handle} if handle else {},
         }
+        setup = self.extra | setup
         token = self.model.world.tokens.mint({"uses": 1, "bidiGenerateContentSetup": setup})
-        return Credential(token.name, MODEL, round((time.time() + NEVER) * 1000), "full")
+        return Credential(token.name, self.name, round((time.time() + NEVER) * 1000), "full")
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         return await open_leg(self.model.url, credential, handle)
 
 
 @asynccontextmanager
-async def house(behaviour: Behaviour) -> AsyncIterator[House]:
-    """A relay that listens, and a model behind it."""
+async def house(
+    behaviour: Behaviour, name: str = MODEL, extra: Mapping[str, Any] | None = None
+) -> AsyncIterator[House]:
+    """A relay that listens, and the model `name` behind it, with `extra` in its setup."""
     async with simulator.serve(simulator.Config(scenario=Scenario(settings=behaviour))) as model:
         book = FakeBook()
-        relay = Relay(CONFIG, book, FakeTask(), lambda session, epoch: _Legs(model))
+        relay = Relay(CONFIG, book, FakeTask(), lambda session, epoch: _Legs(model, name, dict(extra or {})))
         listening = asyncio.Event()
         built = House(relay, book, model, "")
 
