@@ -63,7 +63,7 @@ class Agent(Struct, frozen=True, forbid_unknown_fields=True):
     models: list[ModelName] = []  #: instead of `model`: that, and what is used when it cannot be had
     voice: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     language: Annotated[str, Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None  #: BCP 47
-    greeting: str | None = None  #: how the agent opens a conversation
+    greeting: str | None = None  #: the agent speaks first, in this spirit; None: it waits for the user
     tools: list[ServerTool] = []
     turn_detection: TurnDetection = TurnDetection()
     compression: Compression = Compression()

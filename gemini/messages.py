@@ -10,6 +10,8 @@ from gemini.profiles import Profile
 from protocol.control import Scheduling
 from protocol.media import Tokens
 
+#: said to the model for a user who has said nothing yet: no model speaks first by itself (python-genai#1533)
+BEGIN = "(The user is here and has said nothing yet. Begin the conversation.)"
 SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
 
 # ---- what the model leg tells
@@ -202,6 +204,7 @@ class Credential:
     silence_ms: int = SILENCE_MS  #: of quiet that ends the user's turn, as the setup has it
     is_fallback: bool = False  #: it is not the agent's first model
     has_other: bool = False  #: the agent has another one, should this one not be had
+    greets: bool = False  #: the agent begins the conversation, which is new
     sensitivity: str | None = None  #: to speech, as the agent has it: low or high
     url: str = ""  #: where the token is a bearer: what it opens
     setup: dict[str, Any] | None = field(

@@ -57,6 +57,7 @@ class Functions:
             silence_ms,
             is_fallback=bool(answer.get("is_fallback")),
             has_other=bool(answer.get("has_other")),
+            greets=bool(answer.get("greets")),
             sensitivity=answer.get("sensitivity"),
             url=str(answer.get("url") or ""),
             setup=answer.get("setup"),

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gemini.messages import Credential, FlushAudio, ModelCommand, ModelEvent
+from gemini.messages import BEGIN, Credential, FlushAudio, ModelCommand, ModelEvent, SayText
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.codec import media_error
@@ -94,6 +94,7 @@ class Exchange:
         self._unanswered = record.unanswered  #: by the relay before this one; asked again when all are here
         self._fallback = record.model  #: of the agent's models, the one that is used instead of its first
         self._asked = self._watchdogs.model.questions.times  #: as the model's side was told last
+        self._greets = False  #: the agent begins as soon as the client is here
         self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
 
     def is_at_gap(self, *, keep_context: bool) -> bool:
@@ -225,6 +226,9 @@ class Exchange:
             self.conversation.client_said(media.Text(self._unanswered), clock.now())
             self._unanswered = ""
         self.client.wake()
+        if self._greets:
+            self._greets = False
+            self.model.put(SayText(BEGIN, respond=True))
 
     # ---- the model
 
@@ -270,6 +274,8 @@ class Exchange:
 
     def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
         self.recording.model_connected(now)
+        if gap_ms is None:  # no later leg begins again
+            self._greets = credential.greets
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
         is_proactive = credential.profile.proactive.value
         self._watchdogs.model.leg_changed(now, credential.silence_ms, is_proactive=is_proactive)

@@ -18,6 +18,7 @@ from simulator.speech.turn_detection import Utterance
 
 _TOLD = re.compile(r"\bremember this word: (\w+)", re.IGNORECASE)
 _ASKED = re.compile(r"\bwhich word\b.*\bremember\b", re.IGNORECASE | re.DOTALL)
+_DIRECTION = re.compile(r"\(.*\)", re.DOTALL)
 _CALL = re.compile(r"\s*call\s+([\w.:-]+)\s*(\{.*\})?\s*$", re.DOTALL)
 
 
@@ -109,8 +110,15 @@ class Replies:
         if isinstance(stimulus, Returned):
             say = f"{stimulus.tool} says {stimulus.text}"
         elif isinstance(stimulus, Read) and call is None:
-            say = _recalled(memory) if _ASKED.search(stimulus.text) else f"You wrote: {stimulus.text}"
+            say = _typed(stimulus.text, memory)
         return Plan(say, echo, call, self._behaviour.think_s, self._behaviour.pace)
+
+
+def _typed(text: str, memory: Memory) -> str:
+    """The answer to a typed text. One in brackets is a stage direction, and is not repeated."""
+    if _ASKED.search(text):
+        return _recalled(memory)
+    return "Hello. What can I do for you?" if _DIRECTION.fullmatch(text) else f"You wrote: {text}"
 
 
 def _understood(plan: Plan, setup: Setup) -> Plan:

@@ -130,6 +130,7 @@ def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, mo
         "model": "gemini-3.8-live",
         "is_fallback": False,
         "has_other": False,
+        "greets": False,
         "expires_at": (now + 1860) * 1000,
         "token_lock": "full",
         "silence_ms": 1100,
@@ -497,3 +498,19 @@ def test_another_road_than_tokens_gives_its_own_credential_and_needs_no_key(call
     answer = mint.handler({**call(agent="kuechenhilfe"), "handle": "h"}, CONTEXT)
     assert (answer["token"], answer["url"], answer["setup"]) == ("a-bearer", "wss://there", {"model": "m"})
     assert (answer["model"], answer["token_lock"]) == ("gemini-3.8-live", "full")
+
+
+def test_an_agent_with_a_greeting_begins_a_new_conversation_and_no_other(call, table, monkeypatch):
+    event = call(agent="kuechenhilfe")
+    assert mint.handler(event, CONTEXT)["greets"] is True
+    assert mint.handler(event | {"handle": "h"}, CONTEXT)["greets"] is False
+    later = dataclasses.replace(sessions.load(table, event["session"]), next_turn=2)
+    monkeypatch.setattr(sessions, "load", lambda table, session: later)
+    assert mint.handler(event, CONTEXT)["greets"] is False
+    moved = dataclasses.replace(later, next_turn=1, epoch=2)
+    monkeypatch.setattr(sessions, "load", lambda table, session: moved)
+    assert mint.handler(event | {"epoch": 2}, CONTEXT)["greets"] is False
+
+
+def test_an_agent_without_a_greeting_waits(call):
+    assert mint.handler(call(), CONTEXT)["greets"] is False

@@ -275,6 +275,7 @@ class Model:
 
     def __init__(self) -> None:
         self.names = ["gemini-3.8-live"]  #: of the agent's models; their habits are those of its legs
+        self.greets = False  #: the agent, in a conversation without a handle
         self.asked: list[str] = []  #: models that legs were opened of, or refused
         self.legs: list[ScriptedLeg] = []
         self.opened = asyncio.Event()
@@ -300,9 +301,8 @@ class Model:
             raise UpstreamError(self.refuse_mint)
         expires_at_ms = round((self.wall() + 1800) * 1000)
         others = left[0] != self.names[0], len(left) > 1
-        return Credential(
-            "auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others, self.sensitivity
-        )
+        extras = self.greets and handle is None, self.sensitivity
+        return Credential("auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others, *extras)
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.tries += 1

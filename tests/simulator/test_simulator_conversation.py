@@ -58,3 +58,9 @@ async def test_unknown_speech_is_transcribed_by_its_length(
         await client.say(half)
         messages = await client.turn()
     assert transcript(messages, "input").startswith("[speech ")
+
+
+async def test_a_stage_direction_is_followed_and_not_repeated(running: Running) -> None:
+    async with live(running) as client:
+        await client.send(realtimeInput={"text": "(Begin.)"})
+        assert transcript(await client.turn()) == "Hello. What can I do for you?"

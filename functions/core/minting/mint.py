@@ -95,6 +95,7 @@ class Mint:
             "model": model,
             "is_fallback": model != agent.model,
             "has_other": model != models[-1],
+            "greets": _greets(agent, session, asked),
             "expires_at": request.expires_at * 1000,
             "silence_ms": agent.turn_detection.silence_ms,
             "sensitivity": agent.turn_detection.sensitivity,
@@ -155,6 +156,11 @@ class Mint:
         if session.state == "ENDED" or session.ends_at <= now:
             raise Refused("session_ended")
         return session
+
+
+def _greets(agent: Agent, session: Session, asked: MintRequest) -> bool:
+    """Whether the agent is to begin: it does so once, and not again on another relay."""
+    return bool(agent.greeting) and session.next_turn == 1 and session.epoch == 1 and asked.handle is None
 
 
 def _models(agent: Agent, session: Session, asked: MintRequest) -> Sequence[str]:
