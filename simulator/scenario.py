@@ -30,9 +30,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     go_away_left_s: float = 50.0  #: `goAway` comes this long before the limit
     resume_needs_old_closed: bool = False  #: disputed: 1011 while an older socket of the session is open
     locked_handle: Literal["honour", "reject", "ignore"] = "honour"  #: disputed: a handle inside a full lock
-    dialect: Literal["profile", "permissive"] = (
-        "permissive"  #: each model has its habits, or all have the easiest
-    )
+    dialect: Literal["profile", "permissive"] = "profile"  #: habits of each model, or the easiest of all
     voice_activity: Literal["sent", "absent"] | None = None  #: None: as the dialect has it
     stream_end: Literal["honour", "ignore"] | None = None  #: likewise
     unattributed_tokens: int = 25  #: prompt tokens that no modality accounts for (others saw 25 to 51)

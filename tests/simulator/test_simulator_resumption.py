@@ -66,7 +66,7 @@ async def test_a_speaker_cut_off_midway_is_understood_after_resuming(
     half = len(pcm) // 2 // FRAME * FRAME
     async with live(running) as client:
         await client.stream(pcm[:half])
-        await client.until(lambda one: "voiceActivity" in one)
+        await running.ledger.wait_for("speech.started")
         handle = await handle_that_heard(client, running, half)
     async with live(running, sessionResumption={"handle": handle}) as client:
         await client.say(pcm[half:])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_client import PATH, SETUP, live, socket_to
 
-from simulator import Config, Running, serve
+from simulator import Config, Running, parse, serve
 from simulator.conversation import world
 from simulator.conversation.calls import Calls
 from simulator.conversation.conversation import Conversation
@@ -76,9 +76,11 @@ async def test_content_without_a_role_is_refused_by_the_new_models(running: Runn
         assert (await client.closed())[0] == 1007
 
 
-async def test_a_legacy_model_takes_history_only_at_the_start(running: Running) -> None:
+async def test_a_legacy_model_takes_history_only_at_the_start() -> None:
+    easy = Config(time_scale=40, scenario=parse("settings: {dialect: permissive}"))
     past = {"turns": [{"role": "user", "parts": [{"text": "hi"}]}]}
-    async with live(running, model="models/gemini-3.1-flash-live-preview") as client:
+    legacy = "models/gemini-3.1-flash-live-preview"
+    async with serve(easy) as running, live(running, model=legacy) as client:
         await client.send(clientContent=past)
         await client.send(realtimeInput={"text": "hello"})
         messages = await client.turn()

@@ -10,6 +10,7 @@ from simulator import Config, Running, parse, serve
 from simulator.speech.samples import Sample
 
 UNHURRIED = Config(time_scale=10, scenario=parse("settings: {pace: 1, handle_every_s: 30}"))
+TALKATIVE = Config(time_scale=40, scenario=parse("settings: {dialect: permissive}"))
 NEVER = {"activityHandling": "NO_INTERRUPTION"}
 WEATHER = {"name": "get_weather", "description": "Weather of a city.", "parameters": {"type": "OBJECT"}}
 
@@ -54,10 +55,8 @@ async def test_speaking_over_the_answer_interrupts_it(known: dict[str, Sample]) 
         assert cut["heard_s"] <= cut["sent_s"] < running.ledger.where("answer.begun")[0]["duration_s"]
 
 
-async def test_speech_is_reported_where_it_starts_and_ends(
-    running: Running, known: dict[str, Sample]
-) -> None:
-    async with live(running) as client:
+async def test_speech_is_reported_where_it_starts_and_ends(known: dict[str, Sample]) -> None:
+    async with serve(TALKATIVE) as running, live(running) as client:
         await client.say(bytes(32_000) + known["interruption"].pcm)
         messages = await client.turn()
     activity = [message["voiceActivity"] for message in messages if "voiceActivity" in message]
@@ -75,8 +74,8 @@ async def test_without_interruption_the_next_turn_waits(known: dict[str, Sample]
     assert transcript(second) == known["interruption"].text
 
 
-async def test_the_end_of_the_stream_ends_the_users_turn(running: Running, known: dict[str, Sample]) -> None:
-    async with live(running) as client:
+async def test_the_end_of_the_stream_ends_the_users_turn(known: dict[str, Sample]) -> None:
+    async with serve(TALKATIVE) as running, live(running) as client:
         await client.stream(known["question"].pcm)
         await client.send(realtimeInput={"audioStreamEnd": True})
         assert transcript(await client.turn()) == known["question"].text
