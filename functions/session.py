@@ -17,6 +17,7 @@ from functions.core.runtime.entry import guarded
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.secrets_cache import Secret
 from functions.core.sessions import dispatch, notify_waiting
+from functions.core.sessions.model_check import MintQuestion
 from functions.core.sessions.replies import Replies
 
 MARGIN_MS = 8_000  #: of this function's time, to finish work in progress when no more is begun
@@ -31,6 +32,7 @@ def ports() -> Ports:
         replies=Replies(aws.gateway(config.connections_url), table, time.sleep),
         launcher=EcsLauncher(aws.client("ecs"), config.relay),
         route_key=Secret(aws.client("ssm"), config.route_key_parameter, time.monotonic),
+        model_refusal=MintQuestion(aws.invoker(), config.mint_function),
         clock=time.time,
         config=config,
     )

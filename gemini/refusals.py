@@ -68,8 +68,12 @@ _STATUSES = {
 }
 #: the model is unknown, overloaded or without quota: another one may be had
 FALLS_BACK = frozenset({"upstream_invalid", "upstream_model", "upstream_overload", "upstream_quota"})
+#: no try within seconds helps: who has not talked yet is told at once
+LASTING = frozenset(
+    {"key_refused", "upstream_quota", "upstream_credits", "upstream_model", "upstream_region"}
+)
 #: what a status that says enough by itself may still be by its words
-_TELLING = {"upstream_region", "upstream_credits", "upstream_model", "key_refused"}
+_TELLING = LASTING - {"upstream_quota"}
 REASON_CHARS = 160  #: of a reason that a log may hold
 
 #: Words that may stand in a log: those of API errors. All others might be a user's, or part of a secret.

@@ -27,7 +27,7 @@ PIECE_S = 0.1  #: at most so much is played before it is looked at
 ANSWER_S = 0.8  #: of sound: less is no answer
 MORE_S = 3.0  #: after an answer was said to be missing, one may still come so long
 REMARK_S = 4.0  #: how long nothing is expected after words that are not meant for the model
-UNTOLD = ("", "completed", "interrupted")  #: outcomes of a turn that tell nobody that an answer is missing
+UNTOLD = ("", "completed")  #: outcomes of a turn that tell nobody that an answer is missing
 
 End = Literal["answered", "told", "silent"]
 
@@ -58,6 +58,7 @@ class Listener:
     _told: str = ""
     _told_at: float = 0.0
     _failure: str = ""
+    _barged_in: bool = False  #: the next interruption is the user's own
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def speaker(self) -> VirtualSpeaker:
@@ -115,6 +116,7 @@ class Listener:
             case "barge_in":
                 self._ask(await mic.say(QUESTION))
                 await self._until(lambda: self._sound_s > 0, self.patience_s)
+                self._barged_in = True
                 self._ask(await mic.say(INTERRUPTION))
             case _:
                 self._ask(await mic.say(QUESTION))
@@ -175,7 +177,9 @@ class Listener:
             case media.TurnEnded(role="agent"):
                 self._is_open = False
                 self._has_ended = True
-                if event.outcome not in UNTOLD:
+                if event.outcome == "interrupted" and self._barged_in:
+                    self._barged_in = self._has_ended = False
+                elif event.outcome not in UNTOLD:
                     self._tell(event.outcome)
             case media.Error() if event.n:
                 self._tell(event.code)

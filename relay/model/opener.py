@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from gemini.messages import Credential
-from gemini.refusals import FALLS_BACK
+from gemini.refusals import FALLS_BACK, LASTING
 from relay import clock
 from relay.model.port import Legs, ModelLeg, UpstreamError
 from relay.model.resumption import Handle, Resumption
@@ -25,8 +25,6 @@ REFUSALS = {
     "upstream_context_full",
     "upstream_model",
 }  #: a handle may be why
-#: who has not talked yet is told at once, and need not wait
-NOT_SOON = {"key_refused", "upstream_quota", "upstream_credits", "upstream_model", "upstream_region"}
 CERTAIN = {"upstream_credits", "upstream_region"}  #: no wait of seconds mends it: not tried for long
 CERTAIN_TRIES = 2
 YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
@@ -100,7 +98,7 @@ class LegOpener:
         is_new = self._is_first and self._resumption.is_empty
         if (is_new or tries or self._resumption.way_back is None) and self._falls_back(error.code):
             return
-        if error.code in OVER or (error.code in NOT_SOON and is_new):
+        if error.code in OVER or (error.code in LASTING and is_new):
             raise error
         if error.code in CERTAIN and tries >= CERTAIN_TRIES:
             raise error

@@ -88,7 +88,7 @@ async def test_a_turn_without_sound_is_silence() -> None:
     assert (await heard([(0.5, STARTED), (1.0, ENDED)])).end == "silent"
 
 
-@pytest.mark.parametrize("outcome", ["empty", "rejected", "lost"])
+@pytest.mark.parametrize("outcome", ["empty", "rejected", "lost", "interrupted"])
 async def test_an_outcome_tells_that_there_is_no_answer(outcome: str) -> None:
     one = await heard([(0.5, STARTED), (1.0, media.TurnEnded(2, "agent", outcome))])
     assert (one.end, one.code) == ("told", outcome)

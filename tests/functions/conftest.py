@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "ALLOWED_ORIGINS": ORIGIN,
     "MEDIA_URL": "wss://media.example",
     "ROUTE_KEY_PARAMETER": "/test/route",
+    "MINT_FUNCTION": "test-mint",
     "CLUSTER": "arn:cluster",
     "RELAY_TASK_DEFINITION": "relay:7",
     "RELAY_SUBNETS": "subnet-a, subnet-b",
@@ -102,7 +103,7 @@ def table(edges, clock, monkeypatch):
     dynamo.make_table(aws.client("dynamodb"), name)
     for made in (connect.config, connect.keys, disconnect.config, session.ports, mint.mint, sweep.ports):
         made.cache_clear()
-    ports = dataclasses.replace(session.ports(), clock=clock)
+    ports = dataclasses.replace(session.ports(), clock=clock, model_refusal=lambda session: "")
     minting = dataclasses.replace(mint.mint(), clock=clock)
     ports.replies.pause = ports.table.pause = lambda _: None
     monkeypatch.setattr(session, "ports", lambda: ports)

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "CONNECTIONS_URL": "https://api.example/v1",
     "MEDIA_URL": "wss://media.example/",
     "ROUTE_KEY_PARAMETER": "/r",
+    "MINT_FUNCTION": "m",
     "CLUSTER": "c",
     "RELAY_TASK_DEFINITION": "d",
     "RELAY_SUBNETS": "a,b",
@@ -27,11 +28,12 @@ ENVIRONMENT = {
     "GEMINI_KEY_PARAMETER": "/g",
     "GEMINI_URL": "https://google.example",
 }
+NOT_FOR_THE_SWEEP = ("GEMINI", "MEDIA", "MINT", "ROUTE")
 NEEDED = {
     config.ConnectConfig: ["TABLE_NAME"],
     config.DisconnectConfig: ["TABLE_NAME"],
     config.SessionConfig: [name for name in ENVIRONMENT if not name.startswith("GEMINI")],
-    config.SweepConfig: [name for name in ENVIRONMENT if not name.startswith(("GEMINI", "MEDIA", "ROUTE"))],
+    config.SweepConfig: [name for name in ENVIRONMENT if not name.startswith(NOT_FOR_THE_SWEEP)],
     config.MintConfig: ["TABLE_NAME", "GEMINI_KEY_PARAMETER", "GEMINI_URL"],
 }
 

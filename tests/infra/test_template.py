@@ -109,7 +109,8 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
             "SessionFunctionRole",
             "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
             " dynamodb:DeleteItem dynamodb:ConditionCheckItem dynamodb:Query"
-            " execute-api:ManageConnections ecs:RunTask iam:PassRole ssm:GetParameter kms:Decrypt",
+            " execute-api:ManageConnections ecs:RunTask iam:PassRole ssm:GetParameter kms:Decrypt"
+            " lambda:InvokeFunction",
         ),
         (
             "SweepFunctionRole",

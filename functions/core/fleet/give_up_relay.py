@@ -46,9 +46,9 @@ def give_up(ports: Dispatch, relay: Relay, but: str = "") -> None:
             _send_capacity_error(ports, found)
 
 
-def cancel_start(ports: Dispatch, session: Session) -> None:
+def cancel_start(ports: Dispatch, session: Session, code: str = "capacity") -> None:
     """End a session that no client has joined, so that its `start` may be retried."""
-    sessions.cancel(ports.table, session.id, "capacity", ports.now())
+    sessions.cancel(ports.table, session.id, code, ports.now())
     sessions.forget_request(ports.table, session)
 
 

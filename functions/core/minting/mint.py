@@ -31,6 +31,7 @@ class MintRequest(msgspec.Struct, frozen=True):
     relay: str
     handle: str | None = None  #: of the model, to continue the conversation
     refused: list[str] = []  #: models that could not be had; others are taken while there are any
+    check: bool = False  #: whether there would be a token is all that is asked: it is not given
 
 
 class Refused(Exception):
@@ -90,6 +91,8 @@ class Mint:
             raise Refused("agent_unknown")
         models = _models(agent, session, asked)
         model, request, credential = self._first(models, agent, session, asked, now)
+        if asked.check:
+            return {"checked": True}
         return {
             **credential,
             "model": model,

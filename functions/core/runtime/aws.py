@@ -23,6 +23,13 @@ def client(service: str) -> Any:
 
 
 @functools.cache
+def invoker() -> Any:
+    """Client of Lambda for an answer that is waited for, and done without when it does not come."""
+    once = Config(connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client("lambda", config=once)
+
+
+@functools.cache
 def gateway(url: str) -> Any:
     """Client of `@connections`, whose endpoint is the API's own. It does not retry: `Replies` does."""
     once = OPTIONS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))

@@ -99,6 +99,7 @@ class SessionConfig:
     connections_url: str  #: https, with the stage
     media_url: str  #: wss, without a path; a signed route is appended
     route_key_parameter: str  #: SSM name of the key that signs routes
+    mint_function: str  #: name
     relay: RelayConfig
     limits: LimitsConfig
 
@@ -109,6 +110,7 @@ class SessionConfig:
             connections_url=_text(env, "CONNECTIONS_URL"),
             media_url=_text(env, "MEDIA_URL").rstrip("/"),
             route_key_parameter=_text(env, "ROUTE_KEY_PARAMETER"),
+            mint_function=_text(env, "MINT_FUNCTION"),
             relay=RelayConfig.from_env(env),
             limits=LimitsConfig.from_env(env),
         )

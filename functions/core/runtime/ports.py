@@ -9,6 +9,7 @@ from typing import Protocol
 from functions.core.runtime.config import SessionConfig, SweepConfig
 from functions.core.sessions.replies import Replies
 from records.relays import Relay
+from records.sessions import Session
 from records.table import Table
 
 
@@ -59,6 +60,7 @@ class Ports(Dispatch):
     """Dependencies of the `session` function."""
 
     route_key: Callable[[], str]
+    model_refusal: Callable[[Session], str]  #: code by which mint refuses a session; empty: it does not
     config: SessionConfig
 
 

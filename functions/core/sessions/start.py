@@ -12,6 +12,7 @@ from functions.core.fleet import allocate, give_up_relay
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal
 from functions.core.sessions import ready_reply
+from functions.core.sessions.model_check import refuse_without_model
 from protocol.codec import common_version
 from protocol.control import Config, OpenSession, Start
 from protocol.limits import VERSIONS
@@ -42,6 +43,7 @@ def start(ports: Ports, connection: Connection, message: Start) -> None:
     ready_reply.send_admitted(ports, session, key)
     placed = _place_or_cancel(ports, session)
     ready_reply.send(ports, placed, origin=connection.origin, key=key)
+    refuse_without_model(ports, placed)
 
 
 def _answer_retry(ports: Ports, connection: Connection, message: Start) -> bool:

@@ -1,0 +1,49 @@
+"""Asks `mint`, while a relay starts, whether there is a way to the model at all.
+
+A refused key or an account without credit is then told within seconds, and not when the relay is up.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.core.fleet import give_up_relay
+from functions.core.fleet.allocate import Placement
+from functions.core.runtime.entry import logger
+from functions.core.runtime.ports import Ports
+from functions.core.runtime.refusal import Refusal
+from gemini.refusals import LASTING
+from records.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class MintQuestion:
+    """Port to `mint`. `client` is boto3's for Lambda, with short timeouts and without retries."""
+
+    client: Any
+    function: str
+
+    def __call__(self, session: Session) -> str:
+        """The code by which a credential for this session is refused; empty for none, and when unknown."""
+        asked = {"session": session.id, "epoch": session.epoch, "relay": session.relay, "check": True}
+        try:
+            answer = self.client.invoke(FunctionName=self.function, Payload=json.dumps(asked).encode())
+            body = json.loads(answer["Payload"].read() or b"null")
+        except (BotoCoreError, ClientError, ValueError) as error:
+            logger.warning("model not checked", extra={"error": type(error).__name__})
+            return ""
+        return str(body.get("error", "")) if isinstance(body, dict) else ""
+
+
+def refuse_without_model(ports: Ports, placed: Placement) -> None:
+    """End a session whose relay is still starting, if no relay could reach its model. Raises Refusal."""
+    if placed.relay.state == "READY":
+        return  # it asks at once itself
+    code = ports.model_refusal(placed.session)
+    if code in LASTING:
+        give_up_relay.cancel_start(ports, placed.session, code)
+        raise Refusal(code, session=placed.session.id)

@@ -1,0 +1,80 @@
+"""While a relay starts, `session` asks `mint` whether there is a way to the model at all."""
+
+import dataclasses
+import io
+import json
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from deployment import CONTEXT
+
+from functions import mint, session
+from functions.core.sessions.model_check import MintQuestion
+from records import sessions
+
+
+@pytest.fixture
+def checked(table, monkeypatch):
+    """Joins the two functions: `session` asks the real `mint`."""
+
+    class Lambda:
+        def __init__(self):
+            self.asked = []
+
+        def invoke(self, FunctionName, Payload):
+            self.asked.append(json.loads(Payload))
+            return {"Payload": io.BytesIO(json.dumps(mint.handler(self.asked[-1], CONTEXT)).encode())}
+
+    client = Lambda()
+    ports = dataclasses.replace(session.ports(), model_refusal=MintQuestion(client, "mint"))
+    monkeypatch.setattr(session, "ports", lambda: ports)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("status", "complaint", "code"),
+    [
+        (400, "API key not valid. Please pass a valid API key.", "key_refused"),
+        (429, "Your prepayment credits are depleted.", "upstream_credits"),
+        (400, "User location is not supported for the API use.", "upstream_region"),
+        (429, "You exceeded your current quota.", "upstream_quota"),
+    ],
+)
+def test_who_waits_for_a_relay_is_told_that_the_model_is_not_to_be_had(
+    connected, edges, table, checked, status, complaint, code
+):
+    edges.token_failure, edges.token_complaint = status, complaint
+    client = connected()
+    replies = client.start()
+    assert [reply["type"] for reply in replies] == ["starting", "starting", "error"]
+    error = replies[-1]
+    assert (error["code"], error["ref"], error["fatal"]) == (code, "request-1", True)
+    assert sessions.load(table, replies[0]["session"]).state == "ENDED"
+    edges.token_failure = None
+    assert client.start()[-1]["type"] == "starting", "the same request may be tried again"
+
+
+def test_a_relay_that_is_ready_asks_itself(connected, relay, checked):
+    relay()
+    assert connected().start()[-1]["type"] == "ready"
+    assert checked.asked == []
+
+
+def test_what_may_pass_is_left_to_the_relay(connected, edges, checked):
+    edges.token_failure = 503
+    assert connected().start()[-1]["type"] == "starting"
+
+
+def test_the_token_of_a_check_is_not_given(connected, edges, checked):
+    connected().start()
+    assert mint.handler(checked.asked[0], CONTEXT) == {"checked": True}
+
+
+def test_a_mint_that_does_not_answer_holds_nobody_up(connected, table, monkeypatch):
+    class Silent:
+        def invoke(self, **_):
+            raise ReadTimeoutError(endpoint_url="https://lambda.example")
+
+    ports = dataclasses.replace(session.ports(), model_refusal=MintQuestion(Silent(), "mint"))
+    monkeypatch.setattr(session, "ports", lambda: ports)
+    assert connected().start()[-1]["type"] == "starting"
