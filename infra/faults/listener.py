@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,6 +26,7 @@ INTERRUPTION = read_wav(SHIPPED / "interruption.wav")
 AUDIBLE = 200  #: peak of a piece that a person hears, of 32767
 PIECE_S = 0.1  #: at most so much is played before it is looked at
 ANSWER_S = 0.8  #: of sound: less is no answer
+WHOLE = 0.8  #: of an answer, by its length: enough, for what the user says again may be heard a little less
 MORE_S = 3.0  #: after an answer was said to be missing, one may still come so long
 REMARK_S = 4.0  #: how long nothing is expected after words that are not meant for the model
 UNTOLD = ("", "completed")  #: outcomes of a turn that tell nobody that an answer is missing
@@ -39,24 +41,50 @@ class Heard:
     end: End
     silence_s: float  #: the longest without a sound, from the end of the question to its answer's end
     code: str = ""  #: by which it was told that there is no answer
-    sound_s: float = 0.0  #: of the answer
+    is_part: bool = False  #: the answer broke off
+
+
+@dataclass(slots=True)
+class Question:
+    """One question, and what has come of it so far. Loop times, but for `epoch_s`."""
+
+    asked_at: float  #: its end
+    epoch_s: float = field(default_factory=time.time)  #: the same by the wall clock
+    sounded_at: float = 0.0  #: end of the last sound
+    longest_s: float = 0.0  #: without a sound
+    sound_s: float = 0.0
+    has_ended: bool = False  #: a turn of the agent has, since then
+    told: str = ""  #: code by which it was told that there is no answer
+    told_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.sounded_at = self.asked_at
+
+    def hear(self, lasted_s: float, now: float) -> None:
+        """A sound has just ended."""
+        self.longest_s = max(self.longest_s, now - lasted_s - self.sounded_at)
+        self.sounded_at = now
+        self.sound_s += lasted_s
+
+    def tell(self, code: str, now: float) -> None:
+        if not self.told:
+            self.told, self.told_at = code, now
 
 
 @dataclass
 class Listener:
-    """One conversation by script. `patience_s` is how long an answer is waited for."""
+    """One conversation by script. `patience_s` is how long an answer is waited for.
+
+    `answer_s` gives the length of the newest answer that the model began since a wall clock time; 0 when it
+    is not known: then an answer is whole when its turn ends.
+    """
 
     patience_s: float
+    answer_s: Callable[[float], float] = lambda since_s: 0.0
     heard: list[Heard] = field(default_factory=list)
     session: str = ""
-    _since: float = 0.0  #: end of the question, or of the last sound after it
-    _asked_at: float = 0.0
-    _longest_s: float = 0.0
-    _sound_s: float = 0.0
+    _question: Question = field(default_factory=lambda: Question(_now()))
     _is_open: bool = False  #: a turn of the agent runs
-    _has_ended: bool = False  #: a turn of the agent with sound has, since the question
-    _told: str = ""
-    _told_at: float = 0.0
     _failure: str = ""
     _barged_in: bool = False  #: the next interruption is the user's own
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,10 +100,10 @@ class Listener:
                 await entering.enter_async_context(call)
                 leaving = entering.pop_all()
         except VoiceError as error:
-            self.heard.append(Heard("told", _now() - self._asked_at, error.code))
+            self.heard.append(Heard("told", _now() - self._question.asked_at, error.code))
             return
         except TimeoutError:
-            self.heard.append(Heard("silent", _now() - self._asked_at))
+            self.heard.append(Heard("silent", _now() - self._question.asked_at))
             return
         async with leaving:
             self.session = call.session
@@ -115,7 +143,7 @@ class Listener:
                 await call.mic("paused")
             case "barge_in":
                 self._ask(await mic.say(QUESTION))
-                await self._until(lambda: self._sound_s > 0, self.patience_s)
+                await self._until(lambda: self._question.sound_s > 0, self.patience_s)
                 self._barged_in = True
                 self._ask(await mic.say(INTERRUPTION))
             case _:
@@ -129,45 +157,52 @@ class Listener:
         self.heard.append(self._judge())
 
     def _is_settled(self) -> bool:
-        is_told = bool(self._told) and _now() > self._told_at + MORE_S
-        return bool(self._failure) or is_told or self._is_answered()
+        question, now = self._question, _now()
+        is_told = bool(question.told) and now > question.told_at + MORE_S
+        is_over = self._has_part() and now > question.sounded_at + MORE_S
+        return bool(self._failure) or is_told or is_over or self._is_answered()
 
     def _is_answered(self) -> bool:
-        return self._has_ended and not self._is_open and self._sound_s >= ANSWER_S
+        """The whole of it was heard."""
+        question = self._question
+        length_s = self.answer_s(question.epoch_s)
+        return question.sound_s >= WHOLE * length_s if length_s else self._has_part()
+
+    def _has_part(self) -> bool:
+        """The answer's turn is over, and something of it was heard."""
+        return self._question.has_ended and not self._is_open and self._question.sound_s >= ANSWER_S
 
     def _judge(self) -> Heard:
+        question = self._question
         if self._is_answered():
-            return Heard("answered", self._longest_s, sound_s=self._sound_s)
-        if self._failure or self._told:
-            waited_s = max(0.0, self._told_at - self._since)
-            return Heard("told", max(self._longest_s, waited_s), self._failure or self._told, self._sound_s)
-        return Heard("silent", max(self._longest_s, _now() - self._since), sound_s=self._sound_s)
+            return Heard("answered", question.longest_s)
+        if self._failure or question.told:
+            waited_s = max(0.0, question.told_at - question.sounded_at)
+            return Heard("told", max(question.longest_s, waited_s), self._failure or question.told)
+        if self._has_part():
+            return Heard("answered", question.longest_s, is_part=True)
+        return Heard("silent", max(question.longest_s, _now() - question.sounded_at))
 
     def _ask(self, ended_at: float) -> None:
         """A question has ended: what comes from now on is for it."""
-        self._since = self._asked_at = ended_at
-        self._longest_s = self._sound_s = 0.0
-        self._has_ended, self._told = False, ""
+        self._question = Question(ended_at)
 
     def _hear(self, pcm: bytes) -> None:
         """Played just now."""
-        now, lasted_s = _now(), len(pcm) / SAMPLE_BYTES / DOWNLINK_HZ
-        if not pcm or max(memoryview(pcm).cast("h")) < AUDIBLE or now < self._asked_at:
-            return
-        self._longest_s = max(self._longest_s, now - lasted_s - self._since)
-        self._since = now
-        self._sound_s += lasted_s
-        self._news.set()
+        now = _now()
+        if pcm and max(memoryview(pcm).cast("h")) >= AUDIBLE and now >= self._question.asked_at:
+            self._question.hear(len(pcm) / SAMPLE_BYTES / DOWNLINK_HZ, now)
+            self._news.set()
 
     async def _read(self, call: Conversation) -> None:
         try:
             async for event in call.events():
                 self._heed(event)
         except VoiceError as error:
-            self._tell(error.code)
+            self._question.tell(error.code, _now())
             self._failure = error.code
         else:
-            self._failure = self._failure or self._told or "ended"
+            self._failure = self._question.told or "ended"
         self._news.set()
 
     def _heed(self, event: object) -> None:
@@ -176,18 +211,15 @@ class Listener:
                 self._is_open = True
             case media.TurnEnded(role="agent"):
                 self._is_open = False
-                self._has_ended = True
                 if event.outcome == "interrupted" and self._barged_in:
-                    self._barged_in = self._has_ended = False
-                elif event.outcome not in UNTOLD:
-                    self._tell(event.outcome)
+                    self._barged_in = False
+                    return
+                self._question.has_ended = True
+                if event.outcome not in UNTOLD:
+                    self._question.tell(event.outcome, _now())
             case media.Error() if event.n:
-                self._tell(event.code)
+                self._question.tell(event.code, _now())
         self._news.set()
-
-    def _tell(self, code: str) -> None:
-        if not self._told:
-            self._told, self._told_at = code, _now()
 
     async def _until(self, condition: Callable[[], bool], within_s: float) -> None:
         """Wait for it; looked at whenever something comes, and ten times a second."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,11 @@ class Result:
     def end(self) -> End:
         """That of the question that fared worst."""
         return next(end for end in WORST if any(each.end == end for each in self.heard))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether an answer broke off, and nobody told."""
+        return any(each.is_part for each in self.heard)
 
     @property
     def silence_s(self) -> float:
@@ -90,18 +96,24 @@ class Survival:
             waiting = iter(self.failures)
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(AT_A_TIME):
-                    tasks.create_task(self._work(stack, waiting, results))
+                    tasks.create_task(self._work(stack, model, waiting, results))
             if self.evidence:
                 _write_evidence(self.evidence, stack, model, results)
         return [results[failure.name] for failure in self.failures]
 
-    async def _work(self, stack: LocalStack, waiting: Iterator[Failure], results: dict[str, Result]) -> None:
+    async def _work(
+        self,
+        stack: LocalStack,
+        model: simulator.Running,
+        waiting: Iterator[Failure],
+        results: dict[str, Result],
+    ) -> None:
         for failure in waiting:
-            results[failure.name] = await self._meet(stack, failure)
+            results[failure.name] = await self._meet(stack, model, failure)
             self.say(results[failure.name])
 
-    async def _meet(self, stack: LocalStack, failure: Failure) -> Result:
-        listener = Listener(PATIENCE_S + failure.own_s)
+    async def _meet(self, stack: LocalStack, model: simulator.Running, failure: Failure) -> Result:
+        listener = Listener(PATIENCE_S + failure.own_s, partial(_answer_s, model, failure.name))
         speaker = listener.speaker()
         options = ClientOptions(config=Config(voice=f"{PREFIX}{failure.name}"))
         token = stack.user(f"user of {failure.name}").token()
@@ -120,6 +132,13 @@ class Survival:
         own = Scenario(settings=Behaviour(voice="synthetic", dialect="profile", seed=self.seed))
         cases = {failure.name: _seeded(failure.scenario, self.seed) for failure in self.failures}
         return simulator.Config(scenario=own, cases=cases)
+
+
+def _answer_s(model: simulator.Running, case: str, since_s: float) -> float:
+    """Length of the newest answer of a case that the model began at or after then; 0 for none."""
+    connections = {line["connection"] for line in model.ledger.where("case.taken", case=case)}
+    begun = (line for line in model.ledger.where("answer.begun") if line["connection"] in connections)
+    return float(max((line["duration_s"] for line in begun if line["epoch_s"] >= since_s), default=0.0))
 
 
 def _seeded(scenario: Scenario, seed: int) -> Scenario:

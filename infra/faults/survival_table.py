@@ -42,4 +42,6 @@ def markdown(results: Sequence[Result]) -> str:
 
 
 def _end(result: Result) -> str:
-    return f"told {result.codes}" if result.end == "told" else result.end
+    if result.end == "told":
+        return f"told {result.codes}"
+    return "answered in part" if result.end == "answered" and result.is_part else result.end
