@@ -40,8 +40,11 @@ def mint() -> minting.Mint:
 def _vertex(config: MintConfig) -> VertexTokens:
     """Another GeminiUrl than Google's own is a stand-in for Vertex as well."""
     place = Place(config.vertex_project, config.vertex_location)
-    federation = Federation(config.vertex_provider, config.vertex_service_account)
-    return VertexTokens(place, federation, "" if config.gemini_url == GOOGLE_URL else config.gemini_url)
+    who = config.vertex_provider, config.vertex_service_account
+    if config.gemini_url == GOOGLE_URL:
+        return VertexTokens(place, Federation(*who))
+    here = config.gemini_url.rstrip("/")
+    return VertexTokens(place, Federation(*who, f"{here}/v1/token", here), here)
 
 
 @guarded(FAILED)

@@ -22,6 +22,7 @@ from simulator.server.admission import Handshake, check_key, read_bearer, read_h
 from simulator.server.cases import Cases
 from simulator.server.connection import Connection
 from simulator.server.control import control
+from simulator.server.federation import IMPERSONATE, STS, Federation
 from simulator.server.loopback import is_foreign, is_loopback
 from simulator.server.playback import Playback
 from simulator.wire import refusal
@@ -50,6 +51,7 @@ class Running:
         self.url = ""  #: http://host:port or https://host:port
         self.certificate: Path | None = None  #: what clients must trust, with TLS
         self.connections: dict[int, Connection] = {}
+        self.federation = Federation()
         self.playback: Playback | None = None  #: of a trace, in place of the simulated model
         self._count = 0
 
@@ -91,8 +93,13 @@ class Running:
             if bearer := read_bearer(request.headers):
                 return await self._live(request, Handshake(vertex[1], False, "", "", bearer))
             return _error(401, "UNAUTHENTICATED", "Request is missing required authentication credential.")
-        if _TOKENS.fullmatch(path) and request.method == "POST":
-            return await self._mint(request)
+        if request.method == "POST":
+            if _TOKENS.fullmatch(path):
+                return await self._mint(request)
+            if STS.fullmatch(path):
+                return await self.federation.exchange(request)
+            if IMPERSONATE.fullmatch(path):
+                return await self.federation.impersonate(request)
         return _error(404, "NOT_FOUND", "Requested entity was not found.")
 
     async def _live(self, request: web.Request, handshake: Handshake) -> web.StreamResponse:
