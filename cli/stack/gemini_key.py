@@ -53,10 +53,13 @@ def _failure(failed: MintFailed, server: GeminiServer) -> Failure | None:
         case "key_refused":
             advice = f"Is it complete, and may its project use the Gemini API? {instead}"
             return Failure(f"{name} refused the key in GEMINI_API_KEY ({failed}).", advice)
+        case "upstream_credits" | "upstream_region":
+            what = "has no credit left" if failed.code == "upstream_credits" else "is not served from here"
+            return Failure(f"the project of GEMINI_API_KEY {what}, says {name} ({failed}).", instead)
         case "mint_failed":
             advice = f"Check the network and your proxy. {instead}"
             return Failure(f"{name} cannot be asked for a token ({failed}).", advice)
-        case "upstream_invalid" if server.url:
+        case "upstream_invalid" | "upstream_model" if server.url:
             advice = f"It must take POST /{tokens.API_VERSION}/auth_tokens. {instead}"
             return Failure(f"{name} makes no tokens as Google does ({failed}).", advice)
     return None

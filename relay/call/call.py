@@ -15,7 +15,8 @@ from protocol.server import ServerSession
 from protocol.states import ServerState
 from records.sessions import Session
 from relay import clock
-from relay.call.exchange import Exchange, Terms
+from relay.call.exchange import Exchange
+from relay.call.terms import Terms
 from relay.call.turn_writer import within
 from relay.client.port import ClientConnection
 from relay.failure import where

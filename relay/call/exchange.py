@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from gemini.messages import BEGIN, Credential, FlushAudio, ModelCommand, ModelEvent, SayText
 from protocol import media
@@ -27,6 +26,7 @@ from relay.call.greeting import greeting
 from relay.call.hearing import Heard, Hearing, UserStarted, sensitivity_of
 from relay.call.mic_watchdog import MicWatchdog
 from relay.call.recording import Recording
+from relay.call.terms import Limits, Terms
 from relay.call.watchdog import ModelWatchdog
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
 from relay.client.leg import ClientLeg
@@ -34,7 +34,6 @@ from relay.model.connection import ModelConnection
 from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened, ModelSaid, PongCame, Sent
 from relay.model.port import Legs
 from relay.model.resumption import Resumption
-from relay.model.rotation import DEFAULT_PLAN, Plan
 from relay.model.uplink_queue import Speech
 from relay.ports import Ledger, TroubleFound
 from relay.timeouts import Timeouts
@@ -42,19 +41,7 @@ from relay.turn import Turn
 
 logger = logging.getLogger("relay.call.exchange")
 
-PARK_S = 15.0  #: a call without a client closes its model leg after this
 FOR_THE_MODEL = (media.Text, media.Context, media.Image, media.Mic, media.Activity)  #: as often as one likes
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a call is held to."""
-
-    epoch: int
-    session_s: float  #: from now to the session's longest duration
-    resume_s: float  #: how long it waits for a client that is gone
-    plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
-    timeouts: Timeouts = field(default_factory=Timeouts)
 
 
 class Exchange:
@@ -363,28 +350,6 @@ class Exchange:
             self._news.set()
             if is_quiet and is_current:
                 self.model.turn_gap_opened()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a call may last, and wait. Times are loop time in seconds."""
-
-    ends_at: float
-    resume_s: float  #: without a client
-
-    def next_timeout(self, now: float, gone_at: float | None) -> float:
-        waits = () if gone_at is None else (gone_at + PARK_S, gone_at + self.resume_s)
-        return min([self.ends_at, *(at for at in waits if at > now)])
-
-    def is_parked(self, now: float, gone_at: float | None) -> bool:
-        """A client that is gone for so long need not find its model leg open."""
-        return gone_at is not None and now >= gone_at + PARK_S
-
-    def reached(self, now: float, gone_at: float | None) -> str:
-        """Why the call is to end now; empty for no reason."""
-        if now >= self.ends_at:
-            return "session_limit"
-        return "abandoned" if gone_at is not None and now >= gone_at + self.resume_s else ""
 
 
 class Watchdogs:

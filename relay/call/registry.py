@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from protocol.media import PastTurn
 from records.sessions import Session
 from relay.call.call import GOES_ON, Call
-from relay.call.exchange import Terms
+from relay.call.terms import Terms
 from relay.call.turn_writer import within
 from relay.client.handshake import Admission
 from relay.config import RelayConfig

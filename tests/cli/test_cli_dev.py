@@ -344,6 +344,29 @@ def test_a_refused_key_is_one_line_and_nothing_starts(
     assert pretence.steps == []
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "complaint"),
+    [
+        (429, "Your prepayment credits are depleted.", "has no credit left"),
+        (400, "User location is not supported for the API use.", "is not served from here"),
+    ],
+)
+def test_an_account_or_a_place_without_the_model_is_one_line_and_nothing_starts(
+    vivavoce: Callable[..., Run],
+    pretence: Pretence,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    message: str,
+    complaint: str,
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "the-key")
+    with google(status, refusal(status, message)) as url:
+        monkeypatch.setattr(tokens, "GOOGLE_URL", url)
+        run = vivavoce("dev")
+    assert run.code == 1 and f"the project of GEMINI_API_KEY {complaint}, says Google" in run.complaint
+    assert pretence.steps == []
+
+
 def test_a_network_that_is_not_there_is_one_line(
     vivavoce: Callable[..., Run], pretence: Pretence, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from protocol.client import ClientSession
 from protocol.codec import encode, json_codec
 from protocol.media import ClientMessage
 from relay.call.call import Call
-from relay.call.exchange import Terms
+from relay.call.terms import Terms
 from relay.model.rotation import DEFAULT_PLAN, Plan
 from tests.relay.fakes import FakeBook, FakeConnection, Model, session
 

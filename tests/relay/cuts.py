@@ -25,7 +25,7 @@ from records import turns
 from records.sessions import Session
 from relay.aws.session_store import record_of
 from relay.call.call import Call
-from relay.call.exchange import Terms
+from relay.call.terms import Terms
 from relay.client.port import ConnectionLost
 from relay.model.port import ModelLeg
 from relay.turn import Turn

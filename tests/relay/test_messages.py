@@ -16,7 +16,7 @@ from protocol.errors import REGISTRY
 from protocol.limits import IMAGE_BYTES
 from records.sessions import Session
 from relay.call.call import Call
-from relay.call.exchange import Terms
+from relay.call.terms import Terms
 from relay.model.port import ModelLeg
 from relay.model.uplink_queue import UPLINK_QUEUE_BYTES
 from relay.timeouts import Timeouts
