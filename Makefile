@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help contact dialects foreign setup run test check client-check browser firefox native hostile faults reliability scale survival survive packages lock lint types schema clean
+.PHONY: help contact dialects foreign setup run test check client-check browser firefox native hostile faults reliability scale survival kills survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,13 +73,16 @@ foreign: .venv/ready ## unmodified foreign clients in environments of their own 
 	@$(BIN)/python -m tests.foreign.run $(ARGS)
 
 reliability: .venv/ready ## make the other figures of docs/reliability.md anew (ten minutes)
-	@$(BIN)/python -m bench.record rotations day breaks bargeins
+	@$(BIN)/python -m bench.record rotations day breaks hearing bargeins
 
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale
 
 survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it; two killed within seconds
 	@$(BIN)/pytest -s -m scale tests/survival
+
+kills: .venv/ready ## a relay killed at random instants under ten spoken questions at a time; KILLS=200, KILLS_SEED=0 (a new one)
+	@$(BIN)/pytest -s -m kills tests/survival
 
 survive: .venv/ready ## every public failure of Gemini Live, played to a user: answered, told, or silent (eight minutes)
 	@$(BIN)/vivavoce survive $(ARGS)
