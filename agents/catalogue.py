@@ -64,6 +64,7 @@ class Agent(Struct, frozen=True, forbid_unknown_fields=True):
     voice: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     language: Annotated[str, Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None  #: BCP 47
     greeting: str | None = None  #: the agent speaks first, in this spirit; None: it waits for the user
+    search: bool = False  #: the model may search the web; what it finds is cited to the client
     tools: list[ServerTool] = []
     turn_detection: TurnDetection = TurnDetection()
     compression: Compression = Compression()
@@ -146,6 +147,8 @@ def _misfits(agent: Agent, model: str, profile: Profile) -> Iterator[tuple[str, 
     if agent.thinking_level and agent.thinking_level not in levels:
         taken = f"takes {', '.join(levels)}" if levels else "takes none"
         yield "$.thinking_level", f"is refused by {model}, which {taken}"
+    if agent.search and not profile.search.value:
+        yield "$.search", f"is not among the tools of {model}"
     for number, tool in enumerate(agent.tools):
         if tool.scheduling != "when_idle" and (tool.behavior == "BLOCKING" or tools == "blocking"):
             yield f"$.tools[{number}].scheduling", f"has no effect where {model} waits for the result"

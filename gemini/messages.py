@@ -90,6 +90,14 @@ class ToolsWithdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Cited:
+    """Pages that the agent found by a search, and answers by."""
+
+    sources: tuple[tuple[str, str], ...]  #: url and title
+    html: str  #: which the search's terms want shown
+
+
+@dataclass(frozen=True, slots=True)
 class TokensUsed:
     """What one turn was billed."""
 
@@ -129,6 +137,7 @@ ModelEvent = (
     | WaitsForInput
     | ToolRequested
     | ToolsWithdrawn
+    | Cited
     | TokensUsed
     | HandleChanged
     | LegEnding

@@ -84,7 +84,9 @@ def _instructions(agent: Agent, session: Session, language: str | None, today: s
 def _tools(agent: Agent, session: Session, profile: Profile) -> list[dict[str, Any]] | None:
     declared = [_declare(tool, profile) for tool in agent.tools]
     declared += [_declare(tool, profile) for tool in session.tools]
-    return [{"function_declarations": declared}] if declared else None
+    found: list[dict[str, Any]] = [{"function_declarations": declared}] if declared else []
+    found += [{"google_search": {}}] if agent.search and profile.search.value else []
+    return found or None
 
 
 def _declare(tool: ServerTool | ClientTool, profile: Profile) -> dict[str, Any]:

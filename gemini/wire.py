@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from binascii import b2a_base64
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from gemini import tolerance
 from gemini.messages import (
     AnswerTool,
     Audio,
+    Cited,
     Credential,
     Ending,
     FlushAudio,
@@ -46,6 +48,9 @@ from gemini.profiles import Profile, bare
 from protocol.media import Tokens
 
 METHOD = "google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
+
+SOURCES, TITLE_CHARS, HTML_CHARS = 20, 256, 16_384  #: of a citation: what a client is told at most
+_PAGE = re.compile(r"https?://\S{1,2040}\Z")
 
 #: put before what a model should know and not answer, where there is no other way to say so
 NO_ANSWER = "(Background, not to be answered:)"
@@ -87,6 +92,24 @@ class _Transcription(_Camel):
     finished: bool = False
 
 
+class _Web(_Camel):
+    uri: str = ""
+    title: str = ""
+
+
+class _GroundingChunk(_Camel):
+    web: _Web | None = None
+
+
+class _SearchEntryPoint(_Camel):
+    rendered_content: str = ""
+
+
+class _Grounding(_Camel):
+    grounding_chunks: list[_GroundingChunk] = []
+    search_entry_point: _SearchEntryPoint | None = None
+
+
 class _ServerContent(_Camel):
     model_turn: _Content | None = None
     input_transcription: _Transcription | None = None
@@ -97,6 +120,7 @@ class _ServerContent(_Camel):
     turn_complete_reason: str = ""
     waiting_for_input: bool = False
     interaction_status: str = ""
+    grounding_metadata: _Grounding | None = None
 
 
 class _ToolCall(_Camel):
@@ -197,6 +221,8 @@ def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
                 yield _requested(part.function_call)
     if said is not None and (said.text or said.finished):
         yield Said(said.text, said.finished)
+    if content.grounding_metadata is not None and (cited := _cited(content.grounding_metadata)):
+        yield cited
     if content.generation_complete:
         yield GenerationEnded()
     if content.waiting_for_input:
@@ -204,6 +230,15 @@ def _content_events(content: _ServerContent) -> Iterator[ModelEvent]:
     if content.turn_complete:
         idle = content.interaction_status != "IN_PROGRESS"
         yield TurnCompleted(idle, _ending(content.turn_complete_reason))
+
+
+def _cited(grounding: _Grounding) -> Cited | None:
+    """What the metadata has of sources and of the search's own words; None for neither."""
+    pages = [chunk.web for chunk in grounding.grounding_chunks if chunk.web is not None]
+    sources = [(page.uri, page.title[:TITLE_CHARS]) for page in pages if _PAGE.match(page.uri)]
+    html = grounding.search_entry_point.rendered_content if grounding.search_entry_point else ""
+    kept = html if len(html) <= HTML_CHARS else ""  # half of it would be no HTML
+    return Cited(tuple(sources[:SOURCES]), kept) if sources or kept else None
 
 
 def _ending(reason: str) -> Ending:

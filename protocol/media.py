@@ -270,6 +270,23 @@ class ToolStatus(Struct, frozen=True, omit_defaults=True, tag_field="type", tag=
     n: int = 0
 
 
+class Source(Struct, frozen=True, omit_defaults=True):
+    """A page that an answer is founded on."""
+
+    url: str
+    title: str = ""
+
+
+class Citation(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="citation"):
+    """What the agent found by a search of the web, and answers by."""
+
+    turn: int
+    sources: list[Source]
+    html: str = ""  #: of a third party, to be shown beside the answer as it is: sandbox it
+    e: int = 0
+    n: int = 0
+
+
 class Tokens(Struct, frozen=True, omit_defaults=True):
     """Model tokens by modality."""
 
@@ -358,36 +375,10 @@ class Pong(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="pong"
 
 Answer = Live | History | Ack | Pong  #: never replayed
 Event = (
-    TurnStarted
-    | TurnAudioEnd
-    | TurnEnded
-    | TurnInterrupted
-    | Transcript
-    | ToolCall
-    | ToolCancel
-    | ToolStatus
-    | Usage
-    | Metrics
-    | GoingAway
-    | Error
-    | Ended
-)
+    TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus
+    | Citation | Usage | Metrics | GoingAway | Error | Ended
+)  # fmt: skip
 ServerMessage = (
-    Live
-    | History
-    | TurnStarted
-    | TurnAudioEnd
-    | TurnEnded
-    | TurnInterrupted
-    | Transcript
-    | ToolCall
-    | ToolCancel
-    | ToolStatus
-    | Usage
-    | Metrics
-    | Ack
-    | GoingAway
-    | Error
-    | Ended
-    | Pong
-)
+    Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall
+    | ToolCancel | ToolStatus | Citation | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong
+)  # fmt: skip

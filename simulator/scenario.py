@@ -50,6 +50,13 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     args: dict[str, Any] = {}
 
 
+class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a search has found."""
+
+    url: str
+    title: str = ""
+
+
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All conditions given must hold; none given: every turn of the user."""
 
@@ -71,6 +78,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     think_s: float | None = None
     pace: float | None = None
     silent: bool = False  #: no answer at all
+    cite: tuple[Page, ...] = ()  #: found by a search, where the setup has `googleSearch`
     ignored: bool = False  #: not meant for the model: no answer by one that is proactive
 
 

@@ -39,6 +39,7 @@ class Conversation:
     ) -> None:
         self.commands: deque[ModelCommand] = deque()  #: for the model leg, in order
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
+        self._cited: tuple[int, model.Cited] | None = None  #: told last
         self._session = session
         self._toolbox = ClientTools(tools, session.epoch)
         self._manual = config.turns == "manual"
@@ -102,6 +103,8 @@ class Conversation:
                 self._agent.completed(now, goes_on=not idle)
             case model.ToolRequested() | model.ToolsWithdrawn():
                 self._use_tools(event, now)
+            case model.Cited():
+                self._cite(event)
             case model.TokensUsed(tokens):
                 self._note_tokens(tokens)
             case _:
@@ -116,6 +119,16 @@ class Conversation:
             self.commands.append(step)
         elif isinstance(step, media.ToolCall | media.ToolCancel):
             self._session.send(step)
+
+    def _cite(self, cited: model.Cited) -> None:
+        """Tell what an answer is founded on: once for each turn, however often the model does."""
+        user, agent = self._turns.user, self._turns.agent
+        turn = user if agent is None or agent.state is TurnState.ENDED else agent
+        number = turn.number if turn else agent.number if agent else 0
+        if (number, cited) != self._cited:
+            self._cited = number, cited
+            sources = [media.Source(url, title) for url, title in cited.sources]
+            self._session.send(media.Citation(number, sources, cited.html))
 
     def _note_tokens(self, tokens: Tokens) -> None:
         """On the turn's record; on the next one's when that turn is written already."""

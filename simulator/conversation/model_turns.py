@@ -7,6 +7,7 @@ Speech leaves faster than it plays; `turnComplete` is held back until it has bee
 """
 
 import asyncio
+import html
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from simulator.conversation.replies import Plan, Read, Returned, Stimulus
 from simulator.conversation.turn import Turn, usage
 from simulator.conversation.understanding import understand
 from simulator.faults import CallWithoutId, DuplicateToolCall, EmptyTurn, TurnNeverEnds
-from simulator.scenario import Call
+from simulator.scenario import Call, Page
 from simulator.speech.turn_detection import Utterance
 
 THINKING = "Let me think about that."  #: the first of a reply's two turns
@@ -130,7 +131,7 @@ class ModelTurns:
     async def _think_aloud(self, stimulus: Stimulus, plan: Plan, turn: Turn) -> Turn:
         """Say that the answer needs thought, as a turn that is IN_PROGRESS. Returns the answer's own turn."""
         turn.goes_on = True
-        thinking = replace(plan, say=THINKING, echo=None, call=None)
+        thinking = replace(plan, say=THINKING, echo=None, call=None, cite=())
         if await self._answer(stimulus, thinking, turn):
             await self._finish(turn)
         self.turn = following = Turn(turn.number, turn.cause, turn.interaction)
@@ -148,12 +149,25 @@ class ModelTurns:
         pending = self._call(plan.call, turn) if plan.call else None
         if not await delivery.speak(plan, stimulus, turn, self._at):
             return False
+        self._cite(plan.cite, turn)
         if pending is None or not pending.is_blocking:
             return True
         await pending.done.wait()
         if turn.over.is_set() or pending.returned is None:
             return False
         return await self._answer(pending.returned, self._plan(pending.returned), turn)
+
+    def _cite(self, pages: tuple[Page, ...], turn: Turn) -> None:
+        """What the answer is founded on, with the words that the search's terms want shown."""
+        if not pages:
+            return
+        turn.has_searched = True
+        grounding = {
+            "webSearchQueries": [pages[0].title],
+            "groundingChunks": [{"web": {"uri": page.url, "title": page.title}} for page in pages],
+            "searchEntryPoint": {"renderedContent": f"<div>{html.escape(pages[0].title)}</div>"},
+        }
+        self._at.outlet.emit({"serverContent": {"groundingMetadata": grounding}})
 
     def _call(self, call: Call, turn: Turn) -> Pending:
         at, now = self._at, self._clock.now()

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.scenario import Call, Rule, Scenario
+from simulator.scenario import Call, Page, Rule, Scenario
 from simulator.session.context import Memory
 from simulator.session.setup import Setup
 from simulator.speech.samples import Sample
@@ -18,6 +18,7 @@ from simulator.speech.turn_detection import Utterance
 
 _TOLD = re.compile(r"\bremember this word: (\w+)", re.IGNORECASE)
 _ASKED = re.compile(r"\bwhich word\b.*\bremember\b", re.IGNORECASE | re.DOTALL)
+_SEARCH = re.compile(r"\bsearch for (\w[\w ]*)", re.IGNORECASE)
 _DIRECTION = re.compile(r"\(.*\)", re.DOTALL)
 _CALL = re.compile(r"\s*call\s+([\w.:-]+)\s*(\{.*\})?\s*$", re.DOTALL)
 
@@ -66,6 +67,7 @@ class Plan:
     call: Call | None
     think_s: float
     pace: float
+    cite: tuple[Page, ...] = ()
 
     @property
     def is_silent(self) -> bool:
@@ -87,10 +89,10 @@ class Replies:
             if index not in memory.used_rules and _fits(rule, stimulus, memory.turn):
                 if rule.once:
                     memory.used_rules.add(index)
-                return _understood(self._scripted(rule, stimulus), setup)
+                return _understood(self._scripted(rule, stimulus, setup), setup)
         return _understood(self._unscripted(stimulus, memory, setup), setup)
 
-    def _scripted(self, rule: Rule, stimulus: Stimulus) -> Plan:
+    def _scripted(self, rule: Rule, stimulus: Stimulus, setup: Setup) -> Plan:
         is_silent = rule.silent or rule.ignored
         heard = stimulus.utterance if isinstance(stimulus, Heard) else None
         echoes = rule.echo if rule.echo is not None else rule.say is None and rule.call is None
@@ -101,17 +103,26 @@ class Replies:
             call=None if is_silent else rule.call,
             think_s=think_s,
             pace=rule.pace or self._behaviour.pace,
+            cite=rule.cite if setup.searches else (),
         )
 
     def _unscripted(self, stimulus: Stimulus, memory: Memory, setup: Setup) -> Plan:
         echo = stimulus.utterance if isinstance(stimulus, Heard) else None
         call = _asked_call(stimulus.text, setup) if isinstance(stimulus, Read) else None
-        say = None
-        if isinstance(stimulus, Returned):
+        say, cite = None, _found(stimulus, setup)
+        if cite:
+            say = f"I found {cite[0].title}."
+        elif isinstance(stimulus, Returned):
             say = f"{stimulus.tool} says {stimulus.text}"
         elif isinstance(stimulus, Read) and call is None:
             say = _typed(stimulus.text, memory)
-        return Plan(say, echo, call, self._behaviour.think_s, self._behaviour.pace)
+        return Plan(say, echo, call, self._behaviour.think_s, self._behaviour.pace, cite)
+
+
+def _found(stimulus: Stimulus, setup: Setup) -> tuple[Page, ...]:
+    """What a search finds, when the user types that one is wanted and there is one."""
+    asked = _SEARCH.search(stimulus.text) if setup.searches and isinstance(stimulus, Read) else None
+    return (Page(url="https://example.com/found", title=asked[1]),) if asked else ()
 
 
 def _typed(text: str, memory: Memory) -> str:

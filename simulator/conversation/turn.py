@@ -8,6 +8,7 @@ from simulator.conversation.answer import Answer
 from simulator.session.context import Memory, audio_tokens
 from simulator.session.setup import Setup
 
+SEARCH = 50  #: tokens of what a search brought
 THOUGHTS = 136  #: thought tokens of an extended-thinking turn; others saw this number
 
 
@@ -22,6 +23,7 @@ class Turn:
     plays_until: float = 0.0  #: virtual moment at which all that was sent has been heard
     is_known: bool = False  #: the client has seen something of it
     is_cut: bool = False  #: over before its end
+    has_searched: bool = False
     goes_on: bool = False  #: the rest of the reply comes as another turn
 
     def heard_s(self, now: float) -> float:
@@ -39,15 +41,18 @@ def usage(turn: Turn, memory: Memory, setup: Setup, unattributed: int) -> dict[s
     prompt = {modality: count for modality, count in memory.prompt().items() if count}
     spoken = audio_tokens(turn.sent_s)
     thoughts = THOUGHTS if setup.model.profile.thinking.value == "level" else 0
+    found = SEARCH if turn.has_searched else 0
     prompt_total = sum(prompt.values()) + (unattributed if setup.model.reports_status else 0)
     report: dict[str, Any] = {
         "promptTokenCount": prompt_total,
         "responseTokenCount": spoken,
-        "totalTokenCount": prompt_total + spoken + thoughts,
+        "totalTokenCount": prompt_total + spoken + thoughts + found,
         "promptTokensDetails": [{"modality": name, "tokenCount": count} for name, count in prompt.items()],
     }
     if spoken:
         report["responseTokensDetails"] = [{"modality": "AUDIO", "tokenCount": spoken}]
+    if found:
+        report["toolUsePromptTokenCount"] = found
     if thoughts:
         report["thoughtsTokenCount"] = thoughts
     return report

@@ -38,6 +38,7 @@ class Setup:
     interrupts: bool  #: speech interrupts the answer
     handle: str | None
     compression: Compression | None
+    searches: bool  #: Google Search is among its tools
     waits_for_history: bool  #: earlier turns come first, and are not answered; a resumed session has them
     is_vertex: bool = False  #: calls have no id, results no scheduling
 
@@ -77,6 +78,7 @@ def read(raw: dict[str, Any], version: str, models: dict[str, Model]) -> Setup:
         interrupts=_interrupts(realtime.get("activityHandling")),
         handle=handle,
         compression=_compression(raw.get("contextWindowCompression")),
+        searches=any("googleSearch" in tool for tool in given),
         waits_for_history=history and model.is_strict and handle is None,
     )
 

@@ -514,3 +514,14 @@ def test_an_agent_with_a_greeting_begins_a_new_conversation_and_no_other(call, t
 
 def test_an_agent_without_a_greeting_waits(call):
     assert mint.handler(call(), CONTEXT)["greets"] is False
+
+
+@pytest.mark.parametrize("tools", [[], [ServerTool("book", "Books.")]])
+@pytest.mark.parametrize("search", [True, False])
+def test_a_search_is_among_the_tools_of_an_agent_that_wants_one(call, table, tools, search):
+    session = sessions.load(table, call()["session"])
+    agent = Agent("Speak.", tools=tools, search=search)
+    built = setup.build(agent, agent.model, session, "2026-11-22", is_fresh=True).get("tools") or []
+    assert [list(each) for each in built] == [["function_declarations"]] * len(tools) + [
+        ["google_search"]
+    ] * search

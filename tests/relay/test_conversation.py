@@ -505,3 +505,14 @@ def test_of_an_answer_that_is_read_all_that_was_told_counts_as_heard_at_once() -
     table.talk.handle_timeout(2.1)
     table.read()
     assert ("transcript", "agent", 1, "", True, "ten past") in table.events()
+
+
+def test_what_an_answer_is_founded_on_is_told_once_for_each_turn() -> None:
+    table = Table()
+    cited = model.Cited((("https://a.example", "A"),), "<div>A</div>")
+    for number in (1, 2):
+        answer(table)
+        table.model(cited, cited, model.TurnCompleted(idle=True))
+        told = [message for message in table.got if isinstance(message, media.Citation)]
+        assert [message.turn for message in told] == list(range(1, number + 1))
+    assert told[-1].sources == [media.Source("https://a.example", "A")] and told[-1].html == "<div>A</div>"

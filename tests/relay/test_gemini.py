@@ -123,6 +123,30 @@ def test_what_we_cannot_read_is_nothing_to_us(message: object) -> None:
     assert read(message) == []
 
 
+GROUNDING = {
+    "webSearchQueries": ["clocks"],
+    "groundingChunks": [
+        {"web": {"uri": "https://a.example/x", "title": "A" * 300}},
+        {"web": {"uri": "javascript:alert(1)", "title": "B"}},
+        {"web": {"uri": "https://a.example/" + "x" * 3000}},
+        {"retrievedContext": {"uri": "gs://c"}},
+    ],
+    "groundingSupports": [{"segment": {"text": "words"}, "groundingChunkIndices": [0]}],
+    "searchEntryPoint": {"renderedContent": "<div>clocks</div>"},
+}
+
+
+def test_what_an_answer_is_founded_on_is_read_as_far_as_a_client_may_have_it() -> None:
+    cited = model.Cited((("https://a.example/x", "A" * 256),), "<div>clocks</div>")
+    assert read({"serverContent": {"groundingMetadata": GROUNDING}}) == [cited]
+    many = [{"web": {"uri": f"https://a.example/{number}"}} for number in range(50)]
+    (found,) = read({"serverContent": {"groundingMetadata": {"groundingChunks": many}}})
+    assert isinstance(found, model.Cited) and len(found.sources) == 20 and found.html == ""
+    long = {"searchEntryPoint": {"renderedContent": "<div>" * 4_000}}
+    for empty in ({}, long, {"groundingChunks": []}, {"groundingChunks": [{"web": {"uri": "x"}}]}):
+        assert read({"serverContent": {"groundingMetadata": empty}}) == []
+
+
 def test_thoughts_are_not_spoken() -> None:
     part = {"thought": True, "inlineData": {"data": "AAAA"}}
     assert read({"serverContent": {"modelTurn": {"parts": [part]}}}) == []

@@ -258,3 +258,29 @@ async def test_a_scenario_may_call_what_was_never_declared() -> None:
         await client.send(realtimeInput={"text": "go"})
         messages = await client.turn()
     assert any("toolCall" in one for one in messages)
+
+
+async def test_what_a_search_found_comes_with_the_answer_and_is_billed() -> None:
+    scenario = parse(
+        "turns: [{when: {contains: news}, say: Rain., cite: [{url: 'https://a.example', title: A}]}]"
+    )
+    async with serve(Config(time_scale=40, scenario=scenario)) as running:
+        async with live(running, tools=[{"googleSearch": {}}]) as client:
+            await client.send(realtimeInput={"text": "Search for tower clocks"})
+            typed = await client.turn()
+            await client.send(realtimeInput={"text": "What news?"})
+            scripted = await client.turn()
+        async with live(running) as client:
+            await client.send(realtimeInput={"text": "Search for tower clocks"})
+            without = await client.turn()
+    assert transcript(typed) == "I found tower clocks."
+    found = [page["web"] for page in grounding(typed)[0]["groundingChunks"]]
+    assert found == [{"uri": "https://example.com/found", "title": "tower clocks"}]
+    assert grounding(scripted)[0]["groundingChunks"] == [{"web": {"uri": "https://a.example", "title": "A"}}]
+    assert typed[-1]["usageMetadata"]["toolUsePromptTokenCount"] == 50
+    assert grounding(without) == [] and transcript(without) == "You wrote: Search for tower clocks"
+
+
+def grounding(messages: list[Message]) -> list[Message]:
+    contents = [one.get("serverContent", {}) for one in messages]
+    return [content["groundingMetadata"] for content in contents if "groundingMetadata" in content]

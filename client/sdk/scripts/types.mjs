@@ -24,8 +24,8 @@ const nameOf = (schema) => schema.$ref?.split('/').at(-1);
 const members = (union) => structs[union].anyOf.map(nameOf);
 const isUnion = (name) => 'discriminator' in structs[name];
 
-/** Names of all structs that `union` leads to: what a client reads has every field, what it writes may lack some. */
-function reachable(union) {
+/** Names of all structs that these lead to: what a client reads has every field, what it writes may lack some. */
+function reachable(names) {
   const found = new Set();
   const visit = (name) => {
     if (found.has(name)) return;
@@ -35,14 +35,16 @@ function reachable(union) {
       if (held) visit(held);
     }
   };
-  members(union).forEach(visit);
-  return found;
+  names.forEach(visit);
+  return [...found];
 }
-const inbound = new Set([...reachable('ControlReply'), ...reachable('ServerMessage')]);
 const media = members('ServerMessage');
 /** What few calls get is checked by the code that shows it. */
-const LATE = ['ToolStatus'];
-const nested = [...inbound].filter((name) => !structs[name].properties.type);
+const LATE = ['ToolCall', 'ToolCancel', 'ToolStatus', 'Citation'];
+const inbound = new Set(reachable([...members('ControlReply'), ...media]));
+const isNested = (name) => !structs[name].properties.type;
+const core = reachable([...members('ControlReply'), ...media.filter((name) => !LATE.includes(name))]).filter(isNested);
+const late = reachable(LATE).filter(isNested);
 
 function typeOf(schema) {
   if (schema.$ref) return nameOf(schema);
@@ -135,7 +137,7 @@ function messageTable(name, doc, union, common = []) {
 
 function schema() {
   const common = fieldsOf(media[0]).filter((field) => media.every((name) => fieldsOf(name).includes(field)));
-  const inner = inOrder(nested).map((name) => `const ${constantOf(name)} = struct({ ${fieldsOf(name).join(', ')} });`);
+  const inner = inOrder(core).map((name) => `const ${constantOf(name)} = struct({ ${fieldsOf(name).join(', ')} });`);
   return `${MADE}
 import { boolean, type Fields, integer, list, nullable, number, object, oneOf, optional, string, struct } from './checks.js';
 
@@ -150,10 +152,13 @@ ${messageTable('MESSAGES', 'What the media road brings, besides that. Null: src/
 `;
 }
 
-function late() {
+function lateFields() {
+  const inner = inOrder(late).map((name) => `const ${constantOf(name)} = struct({ ${fieldsOf(name).join(', ')} });`);
   const fields = LATE.map((title) => `  '${structs[title].properties.type.enum[0]}': { ${fieldsOf(title).join(', ')} },`);
   return `${MADE}
-import { type Fields, integer, oneOf, optional, string } from '../protocol/checks.js';
+import { type Fields, integer, list, object, oneOf, optional, string, struct } from '../protocol/checks.js';
+
+${inner.join('\n')}
 
 /** What the core does not know the fields of. */
 export const LATE: Record<string, Fields> = {
@@ -193,7 +198,7 @@ for (const [name, text] of [
   ['wire.ts', wire()],
   ['tables.ts', tables()],
   ['schema.ts', schema()],
-  ['../ondemand/late.ts', late()],
+  ['../ondemand/late.ts', lateFields()],
 ]) {
   const file = new URL(name, TARGET);
   if (process.argv.includes('--check')) {

@@ -69,11 +69,9 @@ export class Conversation {
       'turn.interrupted': (item) => void this.#interrupted(item),
       transcript: (item) => this.messages.transcript(item),
       'tool.call': (item) => this.#withTools((calls) => void calls.run(item), item),
-      'tool.cancel': ({ call_ids }) => {
-        this.#withTools((calls) => calls.cancel(call_ids));
-        emitter.emit('toolcancel', call_ids);
-      },
+      'tool.cancel': (item) => this.#withTools((calls) => calls.withdraw(item)),
       'tool.status': (item) => this.#withTools((calls) => calls.show(item)),
+      citation: (item) => this.#fetched(({ cite }) => cite(emitter, item)),
       usage: ({ tokens, cost_usd }) => store.set({ usage: { tokens, costUsd: cost_usd } }),
       metrics: (item) => this.#measured(item),
       going_away: (item) => this.#goingAway(item),

@@ -1,6 +1,6 @@
 import type { AudioDevices, PlayedUntil } from './audio/engine.js';
 import type { VoiceError } from './errors.js';
-import type { Json } from './protocol/wire.js';
+import type { Json, Source } from './protocol/wire.js';
 import type { Message, Quality, VoiceState } from './state.js';
 import type { ToolCall } from './tools.js';
 
@@ -33,6 +33,8 @@ export interface VoiceEvents {
   interrupted: [played: PlayedUntil & { readonly cause: 'user' | 'client' | 'server' }];
   toolcall: [call: ToolCall];
   toolcancel: [callIds: readonly string[]];
+  /** What the agent found by a search of the web. Show `html`, where there is any, in a sandboxed frame. */
+  citation: [citation: { readonly turn: number; readonly sources: readonly Source[]; readonly html: string }];
   goaway: [info: { readonly endsAt: number; readonly move: boolean }];
   reconnecting: [info: { readonly attempt: number; readonly delayMs: number; readonly error: VoiceError }];
   reconnected: [info: { readonly resumed: boolean; readonly gapMs: number; readonly lostTurns: readonly number[] }];

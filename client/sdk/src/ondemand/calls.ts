@@ -1,5 +1,5 @@
 import type { Emitter } from '../events.js';
-import type { ToolCall as Asked, ToolResult, ToolStatus } from '../protocol/wire.js';
+import type { ToolCall as Asked, ToolCancel, ToolResult, ToolStatus } from '../protocol/wire.js';
 import type { ToolMessage } from '../state.js';
 import type { ToolDefinition } from '../tools.js';
 import type { Shown } from './shown.js';
@@ -24,7 +24,10 @@ export class ToolCalls {
   }
 
   /** Run a tool, and tell the server what came of it. */
-  async run({ call_id: callId, name, args, deadline_ms }: Asked): Promise<void> {
+  async run(item: Asked): Promise<void> {
+    const asked = whole(item);
+    if (!asked) return;
+    const { call_id: callId, name, args, deadline_ms } = asked;
     if (this.#running.has(callId)) return;
     const stop = new AbortController();
     this.#running.set(callId, stop);
@@ -41,6 +44,14 @@ export class ToolCalls {
   }
 
   /** The model withdraws calls. */
+  withdraw(item: ToolCancel): void {
+    const withdrawn = whole(item);
+    if (!withdrawn) return;
+    this.cancel(withdrawn.call_ids);
+    this.#parts.emitter.emit('toolcancel', withdrawn.call_ids);
+  }
+
+  /** Nobody waits for these results any more. */
   cancel(callIds: readonly string[]): void {
     for (const callId of callIds) {
       this.#running.get(callId)?.abort();

@@ -1,5 +1,6 @@
 // What many calls never need: see ../ondemand.ts. Of the core's objects only public names are known here.
 export { ToolCalls } from './calls.js';
+export { cite } from './citation.js';
 export { checkSpeaker, listDevices, mediaDevices } from './devices.js';
 export { FrameForm } from './form.js';
 export { recall, settle } from './history.js';

@@ -43,6 +43,16 @@ export interface AudioUp {
   readonly rate_hz: number;
 }
 
+/** What the agent found by a search of the web, and answers by. */
+export interface Citation {
+  readonly type: "citation";
+  readonly e: number;
+  readonly html: string;
+  readonly n: number;
+  readonly sources: readonly Source[];
+  readonly turn: number;
+}
+
 /** Name, version and platform of the client, for logs and metrics. */
 export interface ClientInfo {
   readonly name?: string | undefined;
@@ -284,6 +294,12 @@ export interface Resume {
   readonly session: string;
 }
 
+/** A page that an answer is founded on. */
+export interface Source {
+  readonly title: string;
+  readonly url: string;
+}
+
 /** Open a session. The same `request` of the same user opens one session, however often it is sent. */
 export interface Start {
   readonly type: "start";
@@ -429,4 +445,4 @@ export interface Usage {
 export type ClientMessage = Hello | Mic | Activity | Text | Context | Image | Interrupt | Playback | ToolResult | EndCall | Ping;
 export type ControlReply = Starting | Ready | ControlError | ControlEnded;
 export type ControlRequest = Start | Resume | End;
-export type ServerMessage = Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong;
+export type ServerMessage = Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Citation | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong;

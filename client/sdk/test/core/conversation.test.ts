@@ -366,8 +366,18 @@ describe('tools', () => {
     expect(signal?.aborted).toBe(true);
     expect(results(all)).toEqual([]);
     expect(all.client.getSnapshot().messages).toMatchObject([{ kind: 'tool', status: 'cancelled' }]);
+    expect(all.seen.toolcancel).toEqual([[['slow', 'other']]]);
     all.server.answer({ type: 'error', code: 'call_unknown', message: '!', ref: 'slow' });
     expect(all.seen.error).toEqual([]);
+  });
+
+  test('that cannot be read are left alone', async () => {
+    const all = await live({ tools: { look: () => 1 } });
+    for (const wrong of [{ name: 7 }, { args: 'x' }]) all.server.say({ ...call('look'), ...wrong } as never);
+    all.server.say({ type: 'tool.cancel', call_ids: 'look' } as never);
+    await pass(10);
+    expect(results(all)).toEqual([]);
+    expect(all.seen.toolcancel).toEqual([]);
   });
 
   test('are aborted at their deadline, and the model hears of it', async () => {
@@ -503,4 +513,13 @@ test('a listener that throws harms no other', async () => {
   vi.unstubAllGlobals();
   expect(all.client.getSnapshot().status).toBe('connected');
   expect(thrown.length).toBeGreaterThan(0);
+});
+
+test('what an answer is founded on is told to the app, and nothing that is not whole', async () => {
+  const all = await live();
+  const sources = [{ url: 'https://a.example', title: 'A' }];
+  all.server.say({ type: 'citation', turn: 1, sources, html: '<div>A</div>' });
+  all.server.say({ type: 'citation', turn: 2, sources: [{ title: 'A' }] } as never);
+  await pass(10);
+  expect(all.seen.citation).toEqual([[{ turn: 1, sources, html: '<div>A</div>' }]]);
 });

@@ -12,6 +12,7 @@ type Watched =
   | 'agentspeechend'
   | 'message'
   | 'toolcancel'
+  | 'citation'
   | 'wire';
 type Seen = { [E in Watched]: VoiceEvents[E][] };
 
@@ -38,6 +39,7 @@ export function rig(options: Partial<VoiceClientOptions> = {}) {
     agentspeechend: [],
     message: [],
     toolcancel: [],
+    citation: [],
     wire: [],
   };
   for (const event of Object.keys(seen) as (keyof Seen)[]) watch(client, seen, event);

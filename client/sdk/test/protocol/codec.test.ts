@@ -11,7 +11,7 @@ test('a field is not taken from what a message claims to inherit', () => {
 });
 
 test('a default that an app changes is whole again in the next message', () => {
-  const call = () => decodeMessage('{"type":"tool.call","call_id":"c1","name":"weather","deadline_ms":1}');
+  const call = () => whole(decodeMessage('{"type":"tool.call","call_id":"c1","name":"weather","deadline_ms":1}'));
   Object.assign((call() as { args: object }).args, { city: 'Bern' });
   expect(call()).toMatchObject({ args: {} });
   expect((call() as { args: object }).args).toEqual({});
