@@ -227,12 +227,12 @@ class Exchange:
             case Sent(item):
                 self._note_sent(item, now)
             case HandleIssued():
-                self._watchdogs.model.alive(now)
+                self._watchdogs.model.pulse.handle(now)
                 if self.resumption.has_news:
                     self.recording.note_handle(self.resumption.news())
                 self._notice_changes(now)
             case PongCame():
-                self._watchdogs.model.alive(now)
+                self._watchdogs.model.pulse.pong(now)
             case LegOpened(gap_ms, credential):
                 self._leg_opened(gap_ms, credential, now)
             case LegClosed():

@@ -18,6 +18,7 @@ from gemini.messages import SILENCE_MS, ModelCommand, ModelEvent
 from protocol.audio import downlink_ms
 from protocol.states import advance
 from relay.call.hearing import is_sound
+from relay.call.pulse import Pulse
 from relay.call.question import NEVER, Question, Questions
 from relay.call.states import ANSWER, AnswerState
 from relay.model.uplink_queue import Speech
@@ -51,13 +52,12 @@ class ModelWatchdog:
 
     def __init__(self, timeouts: Timeouts, *, is_read: bool = False) -> None:
         """`is_read`: the user reads the answers, and hears none."""
-        self.questions = Questions()
+        self.questions, self.pulse = Questions(), Pulse(0.0)
         self.answered_at = 0.0  #: loop time at which the last answer that was heard began
         self._timeouts, self._is_read = timeouts, is_read
         self._is_proactive = True
         self._has_heard = False  #: we have: then the model's own hearing counts for nothing
         self._pause_s = PAUSE_S  #: of quiet that do not end the user's turn
-        self._alive_at = 0.0  #: when the leg last gave a sign of life
         self._sounded_at = NEVER  #: when the last of an answer came
         self._answer = AnswerState.NONE
         self._is_excused = False  #: the end of a turn without an answer is to come, and is no fault
@@ -93,7 +93,7 @@ class ModelWatchdog:
 
     def heard(self, event: ModelEvent, now: float) -> None:
         """The model gave a sign."""
-        self._alive_at = now
+        self.pulse.event(now)
         match event:
             case model.Audio(pcm) if self._answer is AnswerState.AUDIO or is_sound(pcm):
                 self._goes_on(now, downlink_ms(len(pcm)) / 1000)
@@ -118,10 +118,6 @@ class ModelWatchdog:
             case model.TurnCompleted(idle, ending):
                 self._end_turn(idle, ending, now)
 
-    def alive(self, now: float) -> None:
-        """A handle or a pong has come."""
-        self._alive_at = now
-
     def leg_changed(self, now: float, silence_ms: int = SILENCE_MS, *, is_proactive: bool = True) -> None:
         """Another leg is up. It was told again what is unanswered; of a turn it knows nothing.
 
@@ -131,7 +127,7 @@ class ModelWatchdog:
         self.questions.answer_over(now)
         self.questions.wait_from(now)
         self._moves("leg")
-        self._plays_until = self._alive_at = now
+        self._plays_until, self.pulse = now, Pulse(now)
         self._is_excused, self._fault = False, None
 
     # ---- what is wrong
@@ -221,7 +217,7 @@ class ModelWatchdog:
         if self._answer is AnswerState.TEXT:
             return asked.said_at + self._timeouts.answer_s
         patient_until = asked.said_at + self._timeouts.patience_s
-        dead_at = max(asked.said_at, self._alive_at) + self._timeouts.answer_s
+        dead_at = max(asked.said_at, self.pulse.alive_at) + self._timeouts.answer_s
         return patient_until if asked.is_mended else min(patient_until, dead_at)
 
     @property
@@ -237,7 +233,8 @@ class ModelWatchdog:
 
     def _judge_silence(self, asked: Question, now: float) -> Finding | None:
         is_patience_over = now >= asked.said_at + self._timeouts.patience_s
-        if is_patience_over and not asked.is_sure and self._answer is AnswerState.NONE:
+        is_rightful = not asked.is_sure and not self.pulse.has_stopped(asked.said_at)
+        if is_patience_over and is_rightful and self._answer is AnswerState.NONE:
             self.questions.open = None  # rightly so: the user's next words are another try
             return None
         return self._judge("silent_model", now)

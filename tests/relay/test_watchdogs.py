@@ -92,6 +92,21 @@ async def test_rightful_silence_changes_nothing() -> None:
         assert b"".join(question()[100:120]) not in bytes(here.leg.pcm), "it was no question"
 
 
+async def test_a_model_whose_handles_stop_at_a_question_is_frozen_though_its_socket_lives() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        number = 0
+        for beat in range(4):
+            here.leg.say(model.HandleChanged(f"h{beat}"))
+            number = await hush(listener, 1, number)
+        number = await speak(listener, question(), number)
+        await hush(listener, USUAL.patience_s + 2, number)
+        assert call.troubles == {"silent_model": 1}
+        assert [leg.handle for leg in here.legs] == [None, "h3"]
+        assert b"".join(question()[:150]) in bytes(here.leg.pcm)
+
+
 async def test_a_model_that_must_answer_speech_is_mended_once_and_then_the_client_is_told() -> None:
     here = Model()
     here.names = ("gemini-3.1-flash-live-preview",)
