@@ -41,9 +41,10 @@ TYPICAL = 0.3  #: share of the latest lateness in what is usual
 UNKNOWN_S, SPREAD_S = 3.0, 0.7  #: by which lateness differs from the usual: at first, and at least,
 SPREAD = 0.25  #: and at least this share of it
 STEP_S = 0.25  #: of sound, of which it is kept when it came
+SENTENCE = 15  #: letters of a piece that nobody says again by chance
 PARTS = 8  #: turns in which words may still be missing; older ones get none
 FULL = 0.85  #: of the letters that a turn's sound has room for, and none need be missing
-CUT_SHARE = 0.6  #: of that: words of an interrupted turn may never come
+CUT_SHARE = 0.55  #: of that: words of an interrupted turn may never come
 OVERFULL = 1.15  #: and more than that is too much
 
 
@@ -57,8 +58,9 @@ class Cost:
     FINISHED = 9.0  #: its transcript was said to be over
     CLOSING = 6.0  #: a turn begins with a full stop or the like
     WITHIN = 2.0  #: a turn begins with a small letter, or behind a space, and those before did not
-    LATEST = 4.0  #: words are much more, or less, late than usual
-    UNHEARD = 3.0  #: the turn was not heard to begin
+    LATEST = 6.0  #: words are much more, or less, late than usual
+    UNHEARD = 3.0  #: the user was not heard to begin
+    UNASKED = 6.0  #: the agent begins by itself, with words before their sound
     AGAIN = 3.0  #: for a turn, when a piece of it would come again as others did
     DONE = 1.0  #: a turn that is over may have all of its words
     BEGUN = 1.5  #: a piece begins like a turn, where one might be over
@@ -81,7 +83,7 @@ class Part:
     arrived: list[tuple[float, float]] = field(
         default_factory=list
     )  #: the agent's sound: how much, until when
-    grew: bool = False  #: its pieces are snapshots
+    latest: str = ""  #: the latest of its pieces, when these are snapshots
     letters: int = 0
     tail: str = ""  #: the latest of its words
 
@@ -102,9 +104,10 @@ class Part:
             self.arrived.append((self.sound_s, now))
 
     def lateness_s(self, place_s: float, now: float) -> float:
-        """How long ago the sound came that is `place_s` from its beginning; below 0: it has yet to come."""
-        if self.speaks_since is not None:
-            return now - self.speaks_since - place_s
+        """How long ago the sound came that is `place_s` from its beginning; below 0: it has yet to come.
+
+        Of the user's, how long ago it ended: his words come together behind it, or while he speaks.
+        """
         if not self.arrived:
             return max(0.0, now - self.ended_at) if self.is_over else 0.0
         at = bisect_left(self.arrived, (place_s, 0.0))
@@ -122,13 +125,14 @@ class Part:
 
     def take(self, piece: str) -> str:
         """The text to add for `piece`; nothing when it is a repetition, or held until the next one."""
-        rest = self.rest_of_snapshot(piece)
-        if rest is None and self.grew and is_beginning(piece, str(self.words)):
+        if self.grew and len(piece) <= len(str(self.words)) and is_beginning(piece, str(self.words)):
             self.repetitions.dropped += 1
             return ""  # an earlier snapshot once more
-        if rest is None:
+        rest = self.rest_of_snapshot(piece)
+        if self.grew or rest:
+            self.latest = piece
+        if rest is None or self.repetitions.has(piece):
             return self._added(self.joiner.take(self.repetitions.take(piece)))
-        self.grew = True
         held = self.joiner.take(self.repetitions.release())
         return self._added(held + self.joiner.grow(rest))
 
@@ -142,14 +146,22 @@ class Part:
         return self.letters + letters(self.joiner.held) + letters(self.repetitions.held)
 
     @property
+    def grew(self) -> bool:
+        """Its pieces are snapshots."""
+        return bool(self.latest)
+
+    @property
     def is_holding(self) -> bool:
         return self.joiner.is_holding or self.repetitions.is_holding
 
     def rest_of_snapshot(self, piece: str) -> str | None:
         """What `piece` adds when it has all that was said before; None when it has not."""
-        if len(piece) <= self.letters or not self.letters:
-            return None
-        return growth(str(self.words) + self.joiner.held, piece)
+        rest = None
+        if self.letters and len(piece) > self.letters:
+            rest = growth(str(self.words) + self.joiner.held, piece)
+        if rest is None and self.grew:
+            rest = growth(self.latest, piece)  # the next sentence may grow by itself
+        return rest
 
     def _added(self, text: str) -> str:
         taken = self.words.add(text) if text else ""
@@ -197,13 +209,14 @@ class WordStream:
         if len(self._parts) == 1 and ahead and self._parts[0].repetitions.has(piece):
             return self._parts[0]  # nothing else has been heard that it could be of
         costs, left = [], 0.0
+        first = self._parts[0].repetitions.carried or piece
         for part in self._parts:
-            begins = self._habits.cost_of_beginning(piece) if part is not self._parts[0] else 0.0
+            begins = self._habits.cost_of_beginning(first) if part is not self._parts[0] else 0.0
             costs.append(left + begins + self._cost_of_filling(part, piece, now))
             left += self._habits.cost_of_leaving(part)
         if ahead is not None:
             costs.append(
-                left + ahead + self._habits.cost_of_beginning(piece) + self._habits.cost_of_lateness(0.0)
+                left + ahead + self._habits.cost_of_beginning(first) + self._habits.cost_of_lateness(0.0)
             )
         at = costs.index(min(costs))
         if at == len(self._parts):
@@ -213,8 +226,12 @@ class WordStream:
 
     def move_to(self, part: Part) -> Part:
         """The words that come belong to `part`, or to one behind it."""
+        carried: list[str] = []
         while self._parts[0] is not part:
+            carried += self._parts[0].repetitions.carry()
             self._leave()
+        for piece in carried:
+            self._left.append((part.turn, part.take(piece)))
         return part
 
     def _moved(self, part: Part, piece: str) -> Part:
@@ -268,7 +285,8 @@ class Habits:
 
     def __init__(self) -> None:
         self._letters, self._seconds = LETTERS_PER_S * BELIEVED_S, BELIEVED_S
-        self._lateness_s, self._spread_s, self._learned_at = 0.0, UNKNOWN_S, 0.0
+        self._lateness_s, self._spread_s = 0.0, UNKNOWN_S
+        self._learned, self._learned_at = 0, 0.0
         self._goes_on_spaced = False
         self._grows = False  #: its pieces are snapshots
         self._repeats_pieces = False
@@ -297,17 +315,23 @@ class Habits:
         """What speaks against more words of a part that may have all of them."""
         if (self._grows or part.grew) and part.letters:
             return Cost.CLOSING  # what does not grow begins anew
-        if not part.is_over or not (part.is_cut or is_ended(part.tail)):
+        if not part.said or not part.is_over or not (part.is_cut or is_ended(part.tail)):
             return 0.0
-        begins = piece[:1].isupper() * (1.0 if self._goes_on_spaced else 0.5)
-        return Cost.DONE * (part.said >= FULL * room) + Cost.BEGUN * begins
+        is_full = part.said >= FULL * room
+        if not piece[:1].isupper():
+            return Cost.DONE * is_full
+        return Cost.DONE * is_full + Cost.BEGUN * (1.0 if self._goes_on_spaced else 0.5 if is_full else 0.25)
 
     def is_repetition(self, part: Part, piece: str) -> bool:
         """A piece of `part` that comes again, as pieces of the parts before did."""
         old = part.repetitions
         if (self._grows or part.grew or not is_ended(part.tail)) and part.rest_of_snapshot(piece) is not None:
             return True
-        if old.goes_on(piece) or (self._repeats_pieces and old.follows(piece)):
+        if part.grew:
+            return piece == part.latest
+        if letters(piece) >= SENTENCE and old.has(piece):
+            return True
+        if old.goes_on(piece) or (old.follows(piece) and (self._repeats_pieces or not old.begins(piece))):
             return True
         return self._repeats_wholes > old.wholes and old.begins(piece)
 
@@ -336,9 +360,11 @@ class Habits:
         if now == self._learned_at:
             return  # words that come together tell it once
         self._learned_at = now
+        self._learned += 1
+        share = max(TYPICAL, 1 / (1 + self._learned))
         off_s = late_s - self._lateness_s
-        self._lateness_s += TYPICAL * off_s
-        self._spread_s += TYPICAL * (abs(off_s) - self._spread_s)
+        self._lateness_s += share * off_s
+        self._spread_s += share * (abs(off_s) - self._spread_s)
 
     def learn(self, part: Part) -> None:
         """All words of `part` have come."""

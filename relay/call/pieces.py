@@ -41,21 +41,25 @@ def growth(text: str, piece: str) -> str | None:
 
     Case and punctuation may have been corrected since.
     """
-    old = [char.casefold() for char in text if char.isalnum()]
-    if len(old) < 2:
+    old, new = _spelled(text.strip()), _spelled(piece)
+    if sum(char != " " for char, _ in old) < 2 or len(new) < len(old):
         return None
-    at = 0
-    for index, char in enumerate(piece):
-        if not char.isalnum():
-            continue
-        if at == len(old):
-            return _unsaid(text, piece[_behind(piece, index) :])
-        if char.casefold() != old[at]:
-            return None
-        at += 1
-    if at < len(old):
+    if any(a != b for (a, _), (b, _) in zip(old, new, strict=False)):
         return None
+    if len(new) > len(old):
+        return _unsaid(text, piece[_behind(piece, new[len(old)][1]) :])
     return _unsaid(text, piece[len(piece.rstrip("".join(_CLOSING) + " ")) :]).rstrip()
+
+
+def _spelled(text: str) -> list[tuple[str, int]]:
+    """Letters without case, digits, and a space for each gap; with their places in `text`."""
+    spelled: list[tuple[str, int]] = []
+    for place, char in enumerate(text.rstrip()):
+        if char.isalnum():
+            spelled.append((char.casefold(), place))
+        elif char.isspace() and spelled and spelled[-1][0] != " ":
+            spelled.append((" ", place))
+    return spelled
 
 
 def is_beginning(piece: str, text: str) -> bool:
@@ -87,7 +91,7 @@ class Repetitions:
         self._held: list[str] = []
         self._runs: list[int] = []  #: places in `_pieces` at which a repetition would go on
         self.dropped = 0
-        self.wholes = 0  #: times that all of them have come again
+        self._wholes, self._whole_at = 0, 0  #: times that all of them came again, and how many they were
 
     @property
     def is_holding(self) -> bool:
@@ -96,6 +100,18 @@ class Repetitions:
     @property
     def held(self) -> str:
         return "".join(self._held)
+
+    @property
+    def carried(self) -> str:
+        """The first piece of what `carry` would give."""
+        return self._held[0] if self._held and len(self._held) in self._runs else ""
+
+    def carry(self) -> list[str]:
+        """What is held and began like all from the first: of the next turn, when that goes on otherwise."""
+        if not self.carried:
+            return []
+        held, self._held, self._runs = self._held, [], []
+        return held
 
     def goes_on(self, piece: str) -> bool:
         """It is the next one of a repetition that has begun."""
@@ -128,12 +144,22 @@ class Repetitions:
         ends = len(self._pieces) - 1
         if ends in runs and not (len(self._held) == 1 and _is_said_twice(piece)):
             self.dropped += len(self._held)
-            self.wholes += len(self._held) == len(self._pieces)
+            self._note_whole()
             self._held.clear()
         elif runs == [ends]:
             return news + self._refuted()
         self._runs = [place + 1 for place in runs if place < ends]
         return news
+
+    @property
+    def wholes(self) -> int:
+        """Times that all of the pieces have come again."""
+        return self._wholes if self._whole_at == len(self._pieces) else 0
+
+    def _note_whole(self) -> None:
+        if len(self._held) == len(self._pieces):
+            self._wholes = self.wholes + 1
+            self._whole_at = len(self._pieces)
 
     def release(self) -> list[str]:
         """Nothing more comes for now: no repetition was held, but for one of all from the first."""
@@ -157,11 +183,14 @@ class Spacing:
     def __init__(self) -> None:
         self._brings_spaces: bool | None = None  #: not known yet
         self._run = 0  #: letters in a row without any space
+        self._lacks = 0  #: times that a space was missing between pieces
+        self._has_inner = False  #: pieces have spaces in them
 
     def learn(self, last: str, piece: str) -> None:
         """A piece came behind the character `last`, or as the first of its turn."""
         parts = piece.split()
         self._run = letters(piece) + self._run if len(parts) == 1 else 0
+        self._has_inner |= len(parts) > 1
         if not last or self._brings_spaces is not None:
             return
         first = piece[:1]
@@ -173,7 +202,9 @@ class Spacing:
         elif first not in _CLOSING and (
             (last in _PAUSES and first.isalpha()) or (last.islower() and first.isupper())
         ):
-            self._brings_spaces = False
+            self._lacks += 1  # cut anywhere, pieces look like this once: behind an answer that was cut short
+            if self._lacks > self._has_inner:
+                self._brings_spaces = False
 
     def between(self, last: str, first: str) -> str | None:
         """A space, or nothing; None when that is not known yet."""

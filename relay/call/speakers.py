@@ -199,7 +199,7 @@ class Agent:
         if self._user.awaits_answer:
             return 0.0
         speaks_by_itself = self._reply is ReplyState.NONE and not self._user.is_speaking
-        return Cost.UNHEARD if speaks_by_itself and self._turns.user is None else None
+        return Cost.UNASKED if speaks_by_itself and self._turns.user is None else None
 
     def _is_answered_anew(self, now: float) -> bool:
         """Audio that comes now is the answer to something that was said since the one that runs began."""
