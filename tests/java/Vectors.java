@@ -102,6 +102,7 @@ final class Vectors {
             case "uplink_form" -> uplinkForm(test);
             case "reconnect" -> reconnect(test);
             case "client_session" -> session(test);
+            case "chat" -> chat(test);
             default -> throw new IllegalArgumentException("a file this runner does not know");
         }
     }
@@ -215,6 +216,13 @@ final class Vectors {
             compare(step, "adpcm", form.isAdpcm(at));
             compare(step, "narrow", form.isNarrow(at));
         }
+    }
+
+    private void chat(Map<String, Object> test) {
+        known(test, Set.of("name", "events", "messages"));
+        Chat chat = new Chat();
+        for (Object one : (List<?>) test.get("events")) chat.take(Messages.object(one));
+        same(test.get("messages"), chat.shown());
     }
 
     private void reconnect(Map<String, Object> test) {

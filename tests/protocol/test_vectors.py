@@ -87,6 +87,7 @@ def test_server_session_vector(case: Case) -> None:
 def test_every_vector_file_is_run() -> None:
     run = {"codec", "audio", "adpcm", "credentials", "states", "pace", "uplink_delay", "uplink_form"}
     run |= {"reconnect", "client_session", "server_session"}
+    run |= {"chat"}  # by tests/client/test_client_chat.py
     assert {path.stem for path in VECTORS.glob("*.json")} == run
 
 
