@@ -19,6 +19,7 @@ logger = logging.getLogger("relay.model.opener")
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
 OVER = {"session_ended", "superseded"}  #: there is no session to open a leg for
+VAGUE = {"upstream_invalid", "upstream_model"}  #: of a leg that was set up only the second in a row counts
 REFUSALS = {
     "upstream_invalid",
     "upstream_policy",
@@ -140,7 +141,8 @@ class LegOpener:
         self._note_refusal(error.code)
         if lived_s < YOUNG_S and self._resumption.way_back is None and self._falls_back(error.code):
             return
-        is_refused = error.code in REFUSALS and self._resumption.way_back is None and self._young_deaths > 0
+        deaths = self._young_deaths - (error.code in VAGUE)
+        is_refused = error.code in REFUSALS and self._resumption.way_back is None and deaths > 0
         if error.code in OVER or is_refused or self._young_deaths == len(BACKOFF_S):
             raise error
         logger.info("model leg lost", extra={"code": error.code, "lived_s": round(lived_s, 1)})

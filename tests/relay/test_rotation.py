@@ -292,13 +292,26 @@ async def test_a_context_that_is_full_is_left_behind_and_what_was_heard_is_told_
         assert here.leg.commands == [model.Recall((("user", "why"), ("agent", "because")))]
 
 
-@pytest.mark.parametrize("code", ["upstream_policy", "upstream_context_full", "upstream_invalid"])
-async def test_a_setup_that_is_refused_without_a_handle_ends_the_call(code: str) -> None:
+@pytest.mark.parametrize("code", ["upstream_policy", "upstream_context_full"])
+async def test_a_leg_that_is_refused_without_a_handle_ends_the_call(code: str) -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         here.leg.say(UpstreamError(code))
         await asyncio.sleep(1)
         assert code_of(listener) == code and len(here.legs) == 1
+
+
+@pytest.mark.parametrize("code", ["upstream_invalid", "upstream_model"])
+async def test_what_is_said_of_many_things_ends_the_call_the_second_time(code: str) -> None:
+    """As `Requested entity was not found` after a tool's result: its setup had been taken."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(UpstreamError(code))
+        await asyncio.sleep(1)
+        assert not call.is_over and len(here.legs) == 2
+        here.leg.say(UpstreamError(code))
+        await asyncio.sleep(1)
+        assert code_of(listener) == code and len(here.legs) == 2
 
 
 @pytest.mark.parametrize(
