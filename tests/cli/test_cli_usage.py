@@ -34,6 +34,8 @@ USAGE = 2
         (["talk", "--seconds", "nan"], "--seconds is not a length of time"),
         (["talk", "--interrupt-at", "1"], "--interrupt-at and --interrupt-wav need each other"),
         (["talk", "--text", "x", "--interrupt-at", "1", "--interrupt-wav", "y"], "needs a spoken beginning"),
+        (["survive", "--only", "old_age"], "there is no failure 'old_age'"),
+        (["survive", "--evidence", "/nowhere"], "/nowhere is no folder"),
         (["talk", "--wav", "/nowhere/in.wav"], "cannot read /nowhere/in.wav: No such file or directory"),
         (["talk", "--wav", "/"], "cannot read /: Is a directory"),
         (["talk", "--wav", __file__], "it has no RIFF/WAVE header"),
@@ -88,6 +90,12 @@ def test_no_command_shows_the_help(vivavoce: Vivavoce) -> None:
 def test_every_command_has_help(vivavoce: Vivavoce, command: str) -> None:
     run = vivavoce(command, "--help")
     assert run.code == 0 and run.out.startswith(f"usage: vivavoce {command}") and run.err == ""
+
+
+def test_the_public_failures_are_listed_with_their_sources(vivavoce: Vivavoce) -> None:
+    listed = vivavoce("survive", "--list", "--only", "empty_turn")
+    assert listed.code == 0
+    assert listed.out.startswith("empty_turn: ") and "https://github.com/googleapis" in listed.out
 
 
 def test_version_is_printed(vivavoce: Vivavoce) -> None:
