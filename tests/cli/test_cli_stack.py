@@ -19,6 +19,7 @@ from tests.cli.conftest import Run
 from tests.witness import WITNESS
 
 SECRET = "a-secret-of-the-stack-that-is-long-enough"
+GEMINI_KEY = "AIza-of-the-stack"
 PAGE = "https://d111.cloudfront.net"
 REGION = "eu-central-1"
 
@@ -167,3 +168,15 @@ def test_a_short_secret_is_refused_by_the_name_of_its_parameter(vivavoce: Vivavo
     assert "the secret in the SSM parameter /viva/jwt-secret holds 5 bytes" in (
         vivavoce("token", "--stack", "viva").complaint
     )
+
+
+def test_the_doctor_meets_google_with_the_stacks_own_key(vivavoce: Vivavoce, deploy: Deploy) -> None:
+    WITNESS.keeps(GEMINI_KEY, "the stack's Gemini key")
+    deploy(GeminiKeyParameter="/viva/gemini")
+    nowhere = ("doctor", "--google", "--stack", "viva", "--gemini-url", "http://127.0.0.1:1")
+    run = vivavoce(*nowhere)
+    assert run.code == 1 and "a secret of the stack is not in SSM" in run.complaint
+    boto3.client("ssm").put_parameter(Name="/viva/gemini", Value=GEMINI_KEY, Type="SecureString")
+    run = vivavoce(*nowhere)
+    assert run.code == 1 and "cannot be asked for a token (ConnectError)" in run.complaint
+    assert GEMINI_KEY not in run.err + run.out
