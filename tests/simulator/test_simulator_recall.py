@@ -7,13 +7,16 @@ import pytest
 from simulator.conversation.replies import Read, Replies
 from simulator.scenario import Scenario
 from simulator.session.context import Entry, Memory
-from simulator.session.setup import Setup
+from simulator.session.models import table
+from simulator.session.setup import read
 
+SETUP = {"model": "models/gemini-3.8-live", "generationConfig": {"responseModalities": ["AUDIO"]}}
 QUESTION = Read("Which word did I ask you to remember?")
 
 
 def said(memory: Memory) -> str | None:
-    return Replies(Scenario()).plan(QUESTION, memory, Setup.__new__(Setup)).say
+    setup = read(SETUP, "v1beta", table("profile"))
+    return Replies(Scenario()).plan(QUESTION, memory, setup).say
 
 
 @pytest.mark.parametrize(
