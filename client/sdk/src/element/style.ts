@@ -76,6 +76,8 @@ button { cursor: pointer; touch-action: manipulation; }
 }
 .said[data-role='agent']::before { background: var(--accent); box-shadow: 0 0 0 1px var(--rim); }
 .unheard { color: var(--quiet); }
+.missed { color: var(--quiet); font-size: 0.85em; }
+.missed button { color: inherit; text-decoration: underline; }
 [data-cut='true'] .unheard { text-decoration: line-through 1px; text-decoration-skip-ink: none; }
 [data-playing='true'] .heard {
   text-decoration: underline 0.2em var(--accent);

@@ -29,12 +29,17 @@ class Line {
   readonly #mark = make('span', { class: 'mark' });
   readonly #aside = make('span', { class: 'unseen' });
   readonly #unheard = make('span', { class: 'unheard' });
+  readonly #missed = make('p', { class: 'missed', part: 'missed' });
+  readonly #again = make('button', { type: 'button', part: 'again' });
+  #text = '';
 
-  constructor(role: TextMessage['role']) {
+  constructor(role: TextMessage['role'], ask: (text: string) => void) {
     const words = make('p', { class: 'words', part: 'words', dir: 'auto' });
     words.append(this.#heard, this.#mark, this.#aside, ' ', this.#unheard);
     this.root = make('li', { class: 'said', part: `message ${role}`, 'data-role': role });
-    this.root.append(make('p', { class: 'by' }, this.#who, this.#how), words);
+    this.#missed.append(make('span'), ' ', this.#again);
+    this.#again.addEventListener('click', () => ask(this.#text));
+    this.root.append(make('p', { class: 'by' }, this.#who, this.#how), words, this.#missed);
     this.#mark.append(icon('cut'), make('span'));
   }
 
@@ -46,6 +51,10 @@ class Line {
     setText(this.#heard, heard);
     setText(this.#mark.lastElementChild as Element, say(heard ? 'interrupted' : 'unheardAll'));
     this.#mark.hidden = !isCut;
+    this.#text = message.text;
+    this.#missed.hidden = !message.outcome || message.role === 'agent';
+    setText(this.#missed.firstElementChild as Element, say('missed'));
+    setText(this.#again, say('again'));
     setText(this.#aside, isCut && unheard ? ` ${say('unheard')}` : '');
     setText(this.#unheard, unheard.trimStart());
     setAttribute(this.root, 'data-cut', String(isCut));
@@ -60,10 +69,13 @@ export class Transcript {
   readonly #list = make('ol', { class: 'lines', part: 'lines' });
   readonly #box = make('div', { class: 'scroll', role: 'log', 'aria-live': 'off', tabindex: '0' });
   readonly #latest = make('button', { class: 'latest', type: 'button' }, icon('down'), make('span'));
+  readonly #ask: (text: string) => void;
   #lines = new Map<string, Line>();
   #isFollowing = true;
 
-  constructor() {
+  /** `ask` sends words once more whose answer did not come. */
+  constructor(ask: (text: string) => void) {
+    this.#ask = ask;
     this.#box.append(this.#list);
     this.root = make('div', { class: 'transcript', part: 'transcript' }, this.#box, this.#latest);
     this.#latest.hidden = true;
@@ -82,7 +94,7 @@ export class Transcript {
     const last = said.findLast((message) => message.role === 'agent');
     const lines = new Map<string, Line>();
     for (const message of said) {
-      const line = this.#lines.get(message.id) ?? new Line(message.role);
+      const line = this.#lines.get(message.id) ?? new Line(message.role, this.#ask);
       const isSounding = message === last && message.turn === playing?.turn;
       line.show(message, name, say, isSounding ? playing.share : undefined);
       lines.set(message.id, line);

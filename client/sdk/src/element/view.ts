@@ -20,13 +20,14 @@ function styles(): CSSStyleSheet {
 export class View {
   readonly #root: ShadowRoot;
   readonly #card = make('section', { class: 'card', part: 'card' });
-  readonly #transcript = new Transcript();
+  readonly #transcript: Transcript;
   readonly #canvas = make('canvas', { class: 'tape', part: 'tape', 'aria-hidden': 'true' });
   readonly #tape = new Tape(this.#canvas);
   readonly #parts: readonly Part[];
 
   constructor(root: ShadowRoot, actions: Actions, signal: AbortSignal) {
     this.#root = root;
+    this.#transcript = new Transcript((text) => actions.send(text));
     this.#parts = [headline(), trouble(actions), keys(actions, root, signal), composer(actions), announcer()];
     const dock = make('div', { class: 'dock', part: 'dock' }, ...this.#parts.map((part) => part.root));
     this.#card.append(this.#transcript.root, this.#canvas, dock);

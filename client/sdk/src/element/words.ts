@@ -10,6 +10,8 @@ const ENGLISH = {
   interrupted: 'interrupted',
   unheardAll: 'interrupted before a word was heard',
   unheard: 'Not heard:',
+  missed: 'No full answer came.',
+  again: 'Ask again',
   youSaid: 'You said:',
   reconnected: 'Connected again. The conversation goes on.',
 

@@ -76,6 +76,18 @@ describe('what is loaded, and when', () => {
 });
 
 describe('the transcript', () => {
+  test('says that an answer did not come, and asks again', async () => {
+    const placed = await called();
+    const { server, element } = placed;
+    server.say({ type: 'transcript', message: 'u1', turn: 1, role: 'user', text: 'When?', final: true });
+    server.say({ type: 'turn.ended', turn: 1, role: 'agent', outcome: 'empty' });
+    const find = (selector: string) => element.shadowRoot?.querySelector<HTMLElement>(selector);
+    await vi.waitFor(() => expect(find('.missed')?.hidden).toBe(false));
+    expect(find('.missed')?.textContent).toBe('No full answer came. Ask again');
+    find('.missed button')?.click();
+    await vi.waitFor(() => expect(server.heard).toContainEqual(expect.objectContaining({ type: 'text', text: 'When?' })));
+  });
+
   test('says who said what, and strikes out what was not heard', async () => {
     const placed = await called({ label: 'Reception' });
     answer(placed, 'At two, from platform seven.');
