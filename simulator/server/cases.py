@@ -49,6 +49,10 @@ class Cases:
             for name, scenario in scenarios.items()
         }
 
+    def play(self, scenario: Scenario) -> None:
+        """Have the simulator's own scenario be another one, from the next token and connection on."""
+        self.own = Case("", replace(self.own.world, scenario=scenario, replies=Replies(scenario)))
+
     def of_setup(self, setup: Mapping[str, Any] | None) -> Case:
         """The case of a token's setup (camelCase); the simulator's own without one."""
         name = _voice(setup or {})
