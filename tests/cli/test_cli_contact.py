@@ -36,7 +36,10 @@ async def test_every_dialect_of_the_simulator_is_as_google_is_believed_to_be(
 ) -> None:
     recording, findings = await meet(set(), model=model)
     assert differing(findings) == set()
-    assert {one.id for one in findings.verdicts if one.state == "not seen"} == UNSEEN[model]
+    unseen = {one.id for one in findings.verdicts if one.state == "not seen"}
+    if findings.profile.splits_replies.value:
+        unseen.discard("handle.in_answer")  # a handle may be due in a first part that short, or not
+    assert unseen == UNSEEN[model]
     assert findings.tokens > 1_000
     assert findings.dollars < (0.10 if findings.profile.splits_replies.value else 0.05), "thoughts are billed"
     assert {name.partition(".")[0] for name in recording.names()} == set(SCENES)
