@@ -1,5 +1,5 @@
 import { BrowserEngine } from './audio/browser.js';
-import type { AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
+import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels, PlaybackReport } from './audio/engine.js';
 import { toVoiceError, VoiceError } from './errors.js';
 import type { Host } from './host.js';
 import { onDemand } from './ondemand.js';
@@ -107,9 +107,9 @@ export class Sound implements SpeakerControls {
   }
 
   /** Take the system's choice where the chosen device is not there any more. */
-  #check(): void {
+  #check(seen?: AudioDevices): void {
     const { store } = this.#host;
-    if (store.state.speaker.deviceId) onDemand().then((chunk) => chunk.checkSpeaker(this, store)).catch(() => {});
+    if (store.state.speaker.deviceId) onDemand().then((chunk) => chunk.checkSpeaker(this, store, seen)).catch(() => {});
   }
 
   #apply(): void {
@@ -138,7 +138,7 @@ export class Sound implements SpeakerControls {
       },
       interrupted: (interrupted) => store.setSpeaker({ interrupted }),
       devices: (devices) => {
-        this.#check();
+        this.#check(devices); // as they are: Chromium loses a context that is changed a moment after its device has gone
         emitter.emit('devicechange', devices);
       },
       failed: (error) => {

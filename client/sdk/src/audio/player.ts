@@ -112,7 +112,7 @@ export class BrowserPlayer implements Player {
     } catch (cause) {
       throw new VoiceError('speaker_unsupported', '', { cause });
     } finally {
-      this.changes -= 1;
+      if (!--this.changes) void wake(this.#context); // whose device may have gone before
     }
   }
 

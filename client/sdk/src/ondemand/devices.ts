@@ -25,8 +25,8 @@ export async function listDevices({ sound, mic, store }: Parts, isAsking = false
 }
 
 /** Send the sound to the system's choice when the chosen device is not listed any more. Rejects when it cannot be sent. */
-export async function checkSpeaker(sound: Speaker, store: Parts['store']): Promise<void> {
-  const devices = await sound.engine?.devices();
+export async function checkSpeaker(sound: Speaker, store: Parts['store'], seen?: AudioDevices): Promise<void> {
+  const devices = seen ?? (await sound.engine?.devices());
   const { deviceId } = store.state.speaker;
   const isListed = devices?.outputs.some((each) => each.deviceId === deviceId);
   if (deviceId && devices?.labelled && !isListed) await sound.setDevice(null);
