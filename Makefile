@@ -75,8 +75,8 @@ dialects: setup ## talk in every way to every kind of model, and hold the system
 foreign: .venv/ready ## unmodified foreign clients in environments of their own (600 MB) talk to the simulator; prints a table (six minutes)
 	@$(BIN)/python -m tests.foreign.run $(ARGS)
 
-reliability: .venv/ready ## make the other figures of docs/reliability.md anew (ten minutes)
-	@$(BIN)/python -m bench.record rotations day breaks hearing bargeins
+reliability: .venv/ready ## make the other figures of docs/reliability.md anew (twenty minutes)
+	@$(BIN)/python -m bench.record rotations day breaks hearing bargeins survive
 
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale

@@ -132,3 +132,9 @@ def _status(item: Mapping[str, Any]) -> SessionStatus:
         created_at=item["created_at"],
         reason=item.get("reason", ""),
     )
+
+
+def end_code(reason: str) -> str:
+    """What a client is told of a session that ended for this `reason`: that there is no way to the model, or
+    `session_ended` for any other."""
+    return reason if reason == "key_refused" or reason.startswith("upstream_") else "session_ended"

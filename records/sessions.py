@@ -74,6 +74,7 @@ class Session:
     message_n: int = 0  #: highest number of a client's message that a turn in the table has answered
     question: str = ""  #: what was said in `question_turn`, and was not answered when it was written
     question_turn: int = 0
+    reason: str = ""  #: why it ended
 
     @property
     def is_joined(self) -> bool:
@@ -388,5 +389,6 @@ def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0) -> Ses
         model=item.get("model", ""),
         question=item.get("question", ""),
         question_turn=int(item.get("question_turn", 0)),
+        reason=item.get("reason", ""),
         message_n=message_n,
     )

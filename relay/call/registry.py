@@ -11,6 +11,7 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from protocol.media import PastTurn
+from records.session_status import end_code
 from records.sessions import Session
 from relay.call.call import GOES_ON, Call
 from relay.call.terms import Terms
@@ -93,7 +94,7 @@ class CallRegistry:
                 return call
             record = await self._book.load(admission.session)
             if record is None or record.state == "ENDED" or self._ended.get(record.id) == record.epoch:
-                return "session_ended"
+                return end_code(record.reason if record else "")
             if record.epoch != admission.epoch:
                 return "superseded"
             if call is not None:

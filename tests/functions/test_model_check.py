@@ -54,6 +54,16 @@ def test_who_waits_for_a_relay_is_told_that_the_model_is_not_to_be_had(
     assert client.start()[-1]["type"] == "starting", "the same request may be tried again"
 
 
+def test_a_relay_that_came_up_meanwhile_is_told_the_same(connected, edges, table, checked):
+    """Its client may reach it first, and would hear that the session has ended, and not why."""
+    edges.token_failure, edges.token_complaint = 400, "API key not valid. Please pass a valid API key."
+    client = connected()
+    opened = client.start()[0]["session"]
+    found = sessions.load(table, opened)
+    asked = {"session": opened, "epoch": found.epoch, "relay": found.relay}
+    assert mint.handler(asked, CONTEXT) == {"error": "key_refused"}
+
+
 def test_a_relay_that_is_ready_asks_itself(connected, relay, checked):
     relay()
     assert connected().start()[-1]["type"] == "ready"

@@ -15,6 +15,7 @@ from functions.core.runtime.ports import LaunchFailed, Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from records import relays, sessions
 from records.relays import Pool, Relay
+from records.session_status import end_code
 from records.sessions import Session
 from records.table import ConditionFailed
 from records.tickets import LIFETIME_S
@@ -134,7 +135,7 @@ def _reload(ports: Ports, session: Session) -> Session:
     """Reload the session. Raises StaleRequest, Refusal(`session_ended`)."""
     found = sessions.load(ports.table, session.id)
     if found is None or found.state == "ENDED":
-        raise Refusal("session_ended", session=session.id)
+        raise Refusal(end_code(found.reason if found else ""), session=session.id)
     if found.request_seq != session.request_seq:
         raise StaleRequest
     return found

@@ -16,6 +16,7 @@ from gemini import setup
 from gemini.refusals import FALLS_BACK
 from gemini.tokens import Lock, TokenRequest
 from records import sessions
+from records.session_status import end_code
 from records.sessions import Session
 from records.table import StoreError, Table
 
@@ -157,7 +158,7 @@ class Mint:
         if (session.epoch, session.relay) != (asked.epoch, asked.relay):
             raise Refused("superseded")
         if session.state == "ENDED" or session.ends_at <= now:
-            raise Refused("session_ended")
+            raise Refused(end_code(session.reason))
         return session
 
 

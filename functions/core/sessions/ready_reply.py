@@ -9,6 +9,7 @@ from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from protocol.control import Limits, Media, Ready, Starting
 from records import keyring, relays, routes, sessions, tickets
+from records.session_status import end_code
 from records.sessions import Session
 from records.table import ConditionFailed
 
@@ -31,8 +32,8 @@ def record_request(ports: Ports, session: Session, connection: str, used_hash: s
     """
     try:
         return sessions.add_request(ports.table, session, connection, ports.now() + relays.START_S, used_hash)
-    except ConditionFailed:
-        raise Refusal("session_ended", session=session.id) from None
+    except ConditionFailed as failed:
+        raise Refusal(end_code(failed.item.get("reason", "")), session=session.id) from None
 
 
 def send(ports: Ports, placed: Placement, *, origin: str, key: str = "") -> None:
@@ -80,4 +81,4 @@ def _issue_key(ports: Ports, session: Session, key: str, until: int, *, final: b
     except ConditionFailed as failed:
         if failed.item.get("state") == "OPEN":
             raise StaleRequest from None
-        raise Refusal("session_ended", session=session.id) from None
+        raise Refusal(end_code(failed.item.get("reason", "")), session=session.id) from None

@@ -9,6 +9,7 @@ from functions.core.sessions import ready_reply
 from protocol.control import Resume
 from records import limits, relays, sessions
 from records.connections import Connection
+from records.session_status import end_code
 from records.sessions import Session
 
 REPORTS = 4  #: reports of unreachable relays by one user in a minute; more are ignored
@@ -21,7 +22,7 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
     if not session.knows_key(used_hash):
         raise Refusal("resume_refused", session=session.id)
     if session.state == "ENDED" or session.ends_at <= ports.now():
-        raise Refusal("session_ended", session=session.id)
+        raise Refusal(end_code(session.reason), session=session.id)
     # A retry, whose first copy has moved the session already, does not report the new relay.
     has_failed = message.media_failed and not session.has_moved_since(used_hash)
     avoid = _report_unreachable(ports, session) if has_failed else ""

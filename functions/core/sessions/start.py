@@ -18,6 +18,7 @@ from protocol.control import Config, OpenSession, Start
 from protocol.limits import VERSIONS
 from records import limits, minutes, open_sessions, session_status, sessions
 from records.connections import Connection
+from records.session_status import end_code
 from records.sessions import Draft, Session
 from records.table import ConditionFailed, Unavailable
 
@@ -63,7 +64,7 @@ def _find_opened(ports: Ports, connection: Connection, message: Start) -> Sessio
     if session is None:
         return None
     if session.state == "ENDED" or session.ends_at <= ports.now():
-        raise Refusal("session_ended", session=session.id)
+        raise Refusal(end_code(session.reason), session=session.id)
     return session
 
 
