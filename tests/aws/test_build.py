@@ -67,7 +67,7 @@ def test_a_bundle_holds_only_what_it_needs(name: str, built: Path) -> None:
         OURS | {"tests", "infra", "simulator"}
     )
     needed = {
-        "control": {"agents", "functions", "protocol", "records"},
+        "control": {"agents", "functions", "gemini", "protocol", "records"},
         "keys": {"functions", "records"},
         "mint": {"agents", "functions", "gemini", "protocol", "records"},
         "page": {"functions", "page"},

@@ -135,3 +135,13 @@ def test_the_modules_and_scripts_that_it_runs_are_there(name: str) -> None:
     assert {each for each in ours if importlib.util.find_spec(each) is None} == set()
     scripts = set(re.findall(r"(?<=\s)[\w/-]+/[\w-]+\.(?:py|mjs|sh)\b", text))
     assert {each for each in scripts if not (ROOT / each).is_file()} == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["relay/requirements", *(f"functions/requirements/{each}" for each in ("control", "keys", "mint"))],
+)
+def test_a_bundle_locks_all_that_it_asks_for(name: str) -> None:
+    asked = re.findall(r"^([\w-]+)", (ROOT / f"{name}.in").read_text(), re.MULTILINE)
+    locked = set(re.findall(r"^([\w-]+)(?:\[\w+\])?==", (ROOT / f"{name}.lock").read_text(), re.MULTILINE))
+    assert asked and set(asked) <= locked, "make aws-lock"
