@@ -114,7 +114,7 @@ class Walker:
         for key, value in self.emulator.environment(role).items():
             self.patch.setenv(key, value)
         self.patch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep who we were before
-        for cached in (aws.client, aws.gateway, aws.table):
+        for cached in (aws.client, aws.gateway, aws.invoker, aws.table):
             cached.cache_clear()
 
     def function(self, name: str, **more: str) -> Any:
@@ -152,6 +152,8 @@ class Walker:
         self._cluster()
         url = f"{self.emulator.url}/_aws/execute-api/{self.emulator.api}/v1"
         module, told = self.function("session", CONNECTIONS_URL=url), self._replies()
+        self._functions()
+        asked = self._noted(module.ports().model_refusal.client)
         self.connect("gone")
         told.pretend = False
         self._send(module, "gone", control.Start("r0", (1,)))
@@ -164,6 +166,7 @@ class Walker:
             self._send(module, f"c{number}", control.Start(f"r{number}", (1,)))
         starting = [m for m in told.messages if isinstance(m, control.Starting) and m.stage == "relay"]
         require(len(starting) == 3, "three sessions wait for a relay")
+        require(asked, "mint is asked meanwhile whether there is a way to the model")
         (relay,) = relays.pool(self.root).slots.values()
         found = relays.load(self.root, relay)
         require(found is not None and found.launched, "the task was asked for")
@@ -311,6 +314,18 @@ class Walker:
         self.patch.setattr(Replies, "post", pretending)
         return told
 
+    def _noted(self, client: Any) -> list[object]:
+        """Answers of the functions that this client invokes; a refused invocation has none."""
+        answers: list[object] = []
+        invoke = client.invoke
+
+        def noting(**named: Any) -> Any:
+            answers.append(invoke(**named))
+            return answers[-1]
+
+        self.patch.setattr(client, "invoke", noting)
+        return answers
+
     def _stray(self) -> None:
         """As root: a task whose relay nobody knows."""
         self.emulator.client("ecs").run_task(
@@ -337,8 +352,8 @@ class Walker:
             cpu="256", memory="512", containerDefinitions=[{"name": "relay", "image": "x"}],
         )  # fmt: skip
 
-    def _layer(self) -> str:
-        """As root: the layer, and functions that answer as mint and session do."""
+    def _functions(self) -> bytes:
+        """As root: functions that answer as mint and session do. Returns their code."""
         packed = io.BytesIO()
         answer = {"token": "t", "model": "m", "expires_at": 1, "token_lock": "full", "left": 0}
         with zipfile.ZipFile(packed, "w") as archive:
@@ -351,7 +366,14 @@ class Walker:
                     FunctionName=f"{STACK}-{name}", Runtime="python3.13", Role=role, Handler="f.handler",
                     Code={"ZipFile": code},
                 )  # fmt: skip
-        layer = client.publish_layer_version(LayerName=f"{STACK}-relay", Content={"ZipFile": code})
+        return code
+
+    def _layer(self) -> str:
+        """As root: the layer, and the functions that a relay asks."""
+        client = self.emulator.client("lambda")
+        layer = client.publish_layer_version(
+            LayerName=f"{STACK}-relay", Content={"ZipFile": self._functions()}
+        )
         assert layer["LayerVersionArn"].split(":")[3] == REGION
         return str(layer["LayerVersionArn"])
 
