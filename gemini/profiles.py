@@ -7,7 +7,7 @@ doctor read the same table; a model that nobody has described gets `CAUTIOUS`, w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 Confidence = Literal["documented", "reported", "guessed"]  #: by Google; by others who measured; by us
@@ -110,25 +110,14 @@ V3_8 = Profile(
     silence_honoured=Fact(True, "documented", _LIVE_PAGE),
 )
 
-EXTENDED_THINKING = Profile(
+EXTENDED_THINKING = replace(
+    V3_8,
     family="gemini-3.8-live-extended-thinking",
-    text=Fact("client_content", "documented", _MODEL_PAGE),
-    flush=Fact("silence", "reported", "openclaw/openclaw#152830"),
-    voice_activity=Fact(False, "reported", "googleapis/python-genai#2981"),
     tools=Fact("non_blocking", "documented", _MODEL_PAGE),
     schema=Fact("restricted", "reported", "AidenAI-IO/aiden-firmware#708"),
-    response_name=Fact(True, "documented", _TOOLS_PAGE),
     thinking=Fact("level", "documented", _THINKING_PAGE),
     levels=Fact(("low", "medium", "high"), "documented", _THINKING_PAGE),
-    history=Fact("client_content", "documented", _MODEL_PAGE),
-    interrupt=_STOP,
-    client_content_interrupts=_INTERRUPTS,
-    context_update=Fact(True, "guessed", _UNKNOWN),
-    proactive=Fact(True, "documented", _MODEL_PAGE),
-    status=Fact(True, "documented", _THINKING_PAGE),
     splits_replies=Fact(True, "documented", _THINKING_PAGE),
-    search=_SEARCHES,
-    silence_honoured=Fact(True, "documented", _LIVE_PAGE),
 )
 
 V3_1 = Profile(

@@ -264,10 +264,8 @@ class Agent:
         elif self._turns.user is not None and now < self._plays_until - PLAYED_S:
             self.over_at, self._is_completed = self._plays_until, True  # spoken over: perhaps it was cut
         elif self._reply is ReplyState.RUNNING and self._tells_generated and now < self._ended_at + AGAIN_S:
-            self.over_at, self._is_completed = (
-                now + ENDING_S,
-                True,
-            )  # perhaps the end of the one before, again
+            # perhaps the end of the one before, again
+            self.over_at, self._is_completed = now + ENDING_S, True
         else:
             self._complete(now)
 

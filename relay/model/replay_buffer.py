@@ -10,10 +10,8 @@ from protocol.audio import uplink_ms
 from relay.model.uplink_queue import Speech
 
 REPLAY_MS = 30_000  #: of speech; a speaking model issues no handle, and answers rarely last longer
-LEAD_S, TAIL_S = (
-    0.5,
-    1.5,
-)  #: of audio around what was heard as speech: its first sound, and the quiet that ends it
+LEAD_S = 0.5  #: of audio before what was heard as speech: its first sound
+TAIL_S = 1.5  #: and behind it: the quiet that ends it
 
 
 class Sent(NamedTuple):
