@@ -18,20 +18,11 @@ whose words never come, nothing tells that they will not. Where a turn was writt
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass, field
 
-from relay.call.pieces import (
-    Joiner,
-    Repetitions,
-    Spacing,
-    growth,
-    is_beginning,
-    is_closing,
-    is_ended,
-    letters,
-)
+from relay.call.part import Part
+from relay.call.pieces import Spacing, is_closing, is_ended, letters
+from relay.call.wording import Wording
 from relay.turn import Turn
 from relay.words import Words
 
@@ -40,7 +31,6 @@ BELIEVED_S = 4.0  #: of speech that this is worth
 TYPICAL = 0.3  #: share of the latest lateness in what is usual
 UNKNOWN_S, SPREAD_S = 3.0, 0.7  #: by which lateness differs from the usual: at first, and at least,
 SPREAD = 0.25  #: and at least this share of it
-STEP_S = 0.25  #: of sound, of which it is kept when it came
 SENTENCE = 15  #: letters of a piece that nobody says again by chance
 PARTS = 8  #: turns in which words may still be missing; older ones get none
 FULL = 0.85  #: of the letters that a turn's sound has room for, and none need be missing
@@ -66,111 +56,6 @@ class Cost:
     BEGUN = 1.5  #: a piece begins like a turn, where one might be over
 
 
-@dataclass
-class Part:
-    """One party's part of a turn."""
-
-    turn: Turn
-    words: Words
-    joiner: Joiner
-    repetitions: Repetitions = field(default_factory=Repetitions)
-    sound_s: float = 0.0  #: how long it sounded, as far as was heard
-    is_over: bool = False  #: it sounds no more
-    is_cut: bool = False  #: it ended before its sentence did
-    is_finished: bool = False  #: so the model says of its transcript
-    ended_at: float = 0.0
-    speaks_since: float | None = None  #: the user, whose words cannot run ahead of his voice
-    arrived: list[tuple[float, float]] = field(
-        default_factory=list
-    )  #: the agent's sound: how much, until when
-    latest: str = ""  #: the latest of its pieces, when these are snapshots
-    letters: int = 0
-    tail: str = ""  #: the latest of its words
-
-    def speak(self, at: float) -> None:
-        """The user begins, or goes on."""
-        self.is_over, self.speaks_since = False, at
-
-    def end(self, at: float) -> None:
-        """It sounds no more."""
-        if self.speaks_since is not None:
-            self.sound_s += max(0.0, at - self.speaks_since)
-        self.is_over, self.ended_at, self.speaks_since = True, at, None
-
-    def sound(self, seconds: float, now: float) -> None:
-        """More of the agent's voice has come."""
-        self.sound_s += seconds
-        if not self.arrived or self.sound_s >= self.arrived[-1][0] + STEP_S:
-            self.arrived.append((self.sound_s, now))
-
-    def lateness_s(self, place_s: float, now: float) -> float:
-        """How long ago the sound came that is `place_s` from its beginning; below 0: it has yet to come.
-
-        Of the user's, how long ago it ended: his words come together behind it, or while he speaks.
-        """
-        if not self.arrived:
-            return max(0.0, now - self.ended_at) if self.is_over else 0.0
-        at = bisect_left(self.arrived, (place_s, 0.0))
-        if at == len(self.arrived):
-            at -= 1
-            if not self.is_over:
-                return self.sound_s - place_s
-        return now - self.arrived[at][1]
-
-    def heard_s(self, now: float) -> float | None:
-        """Sound that its words are of; None while that may still come."""
-        if self.speaks_since is not None:
-            return self.sound_s + max(0.0, now - self.speaks_since)
-        return self.sound_s if self.is_over else None
-
-    def take(self, piece: str) -> str:
-        """The text to add for `piece`; nothing when it is a repetition, or held until the next one."""
-        if self.grew and len(piece) <= len(str(self.words)) and is_beginning(piece, str(self.words)):
-            self.repetitions.dropped += 1
-            return ""  # an earlier snapshot once more
-        rest = self.rest_of_snapshot(piece)
-        if self.grew or rest:
-            self.latest = piece
-        if rest is None or self.repetitions.has(piece):
-            return self._added(self.joiner.take(self.repetitions.take(piece)))
-        held = self.joiner.take(self.repetitions.release())
-        return self._added(held + self.joiner.grow(rest))
-
-    def release(self) -> str:
-        """The text that was held."""
-        return self._added(self.joiner.take(self.repetitions.release()) + self.joiner.release())
-
-    @property
-    def said(self) -> int:
-        """Letters of its words, with those that are held."""
-        return self.letters + letters(self.joiner.held) + letters(self.repetitions.held)
-
-    @property
-    def grew(self) -> bool:
-        """Its pieces are snapshots."""
-        return bool(self.latest)
-
-    @property
-    def is_holding(self) -> bool:
-        return self.joiner.is_holding or self.repetitions.is_holding
-
-    def rest_of_snapshot(self, piece: str) -> str | None:
-        """What `piece` adds when it has all that was said before; None when it has not."""
-        rest = None
-        if self.letters and len(piece) > self.letters:
-            rest = growth(str(self.words) + self.joiner.held, piece)
-        if rest is None and self.grew:
-            rest = growth(self.latest, piece)  # the next sentence may grow by itself
-        return rest
-
-    def _added(self, text: str) -> str:
-        taken = self.words.add(text) if text else ""
-        if taken:
-            self.letters += letters(taken)
-            self.tail = taken
-        return taken
-
-
 class WordStream:
     """One party's words, in the order in which they were said."""
 
@@ -194,7 +79,7 @@ class WordStream:
         for part in self._parts:
             if part.turn is turn:
                 return part
-        self._parts.append(Part(turn, words, Joiner(self._spacing)))
+        self._parts.append(Part(turn, Wording(words, self._spacing)))
         if len(self._parts) > PARTS:
             self._leave()
         return self._parts[-1]
@@ -206,10 +91,10 @@ class WordStream:
         """
         if not self._parts:
             return None
-        if len(self._parts) == 1 and ahead and self._parts[0].repetitions.has(piece):
+        if len(self._parts) == 1 and ahead and self._parts[0].wording.repetitions.has(piece):
             return self._parts[0]  # nothing else has been heard that it could be of
         costs, left = [], 0.0
-        first = self._parts[0].repetitions.carried or piece
+        first = self._parts[0].wording.repetitions.carried or piece
         for part in self._parts:
             begins = self._habits.cost_of_beginning(first) if part is not self._parts[0] else 0.0
             costs.append(left + begins + self._cost_of_filling(part, piece, now))
@@ -228,26 +113,26 @@ class WordStream:
         """The words that come belong to `part`, or to one behind it."""
         carried: list[str] = []
         while self._parts[0] is not part:
-            carried += self._parts[0].repetitions.carry()
+            carried += self._parts[0].wording.repetitions.carry()
             self._leave()
         for piece in carried:
-            self._left.append((part.turn, part.take(piece)))
+            self._left.append((part.turn, part.wording.take(piece)))
         return part
 
     def _moved(self, part: Part, piece: str) -> Part:
         self.move_to(part)
-        self._habits.learn_piece(piece, is_first=not part.letters)
+        self._habits.learn_piece(piece, is_first=not part.wording.letters)
         return part
 
     def finished(self) -> None:
         """The transcript at the cursor is over, so the model says."""
-        if self._parts and self._parts[0].letters:
+        if self._parts and self._parts[0].wording.letters:
             self._parts[0].is_finished = True
 
     def release(self) -> None:
         """Have `take_left` give the words that are held."""
         if self._parts:
-            self._left.append((self._parts[0].turn, self._parts[0].release()))
+            self._left.append((self._parts[0].turn, self._parts[0].wording.release()))
 
     def take_left(self) -> list[tuple[Turn, str]]:
         """Words that were held, and are none of a repetition."""
@@ -261,7 +146,7 @@ class WordStream:
 
     def _leave(self) -> None:
         part = self._parts.popleft()
-        self._left.append((part.turn, part.release()))
+        self._left.append((part.turn, part.wording.release()))
         self._habits.learn(part)
 
     def _cost_of_filling(self, part: Part, piece: str, now: float) -> float:
@@ -275,9 +160,9 @@ class WordStream:
             return cost
         room = self._habits.room(sound_s)
         if not room:
-            return cost + Cost.SILENT * bool(part.is_over and part.said)
+            return cost + Cost.SILENT * bool(part.is_over and part.wording.said)
         cost += self._habits.cost_of_going_on(part, piece, room)
-        return cost + Cost.CROWDED * max(0.0, (part.said + letters(piece)) / room - OVERFULL)
+        return cost + Cost.CROWDED * max(0.0, (part.wording.said + letters(piece)) / room - OVERFULL)
 
 
 class Habits:
@@ -304,31 +189,33 @@ class Habits:
         if part.is_finished:
             return 0.0
         room = self.room(part.sound_s)
-        if not part.letters:
+        if not part.wording.letters:
             return Cost.SILENT if room else 0.0
-        unsaid = max(0.0, FULL - part.said / room) if room else 0.0
-        is_within = not part.is_cut and not is_ended(part.tail)
+        unsaid = max(0.0, FULL - part.wording.said / room) if room else 0.0
+        is_within = not part.is_cut and not is_ended(part.wording.tail)
         unsaid *= CUT_SHARE if part.is_cut else 1.0
         return Cost.UNSAID * unsaid + Cost.UNENDED * self._ends_sentences * is_within
 
     def cost_of_going_on(self, part: Part, piece: str, room: float) -> float:
         """What speaks against more words of a part that may have all of them."""
-        if (self._grows or part.grew) and part.letters:
+        if (self._grows or part.wording.grew) and part.wording.letters:
             return Cost.CLOSING  # what does not grow begins anew
-        if not part.said or not part.is_over or not (part.is_cut or is_ended(part.tail)):
+        if not part.wording.said or not part.is_over or not (part.is_cut or is_ended(part.wording.tail)):
             return 0.0
-        is_full = part.said >= FULL * room
+        is_full = part.wording.said >= FULL * room
         if not piece[:1].isupper():
             return Cost.DONE * is_full
         return Cost.DONE * is_full + Cost.BEGUN * (1.0 if self._goes_on_spaced else 0.5 if is_full else 0.25)
 
     def is_repetition(self, part: Part, piece: str) -> bool:
         """A piece of `part` that comes again, as pieces of the parts before did."""
-        old = part.repetitions
-        if (self._grows or part.grew or not is_ended(part.tail)) and part.rest_of_snapshot(piece) is not None:
+        old = part.wording.repetitions
+        if (
+            self._grows or part.wording.grew or not is_ended(part.wording.tail)
+        ) and part.wording.rest_of_snapshot(piece) is not None:
             return True
-        if part.grew:
-            return piece == part.latest
+        if part.wording.grew:
+            return piece == part.wording.latest
         if letters(piece) >= SENTENCE and old.has(piece):
             return True
         if old.goes_on(piece) or (old.follows(piece) and (self._repeats_pieces or not old.begins(piece))):
@@ -343,7 +230,7 @@ class Habits:
 
     def lateness_s(self, part: Part, now: float) -> float:
         """Of the next words of `part`: behind the sound that they are of."""
-        return part.lateness_s(part.said * self._seconds / self._letters, now)
+        return part.lateness_s(part.wording.said * self._seconds / self._letters, now)
 
     def cost_of_lateness(self, late_s: float) -> float:
         spread_s = max(self._spread_s, SPREAD_S + abs(self._lateness_s) * SPREAD)
@@ -368,12 +255,12 @@ class Habits:
 
     def learn(self, part: Part) -> None:
         """All words of `part` have come."""
-        if part.letters and not part.is_cut:
-            self._ends_sentences = 1.0 if is_ended(part.tail) else 0.0
-        self._grows |= part.grew
-        self._repeats_pieces |= part.repetitions.dropped > 0
-        if part.letters:
-            self._repeats_wholes = part.repetitions.wholes
-        if part.letters and part.is_over and part.sound_s:
-            self._letters += part.letters
+        if part.wording.letters and not part.is_cut:
+            self._ends_sentences = 1.0 if is_ended(part.wording.tail) else 0.0
+        self._grows |= part.wording.grew
+        self._repeats_pieces |= part.wording.repetitions.dropped > 0
+        if part.wording.letters:
+            self._repeats_wholes = part.wording.repetitions.wholes
+        if part.wording.letters and part.is_over and part.sound_s:
+            self._letters += part.wording.letters
             self._seconds += part.sound_s

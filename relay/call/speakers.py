@@ -9,8 +9,9 @@ from typing import Literal
 
 from protocol.audio import downlink_ms
 from protocol.states import TurnState, advance
-from relay.call.attribution import Cost, Part
+from relay.call.attribution import Cost
 from relay.call.hearing import is_sound
+from relay.call.part import Part
 from relay.call.states import REPLY, ReplyState
 from relay.call.transcript import Transcript
 from relay.call.turns import Turns

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relay.call.attribution import Part, WordStream
+from relay.call.attribution import WordStream
+from relay.call.part import Part
 from relay.turn import Turn
 from relay.words import Words
 
@@ -42,9 +43,9 @@ class Transcript:
         """`piece` belongs to `part`, and all that comes after it to that or a later one."""
         self._stream.move_to(part)
         self._tell_left()
-        if text := part.take(piece):
+        if text := part.wording.take(piece):
             self._tell(part.turn, text)
-        self._held_at = now if part.is_holding else None
+        self._held_at = now if part.wording.is_holding else None
 
     def finished(self) -> None:
         """The model says that the transcript of the turn is over."""
