@@ -17,6 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+# `sam build` takes whichever python3 comes first: AWS CloudShell's and macOS's own is 3.9.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        "bundle: this is Python %d.%d, and 3.11 or newer is needed; " % sys.version_info[:2]  # noqa: UP031
+        + "name another: PYTHON=python3.13 sam build"
+    )
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"  #: of the functions and of the relay's image
 TARGET = "aarch64-manylinux2014"  #: Fargate and Lambda on ARM64

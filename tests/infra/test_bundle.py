@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from infra.deploy import bundle
 from infra.deploy.bundle import modules
 
 MODULES = {
@@ -38,3 +42,21 @@ def test_a_bundle_takes_what_a_module_imports_however_the_import_is_written(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert Path(taken) in modules(("relay.__main__",), tmp_path)
+
+
+OLD = """
+import runpy, sys
+sys.version_info = (3, 9, 18, "final", 0)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_a_build_by_an_old_python_says_which_one_is_needed_and_how_to_name_it() -> None:
+    """The first python3 of AWS CloudShell and of macOS is 3.9, and `sam build` takes it."""
+    file = Path(bundle.__file__)
+    ast.parse(file.read_text(), feature_version=(3, 9))  # or it would end in a syntax error, unsaid
+    told = subprocess.run([sys.executable, "-c", OLD, file], capture_output=True, text=True, check=False)
+    assert told.returncode == 1 and told.stdout == ""
+    assert told.stderr == (
+        "bundle: this is Python 3.9, and 3.11 or newer is needed; name another: PYTHON=python3.13 sam build\n"
+    )
