@@ -26,7 +26,12 @@ def keys() -> Keys:
     return Keys(
         aws.client("ssm"),
         KeyValueStore(aws.client("cloudfront-keyvaluestore"), config.edge_store, time.sleep),
-        Names(config.route_key_parameter, config.origin_secret_parameter, config.jwt_secret_parameter),
+        Names(
+            config.route_key_parameter,
+            config.origin_secret_parameter,
+            config.jwt_secret_parameter,
+            config.makes_jwt_secret,
+        ),
         time.time,
         time.sleep,
     )

@@ -1,6 +1,7 @@
 """The deployment's own keys: made once, rotated without a moment in which nobody is let in."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -101,8 +102,17 @@ def test_making_them_again_changes_nothing_and_tells_the_edge_again(deployment):
     assert deployment.passes(deployment.ring("/s/route").current)
 
 
+def test_a_secret_that_was_made_goes_with_the_stack_though_the_operator_brings_another_since(deployment):
+    """It would lie there as a live signing secret, and a new stack of that name would take it up."""
+    later = Deployment(replace(NAMES, makes_jwt=False))
+    later.ssm.kept |= deployment.ssm.kept | {"/mine": "secret"}
+    later.keys.ensure()
+    later.keys.remove()
+    assert later.ssm.kept == {"/mine": "secret"}
+
+
 def test_a_secret_that_the_operator_brings_is_neither_made_nor_removed():
-    deployment = Deployment(Names("/s/route", "/s/origin", ""))
+    deployment = Deployment(replace(NAMES, makes_jwt=False))
     deployment.ssm.kept["/mine"] = "secret"
     deployment.keys.ensure()
     deployment.keys.remove()

@@ -234,7 +234,7 @@ def test_decryption_is_bound_to_one_parameter_through_ssm(form: dict[str, Any]) 
                 for resource in listed(each["Resource"])
             ]
             assert all(each in bound for each in touched), "what it reads or writes it can decrypt"
-            assert all(each in touched or "/jwt-secret" in str(each) for each in bound), "and nothing else"
+            assert all(each in touched for each in bound), "and nothing else"
 
 
 def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, Any]) -> None:

@@ -51,7 +51,8 @@ class Names:
 
     route: str
     origin: str
-    jwt: str  #: empty: the operator brings it
+    jwt: str
+    makes_jwt: bool = True  #: False: the operator brings the secret, under another name
 
 
 class KeyValueStore:
@@ -98,7 +99,7 @@ class Keys:
 
     def ensure(self) -> None:
         """Create missing keys and publish to the edge; existing keys stay."""
-        if self._names.jwt:
+        if self._names.makes_jwt:
             self._make(self._names.jwt, secrets.token_urlsafe(48))
         for name in (self._names.route, self._names.origin):
             self._make(name, Keyring(_fresh()).text())
@@ -115,8 +116,8 @@ class Keys:
         self._put(self._names.route, route)
 
     def remove(self) -> None:
-        """Delete every key that `ensure` may have created."""
-        for name in filter(None, (self._names.route, self._names.origin, self._names.jwt)):
+        """Delete every key that `ensure` may have created, now or under earlier settings."""
+        for name in (self._names.route, self._names.origin, self._names.jwt):
             try:
                 self._parameters.delete_parameter(Name=name)
             except ClientError as error:

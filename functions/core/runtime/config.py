@@ -180,7 +180,8 @@ class KeysConfig:
 
     route_key_parameter: str
     origin_secret_parameter: str
-    jwt_secret_parameter: str  #: empty: the operator brings the secret, it is left alone
+    jwt_secret_parameter: str  #: of the secret that the deployment makes
+    makes_jwt_secret: bool  #: False: the operator brings one, or an issuer
     edge_store: str  #: ARN of the edge's key value store
 
     @classmethod
@@ -188,7 +189,8 @@ class KeysConfig:
         return cls(
             route_key_parameter=_text(env, "ROUTE_KEY_PARAMETER"),
             origin_secret_parameter=_text(env, "ORIGIN_SECRET_PARAMETER"),
-            jwt_secret_parameter=env.get("JWT_SECRET_PARAMETER", ""),
+            jwt_secret_parameter=_text(env, "JWT_SECRET_PARAMETER"),
+            makes_jwt_secret=_text(env, "MAKES_JWT_SECRET") == "true",
             edge_store=_text(env, "EDGE_STORE"),
         )
 
