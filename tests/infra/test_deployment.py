@@ -389,6 +389,20 @@ def test_the_table_forgets_and_can_be_recovered(form: dict[str, Any]) -> None:
     assert table["SSESpecification"]["SSEEnabled"] is True
 
 
+@pytest.mark.parametrize("is_protected", [True, False])
+def test_the_table_outlives_the_stack_if_that_is_asked_for(made: dict[str, Any], is_protected: bool) -> None:
+    form = decide(made, {"ProtectTable": "true"} if is_protected else {})
+    (table,) = of_type(form, "AWS::DynamoDB::Table").values()
+    assert table["DeletionProtectionEnabled"] is is_protected
+
+
+def test_a_level_is_offered_only_if_something_is_logged_at_it(made: dict[str, Any]) -> None:
+    """Lambda's own floor is INFO, and powertools warns at each start of a level below it."""
+    code = [path for room in ("functions", "relay") for path in (ROOT / room).rglob("*.py")]
+    assert not any("logger.debug(" in path.read_text() for path in code)
+    assert made["Parameters"]["LogLevel"]["AllowedValues"] == ["INFO", "WARNING", "ERROR"]
+
+
 def test_alarms_look_at_metrics_that_exist(form: dict[str, Any]) -> None:
     ours = {"handler_failures", "mint_failures", "relays_given_up", "voice_latency_ms", "talk_s"}
     written = "".join(
