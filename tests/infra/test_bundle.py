@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.deploy import bundle
-from infra.deploy.bundle import modules
+from infra.deploy.bundle import BUNDLES, ROOT, modules
 
 MODULES = {
     "relay/__init__.py": "",
@@ -42,6 +42,44 @@ def test_a_bundle_takes_what_a_module_imports_however_the_import_is_written(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert Path(taken) in modules(("relay.__main__",), tmp_path)
+
+
+def clients(tree: ast.AST) -> set[str]:
+    """Services for which a client is made: `client("ssm")`, of boto3 or of a module of ours."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    named = [(node.func, node.args[0]) for node in calls]
+    return {
+        str(first.value)
+        for function, first in named
+        if isinstance(first, ast.Constant)
+        and getattr(function, "attr", getattr(function, "id", "")) == "client"
+    }
+
+
+AWS = Path("functions/core/runtime/aws.py")
+
+
+def asked_through(tree: ast.AST) -> set[str]:
+    """Services whose client comes from a function of `AWS`: `aws.gateway(…)`."""
+    makers = {
+        node.name: clients(node)
+        for node in ast.parse((ROOT / AWS).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    used = [node for node in used if isinstance(node.value, ast.Name) and node.value.id == "aws"]
+    return set().union(*(makers.get(node.attr, set()) for node in used))
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_bundle_has_the_model_of_each_service_that_its_code_asks_and_no_other(name: str) -> None:
+    """botocore without a service's model refuses to make its client: `start` failed for want of Lambda's."""
+    asked: set[str] = set()
+    for file in modules(BUNDLES[name].entry):
+        if file.suffix == ".py" and file != AWS:
+            tree = ast.parse((ROOT / file).read_text())
+            asked |= clients(tree) | asked_through(tree)
+    assert asked == set(BUNDLES[name].services)
 
 
 OLD = """
