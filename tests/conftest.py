@@ -12,6 +12,7 @@ from weakref import WeakSet
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from tests import dialect
 from tests.witness import WITNESS, LogEar
 
 # Read when the handlers are imported, as in Lambda: before any test's module is.
@@ -38,12 +39,11 @@ async def _witnessed_recv(connection: ClientConnection, *args: Any, **named: Any
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--model", default="", help="tests of whole systems talk to this model, in its own dialect"
-    )
+    parser.addoption("--model", default="", help="talk to this model, in its own dialect")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    dialect.speak(config.getoption("--model"))
     ClientConnection.recv = _witnessed_recv  # type: ignore[method-assign,assignment]
     logging.getLogger().addHandler(LogEar(WITNESS))
     for name in OURS:

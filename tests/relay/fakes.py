@@ -13,7 +13,7 @@ from typing import Literal
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from gemini.messages import SILENCE_MS, Credential, ModelCommand, ModelEvent
+from gemini.messages import SILENCE_MS, Credential, ModelCommand, ModelEvent, Recall
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.client import ClientSession
@@ -30,6 +30,7 @@ from relay.model.port import ModelLeg, UpstreamError
 from relay.ports import LedgerUnavailable, Superseded, Unregistered
 from relay.task.service import Relay
 from relay.turn import Turn
+from tests import dialect
 
 
 def session(id: str = "s1", **changes: object) -> Session:
@@ -233,6 +234,7 @@ class ScriptedLeg:
         self.handle = handle
         self.pcm = bytearray()
         self.commands: list[ModelCommand] = []
+        self.is_told_of_no_past = False  #: as one must be that waits for its past
         self.closed = asyncio.Event()
         self.told = asyncio.Event()
         self.is_deaf = False  #: its pongs do not come
@@ -252,6 +254,9 @@ class ScriptedLeg:
         self.told.set()
 
     async def send(self, command: ModelCommand) -> None:
+        if command == Recall(()):
+            self.is_told_of_no_past = True
+            return
         self.commands.append(command)
         self.told.set()
 
@@ -273,8 +278,9 @@ class ScriptedLeg:
 class Model:
     """Opens scripted legs. `refuse` names the errors of the next attempts, `refuse_always` of all."""
 
-    def __init__(self) -> None:
-        self.names = ["gemini-3.8-live"]  #: of the agent's models; their habits are those of its legs
+    def __init__(self, **habits: object) -> None:
+        """`habits` that it needs to have: see tests/dialect.py."""
+        self.names = [dialect.model_that(**habits)]  #: of the agent's models
         self.greets = False  #: the agent, in a conversation without a handle
         self.asked: list[str] = []  #: models that legs were opened of, or refused
         self.legs: list[ScriptedLeg] = []

@@ -29,7 +29,7 @@ NOTE = model.Note("it rains")
 
 async def test_what_the_agent_is_to_know_waits_until_it_has_spoken() -> None:
     """A model takes whatever comes while it answers for an interruption."""
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_notes=True)) as (call, here):
         listener = Listener(call)
         here.leg.say(model.Heard("why"), model.Audio(bytes(48_000)))
         await asyncio.sleep(0.1)
@@ -45,7 +45,7 @@ async def test_what_the_agent_is_to_know_waits_until_it_has_spoken() -> None:
 
 
 async def test_what_the_agent_is_to_know_is_told_at_once_in_a_pause() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_notes=True)) as (call, here):
         listener = Listener(call)
         await asyncio.sleep(0.1)
         listener.say(media.Context("it rains"))
@@ -54,7 +54,7 @@ async def test_what_the_agent_is_to_know_is_told_at_once_in_a_pause() -> None:
 
 
 async def test_it_waits_for_an_answer_that_is_owed_and_for_a_tool() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_notes=True)) as (call, here):
         listener = Listener(call)
         await asyncio.sleep(0.1)
         listener.say(media.Text("why"))
@@ -73,7 +73,7 @@ async def test_it_waits_for_an_answer_that_is_owed_and_for_a_tool() -> None:
 
 
 async def test_a_question_takes_what_it_is_about_with_it() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_notes=True)) as (call, here):
         listener = Listener(call)
         here.leg.say(model.Heard("hm"), model.Audio(bytes(48_000)))
         await asyncio.sleep(0.1)
@@ -137,7 +137,7 @@ async def test_held_notes_are_bounded_like_all_that_waits() -> None:
 
 async def test_no_answer_settles_a_note_that_still_waits() -> None:
     """A relay that is killed then leaves it to the client to say it again."""
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_notes=True)) as (call, here):
         listener = Listener(call)
         await asyncio.sleep(0.1)
         listener.say(media.Text("why", n=1))

@@ -136,7 +136,7 @@ async def test_no_frame_is_lost_and_few_are_said_twice_under_continuous_speech()
 
 
 async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_history_late=True)) as (call, here):
         listener = Listener(call)
         await one_turn(here, "one", "The first answer.")
         here.leg.say(
@@ -154,15 +154,9 @@ async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "first", "resumed"),
-    [
-        ("gemini-3.1-flash-live-preview", [model.Recall(())], []),
-        ("a-model-of-tomorrow", [], []),
-    ],
+    ("name", "waits"), [("gemini-3.1-flash-live-preview", True), ("a-model-of-tomorrow", False)]
 )
-async def test_a_model_that_takes_no_turns_after_its_first_is_told_of_none(
-    name: str, first: list[model.ModelCommand], resumed: list[model.ModelCommand]
-) -> None:
+async def test_a_model_that_takes_no_turns_after_its_first_is_told_of_none(name: str, waits: bool) -> None:
     here = Model()
     here.names = [name]
     async with lone_call(here) as (call, _):
@@ -173,7 +167,8 @@ async def test_a_model_that_takes_no_turns_after_its_first_is_told_of_none(
         here.leg.say(UpstreamError("upstream_unavailable"))
         await asyncio.sleep(1.5)
         assert [leg.handle for leg in here.legs] == [None, "after one"]
-        assert [leg.commands for leg in here.legs] == [first, resumed]
+        assert [leg.is_told_of_no_past for leg in here.legs] == [waits, False]
+        assert [leg.commands for leg in here.legs] == [[], []]
 
 
 @pytest.mark.parametrize("name", ["gemini-3.1-flash-live-preview", "a-model-of-tomorrow"])

@@ -14,6 +14,7 @@ from relay.model.replay_buffer import REPLAY_MS, ReplayBuffer
 from relay.model.uplink_queue import Speech
 from relay.timeouts import Timeouts
 from tests.relay.calls import Listener, lone_call
+from tests.relay.fakes import Model
 from tests.relay.speech import hush, question, speak, talk
 from tests.relay.test_rotation import SECOND, one_turn
 
@@ -188,7 +189,7 @@ async def test_what_was_said_and_not_answered_is_written_down_once_its_words_are
 
 
 async def test_a_remark_that_the_model_lets_pass_is_no_question_to_the_next_relay() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(proactive=True)) as (call, here):
         listener = Listener(call)
         number = await speak(listener, question())
         here.leg.say(model.Heard("not meant for it"))

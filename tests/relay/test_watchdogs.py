@@ -78,7 +78,7 @@ async def test_an_answer_that_takes_half_a_minute_is_waited_for_while_the_leg_li
 
 async def test_rightful_silence_changes_nothing() -> None:
     """A proactive model need not answer what was not meant for it."""
-    async with lone_call() as (call, here):
+    async with lone_call(Model(proactive=True)) as (call, here):
         listener, number = Listener(call), 0
         await one_turn(here)
         for _ in range(3):
@@ -253,7 +253,7 @@ async def test_an_answer_that_the_microphone_hears_from_the_loudspeaker_is_nobod
 
 
 async def test_a_turn_that_never_ends_is_closed_with_what_was_said_and_the_leg_changed() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_history_late=True)) as (call, here):
         listener = Listener(call)
         here.leg.say(model.HandleChanged("h"))
         here.leg.say(model.SpeechStarted(), model.SpeechEnded(), model.Heard("why"))
