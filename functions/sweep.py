@@ -1,7 +1,7 @@
 """`sweep`, every minute: reaps what died silently, and keeps the desired relays running.
 
 Between the minutes it is told of tasks that have stopped, for somebody may wait for one.
-Also the custom resource `Fleet`, which does nothing until the stack is deleted: then it stops the tasks.
+Also the custom resource `Fleet`: a deployment clears away old bundles; the end of the stack stops the tasks.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from functions.core.fleet import task_stopped, teardown
+from functions.core.fleet import bundles, task_stopped, teardown
 from functions.core.fleet.ecs_launcher import EcsLauncher
 from functions.core.fleet.ecs_tasks import EcsTasks
 from functions.core.fleet.sweep import sweep
@@ -50,11 +50,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     if "ResponseURL" not in event:
         return sweep(ports())
 
-    def answer(kind: str, _: Mapping[str, Any]) -> dict[str, str]:
-        if kind == "Delete":
-            left_ms = context.get_remaining_time_in_millis
-            teardown.stop_all(ports().tasks, lambda: left_ms() > MARGIN_MS, time.sleep)
-        return {}
+    left_ms = context.get_remaining_time_in_millis
+    custom_resource.serve(event, lambda kind, _: _answer(kind, event, lambda: left_ms() > MARGIN_MS))
+    return {}
 
-    custom_resource.serve(event, answer)
+
+def _answer(kind: str, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, str]:
+    """Do the work of the custom resource `Fleet`."""
+    bundle = str(event["ResourceProperties"]["Bundle"])
+    if kind == "Delete":
+        teardown.stop_all(ports().tasks, has_time, time.sleep)
+        bundles.remove_all(aws.client("lambda"), bundle)
+    else:
+        before = str(event.get("OldResourceProperties", {}).get("Bundle", ""))
+        bundles.prune(aws.client("lambda"), bundle, before)
     return {}

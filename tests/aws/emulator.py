@@ -5,7 +5,8 @@ What it does not evaluate as AWS does, so that a green test here says nothing ab
     iam:PassRole              RunTask does not ask for it
     kms:Decrypt, kms:Encrypt  a SecureString is read without them
     ECS's resources           it looks at the cluster, AWS at task or definition, and the condition's cluster
-    GetLayerVersion           it asks for lambda:ListLayers instead, on everything
+    GetLayerVersion           it asks for lambda:ListLayers instead, on everything; for ListLayerVersions too
+    DeleteLayerVersion        it asks for nothing
     logs:*                    the log driver of ECS is not there, nor does a function's run make a group
     KeyValueStore             its endpoint is a name with the account's number in front, and wants SigV4A
     MediaIngress alb          only the form with edge is walked
@@ -45,6 +46,7 @@ TRANSLATED: dict[str, dict[str, Any]] = {
     "ListTasks": {"Resource": CLUSTER, "Condition": {}},
     "SeeAndStopTasks": {"Resource": CLUSTER, "Condition": {}},
     "FetchBundle": {"Action": "lambda:ListLayers", "Resource": "*"},
+    "ListBundles": {"Action": "lambda:ListLayers"},
 }
 #: statements whose removal it cannot notice
 UNNOTICED = {
@@ -55,6 +57,7 @@ UNNOTICED = {
     "OwnKeysPlain",
     "OriginSecretPlain",
     "TellEdge",
+    "DeleteBundles",
     "Logs",
     "NoLogGroups",
 }

@@ -245,6 +245,7 @@ async def test_taking_it_down_leaves_nothing_but_the_key_that_was_brought(cloud:
     assert await asyncio.to_thread(parameters, deployed) == {"/vivavoce/gemini-api-key"}
     assert deployed.client("dynamodb").list_tables()["TableNames"] == []
     assert deployed.client("lambda").list_functions()["Functions"] == []
+    assert deployed.client("lambda").list_layers()["Layers"] == []
     assert deployed.client("logs").describe_log_groups()["logGroups"] == []
 
 

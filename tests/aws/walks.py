@@ -18,6 +18,7 @@ import boto3
 import jwt
 import pytest
 
+from functions.core.fleet import bundles
 from functions.core.fleet.ecs_launcher import STARTED_BY
 from functions.core.keys.rotation import Keys, Names
 from functions.core.runtime import aws
@@ -208,6 +209,10 @@ class Walker:
         item = self.root.get(relays.key(warm)) or {}
         require(warm != relay and item.get("launched") and item.get("warm_until"), "it is kept")
         require(not open_sessions.listed(self.root), "and the user may have another")
+        arn = self._layer()
+        bundles.remove_all(aws.client("lambda"), arn)
+        client, name = self.emulator.client("lambda"), f"{STACK}-relay"
+        require(not client.list_layer_versions(LayerName=name)["LayerVersions"], "no bundle is left")
 
     def mint_function(self) -> None:
         session, relay = self._session()

@@ -10,8 +10,16 @@ from functions.core.fleet import teardown
 
 def answered(cloudformation, kind, left_ms=200_000):
     context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: left_ms)
-    sweep_function.handler(cloudformation.event(kind, LogicalResourceId="Fleet"), context)
+    given = {"LogicalResourceId": "Fleet", "ResourceProperties": {"Bundle": "arn:layer:viva-relay:1"}}
+    sweep_function.handler(cloudformation.event(kind, **given), context)
     return cloudformation.answers[-1]["Status"]
+
+
+@pytest.fixture(autouse=True)
+def bundles(monkeypatch):
+    """None: see test_bundles."""
+    for work in ("prune", "remove_all"):
+        monkeypatch.setattr(sweep_function.bundles, work, lambda *_: None)
 
 
 def have_tasks(edges, *names):

@@ -253,6 +253,8 @@ def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, An
     assert said["SweepFunctionRole", "SeeAndStopTasks"]["Resource"]["Fn::Sub"].endswith(":task/${Cluster}/*")
     (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
     assert [task["TaskRoleArn"], task["ExecutionRoleArn"]] == roles
+    deleted = said["SweepFunctionRole", "DeleteBundles"]["Resource"]["Fn::Sub"]
+    assert deleted.endswith(":layer:${AWS::StackName}-relay:*")
     assert said["KeysFunctionRole", "TellEdge"]["Resource"] == {"Fn::GetAtt": ["EdgeKeys", "Arn"]}
     assert said["RelayExecutionRole", "Logs"]["Resource"] == {"Fn::GetAtt": ["RelayLogs", "Arn"]}
     if bundle := said.get(("RelayRole", "FetchBundle")):

@@ -116,7 +116,8 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
             "SweepFunctionRole",
             "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
             " dynamodb:DeleteItem dynamodb:Query execute-api:ManageConnections"
-            " ecs:ListTasks ecs:DescribeTasks ecs:StopTask ecs:RunTask iam:PassRole",
+            " ecs:ListTasks ecs:DescribeTasks ecs:StopTask ecs:RunTask iam:PassRole"
+            " lambda:ListLayerVersions lambda:DeleteLayerVersion",
         ),
         ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
         (

@@ -1,0 +1,200 @@
+"""A cold start while the stack is updated, and while an update is rolled back: it works at every instant.
+
+CloudFormation updates a resource after all that it refers to, and deletes what was replaced at the end. Here
+every order that this allows is gone through, step by step. At each instant `session` may start a task of the
+revision that it knows, and that task may fetch its bundle at that instant or at any later one.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from functions.core.fleet import bundles
+from infra.deploy.embed import TEMPLATE
+from infra.local.template import decide, transform
+from tests.infra.test_deployment import listed, references
+
+Resources = dict[str, Any]
+Names = frozenset[str]
+
+BEFORE, AFTER = 17, 18  #: versions of the layer; a deployment's number stands for its task definition too
+STARTERS = ("SessionFunction", "SweepFunction")
+
+
+@pytest.fixture(scope="module")
+def resources() -> Resources:
+    return dict(decide(transform(TEMPLATE), {})["Resources"])
+
+
+@dataclass(frozen=True)
+class Instant:
+    """What is true between two steps. Versions are `BEFORE` or `AFTER`."""
+
+    starts: tuple[tuple[str, int], ...]  #: whoever may start a task now, and of which revision
+    role: int  #: of which version the role is that a task takes on
+    bundles: frozenset[int]
+    definitions: frozenset[int]
+
+
+class Update:
+    """One deployment of a new bundle: what changes, and in which orders."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        (self.layer,) = (n for n, r in resources.items() if r["Type"] == "AWS::Lambda::LayerVersion")
+        self.needs = {name: self._needs(name) for name in resources}
+        self.changed = self._changed()
+        self.keeps = resources[self.layer].get("DeletionPolicy") == "Retain"
+
+    def _needs(self, name: str) -> set[str]:
+        resource = self.resources[name]
+        return (
+            set(references(resource)) | set(listed(resource.get("DependsOn", [])))
+        ) & self.resources.keys()
+
+    def _changed(self) -> Names:
+        """The layer, and what refers to something that changes; of these, what a cold start depends on."""
+        found = {self.layer}
+        while more := {n for n in self.resources if set(references(self.resources[n])) & found} - found:
+            found |= more
+        parts = {self.layer, "RelayRole", "RelayTask", "Fleet", *STARTERS}
+        return frozenset(found & parts)
+
+    def reached(self, name: str) -> set[str]:
+        """All that must be done before `name`, over whatever else stands between."""
+        found, waiting = set[str](), [name]
+        while waiting:
+            for each in self.needs[waiting.pop()] - found:
+                found.add(each)
+                waiting.append(each)
+        return found
+
+    def prefixes(self, of: Names) -> list[Names]:
+        """Every set of finished steps among `of`, in any allowed order."""
+        before = {name: self.reached(name) & of for name in of}
+        sets = itertools.chain.from_iterable(
+            itertools.combinations(sorted(of), size) for size in range(len(of) + 1)
+        )
+        return [frozenset(done) for done in sets if all(before[name] <= set(done) for name in done)]
+
+    def instant(self, new: Names, bundles: frozenset[int], definitions: frozenset[int]) -> Instant:
+        """`new`: the resources that are as the new deployment has them."""
+        version = {name: AFTER if name in new else BEFORE for name in self.resources}
+        starts = tuple((name, version[name]) for name in STARTERS)
+        return Instant(starts, version["RelayRole"], bundles, definitions)
+
+    def permits(self, role: int, bundle: int) -> bool:
+        """Whether the role of that version may fetch that bundle."""
+        properties = self.resources["RelayRole"]["Properties"]
+        for policy in properties["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if "lambda:GetLayerVersion" in listed(statement["Action"]):
+                    named = statement["Resource"]
+                    pattern = named.get("Fn::Sub", "").rpartition(":")[2] if "Fn::Sub" in named else str(role)
+                    return fnmatch.fnmatchcase(str(bundle), pattern)
+        return False
+
+
+class Layers:
+    """The layer's versions, as `Fleet` finds them."""
+
+    def __init__(self, versions: frozenset[int]) -> None:
+        self.versions = set(versions)
+
+    def list_layer_versions(self, **_: Any) -> Any:
+        return {"LayerVersions": [{"Version": each} for each in self.versions]}
+
+    def delete_layer_version(self, *, LayerName: str, VersionNumber: int) -> None:
+        self.versions.remove(VersionNumber)
+
+
+def pruned(versions: frozenset[int], now: int, before: int) -> frozenset[int]:
+    layers = Layers(versions)
+    bundles.prune(layers, f"arn:layer:viva-relay:{now}", f"arn:layer:viva-relay:{before}")
+    return frozenset(layers.versions)
+
+
+def instants(update: Update, end: str) -> Iterator[list[Instant]]:
+    """Ways through a deployment that succeeds, or is rolled back after any step: instants in order."""
+    old = frozenset(range(1, BEFORE + 1))
+    full = old | {AFTER}
+    both = frozenset({BEFORE, AFTER})
+    for done in update.prefixes(update.changed):
+        if end == "success" and done != update.changed:
+            continue
+        way = _forward(update, done, full, both)
+        held, last = way[-1].bundles, update.changed
+        if end == "rollback":
+            for undone in sorted(update.prefixes(done), key=len):
+                if "Fleet" in undone:
+                    held = pruned(held, BEFORE, AFTER)
+                way.append(update.instant(done - undone, held, both))
+            last = frozenset()
+        gone = BEFORE if end == "success" else AFTER
+        way.append(update.instant(last, held if update.keeps else held - {gone}, both - {gone}))
+        yield way
+
+
+def _forward(update: Update, done: Names, full: frozenset[int], both: frozenset[int]) -> list[Instant]:
+    """Through every instant on the way to `done`."""
+    held, way = full, [update.instant(frozenset(), full - {AFTER}, frozenset({BEFORE}))]
+    for prefix in sorted((each for each in update.prefixes(done) if each), key=len):
+        if "Fleet" in prefix:
+            held = pruned(held, AFTER, BEFORE)
+        way.append(update.instant(prefix, held, both))
+    return way
+
+
+def failures(update: Update, end: str) -> set[str]:
+    """Starts that fail, each with the reason."""
+    found = set()
+    for way in instants(update, end):
+        for at, instant in enumerate(way):
+            for name, revision in instant.starts:
+                if revision not in instant.definitions:
+                    found.add(f"{name} starts what is not defined")
+                for later in way[at:]:
+                    if revision not in later.bundles:
+                        found.add(f"{name}: the bundle is gone")
+                    elif not update.permits(later.role, revision):
+                        found.add(f"{name}: the role may not fetch it")
+    return found
+
+
+@pytest.mark.parametrize("end", ["success", "rollback"])
+def test_a_cold_start_works_at_every_instant_of_a_deployment(resources: Resources, end: str) -> None:
+    assert failures(Update(resources), end) == set()
+
+
+@pytest.mark.parametrize("end", ["success", "rollback"])
+def test_a_bundle_that_is_deleted_with_what_was_replaced_would_fail_starts(
+    resources: Resources, end: str
+) -> None:
+    without = copy.deepcopy(resources)
+    update = Update(without)
+    update.resources[update.layer]["DeletionPolicy"] = "Delete"
+    assert "SessionFunction: the bundle is gone" in failures(Update(without), end)
+
+
+def test_a_role_for_the_newest_bundle_alone_would_fail_starts(resources: Resources) -> None:
+    without = copy.deepcopy(resources)
+    layer = Update(without).layer
+    for policy in without["RelayRole"]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Sid"] == "FetchBundle":
+                statement["Resource"] = {"Ref": layer}
+    assert "SessionFunction: the role may not fetch it" in failures(Update(without), "success")
+
+
+def test_session_starts_the_new_revision_last(resources: Resources) -> None:
+    """After whatever a task of it needs, and after `Fleet`, which may have deleted old bundles."""
+    update = Update(resources)
+    assert {update.layer, "RelayTask", "Fleet"} <= update.reached("SessionFunction")
+    assert {update.layer, "RelayTask"} <= update.reached("SweepFunction")
