@@ -73,12 +73,13 @@ class End(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="end"):
     session: Id
 
 
-class Media(Struct, frozen=True):
+class Media(Struct, frozen=True, omit_defaults=True):
     """Address of the media road, and the secret that admits to it once."""
 
     url: str
     ticket: str
     expires_at: int  #: Unix time in ms after which the ticket is refused
+    protocols: list[str] = field(default_factory=list)  #: subprotocol entries to offer besides, unread
 
 
 class Limits(Struct, frozen=True):

@@ -6,6 +6,7 @@ A browser can set no header on a WebSocket but `Sec-WebSocket-Protocol`, so a se
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -15,8 +16,8 @@ Kind = Literal["jwt", "ticket"]
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+\Z")  # what a subprotocol entry may hold, less what URLs dislike
 
 
-def offer(kind: Kind, secret: str) -> list[str]:
-    """The subprotocols a client offers.
+def offer(kind: Kind, secret: str, besides: Sequence[str] = ()) -> list[str]:
+    """The subprotocols a client offers; `besides` are entries that `ready` asks for.
 
     Raises LocalProtocolError("auth_invalid") for a secret that no subprotocol entry can hold, and
     LocalProtocolError("too_large") above JWT_ENTRY_BYTES.
@@ -25,7 +26,7 @@ def offer(kind: Kind, secret: str) -> list[str]:
         raise LocalProtocolError("auth_invalid")
     if len(secret) > JWT_ENTRY_BYTES:
         raise LocalProtocolError("too_large")
-    return [SUBPROTOCOL, f"{SUBPROTOCOL}.{kind}.{secret}"]
+    return [SUBPROTOCOL, f"{SUBPROTOCOL}.{kind}.{secret}", *besides]
 
 
 def offered(header: str | None) -> list[str]:

@@ -50,7 +50,9 @@ class Door:
             Ready(
                 "s-1",
                 self.server.next_key(),
-                Media(url or f"{self.server.origin}/r/0", self.server.next_ticket(), 0),
+                Media(
+                    url or f"{self.server.origin}/r/0", self.server.next_ticket(), 0, self.server.protocols
+                ),
                 Limits(1_800_000, self.server.resume_ms),
                 i,
             )
@@ -159,6 +161,8 @@ class FakeServer:
         self.requests: list[ControlRequest] = []
         self.tokens: list[str] = []
         self.call = ServerSession(1, 0.0)
+        self.protocols: list[str] = []  #: entries that `ready` asks for besides
+        self.offered: list[list[str]] = []  #: entries of each media connection
         self.acknowledges = True
         self.resume_ms = 5_000
         self.refuse_status: int | None = None  #: answers the next handshake
@@ -201,6 +205,7 @@ class FakeServer:
             if wire.request.path == "/v1":
                 await self._control(wire, credential("jwt", entries, None))
             else:
+                self.offered.append(entries)
                 await self._media(wire, credential("ticket", entries, None))
         except ConnectionClosed:
             pass

@@ -114,6 +114,21 @@ async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: Fak
     assert call.reconnects == 1 and server.resumes[0].media_failed is False
 
 
+async def test_what_ready_asks_for_besides_is_offered_unread_on_every_media_connection(
+    server: FakeServer,
+) -> None:
+    async def cut(peer: Peer) -> None:
+        await peer.live()
+        peer.cut()
+
+    server.protocols, server.peers = ["home", "home.token.a.b-c"], [cut]
+    async with Conversation(server.url, "a.jwt") as call:
+        await call.end("enough")
+        async with asyncio.timeout(5):
+            await read_all(call)
+    assert [entries[2:] for entries in server.offered] == [["home", "home.token.a.b-c"]] * 2
+
+
 async def test_an_end_that_was_lost_with_its_connection_is_sent_again(server: FakeServer) -> None:
     async def cut(peer: Peer) -> None:
         await peer.live()

@@ -147,7 +147,7 @@ final class Call {
 
     private void ask() throws Refused {
         askAt = now() + (request.get("type").equals("resume") ? RESUME_S : REPLY_S);
-        if (control == null) control = Road.open(controlUrl, Wire.offer("jwt", token), arrivals);
+        if (control == null) control = Road.open(controlUrl, Wire.offer("jwt", token, List.of()), arrivals);
         else if (control.isOpen()) control.send(request);
     }
 
@@ -192,8 +192,8 @@ final class Call {
         if (session.state == Session.State.LIVE) return; // the answer to a request that was said twice
         if (session.state == Session.State.JOINING) session.lost(); // its successor is this one
         var where = Messages.object(ready.get("media"));
-        media = Road.open(
-            URI.create((String) where.get("url")), Wire.offer("ticket", (String) where.get("ticket")), arrivals);
+        var entries = Wire.offer("ticket", (String) where.get("ticket"), Messages.strings(where.get("protocols")));
+        media = Road.open(URI.create((String) where.get("url")), entries, arrivals);
     }
 
     // The media road

@@ -32,6 +32,12 @@ final class Messages {
         return (Map<String, Object>) value;
     }
 
+    /** Return a list of texts; none when it is not there. */
+    @SuppressWarnings("unchecked")
+    static List<String> strings(Object value) {
+        return value == null ? List.of() : (List<String>) value;
+    }
+
     /** Return `value` as `schema` describes it. Throws bad_message where it does not fit. */
     private Object fit(Map<String, Object> schema, Object value) throws Refused {
         for (String keyword : schema.keySet()) {

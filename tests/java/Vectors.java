@@ -154,10 +154,11 @@ final class Vectors {
     }
 
     private void credentials(Map<String, Object> test) {
-        known(test, Set.of("name", "do", "kind", "secret", "offer", "header", "authorization", "error"));
+        known(test, Set.of("name", "do", "kind", "secret", "besides", "offer", "header", "authorization", "error"));
         same("offer", test.get("do"));
         try {
-            same(test.get("offer"), Wire.offer((String) test.get("kind"), text(test.get("secret"))));
+            List<String> besides = Messages.strings(test.get("besides"));
+            same(test.get("offer"), Wire.offer((String) test.get("kind"), text(test.get("secret")), besides));
         } catch (Refused refused) {
             same(test.get("error"), refused.code);
         }

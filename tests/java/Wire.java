@@ -1,4 +1,5 @@
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -39,10 +40,12 @@ final class Wire {
         }
     }
 
-    /** Return the subprotocol entries that carry a `jwt` or `ticket`. Throws auth_invalid, too_large. */
-    static List<String> offer(String kind, String secret) throws Refused {
+    /** Return the subprotocol entries that carry a `jwt` or `ticket`, and those `besides`. Throws auth_invalid, too_large. */
+    static List<String> offer(String kind, String secret, List<String> besides) throws Refused {
         if (!secret.matches("[A-Za-z0-9._~-]+")) throw new Refused("auth_invalid");
         if (secret.length() > SECRET_BYTES) throw new Refused("too_large");
-        return List.of("vivavoce", "vivavoce." + kind + "." + secret);
+        List<String> entries = new ArrayList<>(List.of("vivavoce", "vivavoce." + kind + "." + secret));
+        entries.addAll(besides);
+        return entries;
     }
 }

@@ -143,7 +143,7 @@ def play_credentials(case: Case) -> None:
         return credential(case["kind"], offered(case["header"]), case["authorization"])
 
     def make() -> list[str]:
-        return offer(case["kind"], expanded(case["secret"]))
+        return offer(case["kind"], expanded(case["secret"]), case.get("besides", ()))
 
     act: Callable[[], object] = {"read": read, "offer": make}[case["do"]]
     if "error" in case:

@@ -113,7 +113,7 @@ class Lifeline:
         assert self._ready is not None
         media, from_s, code = self._ready.media, time.time(), None
         try:
-            async with open_wire(media.url, "ticket", media.ticket) as self._wire:
+            async with open_wire(media.url, "ticket", media.ticket, media.protocols) as self._wire:
                 await self._talk(self._wire)
                 code = self._wire.close_code
         except VoiceError as refused:

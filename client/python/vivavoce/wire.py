@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -21,23 +21,25 @@ PING_EVERY_S = 10.0  #: detects a lost network within twice this time; keeps idl
 
 
 @asynccontextmanager
-async def open_wire(url: str, kind: Kind, secret: str) -> AsyncIterator[ClientConnection]:
-    """A connected WebSocket that offers `secret`; closed on the way out.
+async def open_wire(
+    url: str, kind: Kind, secret: str, besides: Sequence[str] = ()
+) -> AsyncIterator[ClientConnection]:
+    """A connected WebSocket that offers `secret` and the entries `besides`; closed on the way out.
 
     Raises VoiceError: `connect_failed`, `connect_timeout`, or the one of a status (`errors.OF_STATUS`).
     """
-    wire = await _connect(url, kind, secret)
+    wire = await _connect(url, kind, secret, besides)
     try:
         yield wire
     finally:
         await wire.close()
 
 
-async def _connect(url: str, kind: Kind, secret: str) -> ClientConnection:
+async def _connect(url: str, kind: Kind, secret: str, besides: Sequence[str]) -> ClientConnection:
     try:
         return await connect(
             url,
-            subprotocols=[Subprotocol(entry) for entry in offer(kind, secret)],
+            subprotocols=[Subprotocol(entry) for entry in offer(kind, secret, besides)],
             compression=None,  # PCM does not shrink, and JSON here is small
             proxy=None if is_loopback(url) else True,
             open_timeout=OPEN_TIMEOUT_S,

@@ -3,7 +3,7 @@
 import { boolean, type Fields, integer, list, nullable, number, object, oneOf, optional, string, struct } from './checks.js';
 
 const limits = struct({ resume_ms: integer, session_ms: integer });
-const media = struct({ expires_at: integer, ticket: string, url: string });
+const media = struct({ expires_at: integer, protocols: optional(list(string), []), ticket: string, url: string });
 const openSession = struct({ agent: string, connected: optional(boolean, false), session: string, since: integer });
 const agent = struct({ name: string, tools: optional(list(string), []) });
 const audioDown = struct({ rate_hz: optional(integer, 24000) });

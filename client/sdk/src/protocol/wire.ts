@@ -211,6 +211,7 @@ export interface LiveLimits {
 /** Address of the media road, and the secret that admits to it once. */
 export interface Media {
   readonly expires_at: number;
+  readonly protocols: readonly string[];
   readonly ticket: string;
   readonly url: string;
 }

@@ -36,10 +36,10 @@ export class MediaRoad {
   }
 
   /** Connect and talk until the connection is lost. */
-  serve({ url, ticket }: Media): Promise<MediaClose> {
+  serve({ url, ticket, protocols }: Media): Promise<MediaClose> {
     const from = Date.now(); // which goes on while a page sleeps
     return new Promise((resolve) => {
-      this.#line = new Line(this.#parts.link, 'media', url, offer('ticket', ticket), {
+      this.#line = new Line(this.#parts.link, 'media', url, offer('ticket', ticket, protocols), {
         opened: () => this.#sendHello(),
         received: (data) => this.#receive(data),
         closed: (code) => {

@@ -14,6 +14,8 @@ export class FakeServer {
   session = 's1';
   /** What `live` says that it can. */
   capabilities: readonly string[] = ['text', 'context', 'image', 'interrupt', 'tools', 'resume', 'acks', 'adpcm'];
+  /** Subprotocol entries that `ready` asks for besides. */
+  protocols: readonly string[] = [];
   /** Rises when `moveRelay` is called. */
   epoch = 1;
   /** Stages told before `ready`. */
@@ -117,7 +119,7 @@ export class FakeServer {
     if (request.type === 'start')
       for (const stage of this.stages)
         socket.receive({ type: 'starting', ...common, stage, eta_ms: 9000, i: this.#i() });
-    const media = { url: 'wss://media.test/r', ticket: `ticket${this.#replies}`, expires_at: 0 };
+    const media = { url: 'wss://media.test/r', ticket: `ticket${this.#replies}`, expires_at: 0, protocols: this.protocols };
     socket.receive({
       type: 'ready',
       ...common,

@@ -63,6 +63,16 @@ describe('a call after a call', () => {
     expect(all.client.getSnapshot().status).toBe('connected');
   });
 
+  test('what ready asks for besides is offered on the media road, unread', async () => {
+    const all = rig();
+    all.server.protocols = ['home', 'home.token.a.b-c'];
+    void all.client.connect();
+    await pass();
+    const [control, media] = all.server.transport.sockets;
+    expect(media?.protocols.slice(2)).toEqual(['home', 'home.token.a.b-c']);
+    expect(control?.protocols).toHaveLength(2);
+  });
+
   test('a disconnect without a call does not take the audio of the call that follows', async () => {
     const all = rig();
     void all.client.disconnect();

@@ -96,8 +96,8 @@ describe('credentials', () => {
   const offers = cases('credentials').filter((entry) => entry.do === 'offer');
 
   test.each(offers.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
-    onlyKnown(entry, ['name', 'do', 'kind', 'secret', 'offer', 'error']);
-    const make = () => offer(entry.kind as 'jwt', expand(entry.secret));
+    onlyKnown(entry, ['name', 'do', 'kind', 'secret', 'besides', 'offer', 'error']);
+    const make = () => offer(entry.kind as 'jwt', expand(entry.secret), entry.besides as string[] | undefined);
     if (entry.error) expect(codeOf(make)).toBe(entry.error);
     else expect(make()).toEqual((entry.offer as unknown[]).map(expand));
   });
