@@ -52,6 +52,7 @@ class StoredTurn:
     number: int
     user_text: str
     agent_text: str
+    outcome: str = ""
 
 
 @dataclass(slots=True)
@@ -150,11 +151,15 @@ def _judge_turns(
 def _judge_markers(
     seen: ClientRecord, finished: dict[int, str], kept: Sequence[StoredTurn], verdict: Verdict
 ) -> None:
-    """Each question is in one turn and is answered in one, in the order in which they were asked."""
+    """Each question is in one turn and is answered in one, in the order in which they were asked.
+
+    An answer that broke off is told as lost, and given again in another turn.
+    """
+    lost = {turn.number for turn in kept if turn.outcome == "lost"}
     for what, texts in (
         ("asked", [turn.user_text for turn in kept]),
-        ("kept answer", [turn.agent_text for turn in kept]),
-        ("told answer", [finished[number] for number in sorted(finished)]),
+        ("kept answer", [turn.agent_text for turn in kept if turn.number not in lost]),
+        ("told answer", [finished[number] for number in sorted(finished) if number not in lost]),
     ):
         found = [marker for text in texts for marker in dict.fromkeys(MARKER.findall(text))]
         verdict.doubled += [f"{marker}: {what} twice" for marker, n in Counter(found).items() if n > 1]

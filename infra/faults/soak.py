@@ -186,7 +186,7 @@ async def verdict_on(faulted: FaultedStack, session: str, seen: ClientRecord) ->
     deadline = time.monotonic() + LATE_S
     while True:
         found = await faulted.turns(session) if session else []
-        kept = [StoredTurn(turn.number, turn.user_text, turn.agent_text) for turn in found]
+        kept = [StoredTurn(turn.number, turn.user_text, turn.agent_text, turn.outcome) for turn in found]
         verdict = judge(seen, kept, faulted.answers())
         if not (verdict.lost or verdict.unasked) or time.monotonic() > deadline:
             return verdict

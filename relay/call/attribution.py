@@ -140,9 +140,14 @@ class WordStream:
         return left
 
     def leg_lost(self, *, keeps_last: bool) -> None:
-        """What is missing of the words will not come: `keeps_last`, but for those of the latest turn."""
+        """What is missing of the words will not come: `keeps_last`, but for those of the latest turn.
+
+        An answer that is given again begins with the words of the one that broke off: they are none of that.
+        """
         for part in self._parts:
             part.is_finished = not (keeps_last and part is self.last)
+        while self._parts and not keeps_last:
+            self._leave()
 
     def _leave(self) -> None:
         part = self._parts.popleft()

@@ -247,7 +247,7 @@ class Exchange:
         self._watchdogs.model.heard(said, now)
         self.session.receipts.untold = self.model.uplink.untold
         self.conversation.model_said(said, now)
-        self.resumption.answered_at = self._watchdogs.model.answered_at
+        self.resumption.answered_at = self._watchdogs.model.questions.answered_at
         if self.session.is_backed_up:
             self.model.readable.clear()
         self.flush()
@@ -283,6 +283,9 @@ class Exchange:
         cut = self.conversation.leg_lost(now)
         if cut is not None:
             self.resumption.note(cut, now)
+        if cut is not None and cut.failure and self._watchdogs.model.answer_lost(now):
+            self.resumption.asks_again(cut, self._watchdogs.model.questions.answered_at)
+            self.model.asks_again(self._watchdogs.model.questions.times[1])
         self.flush()
 
     # ---- time

@@ -20,6 +20,13 @@ class Question:
     is_behind: bool = False  #: it came while an answer ran, and what comes of that is none to it
     is_short: bool = False  #: it may be a cough, and no question
     is_mended: bool = False  #: it was asked again, on another leg
+    ended_at: float = NEVER  #: when all of it was said, however long it has been waited for since
+    has_tool: bool = False  #: a tool was called for it, which must not be called twice
+    has_whole_answer: bool = False  #: all sound of the answer that runs has come
+
+    def __post_init__(self) -> None:
+        if self.ended_at == NEVER:
+            self.ended_at = self.said_at
 
 
 class Questions:
@@ -27,6 +34,9 @@ class Questions:
 
     def __init__(self) -> None:
         self.open: Question | None = None
+        self.answering: Question | None = None  #: what the answer that runs is to
+        self.answered_at = self._answered_before = 0.0  #: the last answer that was heard, and the one before
+        self.tells_whole = False  #: the model says when all sound of an answer has come
         self.stopped_at = NEVER  #: when the user last stopped to speak
         self._speaks_since: float | None = None  #: the user
         self._is_over_answer = False  #: the user began within one that goes on: it may be its echo
@@ -39,14 +49,23 @@ class Questions:
     @property
     def began_at(self) -> float | None:
         """When what is not answered began to be said; None when there is nothing."""
-        times = (self._speaks_since, self.open.began_at if self.open else None)
-        return min((at for at in times if at is not None), default=None)
+        held = [asked.began_at for asked in (self.open, self._unfinished) if asked]
+        return min([self._speaks_since, *held] if self._speaks_since is not None else held, default=None)
 
     @property
     def times(self) -> tuple[float | None, float, bool]:
-        """When what is not answered began to be said (None: there is nothing), was said, and: still is."""
-        said_at = self.open.said_at if self.open and not self.user_speaks else float("inf")
+        """When what is not answered began to be said (None: there is nothing), was said, and: still is.
+
+        What an answer runs to is not answered before all of that has come.
+        """
+        asked = self.open or self._unfinished
+        said_at = asked.ended_at if asked and not self.user_speaks else float("inf")
         return self.began_at, said_at, self.user_speaks
+
+    @property
+    def _unfinished(self) -> Question | None:
+        asked = self.answering
+        return None if asked is None or asked.has_whole_answer or asked.has_tool else asked
 
     def expected_until(self, timeouts: Timeouts) -> float:
         """Until then an answer is likely to come, or is owed for certain."""
@@ -65,7 +84,12 @@ class Questions:
         """The user has spoken. An answer that was not interrupted by it has heard itself."""
         began_at, self._speaks_since = at if self._speaks_since is None else self._speaks_since, None
         self.stopped_at = at
-        if not self._is_over_answer and not in_answer:
+        if in_answer and not self._is_over_answer:
+            first = self.answering or Question(
+                began_at, at, is_sure
+            )  # it began before we knew that he stopped
+            self.answering = Question(min(began_at, first.began_at), at, is_sure, has_tool=first.has_tool)
+        elif not self._is_over_answer:
             self.ask(began_at, at, is_sure=is_sure or self._has_words)
         self._is_over_answer = self._has_words = False
 
@@ -79,16 +103,49 @@ class Questions:
         """The user has stopped, and is being answered."""
         self._speaks_since, self._is_over_answer = None, False
 
-    def ask(self, began_at: float, said_at: float, *, is_sure: bool, is_behind: bool = False) -> None:
+    def ask(
+        self,
+        began_at: float,
+        said_at: float,
+        *,
+        is_sure: bool,
+        is_behind: bool = False,
+        has_tool: bool = False,
+    ) -> None:
         if self.open is not None:
             began_at, is_sure = min(began_at, self.open.began_at), is_sure or self.open.is_sure
         is_short = said_at - began_at < SPEECH_S
-        self.open = Question(began_at, said_at, is_sure, is_behind, is_short)
+        self.open = Question(began_at, said_at, is_sure, is_behind, is_short, has_tool=has_tool)
 
-    def answered(self) -> None:
-        """The first sound of an answer has come."""
+    def answered(self, began_at: float) -> None:
+        """Sound has come of an answer that began then: the first, or more."""
+        if self.answered_at != began_at:
+            self._answered_before, self.answered_at = self.answered_at, began_at
         if self.open is not None and not self.open.is_behind:
-            self.open = None
+            self.answering, self.open = self.open, None
+        elif self.answering is not None:
+            self.answering.has_whole_answer = False
+
+    def answer_whole(self) -> None:
+        """All sound of the answer that runs has come."""
+        self.tells_whole = True
+        if self.answering is not None:
+            self.answering.has_whole_answer = True
+
+    def tool_called(self) -> None:
+        """By the answer that runs."""
+        if self.answering is not None:
+            self.answering.has_tool = True
+
+    def reopen(self, now: float) -> bool:
+        """The answer that ran broke off: what it was to is open again, once. False: nothing is."""
+        asked, self.answering = self._unfinished, None
+        if asked is None or asked.is_mended or self.user_speaks:
+            return False
+        ended_at = max(each.ended_at for each in (asked, self.open) if each)
+        self.open = Question(asked.began_at, now, is_sure=True, is_mended=True, ended_at=ended_at)
+        self.answered_at = self._answered_before
+        return True
 
     def wait_from(self, now: float) -> None:
         """What is asked is waited for from now on."""
@@ -102,6 +159,7 @@ class Questions:
 
     def answer_over(self, now: float) -> None:
         """The answer that ran is over: what came behind it is waited for."""
+        self.answering = None
         if self.open is not None and self.open.is_behind:
             self.open.is_behind = False
             self.wait_from(now)

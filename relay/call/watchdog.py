@@ -53,7 +53,6 @@ class ModelWatchdog:
     def __init__(self, timeouts: Timeouts, *, is_read: bool = False) -> None:
         """`is_read`: the user reads the answers, and hears none."""
         self.questions, self.pulse = Questions(), Pulse(0.0)
-        self.answered_at = 0.0  #: loop time at which the last answer that was heard began
         self._timeouts, self._is_read = timeouts, is_read
         self._is_proactive = True
         self._has_heard = False  #: we have: then the model's own hearing counts for nothing
@@ -87,7 +86,9 @@ class ModelWatchdog:
             case model.AnswerTool(scheduling="silent"):
                 pass  # it is to know, and to say nothing
             case model.AnswerTool():
-                self.questions.ask(now, now, is_sure=True)
+                self.questions.ask(now, now, is_sure=True, has_tool=True)
+            case model.StopAnswer():
+                self.questions.answering = None  # the user wants no more of it
             case model.FlushAudio():
                 self.questions.wait_from(now)  # the model was kept waiting for the end of the turn
 
@@ -99,6 +100,9 @@ class ModelWatchdog:
                 self._goes_on(now, downlink_ms(len(pcm)) / 1000)
             case model.ToolRequested():
                 self._goes_on(now)
+                self.questions.tool_called()
+            case model.GenerationEnded():
+                self.questions.answer_whole()
             case model.Said() if self._is_read:
                 self._goes_on(now)
             case model.Said() | model.Audio():
@@ -129,6 +133,11 @@ class ModelWatchdog:
         self._moves("leg")
         self._plays_until, self.pulse = now, Pulse(now)
         self._is_excused, self._fault = False, None
+
+    def answer_lost(self, now: float) -> bool:
+        """The answer that ran broke off with its leg. True: what it was to is asked again on the next."""
+        may_be_whole = not self.questions.tells_whole and now >= self._plays_until + PAUSE_S
+        return not may_be_whole and self.questions.reopen(now)
 
     # ---- what is wrong
 
@@ -178,10 +187,10 @@ class ModelWatchdog:
         if not self._is_in_turn:
             self._turn_at = now
         self._moves("audio")
-        self.answered_at, self._sounded_at = self._turn_at, now
+        self._sounded_at = now
         if not self._has_heard:
             self.questions.speaks_no_more()  # the model has not said so, and answers
-        self.questions.answered()
+        self.questions.answered(self._turn_at)
         self._plays_until = max(self._plays_until, now) + sounds_s
 
     def _goes_on_unheard(self, now: float) -> None:

@@ -95,6 +95,10 @@ class ModelConnection:
         self._resumption.asks(began_at, user_speaks=user_speaks)
         self._replay.keep(began_at, said_at)
 
+    def asks_again(self, said_at: float) -> None:
+        """The answer to what was said until then broke off with its leg."""
+        self._replay.forget_room(said_at)
+
     def put(self, item: AudioFrame | ModelCommand) -> None:
         """Have it sent, in order. While no leg is open it waits, and a note for its moment."""
         match item:

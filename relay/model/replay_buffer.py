@@ -47,6 +47,11 @@ class ReplayBuffer:
             self._asked_from, self._asked_to = began_at - LEAD_S, said_at + TAIL_S
             self._asked.forget_before(self._asked_from)
 
+    def forget_room(self, said_at: float) -> None:
+        """What came by the microphone while an answer ran to what was said until then is no question."""
+        for stretch in (self._asked, self._lately):
+            stretch.drop_speech(said_at + TAIL_S)
+
     def forget_before(self, at: float) -> None:
         """The model remembers what was sent before then, and nothing of it need be said again."""
         self._lately.forget_before(at)
@@ -80,6 +85,13 @@ class _Stretch(deque[Sent]):
     def forget_before(self, at: float) -> None:
         while self and self[0].at < at:
             self.pop_oldest()
+
+    def drop_speech(self, since: float) -> None:
+        kept = [sent for sent in self if sent.at < since or not isinstance(sent.item, Speech)]
+        self.clear()
+        self.held_ms = 0.0
+        for sent in kept:
+            self.add(sent)
 
 
 def _ms(item: Speech | ModelCommand) -> float:

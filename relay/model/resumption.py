@@ -44,6 +44,7 @@ class Resumption:
         self.handle: Handle | None = Handle(handle, now) if handle else None  #: nothing was open when it came
         self._latest = self._before = self.handle  #: the newest of all, and the one before `handle`
         self._asked_from: float | None = None  #: what is not answered began to be said then
+        self._asked_in: Turn | None = None  #: whose answer broke off, and which is asked again
         self._user_speaks = False
         self._written: Handle | None = self.handle  #: the last one that was written down
         self.answered_at = 0.0  #: loop time at which the last answer that was heard began
@@ -59,8 +60,14 @@ class Resumption:
     def asks(self, began_at: float | None, *, user_speaks: bool) -> None:
         """The user has begun at `began_at` to say what is not answered; None: nothing is open."""
         self._asked_from, self._user_speaks = began_at, user_speaks
+        if began_at is None:
+            self._asked_in = None
         if began_at is not None and user_speaks and self.handle is not None and self.handle.covers > began_at:
             self.handle = self._before  # speech is heard a moment after it has begun
+
+    def asks_again(self, turn: Turn, answered_at: float) -> None:
+        """The answer of `turn` broke off: the next leg begins before its question. See `answered_at`."""
+        self._asked_in, self.answered_at = turn, answered_at
 
     def forget(self) -> None:
         """The model does not take the handle, or what it remembers is of no use."""
@@ -120,6 +127,8 @@ class Resumption:
         lines: list[tuple[Literal["user", "agent"], str]] = []
         chars = 0
         for noted_at, turn in reversed(self._turns):
+            if turn is self._asked_in:
+                continue  # it is said as it was said
             said = turn.user_text, turn.heard_text()
             chars += sum(map(len, said))
             if noted_at < since or chars > RECALL_CHARS:

@@ -71,6 +71,12 @@ def test_an_answer_that_was_told_twice_is_doubled() -> None:
     assert "ask1x3: told answer twice" in judge(ClientRecord(ASKED, told), kept, ANSWERED).doubled
 
 
+def test_an_answer_that_broke_off_may_be_given_again() -> None:
+    again = [replace(event, turn=4) for event in conversation()[16:]]
+    kept = [*KEPT[:2], replace(KEPT[2], outcome="lost"), StoredTurn(4, "", "You wrote: ask1x3")]
+    assert judge(ClientRecord(ASKED, renumbered(TOLD + again)), kept, ANSWERED).findings == []
+
+
 def test_a_turn_that_ends_twice_is_doubled() -> None:
     told = renumbered([*TOLD, TOLD[-1]])
     assert judge(ClientRecord(ASKED, told), KEPT, ANSWERED).doubled == ["turn 3 ended twice"]
