@@ -43,4 +43,4 @@ def profile() -> Profile:
 
 def parameters(**more: str) -> dict[str, str]:
     """Parameters of a stack whose agents all talk to it, and more of them."""
-    return {"GeminiModel": _named[0], **more} if _named else more
+    return {"GeminiModel": "".join(_named), **more}

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a server that answers like Google's, with the key in GEMINI_API_KEY or a made-up one",
     )
     parser.add_argument(
+        "--model", default="", metavar="NAME", help="talk to this model, not to the agents' own"
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print one JSON line with the URLs when all is up"
     )
     parser.add_argument(
@@ -59,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from cli.stack.gemini_server import find_server
     from cli.stack.local import Place, Says, serve
 
-    server = find_server(args.gemini_url, os.environ)
+    server = find_server(args.gemini_url, os.environ, args.model)
     says = Says(json=args.json, nothing_else=args.quiet, logs=args.logs)
     try:
         asyncio.run(serve(Place(args.host, args.port), says, server))

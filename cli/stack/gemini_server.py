@@ -1,4 +1,4 @@
-"""The Gemini-shaped server that a local stack is pointed at: its address, and the key that it gets."""
+"""The Gemini-shaped server that a local stack is pointed at: its address, the key that it gets, the model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ MADE_UP_KEY = "made-up-key"  #: for a server of one's own that admits any
 
 @dataclass(frozen=True, slots=True)
 class GeminiServer:
-    """Address and key. `url` empty: Google's own where there is a key, else the simulator."""
+    """Address, key and model. `url` empty: Google's own where there is a key, else the simulator."""
 
     url: str = ""
     key: str | None = field(default=None, repr=False)
     is_key_made_up: bool = False
+    model: str = ""  #: that all agents talk with; empty: each with its own
 
     @property
     def name(self) -> str:
@@ -26,17 +27,18 @@ class GeminiServer:
         return self.url or "Google"
 
 
-def find_server(url: str | None, environment: Mapping[str, str]) -> GeminiServer:
+def find_server(url: str | None, environment: Mapping[str, str], model: str = "") -> GeminiServer:
     """The server at `url` (--gemini-url), with the key in GEMINI_API_KEY. Raises Failure for no such URL."""
     key = environment.get("GEMINI_API_KEY")
     if url is None:
-        return GeminiServer(key=key)
+        return GeminiServer(key=key, model=model)
     parts = _split(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         advice = "Give an https URL; http is for this machine (http://127.0.0.1:PORT)."
         raise Failure("--gemini-url would carry the key unencrypted.", advice, USAGE)
     clean = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
-    return GeminiServer(clean, MADE_UP_KEY, is_key_made_up=True) if key is None else GeminiServer(clean, key)
+    is_made_up = key is None
+    return GeminiServer(clean, MADE_UP_KEY if is_made_up else key, is_made_up, model)
 
 
 def _split(url: str) -> SplitResult:

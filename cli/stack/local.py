@@ -90,6 +90,7 @@ async def _start(
         gemini_url=server.url or simulator_url,
         gemini_key=server.key or SIMULATOR_KEY,
         takes_faults=bool(simulator_url),
+        parameters={"GeminiModel": server.model},
         host=place.host,
         port=place.port,
     )

@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import tempfile
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class FaultedStackOptions:
 
     time_scale: float = 8.0  #: of the model
     behaviour: Behaviour = field(default_factory=lambda: Behaviour(voice="synthetic"))
-    parameters: tuple[tuple[str, str], ...] = ()  #: of the template
+    parameters: Mapping[str, str] = field(default_factory=dict)  #: of the template
 
 
 class FaultedStack:
@@ -162,7 +163,7 @@ class FaultedStack:
         return Options(
             gemini_url=self.model.url,
             gemini_key="faulted-stack-key",
-            parameters={"MediaUrl": f"ws://{address['client-relay']}", **dict(self._options.parameters)},
+            parameters={"MediaUrl": f"ws://{address['client-relay']}", **self._options.parameters},
             relay_environment=relay,
             function_environment=function,
         )

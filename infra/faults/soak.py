@@ -17,7 +17,6 @@ from infra.faults.memory_probe import MemoryProbe, growth
 from infra.faults.plan import Incident, Plan, PlannedFault, plans
 from infra.faults.tally import Tally
 from infra.faults.virtual_user import VirtualUser
-from simulator.scenario import Behaviour
 from vivavoce.playback import VirtualSpeaker
 
 SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
@@ -28,7 +27,7 @@ SAMPLE_S = 10.0  #: between memory samples of the relays
 OUR_FAULT = ("internal", *PROTOCOL_ERRORS)  #: a typed reason, and yet one to look into
 KILLS = ("relay killed", "model restarted")
 CLOCK_S = 3.0  #: how long a clock is off
-PARAMETERS = (("RelayCapacity", "6"), ("ResumeSeconds", "45"), ("StartsPerMinute", "1000"))
+PARAMETERS = {"RelayCapacity": "6", "ResumeSeconds": "45", "StartsPerMinute": "1000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,8 @@ class Soak:
     async def _run_all(self) -> Tally:
         began_at = time.monotonic()
         deadline = began_at + self.terms.minutes * 60
-        async with FaultedStack(_stack_options(self.terms.model)) as faulted:
+        options = FaultedStackOptions(parameters={**PARAMETERS, "GeminiModel": self.terms.model})
+        async with FaultedStack(options) as faulted:
             async with asyncio.TaskGroup() as tasks:
                 watches = (self._report(faulted), self._sweep(faulted), self._sample_memory(faulted))
                 watching = [tasks.create_task(watch) for watch in watches]
@@ -218,10 +218,3 @@ async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
     finally:
         for task in tasks:
             task.cancel()
-
-
-def _stack_options(model: str) -> FaultedStackOptions:
-    if not model:
-        return FaultedStackOptions(parameters=PARAMETERS)
-    behaviour = Behaviour(voice="synthetic", dialect="profile")
-    return FaultedStackOptions(behaviour=behaviour, parameters=(*PARAMETERS, ("GeminiModel", model)))

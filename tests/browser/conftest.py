@@ -24,6 +24,7 @@ from infra.local.endpoint import Endpoint, listen
 from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
+from tests import dialect
 from tests.browser.deployed import deployed
 from tests.browser.drive import CONSOLE, INTERRUPTION, QUESTION, driving, recording
 from tests.browser.programs import Missing, find_chromium, find_sound, run
@@ -142,7 +143,11 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
         place = listen()
         elsewhere = listen()
         stack = await parts.enter_async_context(
-            LocalStack(StackOptions(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=QUOTA))
+            LocalStack(
+                StackOptions(
+                    gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=dialect.parameters(**QUOTA)
+                )
+            )
         )
         WITNESS.keeps(stack.secrets.jwt, "the JWT secret")
         WITNESS.keeps(stack.secrets.route, "the route key")

@@ -18,6 +18,7 @@ from infra.local.endpoint import Endpoint, listen
 from infra.local.page import page_app
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
+from tests import dialect
 from tests.browser.conftest import GEMINI_KEY, Figure
 from tests.browser.drive import QUESTION, drive, driving, recording
 from tests.witness import WITNESS
@@ -43,7 +44,9 @@ async def line(chromium: str) -> AsyncIterator[tuple[Link, str]]:
     WITNESS.keeps(GEMINI_KEY, "the model's key")
     async with Link("client-edge") as media, simulator.serve(simulator.Config()) as model:
         options = StackOptions(
-            gemini_url=model.url, gemini_key=GEMINI_KEY, parameters={"MediaUrl": f"ws://{media.address}"}
+            gemini_url=model.url,
+            gemini_key=GEMINI_KEY,
+            parameters=dialect.parameters(MediaUrl=f"ws://{media.address}"),
         )
         async with LocalStack(options) as stack, driving():
             media.target = stack.urls.media.removeprefix("ws://")

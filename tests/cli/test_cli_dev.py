@@ -106,9 +106,24 @@ def test_it_says_where_everything_is_and_ends_cleanly(
         "gemini_url": "http://127.0.0.1:4",
         "gemini_key": "simulator-key",
         "takes_faults": True,
+        "parameters": {"GeminiModel": ""},
         "host": "127.0.0.1",
         "port": 8787,
     }
+
+
+@pytest.mark.parametrize("more", [(), ("--gemini-url", "URL")])
+def test_a_model_can_be_named_that_all_agents_talk_with(
+    vivavoce: Callable[..., Run], pretence: Pretence, more: tuple[str, ...]
+) -> None:
+    with google(200, {"name": "auth_tokens/x"}) as url:
+        vivavoce(
+            "dev",
+            "--model",
+            "gemini-3.1-flash-live-preview",
+            *(url if each == "URL" else each for each in more),
+        )
+    assert pretence.options["parameters"] == {"GeminiModel": "gemini-3.1-flash-live-preview"}
 
 
 def test_the_command_to_try_can_be_run_as_it_stands(

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 import simulator
@@ -20,6 +19,7 @@ from infra.local.stack import Options as StackOptions
 from protocol.control import Config
 from records import turns, usage
 from records.table import Table
+from tests import dialect
 from tests.witness import CANARY, WITNESS
 from vivavoce import Conversation, Options
 
@@ -68,22 +68,19 @@ class System:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def system(pytestconfig: pytest.Config) -> AsyncIterator[System]:
+async def system() -> AsyncIterator[System]:
     """Everything up, once; what it logged is the witness's at the end."""
-    named = pytestconfig.getoption("--model")
     WITNESS.keeps(GEMINI_KEY, "the model's key")
     async with (
         Link("client-edge") as media,
-        simulator.serve(obedient("settings: {dialect: profile}" if named else "settings: {}")) as model,
+        simulator.serve(obedient()) as model,
     ):
         options = StackOptions(
             gemini_url=model.url,
             gemini_key=GEMINI_KEY,
-            parameters={
-                "MediaUrl": f"ws://{media.address}",
-                "RelayCapacity": str(RELAY_CAPACITY),
-                "GeminiModel": named,
-            },
+            parameters=dialect.parameters(
+                MediaUrl=f"ws://{media.address}", RelayCapacity=str(RELAY_CAPACITY)
+            ),
             relay_environment=SOONER,
             workers=2,
         )

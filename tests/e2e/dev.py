@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from tests import dialect
 from tests.witness import WITNESS
 
 VIVAVOCE = [sys.executable, "-m", "cli.main"]
@@ -19,7 +20,7 @@ VIVAVOCE = [sys.executable, "-m", "cli.main"]
 @contextlib.contextmanager
 def started(**environment: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """`vivavoce dev` with more environment, and its JSON line. The witness reads what it says."""
-    command = [*VIVAVOCE, "dev", "--json", "--port", "0"]
+    command = [*VIVAVOCE, "dev", "--json", "--port", "0", "--model", dialect.model()]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=os.environ | environment, **pipes) as process:
         try:

@@ -18,6 +18,7 @@ import simulator
 from cli.doctor.steps import STEPS
 from infra.local.endpoint import Endpoint, listen, url_of
 from infra.local.stack import LocalStack, Options
+from tests import dialect
 from tests.e2e.conftest import GEMINI_KEY, System, obedient
 from tests.witness import WITNESS
 
@@ -120,7 +121,8 @@ async def test_an_agent_that_is_not_there_and_no_session_is_left(system: System)
 async def test_a_model_that_ignores_the_handle_in_a_locked_token_is_found_out() -> None:
     WITNESS.keeps(GEMINI_KEY, "the model's key")
     async with simulator.serve(obedient("settings: {locked_handle: ignore}")) as model:
-        async with LocalStack(Options(gemini_url=model.url, gemini_key=GEMINI_KEY)) as stack:
+        options = Options(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=dialect.parameters())
+        async with LocalStack(options) as stack:
             code, out, _ = await doctor("--url", stack.urls.page, "--json")
         WITNESS.logs(line.text for line in stack.logs.lines)
     step, reason, told = failed(out)

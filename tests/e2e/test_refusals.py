@@ -16,6 +16,7 @@ import simulator
 from infra.local.stack import LocalStack, Options
 from protocol.errors import REGISTRY
 from simulator.failures.catalogue import load
+from tests import dialect
 from tests.e2e.conftest import GEMINI_KEY, System
 from tests.witness import WITNESS
 
@@ -37,7 +38,8 @@ LOGGED = ("token not made", "model closed the connection")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def refusing() -> AsyncIterator[System]:
     async with simulator.serve() as model:
-        async with LocalStack(Options(gemini_url=model.url, gemini_key=GEMINI_KEY)) as stack:
+        options = Options(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=dialect.parameters())
+        async with LocalStack(options) as stack:
             yield System(stack, model)
         WITNESS.logs(line.text for line in stack.logs.lines)
 

@@ -10,6 +10,7 @@ from infra.local.stack import LocalStack, Options
 from records import relays
 from records.relays import Relay
 from records.table import Table
+from tests import dialect
 from tests.e2e.conftest import GEMINI_KEY, System
 from tests.e2e.talk import user
 from tests.witness import WITNESS
@@ -29,7 +30,9 @@ async def until(stack: LocalStack, is_so: Callable[[list[Relay]], bool]) -> list
 
 async def test_a_warm_relay_comes_by_itself_does_not_leave_for_idleness_and_takes_the_first_call() -> None:
     WITNESS.keeps(GEMINI_KEY, "the model's key")
-    parameters = {"WarmRelays": "1", "IdleSeconds": "0"}  # a relay that is not warm leaves at its first beat
+    parameters = dialect.parameters(
+        WarmRelays="1", IdleSeconds="0"
+    )  # a relay that is not warm leaves at its first beat
     async with simulator.serve() as model:
         options = Options(
             gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=parameters, schedule_speed=30

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 import simulator
 from infra.local.stack import LocalStack, Options
+from tests import dialect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -81,7 +82,7 @@ def listening(process: int) -> Iterator[tuple[str, int]]:
 async def stack() -> AsyncIterator[LocalStack]:
     async with (
         simulator.serve() as model,
-        LocalStack(Options(gemini_url=model.url, gemini_key=KEY)) as running,
+        LocalStack(Options(gemini_url=model.url, gemini_key=KEY, parameters=dialect.parameters())) as running,
         aiohttp.ClientSession() as http,
     ):
         protocols = ["vivavoce", f"vivavoce.jwt.{running.user().token()}"]

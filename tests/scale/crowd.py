@@ -19,6 +19,7 @@ from protocol.credentials import offer
 from records import open_sessions, relays
 from records.relays import Relay
 from records.table import Table
+from tests import dialect
 from tests.witness import WITNESS
 
 HANDSHAKES = 50  #: under way at once: with all of them a client's patience would be over before its turn
@@ -29,7 +30,9 @@ ASK_AGAIN_S = 30.0  #: a client that hears nothing for so long asks again, as ou
 async def deployment(**parameters: str) -> AsyncIterator[LocalStack]:
     """A local stack with nobody in it."""
     async with simulator.serve() as model:
-        async with LocalStack(Options(gemini_url=model.url, parameters=parameters)) as stack:
+        async with LocalStack(
+            Options(gemini_url=model.url, parameters=dialect.parameters(**parameters))
+        ) as stack:
             yield stack
         WITNESS.logs(line.text for line in stack.logs.lines)
 

@@ -17,6 +17,7 @@ from protocol.audio import AudioFrame
 from records import turns
 from records.table import Table
 from simulator.speech.samples import SHIPPED
+from tests import dialect
 from tests.witness import WITNESS
 from vivavoce import Conversation, Options
 from vivavoce.playback import VirtualSpeaker
@@ -103,7 +104,9 @@ class Mate:
 async def deployment(capacity: int) -> AsyncIterator[tuple[LocalStack, simulator.Running]]:
     """A stack without anybody, and the model behind it."""
     async with simulator.serve() as model:
-        options = StackOptions(gemini_url=model.url, parameters={"RelayCapacity": str(capacity)})
+        options = StackOptions(
+            gemini_url=model.url, parameters=dialect.parameters(RelayCapacity=str(capacity))
+        )
         async with LocalStack(options) as stack:
             yield stack, model
         WITNESS.logs(line.text for line in stack.logs.lines)
