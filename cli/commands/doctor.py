@@ -12,6 +12,8 @@ import json
 import math
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 PATIENCE_S = 180.0  #: for a relay to start; the functions give one up after that
 TOKEN_MINUTES = 15
 MODEL = "gemini-3.8-live"  #: of agents that name none
-_GOOGLE = ("model", "gemini_url", "trace")  #: options of --google alone
+AGENT = "assistant"
+_GOOGLE = {"model": None, "gemini_url": None, "trace": None}  #: options of --google alone, if not given
+_CALL = {"url": None, "token": None, "agent": AGENT, "seconds": PATIENCE_S}  #: options that it does not have
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token", help="admission JWT (default: $VIVAVOCE_TOKEN, the stack's, a local stack's)"
     )
-    parser.add_argument(
-        "--agent", default="assistant", metavar="NAME", help="whom to talk to (default: assistant)"
-    )
+    parser.add_argument("--agent", default=AGENT, metavar="NAME", help=f"whom to talk to (default: {AGENT})")
     parser.add_argument(
         "--seconds", type=float, default=PATIENCE_S, help=f"for a relay to start (default: {PATIENCE_S:.0f})"
     )
@@ -59,10 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: all is well; 1: a step failed. Raises Failure when there is nothing to check."""
+    if stray := _stray(args, _CALL if args.google else _GOOGLE):
+        raise Failure(f"{stray} is {'not ' if args.google else ''}for --google.", code=USAGE)
     if args.google:
         return _meet(args)
-    if stray := [f"--{name.replace('_', '-')}" for name in _GOOGLE if getattr(args, name)]:
-        raise Failure(f"{stray[0]} is for --google.", code=USAGE)
     if not (math.isfinite(args.seconds) and args.seconds > 0):
         raise Failure("--seconds is not a length of time.", code=USAGE)
     import asyncio
@@ -87,15 +89,26 @@ def run(args: argparse.Namespace) -> int:
     return 0 if checkup.is_well else FAILED
 
 
+def _stray(args: argparse.Namespace, options: Mapping[str, object]) -> str | None:
+    """The first of these options that was given."""
+    given = (name for name, default in options.items() if getattr(args, name) != default)
+    return next((f"--{name.replace('_', '-')}" for name in given), None)
+
+
 def _meet(args: argparse.Namespace) -> int:
     from cli.doctor.google.contact import Contact, run
     from cli.stack.deployed import find_deployment
     from cli.stack.gemini_server import find_server
 
+    if not (math.isfinite(args.speed) and args.speed > 0):
+        raise Failure("--speed is not a number above 0.", code=USAGE)
     environment = dict(os.environ)
-    if args.stack:
-        environment["GEMINI_API_KEY"] = find_deployment(args.stack, args.region).gemini_key()
+    deployment = find_deployment(args.stack, args.region) if args.stack else None
+    if deployment:
+        environment["GEMINI_API_KEY"] = deployment.gemini_key()
     server = find_server(args.gemini_url, environment)
+    if deployment:
+        server = replace(server, key_name=f"the parameter {deployment.key_parameter}")
     return run(Contact(server, args.model or MODEL, args.speed), as_json=args.json, trace=args.trace)
 
 

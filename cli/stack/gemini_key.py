@@ -14,59 +14,63 @@ from functions.core.minting.gemini_tokens import MintFailed
 from gemini import tokens
 
 ANSWER_S = 2.0  #: for Google to answer; a slow network is no reason not to start
-_INSTEAD = "Unset GEMINI_API_KEY to talk to the simulator."
+_UNSET = "Unset GEMINI_API_KEY to talk to the simulator."
+_LEAVE_OUT = "Leave --gemini-url out to talk to the simulator."
 
 
-async def check_key(server: GeminiServer, say: Callable[[str], None]) -> None:
+async def check_key(
+    server: GeminiServer, say: Callable[[str], None], *, unset: str = _UNSET, leave_out: str = _LEAVE_OUT
+) -> None:
     """Have a token made, which costs nothing and is never used.
 
-    Raises Failure for a key that is empty, malformed or refused, and when the server cannot be reached. What
-    may be over soon is only said.
+    `unset`, `leave_out`: what the command does without the key, and without --gemini-url. Raises Failure for
+    a key that is empty, malformed or refused, and when the server cannot be reached. What may be over soon is
+    only said.
     """
-    key, name = server.key, server.name
+    key, name, found_in = server.key, server.name, server.key_name
+    instead = leave_out if server.url else unset
     if key is None:
         return  # the simulator's turn
     if not key.strip():
-        raise Failure("GEMINI_API_KEY is set and empty.", f"Put a key in it. {_INSTEAD}")
+        raise Failure(f"{found_in} is set and empty.", f"Put a key in it. {unset}")
     if not tokens.could_be_key(key):
-        what = "GEMINI_API_KEY holds a space, a line break or a character that no key has."
-        raise Failure(what, f"Copy it once more. {_INSTEAD}")
+        what = f"{found_in} holds a space, a line break or a character that no key has."
+        raise Failure(what, f"Copy it once more. {unset}")
     try:
         await _in_time(key, server.url)
     except TimeoutError:
         say(
             f"warning: {name} has not answered within {ANSWER_S:g} s: calls may fail. "
-            f"Check the network and your proxy. {_instead(server)}"
+            f"Check the network and your proxy. {instead}".rstrip()
         )
     except MintFailed as failed:
-        if failure := _failure(failed, server):
+        if failure := _failure(failed, server, instead):
             raise failure from None
-        say(f"warning: {name} made no token for GEMINI_API_KEY just now ({failed}): calls may fail.")
+        say(f"warning: {name} made no token for {found_in} just now ({failed}): calls may fail.")
 
 
-def _failure(failed: MintFailed, server: GeminiServer) -> Failure | None:
+def _failure(failed: MintFailed, server: GeminiServer, instead: str) -> Failure | None:
     """The end of the command; None for what may be over soon."""
-    name, instead = server.name, _instead(server)
+    name, found_in = server.name, server.key_name
     match failed.code:
         case "key_refused" if server.is_key_made_up:
-            return Failure(f"{name} refused a made-up key ({failed}).", "Put a key of its in GEMINI_API_KEY.")
+            return Failure(
+                f"{name} refused a made-up key ({failed}).", "Put a key that it knows in GEMINI_API_KEY."
+            )
         case "key_refused":
             advice = f"Is it complete, and may its project use the Gemini API? {instead}"
-            return Failure(f"{name} refused the key in GEMINI_API_KEY ({failed}).", advice)
+            return Failure(f"{name} refused the key in {found_in} ({failed}).", advice)
         case "upstream_credits" | "upstream_region":
             what = "has no credit left" if failed.code == "upstream_credits" else "is not served from here"
-            return Failure(f"the project of GEMINI_API_KEY {what}, says {name} ({failed}).", instead)
+            return Failure(f"the project of {found_in} {what}, says {name} ({failed}).", instead)
         case "mint_failed":
-            advice = f"Check the network and your proxy. {instead}"
+            check = "Is it up and well?" if server.url else "Check the network and your proxy."
+            advice = f"{check} {instead}"
             return Failure(f"{name} cannot be asked for a token ({failed}).", advice)
         case "upstream_invalid" | "upstream_model" if server.url:
             advice = f"It must take POST /{tokens.API_VERSION}/auth_tokens. {instead}"
             return Failure(f"{name} makes no tokens as Google does ({failed}).", advice)
     return None
-
-
-def _instead(server: GeminiServer) -> str:
-    return "Leave --gemini-url out to talk to the simulator." if server.url else _INSTEAD
 
 
 async def _in_time(key: str, url: str) -> None:

@@ -20,6 +20,7 @@ class GeminiServer:
     key: str | None = field(default=None, repr=False)
     is_key_made_up: bool = False
     model: str = ""  #: that all agents talk with; empty: each with its own
+    key_name: str = "GEMINI_API_KEY"  #: where the key was found
 
     @property
     def name(self) -> str:

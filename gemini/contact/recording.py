@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from gemini import refusals
+
 #: open: its handshake; up, down: a message; mark: a step of the script; close: its end; refused: by HTTP;
 #: asked: a request for a token, with the answer
 Way = Literal["open", "up", "down", "mark", "close", "refused", "asked"]
@@ -107,6 +109,19 @@ class Talk:
         return None
 
     @cached_property
+    def refusal(self) -> str | None:
+        """The registry's code for a close, a refused handshake or a token that was not made; None for none.
+
+        Empty: the server could not be reached.
+        """
+        if self.end is None:
+            return None
+        code, reason = self.end
+        if code:
+            return refusals.by_close(code, reason) if code >= 1000 else refusals.by_status(code, reason)
+        return next((str(line.message.get("means", "")) for line in self.lines if line.way == "refused"), "")
+
+    @cached_property
     def is_set_up(self) -> bool:
         return self.first("setupComplete") is not None
 
@@ -144,6 +159,12 @@ class Recording:
     def names(self) -> list[str]:
         """Connections in the order in which they were begun."""
         return list(dict.fromkeys(line.connection for line in self.lines))
+
+    @property
+    def unreached(self) -> list[str]:
+        """Connections and requests for which the server could not be reached."""
+        asked = [line.connection for line in self.lines if line.way == "asked" and not line.message["code"]]
+        return [name for name in self.names() if self.talk(name).refusal in ("", "mint_failed")] + asked
 
     def talk(self, name: str) -> Talk:
         """The connection of that name, which may have no line at all."""

@@ -38,6 +38,11 @@ PIXEL = (  # a grey JPEG of 16 by 16
 )
 
 
+def entry(kit: Kit) -> Script:
+    """Nothing but the setup: is the model there at all? It is no part of the recording."""
+    yield Open(kit.setup())
+
+
 def speech(kit: Kit) -> Script:
     """Quiet, a spoken question, its answer, and the same again: what an ordinary call is made of."""
     yield Open(kit.setup())

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from cli.doctor.google import connection
 from cli.doctor.google.trace import write
 from gemini.contact.recording import Recording
 from gemini.contact.scenes import SCENES
+from simulator import Config, Scenario, serve
+from simulator.failures.catalogue import Failure, load
+from simulator.faults import RefuseHandshake, RefuseSetup, RefuseToken
 from tests.cli.conftest import Run
 from tests.cli.contact import KEY, SPEEDS, differing, meet, real_time, simulated
 
@@ -81,6 +85,25 @@ def test_it_wants_a_key(vivavoce: Callable[..., Run], monkeypatch: pytest.Monkey
     assert run.code == 2 and "--google needs a key of the Gemini API." in run.complaint
 
 
+@pytest.mark.parametrize("flags", [("--url", "ws://127.0.0.1:1"), ("--token", "t"), ("--agent", "kiosk")])
+def test_options_of_a_call_are_not_for_it(vivavoce: Callable[..., Run], flags: tuple[str, str]) -> None:
+    run = vivavoce("doctor", "--google", *flags)
+    assert run.code == 2 and f"{flags[0]} is not for --google." in run.complaint
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf"])
+def test_its_clock_must_run(vivavoce: Callable[..., Run], speed: str) -> None:
+    run = vivavoce("doctor", "--google", "--gemini-url", "http://127.0.0.1:9", "--speed", speed)
+    assert run.code == 2 and "--speed is not a number above 0." in run.complaint
+
+
+def test_a_stand_in_that_is_down_is_said_to_be_down(vivavoce: Callable[..., Run]) -> None:
+    run = vivavoce("doctor", "--google", "--gemini-url", "http://127.0.0.1:9")
+    assert (
+        run.code == 1 and "Is it up and well? Leave --gemini-url out to meet Google's own." in run.complaint
+    )
+
+
 @pytest.mark.parametrize(
     "flags", [("--model", "m"), ("--trace", "t"), ("--gemini-url", "http://127.0.0.1:1")]
 )
@@ -89,19 +112,89 @@ def test_its_options_are_for_it_alone(vivavoce: Callable[..., Run], flags: tuple
     assert run.code == 2 and f"{flags[0]} is for --google." in run.complaint
 
 
+def refused(vivavoce: Callable[..., Run], scenario: Scenario, *flags: str) -> Run:
+    """A contact that must not become one: no conversation is set up."""
+
+    async def meet() -> Run:
+        async with serve(Config(api_key=KEY, scenario=scenario)) as running:
+            server = ("--google", "--gemini-url", running.url)
+            run = await asyncio.to_thread(vivavoce, "doctor", *server, *flags)
+            assert not running.ledger.where("session.opened")
+            return run
+
+    return asyncio.run(meet())
+
+
 def test_a_wrong_key_is_one_line_and_nothing_is_played(
     vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "AIza-wrong")
-
-    async def refused() -> Run:
-        async with simulated() as running:
-            run = await asyncio.to_thread(vivavoce, "doctor", "--google", "--gemini-url", running.url)
-            assert not running.ledger.where("connection.opened")
-            return run
-
-    run = asyncio.run(refused())
+    run = refused(vivavoce, Scenario())
     assert run.code == 1 and "refused the key in GEMINI_API_KEY" in run.complaint
+
+
+def test_a_model_that_is_not_there_is_one_line_and_nothing_is_played(
+    vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    run = refused(vivavoce, Scenario(), "--model", "gemini-9-live")
+    assert run.code == 1 and not run.out
+    assert "has no model gemini-9-live (1008 " in run.complaint
+    assert "Give another one as --model." in run.complaint
+
+
+SENTENCES = {
+    "key_refused": "refuse",
+    "upstream_credits": "has no credit left",
+    "upstream_model": "has no model gemini-3.8-live",
+    "upstream_overload": "is overloaded",
+    "upstream_quota": "the quota of GEMINI_API_KEY is used up",
+    "upstream_region": "from here",
+    "mint_failed": "cannot be asked for a token",
+}
+
+
+def is_refused(failure: Failure) -> bool:
+    """Before a conversation is set up, with a code of its own."""
+    kinds = (RefuseToken, RefuseHandshake, RefuseSetup)
+    return failure.told in SENTENCES and all(isinstance(fault, kinds) for fault in failure.scenario.faults)
+
+
+@pytest.mark.parametrize("name", [name for name, each in load().items() if is_refused(each)])
+def test_what_google_refuses_is_one_line_and_nothing_is_played(
+    vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    failure = load()[name]
+    run = refused(vivavoce, failure.scenario)
+    assert run.code == 1 and not run.out
+    assert SENTENCES[failure.told] in run.complaint
+
+
+@real_time
+def test_a_server_that_goes_away_is_no_finding_about_the_model(
+    vivavoce: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens ten connections, and then no other."""
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    opened: list[object] = []
+    connect = connection.connect
+
+    def fails_later(*given: object, **options: object) -> object:
+        opened.append(given)
+        if len(opened) > 10:
+            raise ConnectionRefusedError
+        return connect(*given, **options)
+
+    async def met() -> Run:
+        monkeypatch.setattr(connection, "connect", fails_later)
+        async with simulated(time_scale=SPEEDS[0]) as running:
+            flags = ("--google", "--gemini-url", running.url, "--speed", f"{SPEEDS[0]:g}")
+            return await asyncio.to_thread(vivavoce, "doctor", *flags)
+
+    run = asyncio.run(met())
+    assert run.code == 1 and "times: what is not seen, or differs, may be the network's." in run.out
+    assert "=Fact(" not in run.out, "no change of the profile is proposed"
 
 
 @real_time

@@ -71,9 +71,9 @@ class Connection:
         await self.send(first)
         await self.until(lambda came: bool(came), self._clock.speed * OPEN_S, listens=False)
 
-    def refuse(self, reason: str) -> None:
-        """Write down that it could not even be opened: no token was made."""
-        self._write("refused", {"code": 0, "reason": reason})
+    def refuse(self, reason: str, means: str) -> None:
+        """Write down that it could not even be opened: no token was made, for a reason of the registry's."""
+        self._write("refused", {"code": 0, "reason": reason, "means": means})
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send a prompt."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cli.doctor.google.clock import Clock
 from cli.doctor.google.door import Door
+from cli.doctor.google.entry import check_entry
 from cli.doctor.google.player import Stage, play_all
 from cli.doctor.google.report import Findings
 from cli.doctor.google.trace import write
@@ -41,16 +42,17 @@ class Contact:
     speed: float = 1.0
 
     async def meet(self, tell: Callable[[str], None]) -> tuple[Recording, Findings]:
-        """Play every scene. Raises Failure when no token is made: then there is nothing to meet."""
+        """Play every scene. Raises Failure when no token is made, or the model is not there to be met."""
         if self.server.key is None:
             advice = "Set GEMINI_API_KEY, or give --stack NAME."
             raise Failure("--google needs a key of the Gemini API.", advice, USAGE)
-        await check_key(self.server, tell)
+        await check_key(self.server, tell, unset="", leave_out="Leave --gemini-url out to meet Google's own.")
         clock, recording = Clock(self.speed), Recording()
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         kit = Kit(self.model, profiles.of(self.model), today)
         door = Door(self.server.url or GOOGLE_URL, self.server.key, self.model)
         stage = Stage(door, clock, {name: read_wav(SAMPLES / f"{name}.wav") for name in SPOKEN}, recording)
+        await check_entry(stage, kit, self.server)
         await play_all(stage, {name: scene(kit) for name, scene in SCENES.items()}, tell)
         counted = bill.tokens(recording)
         findings = Findings(
@@ -62,12 +64,16 @@ class Contact:
             round(clock.now(), 1),
             sum(counted.values()),
             bill.dollars(counted, read_prices()["gemini"]),
+            recording.unreached,
         )
         return recording, findings
 
 
 def run(contact: Contact, *, as_json: bool, trace: Path | None) -> int:
-    """0: everything that was seen is as believed; 1: something differs. Raises Failure."""
+    """0: everything that was seen is as believed; 1: something differs, or could not be reached.
+
+    Raises Failure.
+    """
     if trace is not None and not trace.resolve().parent.is_dir():
         raise Failure(f"{trace}: its folder does not exist.", code=USAGE)
     recording, findings = asyncio.run(contact.meet(_silence if as_json else _Progress(len(SCENES))))
@@ -77,7 +83,7 @@ def run(contact: Contact, *, as_json: bool, trace: Path | None) -> int:
         print(json.dumps(findings.summary()))
     else:
         findings.print(sys.stdout)
-    return FAILED if findings.differing else 0
+    return FAILED if findings.differing or findings.unreached else 0
 
 
 class _Progress:

@@ -93,7 +93,7 @@ class Scene:
         try:
             self._token = await self._make_token(step)
         except MintFailed as failed:
-            connection.refuse(str(failed))
+            connection.refuse(str(failed), failed.code)
             return
         address = self._stage.door.address(self._token, by_header=step.by_header)
         header = {"Authorization": f"Token {self._token}"} if step.by_header else {}

@@ -29,6 +29,7 @@ class Findings:
     seconds: float
     tokens: int  #: billed, as the model counted
     dollars: float
+    unreached: list[str]  #: connections and requests for which the server could not be reached
 
     @property
     def differing(self) -> list[Verdict]:
@@ -45,7 +46,8 @@ class Findings:
             "server": self.server,
             "model": self.model,
             "profile": self.profile.family,
-            "ok": not self.differing,
+            "ok": not self.differing and not self.unreached,
+            "unreached": self.unreached,
             "seconds": self.seconds,
             "tokens": self.tokens,
             "dollars": round(self.dollars, 4),
@@ -64,7 +66,13 @@ class Findings:
             f"It took {self.seconds:.0f} s and {self.tokens:,} tokens: {100 * self.dollars:.1f} cents.",
             file=out,
         )
-        if self.patch:
+        if self.unreached:
+            print(
+                f"{self.server} could not be reached {len(self.unreached)} times: what is not seen, or "
+                "differs, may be the network's. Run it again.",
+                file=out,
+            )
+        elif self.patch:
             print(f"\n{self.patch}", end="", file=out)
 
     def _line(self, one: Verdict, out: TextIO) -> None:

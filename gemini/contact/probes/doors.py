@@ -6,7 +6,6 @@ import statistics
 from itertools import pairwise
 from typing import Any
 
-from gemini import refusals
 from gemini.contact.recording import Recording, Talk
 
 EARLY_S = 2.0
@@ -29,10 +28,8 @@ def close_code(recording: Recording, of: str) -> int | None:
 
 def reads_as(recording: Recording, of: str) -> str | None:
     """The registry's code for a refusal."""
-    end = recording.talk(of).end
-    if end is None or not end[0]:
-        return None
-    return refusals.by_close(*end) if end[0] >= 1000 else refusals.by_status(*end)
+    talk = recording.talk(of)
+    return talk.refusal if talk.end and talk.end[0] else None
 
 
 def status(recording: Recording, of: str) -> int | None:
