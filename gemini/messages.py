@@ -12,6 +12,8 @@ from protocol.media import Tokens
 
 #: said to the model for a user who has said nothing yet: no model speaks first by itself (python-genai#1533)
 BEGIN = "(The user is here and has said nothing yet. Begin the conversation.)"
+#: said to a model that knows nothing of a tool's call, behind what the user asked
+CALLED = "(Before the connection was changed, you called {name} with {args} for this. It returned {result}.)"
 SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
 
 # ---- what the model leg tells

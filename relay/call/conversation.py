@@ -96,10 +96,13 @@ class Conversation:
             case model.SpeechEnded() if not self._user.is_heard:
                 self._user.stop(now)
             case model.Interrupted():
+                self._toolbox.spoken_of()
                 self._agent.interrupted(now)
             case model.GenerationEnded():
                 self._agent.generated(now)
             case model.TurnCompleted(idle):
+                if idle:
+                    self._toolbox.spoken_of()
                 self._agent.completed(now, goes_on=not idle)
             case model.ToolRequested() | model.ToolsWithdrawn():
                 self._use_tools(event, now)
@@ -119,6 +122,12 @@ class Conversation:
             self.commands.append(step)
         elif isinstance(step, media.ToolCall | media.ToolCancel):
             self._session.send(step)
+
+    def _recap_tools(self) -> None:
+        """Tell the next leg of calls that it knows nothing of."""
+        turn = self._turns.user or self._turns.agent
+        if (said := self._toolbox.recap(turn.user_text if turn else "")) is not None:
+            self.commands.append(said)
 
     def _cite(self, cited: model.Cited) -> None:
         """Tell what an answer is founded on: once for each turn, however often the model does."""
@@ -167,9 +176,8 @@ class Conversation:
 
         Returns the turn that is cut like this.
         """
-        withdrawn = self._toolbox.withdraw_all()
-        if withdrawn is not None:
-            self._session.send(withdrawn)
+        self._toolbox.leg_lost()
+        self._recap_tools()
         self._user.words.leg_lost(keeps_last=True)
         return self._agent.leg_lost(now)
 
@@ -198,12 +206,15 @@ class Conversation:
                 self.commands.append(model.ShowImage(mime, data))
             case media.Interrupt(turn, played_ms):
                 if self._agent.stopped(turn, played_ms, now):
+                    self._toolbox.spoken_of()
                     self.commands.append(model.StopAnswer())
             case media.Playback():
                 if settled := self._turns.played(message):
                     self._agent.finish(settled, now)
             case media.ToolResult():
-                self.commands.append(self._toolbox.result(message, now))
+                if (answer := self._toolbox.result(message, now)) is not None:
+                    self.commands.append(answer)
+                self._recap_tools()
             case media.Hello() | media.EndCall() | media.Ping():
                 pass  # the call's and the session's business
 
@@ -235,6 +246,7 @@ class Conversation:
         if cancelled is not None:
             self._session.send(cancelled)
         self.commands.extend(answers)
+        self._recap_tools()
         for turn in self._turns.due(now):
             self._agent.finish(turn, now)
         self._user.words.handle_timeout(now)

@@ -395,17 +395,6 @@ async def test_the_new_leg_can_be_opened_before_the_old_is_closed() -> None:
         assert opened_while == [True] and old.closed.is_set() and len(here.legs) == 2
 
 
-async def test_tools_of_a_forgotten_request_are_withdrawn() -> None:
-    async with lone_call() as (call, here):
-        listener = Listener(call)
-        here.leg.say(model.ToolRequested("fc-1", "weather", {}))
-        await asyncio.sleep(0.1)
-        here.leg.say(UpstreamError("upstream_unavailable"))
-        await asyncio.sleep(0.5)
-        (cancel,) = listener.of(media.ToolCancel)
-        assert cancel.call_ids == ["call-1-1"]  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("ticks", range(6))
 @pytest.mark.parametrize("why", ["moved", "dropped"])
 async def test_a_call_that_ends_in_the_instant_in_which_its_leg_does_comes_to_its_end(
