@@ -229,7 +229,7 @@ class TurnInterrupted(Struct, frozen=True, omit_defaults=True, tag_field="type",
 
 
 class Transcript(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="transcript"):
-    """Words of a party. Not ordered against audio. `text` is what to append to `message`."""
+    """Words of a party. Not ordered against audio. `text` is what to append to `message`, or all of it."""
 
     message: str  #: groups the deltas of one utterance
     turn: int
@@ -237,6 +237,7 @@ class Transcript(Struct, frozen=True, omit_defaults=True, tag_field="type", tag=
     text: str = ""
     final: bool = False
     heard: str | None = None  #: after an interruption: the whole of what the user heard
+    whole: bool = False  #: `text` replaces that of `message`: some words were of another turn
     e: int = 0
     n: int = 0
 

@@ -89,7 +89,8 @@ class Narrator:
                 self.say(f"-- error {event.code}: {event.message}")
 
     def _hear(self, event: Transcript) -> None:
-        text = self._words.get(event.message, ("", ""))[1] + event.text
+        before = "" if event.whole else self._words.get(event.message, ("", ""))[1]
+        text = before + event.text
         self._words[event.message] = (event.role, text)
         if event.final:
             self._print(event.message)

@@ -37,7 +37,7 @@ class Tally:
         match event:
             case Transcript():
                 words = self.words.setdefault(event.message, Words(event.role))
-                words.text += event.text
+                words.text = event.text if event.whole else words.text + event.text
                 words.heard = event.heard if event.heard is not None else words.heard
             case TurnEnded(role="agent"):
                 self.turns.add(event.turn)

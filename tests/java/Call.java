@@ -253,7 +253,8 @@ final class Call {
     }
 
     private void onTranscript(Map<String, Object> transcript) {
-        String before = (String) words.getOrDefault(transcript.get("message"), "");
+        boolean isWhole = Boolean.TRUE.equals(transcript.get("whole"));
+        String before = isWhole ? "" : (String) words.getOrDefault(transcript.get("message"), "");
         Object text = transcript.get("heard") == null ? before + transcript.get("text") : transcript.get("heard");
         words.put((String) transcript.get("message"), text);
     }

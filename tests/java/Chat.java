@@ -17,7 +17,8 @@ final class Chat {
         switch ((String) event.get("type")) {
             case "transcript" -> {
                 var message = message(turn, isAgents);
-                message.put("text", message.get("text") + (String) event.getOrDefault("text", ""));
+                Object before = Boolean.TRUE.equals(event.get("whole")) ? "" : message.get("text");
+                message.put("text", before + (String) event.getOrDefault("text", ""));
                 if (event.get("heard") != null) {
                     message.put("heard", event.get("heard"));
                     message.put("interrupted", true);

@@ -171,7 +171,8 @@ export class Observatory {
     const entry = this.#entries[index];
     if (!entry) return false;
     const begun = entry.json as Message;
-    const json = { ...piece, text: `${String(begun.text)}${String(piece.text)}`, pieces: Number(begun.pieces ?? 1) + 1 };
+    const before = piece.whole === true ? '' : String(begun.text);
+    const json = { ...piece, text: before + String(piece.text), pieces: Number(begun.pieces ?? 1) + 1 };
     this.#entries[index] = { ...entry, json, detail: summary('transcript', json) };
     this.#changed();
     return true;

@@ -41,7 +41,7 @@ class Chat:
         match event:
             case Transcript():
                 line = self._line(event.turn, event.role)
-                line.text += event.text
+                line.text = event.text if event.whole else line.text + event.text
                 if event.heard is not None:
                     line.heard, line.interrupted = event.heard, True
             case TurnInterrupted():

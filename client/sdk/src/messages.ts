@@ -16,11 +16,11 @@ export class Messages {
     this.#typed.push(text);
   }
 
-  transcript({ message: id, turn, role, text, final, heard }: Transcript): void {
+  transcript({ message: id, turn, role, text, final, heard, whole }: Transcript): void {
     const cut = heard === null ? {} : { heard, interrupted: true };
     const old = this.find(id);
     const words = text || heard;
-    if (old?.kind === 'text') this.replace(old, { text: old.text + text, final: old.final || final, ...cut });
+    if (old?.kind === 'text') this.replace(old, { text: whole ? text : old.text + text, final: old.final || final, ...cut });
     else if (words) {
       const source = role === 'user' && this.#wasTyped(text) ? 'typed' : 'speech';
       this.add({ kind: 'text', id, turn, at: Date.now(), role, text: words, final, source, ...cut });

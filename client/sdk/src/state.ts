@@ -55,6 +55,7 @@ export interface MessageBase {
 export interface TextMessage extends MessageBase {
   readonly kind: 'text';
   readonly role: 'user' | 'agent';
+  /** Grows. Rarely all of it changes, when words were of the turn beside; it is empty when all of them were. */
   readonly text: string;
   readonly final: boolean;
   readonly source: 'speech' | 'typed';

@@ -104,7 +104,8 @@ function split({ text, heard, interrupted }: TextMessage, share: number | undefi
 }
 
 function merge(messages: readonly Message[], notes: readonly Note[]): Row[] {
-  const rows: Row[] = [...messages.map((message) => ({ message })), ...notes.map((note) => ({ note }))];
+  const shown = messages.filter((message) => message.kind !== 'text' || message.text !== '');
+  const rows: Row[] = [...shown.map((message) => ({ message })), ...notes.map((note) => ({ note }))];
   return notes.length === 0 ? rows : rows.sort((a, b) => rowAt(a) - rowAt(b));
 }
 

@@ -89,7 +89,7 @@ export class Transcript {
   show(messages: readonly Message[], name: string, say: Say, playing: Playing | undefined): void {
     setAttribute(this.#box, 'aria-label', say('transcript'));
     setText(this.#latest.lastElementChild as Element, say('latest'));
-    const said = messages.filter((message) => message.kind === 'text');
+    const said = messages.filter((message) => message.kind === 'text').filter(({ text }) => text !== '');
     this.root.hidden = said.length === 0;
     const last = said.findLast((message) => message.role === 'agent');
     const lines = new Map<string, Line>();

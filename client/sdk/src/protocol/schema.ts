@@ -32,7 +32,7 @@ export const MESSAGES: Record<string, Fields | null> = {
   'turn.audio_end': { role: optional(oneOf('agent', 'user'), "agent"), turn: integer },
   'turn.ended': { outcome: optional(string, ""), role: oneOf('agent', 'user'), turn: integer },
   'turn.interrupted': { cause: oneOf('client', 'server', 'user'), turn: integer },
-  'transcript': { final: optional(boolean, false), heard: nullable(string), message: string, role: oneOf('agent', 'user'), text: optional(string, ""), turn: integer },
+  'transcript': { final: optional(boolean, false), heard: nullable(string), message: string, role: oneOf('agent', 'user'), text: optional(string, ""), turn: integer, whole: optional(boolean, false) },
   'tool.call': null,
   'tool.cancel': null,
   'tool.status': null,

@@ -383,7 +383,7 @@ export interface ToolStatus {
   readonly state: "cancelled" | "done" | "failed" | "running";
 }
 
-/** Words of a party. Not ordered against audio. `text` is what to append to `message`. */
+/** Words of a party. Not ordered against audio. `text` is what to append to `message`, or all of it. */
 export interface Transcript {
   readonly type: "transcript";
   readonly e: number;
@@ -394,6 +394,7 @@ export interface Transcript {
   readonly role: "agent" | "user";
   readonly text: string;
   readonly turn: number;
+  readonly whole: boolean;
 }
 
 /** No more audio of this turn follows; it may still be playing. */

@@ -27,6 +27,16 @@ function answer({ server, engine }: Placed, text = 'At two.'): void {
   engine.player.advance(20);
 }
 
+test('a line whose words turn out to be of another turn is gone', async () => {
+  const placed = await called();
+  answer(placed);
+  await vi.waitFor(() => expect(placed.card.lines()).toHaveLength(2));
+  const retold = { type: 'transcript', turn: 1, final: true, whole: true } as const;
+  placed.server.say({ ...retold, message: 'u1', role: 'user', text: '' });
+  placed.server.say({ ...retold, message: 'a1', role: 'agent', text: 'At three.' });
+  await vi.waitFor(() => expect(placed.card.lines()).toEqual([['Assistant', 'At', 'three.']]));
+});
+
 describe('what is loaded, and when', () => {
   test('nothing before somebody comes near', async () => {
     const { element, card } = place();
