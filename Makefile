@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help contact dialects foreign setup run test check client-check browser firefox native hostile interleavings faults reliability scale survival kills survive packages lock lint types schema clean
+.PHONY: help contact dialects foreign setup run test check client-check browser firefox native hostile interleavings faults soaks reliability scale survival kills survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,12 @@ interleavings: .venv/ready ## ten thousand orders in which a model may tell of o
 faults: setup ## every fault on every link by script, then the soak of a thousand conversations (half an hour)
 	@$(BIN)/pytest -s -m faults tests/faults
 	@$(BIN)/python -m bench.record soak weight
+
+SOAK_MINUTES ?= 10
+SOAK_EVIDENCE ?= .local/soaks
+
+soaks: setup ## the soak with each kind of model in its dialect, and a table; SOAK_MINUTES=10 each, SOAK_EVIDENCE=.local/soaks
+	@$(BIN)/python -m bench.soaks --minutes $(SOAK_MINUTES) --evidence $(SOAK_EVIDENCE)
 
 contact: .venv/ready ## alter the simulator in sixty ways, one by one: doctor --google must name each (a quarter of an hour)
 	@$(PYTEST) -m 'contact or not contact' tests/cli/test_cli_contact_alterations.py

@@ -185,6 +185,13 @@ CAUTIOUS = Profile(
 )
 
 PROFILES = (V3_8, EXTENDED_THINKING, V3_1, V2_5)
+#: one model of each of these families, under the name that Google gives it
+MODELS = (
+    "gemini-3.8-live",
+    "gemini-3.8-live-extended-thinking",
+    "gemini-3.1-flash-live-preview",
+    "gemini-2.5-flash-native-audio-preview-12-2025",
+)
 
 _FAMILIES = tuple(  # in the order in which they are looked for
     (re.compile(pattern), profile)

@@ -27,8 +27,7 @@ def model_that(**habits: object) -> str:
 
     A habit is an entry of its profile, or a property of that: `model_that(proactive=True, takes_notes=True)`.
     """
-    known = [model(), *(each.family for each in profiles.PROFILES)]
-    return next(name for name in known if _has(profiles.of(name), habits))
+    return next(name for name in (model(), *profiles.MODELS) if _has(profiles.of(name), habits))
 
 
 def _has(profile: Profile, habits: dict[str, object]) -> bool:

@@ -20,19 +20,13 @@ import pytest
 import pytest_asyncio
 
 import simulator
+from gemini.profiles import MODELS
 from infra.local.stack import LocalStack
 from infra.local.stack import Options as StackOptions
 from tests.witness import CANARY, WITNESS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.dialects, pytest.mark.timeout(180)]
 
-MODELS = (
-    "gemini-3.8-live",
-    "gemini-3.8-live-extended-thinking",
-    "gemini-3.1-flash-live-preview",
-    "gemini-2.5-flash-native-audio-preview-12-2025",
-)
-DIALECT = simulator.parse("settings: {dialect: profile}")
 LAVISH = {"SessionsPerUser": "20", "StartsPerMinute": "100", "MinutesPerDay": "10000"}
 #: one pixel
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -55,7 +49,7 @@ async def page(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """The address of a stack that talks to one model."""
     key = f"{CANARY}-gemini-key"
     WITNESS.keeps(key, "the model's key")
-    async with simulator.serve(simulator.Config(scenario=DIALECT)) as model:
+    async with simulator.serve() as model:
         options = StackOptions(
             gemini_url=model.url,
             gemini_key=key,

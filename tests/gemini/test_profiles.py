@@ -42,6 +42,10 @@ def test_a_model_has_the_profile_of_its_family(model: str, profile: Profile) -> 
     assert profiles.of(model) is profile
 
 
+def test_each_profile_has_one_model_that_stands_for_it() -> None:
+    assert tuple(map(profiles.of, profiles.MODELS)) == PROFILES
+
+
 @given(st.text())
 def test_any_name_has_a_profile(model: str) -> None:
     assert profiles.of(model) in (*PROFILES, CAUTIOUS)

@@ -15,18 +15,12 @@ from functions.core.minting.gemini_tokens import GoogleTokens
 from gemini import messages as model
 from gemini import setup
 from gemini.messages import Credential, ModelEvent
-from gemini.profiles import V3_1, of
+from gemini.profiles import MODELS, V3_1, of
 from gemini.tokens import TokenRequest
 from protocol.control import ClientTool
 from relay.model import gemini
 from tests.relay.fakes import session
 
-SERVED = [
-    "gemini-3.8-live",
-    "gemini-3.8-live-extended-thinking",
-    "gemini-3.1-flash-live-preview",
-    "gemini-2.5-flash-native-audio-preview-12-2025",
-]
 ARGUMENTS = {
     "type": "object",
     "properties": {"city": {"type": ["string", "null"], "minLength": 1}, "day": {"const": "today"}},
@@ -78,7 +72,7 @@ async def greet(leg: gemini.GeminiLeg, name: str) -> None:
         await leg.send(model.Recall(()))
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 async def test_every_model_learns_what_was_said_before(name: str) -> None:
     async with leg_of(name) as (leg, _):
         await leg.send(TOLD)
@@ -86,7 +80,7 @@ async def test_every_model_learns_what_was_said_before(name: str) -> None:
         assert words(await until(leg, model.TurnCompleted)).endswith("The word was plum.")
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 async def test_every_model_answers_typed_text_more_than_once(name: str) -> None:
     async with leg_of(name) as (leg, _):
         await greet(leg, name)
@@ -95,7 +89,7 @@ async def test_every_model_answers_typed_text_more_than_once(name: str) -> None:
             assert words(await until(leg, model.TurnCompleted)).endswith(f"You wrote: {text}")
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 async def test_every_model_calls_a_tool_with_its_arguments_and_takes_the_result(name: str) -> None:
     async with leg_of(name) as (leg, _):
         await greet(leg, name)
@@ -108,7 +102,7 @@ async def test_every_model_calls_a_tool_with_its_arguments_and_takes_the_result(
             said += words(await until(leg, model.TurnCompleted))
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 async def test_every_model_searches_and_says_what_it_found(name: str) -> None:
     async with leg_of(name) as (leg, _):
         await greet(leg, name)
@@ -118,7 +112,7 @@ async def test_every_model_searches_and_says_what_it_found(name: str) -> None:
         assert cited.sources == (("https://example.com/found", "tower clocks"),)
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 async def test_an_answer_is_stopped_where_there_is_a_means_and_the_next_question_is_answered(
     name: str,
 ) -> None:
