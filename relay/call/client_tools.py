@@ -44,18 +44,20 @@ class ClientTools:
         self._tools = {tool.name: tool for tool in tools}
         self._open: dict[str, _Open] = {}
         self._lost: dict[str, _Open] = {}  #: likewise open, and the leg that asked is gone
-        self._told: list[
-            tuple[_Open, dict[str, Any]]
-        ] = []  #: results that the agent has not spoken of to the end
+        #: results that the agent has not spoken of to the end
+        self._told: list[tuple[_Open, dict[str, Any]]] = []
         self._untold: list[str] = []  #: results for a leg that knows nothing of their calls, in words
         self._is_owed = False  #: the agent is to speak of one of these
+        self._asked: set[str] = set()  #: the model's ids on this leg; a call may come again
         self._count = 0
         self.used: deque[ToolUse] = deque()  #: for the record of the turn they belong to
 
     def request(self, request: ToolRequested, now: float) -> ToolCall | AnswerTool | None:
         """What to do about the model's wish: ask the client, answer at once, or nothing when asked twice."""
-        if request.id and any(call.request.id == request.id for call in self._open.values()):
+        if request.id in self._asked:
             return None
+        if request.id:
+            self._asked.add(request.id)
         tool = self._tools.get(request.name)
         self._count += 1
         call_id = f"call-{self._epoch}-{self._count}"
@@ -118,6 +120,7 @@ class ClientTools:
         self._told.clear()
         self._lost |= self._open
         self._open = {}
+        self._asked.clear()
 
     def _untell(self, call: _Open, result: dict[str, Any]) -> None:
         request, encode = call.request, msgspec.json.encode

@@ -335,6 +335,28 @@ def test_a_tool_asked_for_twice_is_called_once() -> None:
     assert [m for m in table.events() if m[0] == "tool.call"] == [("tool.call",)]
 
 
+def test_a_tool_asked_for_again_when_it_has_answered_is_not_called_again() -> None:
+    """Others got one call among the parts of a turn and as a message: a quick client is between the two."""
+    table = Table(tools=(ClientTool("weather"),))
+    asked = [model.ToolRequested("fc-1", "weather", {}), model.ToolRequested("fc-2", "nothing", {})]
+    table.model(*asked)
+    table.says(media.ToolResult("call-1-1", ok=True, data="rain"))
+    told = list(table.talk.commands)
+    table.model(*asked)
+    assert [m for m in table.events() if m[0] == "tool.call"] == [("tool.call",)]
+    assert list(table.talk.commands) == told and len(told) == 2
+
+
+def test_a_tool_asked_for_by_another_leg_is_called_again() -> None:
+    """It does not know that it was answered, and its numbers may be the same."""
+    table = Table(tools=(ClientTool("weather"),))
+    table.model(model.ToolRequested("fc-1", "weather", {}))
+    table.says(media.ToolResult("call-1-1", ok=True, data="rain"))
+    table.talk.leg_lost(2.0)
+    table.model(model.ToolRequested("fc-1", "weather", {}))
+    assert [m for m in table.events() if m[0] == "tool.call"] == [("tool.call",)] * 2
+
+
 def test_an_unanswered_tool_is_cancelled_and_the_model_told_the_truth() -> None:
     table = Table(tools=(ClientTool("weather", timeout_ms=1000),))
     table.model(model.ToolRequested("fc-1", "weather", {}), now=1.0)
