@@ -196,7 +196,7 @@ class Habits:
         room = self.room(part.sound_s)
         if not part.wording.letters:
             return Cost.SILENT if room else 0.0
-        unsaid = max(0.0, FULL - part.wording.said / room) if room else 0.0
+        unsaid = max(0.0, FULL - part.wording.sounded / room) if room else 0.0
         is_within = not part.is_cut and not is_ended(part.wording.tail)
         unsaid *= CUT_SHARE if part.is_cut else 1.0
         return Cost.UNSAID * unsaid + Cost.UNENDED * self._ends_sentences * is_within
@@ -207,7 +207,7 @@ class Habits:
             return Cost.CLOSING  # what does not grow begins anew
         if not part.wording.said or not part.is_over or not (part.is_cut or is_ended(part.wording.tail)):
             return 0.0
-        is_full = part.wording.said >= FULL * room
+        is_full = part.wording.sounded >= FULL * room
         if not piece[:1].isupper():
             return Cost.DONE * is_full
         return Cost.DONE * is_full + Cost.BEGUN * (1.0 if self._goes_on_spaced else 0.5 if is_full else 0.25)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from relay.call.pieces import Joiner, Repetitions, Spacing, growth, is_beginning, letters
 from relay.words import Words
 
+NAME_LETTERS = 4  #: in the name of a digit
+
 
 class Wording:
     """Pure. Adds to `words` what the pieces bring; `spacing` is their stream's."""
@@ -12,6 +14,7 @@ class Wording:
     def __init__(self, words: Words, spacing: Spacing) -> None:
         self.repetitions = Repetitions()
         self.letters = 0
+        self._digits = 0  #: among these
         self.tail = ""  #: the latest of its words
         self.latest = ""  #: the latest of its pieces, when these are snapshots
         self._words = words
@@ -24,6 +27,11 @@ class Wording:
     def said(self) -> int:
         """Letters of its words, with those that are held."""
         return self.letters + letters(self._joiner.held) + letters(self.repetitions.held)
+
+    @property
+    def sounded(self) -> int:
+        """Letters at most that it takes to say them: of numbers, those of their names."""
+        return self.said + (NAME_LETTERS - 1) * self._digits
 
     @property
     def grew(self) -> bool:
@@ -64,5 +72,6 @@ class Wording:
         taken = self._words.add(text) if text else ""
         if taken:
             self.letters += letters(taken)
+            self._digits += sum(map(str.isdigit, taken))
             self.tail = taken
         return taken

@@ -59,6 +59,24 @@ def test_words_of_the_user_come_after_the_end_of_the_turn_that_answers_them() ->
     assert list(table.talk.amended) == list(table.talk.finished)
 
 
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_numbers_fill_the_sound_that_they_take_to_say(moment: str) -> None:
+    """A transcript writes them in digits: what was said of the first turn is complete, without a full stop."""
+    table = Table()
+    for number, at in ((1, 0.0), (2, 2.8)):
+        words = model.Heard(f"question {number}")
+        ask(table, at, lasts_s=1.2)
+        if moment == "before":
+            table.model(words, now=at + 1.6)
+        table.model(model.Said(f"Answer {number}."), model.Audio(SECOND[: len(SECOND) // 2]), now=at + 1.6)
+        if moment == "during":
+            table.model(words, now=at + 1.6)
+        table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=at + 2.1)
+        if moment == "after":
+            table.model(words, now=at + 2.4)
+    assert record(table) == [(1, "question 1", "Answer 1."), (2, "question 2", "Answer 2.")]
+
+
 def test_words_of_the_user_come_when_he_speaks_again() -> None:
     table = Table()
     ask(table, 0.0)
