@@ -32,7 +32,9 @@ class Region:
 
     def environment(self) -> dict[str, str]:
         """What makes an SDK talk to this region, and to no other by mistake."""
-        named = {f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in self.endpoints.items()}
+        named = {
+            f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}": url for name, url in self.endpoints.items()
+        }
         return named | {
             "AWS_ENDPOINT_URL": self.default_url,
             "AWS_REGION": self.name,

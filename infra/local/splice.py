@@ -101,15 +101,16 @@ async def splice(client: Pair, server: Pair) -> None:
     """Copies both ways until both directions have ended, or one broke. Closes the server's side."""
     try:
         async with asyncio.TaskGroup() as ways:
-            ways.create_task(_copy(client[0], server[1]))
-            ways.create_task(_copy(server[0], client[1]))
+            ways.create_task(copy(client[0], server[1]))
+            ways.create_task(copy(server[0], client[1]))
     except* OSError:  # a half close meets a socket that is gone already
         pass
     finally:
         await close(server[1])
 
 
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Until the source ends, which is passed on."""
     while data := await source.read(_COPY_BYTES):
         sink.write(data)
         await sink.drain()
