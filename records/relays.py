@@ -4,6 +4,8 @@
         |                 |                     |
         +---- leave ------+-- retire_if_idle ---+--> gone
 
+A relay that lives in a MicroVM can sleep in between: records/suspension.py.
+
 A relay's leases are a map of session ids, not a counter: to acquire one twice, or to release it twice, is
 then harmless. The relay's own heartbeat drops a lease whose client never joined.
 """
@@ -15,9 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from records import start_times
+from records.start_times import Home
 from records.table import ConditionFailed, Key, Step, StoreError, Table, put_step, update_step
 
-State = Literal["STARTING", "READY", "STOPPING"]
+State = Literal["STARTING", "READY", "STOPPING", "SUSPENDING", "SUSPENDED"]
 
 FRESH_S = 15  #: a relay with an older heartbeat gets no new clients; three are due in that time
 START_S = 180  #: start timeout of a task
@@ -25,9 +29,6 @@ LOST_S = 120  #: without a heartbeat, after which a relay is removed from the po
 KEEP_S = 86_400  #: retention of a relay's record after its end
 
 POOL = Key("POOL")
-STARTS = Key("RELAYSTART")
-DEFAULT_START_MS = 30_000  #: expected start of a task while none has been measured
-SMOOTHING = 8  #: each start moves the expected duration by an eighth of the difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,13 @@ class Relay:
     revision: str
     capacity: int
     state: State
-    started_at: int  #: epoch s of the decision to start it
+    started_at: int  #: epoch s of the decision to start or to wake it
+    home: Home = "fargate"
+    vm: str = ""  #: id of its MicroVM, once that was launched
     heartbeat: int = 0  #: epoch s, 0 before the first
-    address: str = ""  #: host:port for the edge, empty before `ready`
+    address: str = (
+        ""  #: host:port for the edge, empty before `ready`; its MicroVM's endpoint, from the launch
+    )
     launched: bool = False  #: the request to start its task was accepted
     reported_at: int = 0  #: epoch s of the newest report by a client, 0: none since its last heartbeat
     leases: Mapping[str, int] = field(default_factory=dict)  #: session to epoch s of expiry, unless joined
@@ -59,6 +64,8 @@ class Relay:
         """True when its start or its heartbeat has timed out."""
         if self.state == "STARTING":
             return self.started_at <= now - START_S
+        if self.state in ("SUSPENDING", "SUSPENDED"):
+            return False  # no heart beats; what became of the VM, its list says
         return self.heartbeat <= now - LOST_S
 
     def has_room(self) -> bool:
@@ -151,6 +158,13 @@ def mark_launched(table: Table, relay: str) -> None:
     table.update(key(relay), "SET #launched = :true", "attribute_exists(PK)", true=True)
 
 
+def mark_vm(table: Table, relay: str, vm: str, address: str) -> None:
+    """Note which MicroVM it lives in, and where that is reached. The relay is not ready before."""
+    table.update(
+        key(relay), "SET #vm = :vm, #address = :address", "attribute_exists(PK)", vm=vm, address=address
+    )
+
+
 def lease_step(relay: str, session: str, *, state: State, until: int, now: int) -> Step:
     """Write that acquires a lease for a session, if the relay is in that state, alive and not full.
 
@@ -219,17 +233,6 @@ def keep_warm(table: Table, relay: str, until: int) -> None:
         pass
 
 
-def expect_start(table: Table, took_ms: int) -> None:
-    """Set the expected duration of a start, where it is known before the first one."""
-    table.put(STARTS, {"mean_ms": took_ms})
-
-
-def eta_ms(table: Table, relay: Relay, now: int) -> int:
-    """Expected ms until a starting relay is ready, at least a second."""
-    mean_ms = (table.get(STARTS) or {}).get("mean_ms", DEFAULT_START_MS)
-    return max(1000, int(mean_ms) - (now - relay.started_at) * 1000)
-
-
 def leave(table: Table, relay: str) -> None:
     """Remove a relay from the pool for good: it ended, never started, or its heartbeat timed out."""
     found = load(table, relay)
@@ -251,22 +254,25 @@ def free_slot(table: Table, slot: str, relay: str) -> None:
 
 
 def ready(table: Table, relay: str, address: str, now: int) -> None:
-    """Mark a relay as READY at `address` (host:port).
+    """Mark a relay as READY at `address` (host:port); without one, where its MicroVM is.
 
-    Raises ConditionFailed when it was given up meanwhile; the task must then end.
+    Raises ConditionFailed when it was given up meanwhile; the task must then end. Also when it is to be where
+    its MicroVM is, and that is not known yet.
     """
+    placed = (", #address = :address", "") if address else ("", " AND attribute_exists(#vm)")
     item = table.update(
         key(relay),
-        "SET #state = :ready, #address = :address, #heartbeat = :now, #ttl = :ttl REMOVE #reported_at",
-        "#state IN (:starting, :ready)",
+        f"SET #state = :ready, #heartbeat = :now, #ttl = :ttl{placed[0]} REMOVE #reported_at",
+        f"#state IN (:starting, :ready){placed[1]}",
+        None,
         ready="READY",
         starting="STARTING",
-        address=address,
         now=now,
         ttl=now + KEEP_S,
+        **({"address": address} if address else {}),
     )
     with suppress(StoreError):  # only a statistic; its loss must not stop the relay
-        _learn_start(table, (now - item["started_at"]) * 1000)
+        start_times.learn(table, item.get("home", "fargate"), (now - item["started_at"]) * 1000)
 
 
 def heartbeat(
@@ -350,13 +356,6 @@ def drop_lease(table: Table, relay: str, session: str, until: int) -> bool:
     return True
 
 
-def _learn_start(table: Table, took_ms: int) -> None:
-    """Update the smoothed mean. Two relays that become ready at once may lose one sample."""
-    known = (table.get(STARTS) or {}).get("mean_ms")
-    mean_ms = took_ms if known is None else known + (took_ms - known) // SMOOTHING
-    table.put(STARTS, {"mean_ms": mean_ms})
-
-
 def _item(relay: Relay) -> dict[str, Any]:
     return {
         "slot": relay.slot,
@@ -364,6 +363,7 @@ def _item(relay: Relay) -> dict[str, Any]:
         "capacity": relay.capacity,
         "state": relay.state,
         "started_at": relay.started_at,
+        "home": relay.home,
         "heartbeat": relay.heartbeat,
         "launched": relay.launched,
         "leases": relay.leases,
@@ -379,6 +379,8 @@ def _relay(item: Mapping[str, Any]) -> Relay:
         capacity=item["capacity"],
         state=item["state"],
         started_at=item["started_at"],
+        home=item.get("home", "fargate"),
+        vm=item.get("vm", ""),
         heartbeat=item["heartbeat"],
         address=item.get("address", ""),
         launched=item["launched"],

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from protocol.control import ClientTool, Config
-from records import minutes, open_sessions, relays
+from records import minutes, open_sessions, relays, suspension
 from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: retention of a session and its turns after its end
@@ -166,7 +166,7 @@ def place(
     now: int,
     leave: bool = True,
 ) -> int:
-    """Move a session to a relay in that state. Returns the new epoch.
+    """Move a session to a relay in that state; one that is SUSPENDED starts. Returns the new epoch.
 
     The same transaction releases the lease on the former relay, unless that one has no record any more
     (`leave` is False). Raises ConditionFailed: step 0, the relay cannot take it; step 1, the session moved,
@@ -182,7 +182,10 @@ def place(
         seq=session.request_seq,
         open="OPEN",
     )
-    lease = relays.lease_step(relay, session.id, state=state, until=until, now=now)
+    if state == "SUSPENDED":
+        lease = suspension.wake_step(relay, session.id, until=until, now=now)
+    else:
+        lease = relays.lease_step(relay, session.id, state=state, until=until, now=now)
     if leave and session.relay and session.relay != relay:
         table.transact(lease, move, relays.release_step(session.relay, session.id))
     else:

@@ -47,7 +47,7 @@ from infra.local.rules import publish, task_stopped
 from infra.local.tasks import RelayTask, Tasks
 from infra.local.template import Stack, localise, read_template
 from infra.local.worker import Site
-from records import relays
+from records import start_times
 from records.routes import read_route
 from records.table import Table
 from simulator.server.loopback import is_host_of_loopback, is_loopback
@@ -183,7 +183,7 @@ class LocalStack:
         }
         await asyncio.to_thread(furnish, self.region, self.template.table, kept)
         table, took_s = Table(self.client("dynamodb"), self.table), START_S + self.options.task_start_s
-        await asyncio.to_thread(relays.expect_start, table, round(took_s * 1000))
+        await asyncio.to_thread(start_times.expect, table, "fargate", round(took_s * 1000))
 
     async def _start_parts(self, parts: AsyncExitStack, sockets: "Sockets") -> None:
         """In this order, so that on the way down nothing is left that could call what has gone."""

@@ -3,7 +3,7 @@
 import pytest
 from dynamo import NOW
 
-from records import relays, sessions
+from records import relays, sessions, start_times
 from records.table import ConditionFailed, Table, Unavailable
 
 
@@ -188,20 +188,20 @@ def test_a_relay_that_was_given_up_learns_it_when_it_becomes_ready(table):
 def test_the_expected_start_is_learned_from_past_ones(table):
     start(table)
     relay = relays.load(table, "r1")
-    assert relays.eta_ms(table, relay, NOW) == 30_000
+    assert start_times.eta_ms(table, "fargate", relay.started_at, NOW) == 30_000
     relays.ready(table, "r1", "r1.example:8080", NOW + 40)
-    assert relays.eta_ms(table, relay, NOW + 10) == 30_000
-    assert relays.eta_ms(table, relay, NOW + 60) == 1_000
+    assert start_times.eta_ms(table, "fargate", relay.started_at, NOW + 10) == 30_000
+    assert start_times.eta_ms(table, "fargate", relay.started_at, NOW + 60) == 1_000
     start(table, "r2", "1")
     relays.ready(table, "r2", "r2.example:8080", NOW + 24)
-    assert relays.eta_ms(table, relay, NOW) == 38_000
+    assert start_times.eta_ms(table, "fargate", relay.started_at, NOW) == 38_000
 
 
 def test_a_duration_that_was_expected_counts_like_one_that_was_measured(table):
-    relays.expect_start(table, 2_000)
+    start_times.expect(table, "fargate", 2_000)
     start(table)
     relays.ready(table, "r1", "r1.example:8080", NOW + 10)
-    assert relays.eta_ms(table, relays.load(table, "r1"), NOW) == 3_000
+    assert start_times.eta_ms(table, "fargate", relays.load(table, "r1").started_at, NOW) == 3_000
 
 
 def test_a_relay_is_ready_though_its_start_duration_cannot_be_stored(table, monkeypatch):

@@ -8,7 +8,7 @@ from functions.core.fleet.allocate import Placement
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from protocol.control import Limits, Media, Ready, Starting
-from records import keyring, relays, routes, sessions, tickets
+from records import keyring, relays, routes, sessions, start_times, tickets
 from records.session_status import end_code
 from records.sessions import Session
 from records.table import ConditionFailed
@@ -55,7 +55,8 @@ def _send_starting(ports: Ports, placed: Placement, key: str) -> None:
     else:
         key = new_key()
         i = _issue_key(ports, session, key, now + relays.START_S, final=False)
-    eta_ms = relays.eta_ms(ports.table, placed.relay, now)
+    relay = placed.relay
+    eta_ms = start_times.eta_ms(ports.table, relay.home, relay.started_at, now)
     ports.replies.send(session.connection, Starting(session.id, key, "relay", i, eta_ms))
 
 
