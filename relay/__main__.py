@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -16,12 +16,14 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from gemini.messages import Credential
 from relay.aws.lambdas import Functions, MintRefused
-from relay.aws.wiring import connect, find_address, origin_check
+from relay.aws.wiring import connect, find_address, origin_check, prepare
 from relay.config import RelayConfig
 from relay.logs import name_session
 from relay.model.gemini import open_leg, tls_context
 from relay.model.port import ModelLeg, UpstreamError
 from relay.ports import LedgerUnavailable
+from relay.task.hooks import hooks_served
+from relay.task.microvm import HOOKS_PORT, Life
 from relay.task.service import Relay
 
 logger = logging.getLogger("relay")
@@ -29,37 +31,78 @@ logger = logging.getLogger("relay")
 
 def main() -> int:
     try:
-        config = RelayConfig.from_env(os.environ)
+        is_machine = os.environ.get("RELAY_HOME") == "microvm"
+        config = None if is_machine else RelayConfig.from_env(os.environ)
     except ValueError as error:
         print(f"relay: {error}", file=sys.stderr)
         return 2
-    _log_json(config.log_level)
-    uvloop.run(_run(config))
+    _log_json(os.environ.get("LOG_LEVEL", "INFO"))
+    uvloop.run(_run_in_machine(os.environ) if config is None else _run(config))
     return 0
 
 
-async def _run(config: RelayConfig) -> None:
-    ledger, task, functions = connect(config)
-    tls_context()  # now, while no call waits for the loop
-
-    def legs_for(session: str, epoch: int) -> SessionLegs:
-        return SessionLegs(config.gemini_url, functions, session, epoch)
-
-    async def announce(port: int) -> None:
-        try:
-            await task.ready(await find_address(config, port))
-        except LedgerUnavailable:
-            logger.error("not registered, leaving", extra={"relay": config.relay})
-            relay.leave()
-        else:
-            logger.info("relay ready", extra={"relay": config.relay})
-            await functions.announce()
-
-    relay = Relay(config, ledger, task, legs_for, origin_check(config), functions.make_room)
+async def _run(config: RelayConfig, life: Life | None = None) -> None:
+    program = Program(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, relay.leave)
-    await relay.run(announce)
+        loop.add_signal_handler(number, program.relay.leave)
+    async with asyncio.TaskGroup() as tasks:
+        waking = tasks.create_task(program.wake_with(life)) if life else None
+        await program.relay.run(program.announce)
+        if waking:
+            waking.cancel()
+
+
+async def _run_in_machine(env: Mapping[str, str]) -> None:
+    """In a MicroVM: everything that can be done before the snapshot, then who we are, then as anywhere."""
+    prepare()
+    tls_context()
+    life = Life()
+    port = int(env.get("HOOKS_PORT", HOOKS_PORT))
+    async with hooks_served(env.get("HOOKS_HOST", "0.0.0.0"), port, life.hooks()):  # the platform's
+        config = RelayConfig.from_env({**env, **await life.identity})
+        try:
+            await _run(config, life)
+        finally:
+            life.over.set()
+
+
+class Program:
+    """One relay, and everything of AWS that it needs."""
+
+    def __init__(self, config: RelayConfig) -> None:
+        self._config = config
+        self._cloud = connect(config)
+        tls_context()  # now, while no call waits for the loop
+        functions = self._cloud.functions
+
+        def legs_for(session: str, epoch: int) -> SessionLegs:
+            return SessionLegs(config.gemini_url, functions, session, epoch)
+
+        self.relay = Relay(
+            config, self._cloud.ledger, self._cloud.task, legs_for, origin_check(config), functions.make_room
+        )
+
+    async def announce(self, port: int) -> None:
+        """Register as ready, and have those told who wait. Leaves when that cannot be."""
+        facts = {"relay": self._config.relay}
+        try:
+            await self._cloud.task.ready(await find_address(self._config, port))
+        except LedgerUnavailable:
+            logger.error("not registered, leaving", extra=facts)
+            self.relay.leave()
+        else:
+            logger.info("relay ready", extra=facts)
+            await self._cloud.functions.announce()
+
+    async def wake_with(self, life: Life) -> NoReturn:
+        """Be ready again after each suspension of the machine."""
+        life.relay = self.relay
+        while True:
+            await life.resumed.wait()
+            life.resumed.clear()
+            self._cloud.forget_connections()
+            await self.announce(self.relay.port)
 
 
 @dataclass(frozen=True, slots=True)

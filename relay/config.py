@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from relay.timeouts import Timeouts
 
@@ -25,6 +26,7 @@ class RelayConfig:
     metadata_url: str = ""  #: of the task, as ECS gives it; empty: not on ECS
     origin_secret_parameter: str = ""  #: SSM name of what our edge sends; empty: nobody else can reach us
     target_groups: tuple[str, ...] = ()  #: the load balancer's, by slot; empty: there is none
+    home: Literal["fargate", "microvm"] = "fargate"  #: what the relay lives in
     service: str = "vivavoce"  #: whose metrics these are
     capacity: int = 40  #: calls
     idle_s: float = 300.0  #: without a call for this long the task ends itself
@@ -53,6 +55,7 @@ class RelayConfig:
             metadata_url=read.text("ECS_CONTAINER_METADATA_URI_V4", ""),
             origin_secret_parameter=read.text("ORIGIN_SECRET_PARAMETER", ""),
             target_groups=tuple(filter(None, read.text("TARGET_GROUPS", "").split(","))),
+            home="microvm" if read.text("RELAY_HOME", "fargate") == "microvm" else "fargate",
             service=read.text("POWERTOOLS_SERVICE_NAME", "vivavoce"),
             capacity=int(read.number("RELAY_CAPACITY", 40)),
             idle_s=read.number("IDLE_SECONDS", 300),

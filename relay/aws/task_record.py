@@ -18,6 +18,8 @@ from relay.task.address import TargetGroup, network_interface
 
 logger = logging.getLogger("relay.aws.task_record")
 
+PLACE_S, PLACE_LOOKS = 0.1, 100  #: between looks for where we are, and how many
+
 
 class TaskRecord:
     """This task's own record: that it lives, how full it is, what it is ordered to do."""
@@ -32,11 +34,24 @@ class TaskRecord:
         self._table, self._config, self._clock, self._targets = table, config, clock, targets
 
     async def ready(self, address: str) -> None:
-        """Raises AddressUnknown when there is a load balancer that does not take us."""
+        """Without an address, where our MicroVM is.
+
+        Raises AddressUnknown when there is a load balancer that does not take us.
+        """
         if self._targets is not None:
             _, private = await asyncio.to_thread(network_interface, self._config.metadata_url)
             await asyncio.to_thread(self._targets.enter, private, self._config.port)
+        if not address:
+            await self._until_placed()
         await in_thread(relays.ready, self._table, self._config.relay, address, int(self._clock()))
+
+    async def _until_placed(self) -> None:
+        """Until whoever launched our MicroVM has written down which one it is: usually long before."""
+        for _ in range(PLACE_LOOKS):
+            found = await in_thread(relays.load, self._table, self._config.relay)
+            if found is None or found.vm or found.state == "STOPPING":
+                return
+            await asyncio.sleep(PLACE_S)
 
     async def heartbeat(self, held: Collection[str], gone: Mapping[str, float]) -> set[str]:
         """Returns the orders that were left for this relay. Raises Unregistered.

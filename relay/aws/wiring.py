@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -19,23 +22,50 @@ from relay.metrics import Meter
 from relay.ports import LedgerUnavailable
 from relay.task.address import AddressUnknown, TargetGroup, network_interface, public_name
 
+SERVICES = ("dynamodb", "lambda")  #: of every relay, wherever it lives
 
-def connect(config: RelayConfig) -> tuple[TableLedger, TaskRecord, Functions]:
-    """Everything the relay needs of AWS. Region, credentials and endpoints are boto3's own settings."""
-    table = Table(boto3.client("dynamodb", config=_settings(5, 3, STORE_THREADS)), config.table)
-    functions = Functions(boto3.client("lambda", config=_settings(28, 2, config.capacity + 1)), config)
-    targets = None
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Everything the relay needs of AWS."""
+
+    ledger: TableLedger
+    task: TaskRecord
+    functions: Functions
+    clients: Sequence[Any]
+
+    def forget_connections(self) -> None:
+        """Calls from now on connect anew: those of before a suspension are dead, and some do not show it."""
+        for client in self.clients:
+            client.close()
+
+
+def connect(config: RelayConfig) -> Cloud:
+    """Clients for one relay. Region, credentials and endpoints are boto3's own settings."""
+    dynamodb = boto3.client("dynamodb", config=_settings(5, 3, STORE_THREADS))
+    lambdas = boto3.client("lambda", config=_settings(28, 2, config.capacity + 1))
+    table, targets = Table(dynamodb, config.table), None
     if config.target_groups:
         targets = TargetGroup(
             boto3.client("elbv2", config=_settings(5, 3, 4)), config.target_groups, config.slot
         )
     ledger = TableLedger(table, meter=Meter(config.service))
-    return ledger, TaskRecord(table, config, targets=targets), functions
+    task = TaskRecord(table, config, targets=targets)
+    return Cloud(ledger, task, Functions(lambdas, config), (dynamodb, lambdas))
+
+
+def prepare() -> None:
+    """Read the services' models, which is most of what `connect` does. Signs and calls nothing."""
+    for service in SERVICES:
+        boto3.client(service, aws_access_key_id="-", aws_secret_access_key="-").close()
 
 
 async def find_address(config: RelayConfig, port: int) -> str:
-    """host:port that the edge dials: the one that is set, else what EC2 calls us. Raises AddressUnknown."""
-    if config.address:
+    """host:port that the edge dials: the one that is set, else what EC2 calls us. Raises AddressUnknown.
+
+    Empty in a MicroVM: whoever launched it was told its endpoint, and has written that down.
+    """
+    if config.address or config.home == "microvm":
         return config.address
     if not config.metadata_url:
         return f"{config.host}:{port}"
