@@ -23,6 +23,7 @@ import dynamo
 from functions import connect, disconnect, mint, session, sweep
 from functions.core.runtime import aws
 from records import relays
+from tests import dialect
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -54,6 +55,7 @@ def edges_server():
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        patch.setenv("GEMINI_MODEL", dialect.parameters()["GeminiModel"])
         patch.setenv("CONNECTIONS_URL", f"{edges.url}/v1")
         patch.setenv("AWS_ENDPOINT_URL_ECS", edges.url)
         patch.setenv("GEMINI_URL", edges.url)

@@ -16,6 +16,7 @@ from gemini import setup, tokens
 from gemini.refusals import scrub
 from records import resumption, sessions
 from records.table import Fenced
+from tests import dialect
 
 TOOL = {
     "name": "show_map",
@@ -46,7 +47,19 @@ def iso(epoch_s):
     return datetime.datetime.fromtimestamp(epoch_s, datetime.UTC).isoformat()
 
 
+def expected_tool():
+    """TOOL as the model's profile has it."""
+    profile = dialect.profile()
+    upper = {"type": "OBJECT", "properties": {"place": {"type": "STRING"}}, "required": ["place"]}
+    is_plain = profile.schema.value == "json_schema"
+    written = {"parametersJsonSchema": TOOL["parameters"]} if is_plain else {"parameters": upper}
+    behavior = {"behavior": "NON_BLOCKING"} if profile.schedules_results else {}
+    return {"name": "show_map", "description": "Shows a place.", **written, **behavior}
+
+
 def expected_setup(clock):
+    profile = dialect.profile()
+    level = {"thinkingConfig": {"thinkingLevel": "LOW"}} if profile.thinking.value == "level" else {}
     today = datetime.datetime.fromtimestamp(clock(), datetime.UTC).date()
     agent = catalogue.catalogue()["kuechenhilfe"]
     instructions = (
@@ -55,24 +68,14 @@ def expected_setup(clock):
         "Open the conversation in the spirit of: Grüß dich! Was kochen wir heute?"
     )
     return {
-        "model": "models/gemini-3.8-live",
+        "model": f"models/{dialect.model()}",
         "generationConfig": {
+            **level,
             "responseModalities": ["AUDIO"],
             "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Aoede"}}},
         },
         "systemInstruction": {"parts": [{"text": instructions}]},
-        "tools": [
-            {
-                "functionDeclarations": [
-                    {
-                        "name": "show_map",
-                        "description": "Shows a place.",
-                        "parametersJsonSchema": TOOL["parameters"],
-                        "behavior": "NON_BLOCKING",
-                    }
-                ]
-            }
-        ],
+        "tools": [{"functionDeclarations": [expected_tool()]}],
         "realtimeInputConfig": {
             "automaticActivityDetection": {
                 "disabled": False,
@@ -127,7 +130,7 @@ def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, mo
     now = int(clock())
     assert answer == {
         "token": "auth_tokens/token-1",
-        "model": "gemini-3.8-live",
+        "model": dialect.model(),
         "is_fallback": False,
         "has_other": False,
         "greets": False,
@@ -497,7 +500,7 @@ def test_another_road_than_tokens_gives_its_own_credential_and_needs_no_key(call
     monkeypatch.setattr(mint, "mint", lambda: other)
     answer = mint.handler({**call(agent="kuechenhilfe"), "handle": "h"}, CONTEXT)
     assert (answer["token"], answer["url"], answer["setup"]) == ("a-bearer", "wss://there", {"model": "m"})
-    assert (answer["model"], answer["token_lock"]) == ("gemini-3.8-live", "full")
+    assert (answer["model"], answer["token_lock"]) == (dialect.model(), "full")
 
 
 def test_an_agent_with_a_greeting_begins_a_new_conversation_and_no_other(call, table, monkeypatch):
