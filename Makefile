@@ -72,11 +72,8 @@ soaks: setup ## the soak with each kind of model in its dialect, and a table; SO
 contact: .venv/ready ## alter the simulator in sixty ways, one by one: doctor --google must name each (a quarter of an hour)
 	@$(PYTEST) -m 'contact or not contact' tests/cli/test_cli_contact_alterations.py
 
-MODELS := gemini-3.8-live gemini-3.8-live-extended-thinking gemini-3.1-flash-live-preview gemini-2.5-flash-native-audio-preview-12-2025
-
-dialects: setup ## talk in every way to every kind of model, and hold the system's tests with each (a quarter of an hour)
-	@$(BIN)/pytest -n 0 -m dialects tests/cli/test_cli_profiles.py
-	@for model in $(MODELS); do echo "  $$model"; $(PYTEST) --model $$model tests/e2e || exit 1; done
+dialects: setup ## talk in every way to every kind of model, then the suite but the browsers with each, and a table (an hour)
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.dialects --ways
 
 foreign: .venv/ready ## unmodified foreign clients in environments of their own (600 MB) talk to the simulator; prints a table (six minutes)
 	@$(BIN)/python -m tests.foreign.run $(ARGS)

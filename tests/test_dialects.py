@@ -1,0 +1,44 @@
+"""Which model the suite talks to, and what is told of a run with each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gemini import profiles
+from tests import dialect
+from tests.dialects import LEFT_OUT, Run, read
+
+REPORT = """<testsuites><testsuite>
+  <testcase name="good"/><testcase name="bad"><failure/></testcase>
+  <testcase name="broken"><error/></testcase><testcase name="left"><skipped/></testcase>
+</testsuite></testsuites>"""
+
+
+def test_a_report_is_read_by_its_cases(tmp_path: Path) -> None:
+    (tmp_path / "report.xml").write_text(REPORT)
+    assert read(tmp_path / "report.xml") == (4, ("bad", "broken"), 1)
+
+
+@pytest.mark.parametrize(
+    ("failed", "code", "verdict"), [((), 0, "ok"), (("bad",), 1, "bad"), ((), 1, "exit code 1")]
+)
+def test_a_run_is_good_when_pytest_says_so(failed: tuple[str, ...], code: int, verdict: str) -> None:
+    assert Run("m", 9, failed, 2, 1.0, code).row().endswith(f"  {verdict}")
+
+
+def test_what_is_left_out_is_there() -> None:
+    assert all((Path(__file__).parent / folder).is_dir() for folder in LEFT_OUT)
+
+
+@pytest.mark.parametrize("habits", [{"proactive": False}, {"takes_notes": False, "status": False}])
+def test_a_model_that_has_the_habits_is_found(habits: dict[str, object]) -> None:
+    profile = profiles.of(dialect.model_that(**habits))
+    assert {
+        name: getattr(getattr(profile, name), "value", getattr(profile, name)) for name in habits
+    } == habits
+
+
+def test_the_model_of_the_run_is_taken_where_it_has_them() -> None:
+    assert dialect.model_that(takes_notes=dialect.profile().takes_notes) == dialect.model()
