@@ -111,12 +111,14 @@ def _judge_events(events: Sequence[ClientEvent], verdict: Verdict) -> None:
 
 
 def _finished(events: Sequence[ClientEvent], verdict: Verdict) -> dict[int, str]:
-    """Turns whose end the client got, with the agent's text."""
+    """Turns whose end the client got, with the agent's text, and what came of it after the end."""
     words: dict[int, str] = {}
     finished: dict[int, str] = {}
     for event in events:
         if event.kind == "transcript" and event.role == "agent":
             words[event.turn] = words.get(event.turn, "") + event.text
+            if event.turn in finished:
+                finished[event.turn] += event.text
         elif event.kind == "turn.started" and event.role == "agent":
             words[event.turn] = ""
         elif event.kind == "turn.ended" and event.role == "agent":

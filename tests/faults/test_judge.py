@@ -53,6 +53,15 @@ def test_a_turn_that_is_kept_otherwise_is_lost() -> None:
     assert judge(SEEN, kept, ANSWERED).lost == ["turn 2: kept otherwise than it was told"]
 
 
+def test_words_that_come_after_a_turns_end_are_its_own() -> None:
+    late = ClientEvent(1, 0, "transcript", 2, "agent", ", you know")
+    told = renumbered([*TOLD, late])
+    kept = [KEPT[0], replace(KEPT[1], agent_text=KEPT[1].agent_text + ", you know"), KEPT[2]]
+    assert judge(replace(SEEN, events=told), kept, ANSWERED).findings == []
+    amended_never = judge(replace(SEEN, events=told), KEPT, ANSWERED)
+    assert amended_never.lost == ["turn 2: kept otherwise than it was told"]
+
+
 def test_a_finished_turn_that_a_relay_names_as_lost_is_lost() -> None:
     verdict = judge(replace(SEEN, lost_turns=frozenset({3, 4})), KEPT, ANSWERED)
     assert verdict.lost == ["turn 3: told as finished, named as lost"]
