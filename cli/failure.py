@@ -34,6 +34,7 @@ _ADVICE = {
     "upstream_region": "Deploy where Google offers the model, or send the server's requests out from there.",
     "upstream_quota": "Try again later; the quota is that of the server's key at Google.",
     "capacity": 'Try again. On this machine the terminal of "vivavoce dev" says why no relay came up.',
+    "relay_failed": 'Run "vivavoce doctor --stack NAME"; here the terminal of "vivavoce dev" says why.',
     "upstream_policy": "Say something else.",
 }
 

@@ -79,6 +79,7 @@ REGISTRY: dict[str, Entry] = {
     "quota_minutes": Entry(4420, "later", "The time allowed for today is used up."),
     "session_limit": Entry(4421, "never", "The session has reached its longest duration."),
     "capacity": Entry(4424, "later", "No relay could be had. Try again shortly."),
+    "relay_failed": Entry(None, "never", "The server's relays end as they start."),
     "slow_client": Entry(4422, "resume", "The client does not read fast enough."),
     "abandoned": Entry(4423, "never", "The session was left without a client for too long."),
     "mic_silent": Entry(None, "never", "The microphone is said to be open, and no audio comes."),

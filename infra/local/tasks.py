@@ -14,6 +14,9 @@ from infra.local.background import Background
 from infra.local.process import Child, OnLine
 from infra.local.template import Task
 
+#: what ECS says beside a stop code
+_STOPPED = {"EssentialContainerExited": "Essential container in task exited"}
+
 Status = Literal["PROVISIONING", "RUNNING", "STOPPED"]
 
 
@@ -59,7 +62,9 @@ class RelayTask:
             "containers": [{**container, **ended}],
             **self.times,
         }
-        return {**told, "stopCode": self.stop_code} if self.stop_code else told
+        if not self.stop_code:
+            return told
+        return {**told, "stopCode": self.stop_code, "stoppedReason": _STOPPED.get(self.stop_code, "")}
 
 
 class LastLine:

@@ -11,6 +11,7 @@ import simulator
 from cli.stack.terminal import shown
 from infra.local.stack import LocalStack, Options
 from tests.witness import WITNESS
+from vivavoce import Conversation, VoiceError
 
 
 @pytest.mark.timeout(180)
@@ -32,6 +33,21 @@ async def test_a_relay_that_crashes_at_import_is_told_to_who_waits_and_to_the_te
                     pass
             (task,) = stack.tasks.all
     assert (reply["code"], reply["fatal"], reply["ref"], task.exit_status) == ("capacity", True, "r1", 1)
+    assert reply["message"].endswith(": it ended with exit status 1.")
     (line,) = [line for line in told if "the relay stopped by itself" in line]
     assert "(exit status 1): ImportError: planted. Mend that and call again" in line
     assert any(line.startswith("sweep  ERROR  relay stopped without leaving") for line in told)
+
+
+@pytest.mark.timeout(180)
+async def test_a_caller_of_relays_that_cannot_start_is_told_at_the_second_one_and_starts_no_third() -> None:
+    """Whatever the client does by itself: it tried for two and a half minutes, and started nineteen tasks."""
+    async with simulator.serve() as model:
+        options = Options(gemini_url=model.url, relay_environment={"RELAY_CAPACITY": "bad"})
+        async with LocalStack(options) as stack:
+            with pytest.raises(VoiceError) as refused:
+                async with Conversation(stack.urls.control, stack.user().token(), agent="assistant"):
+                    pass
+            assert len(stack.tasks.all) == 2
+    assert (refused.value.code, refused.value.retryable) == ("relay_failed", False)
+    assert "it ended with exit status 2" in str(refused.value)

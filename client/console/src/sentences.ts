@@ -117,6 +117,10 @@ const SENTENCES: Record<string, Sentence> = {
     title: 'The server is full.',
     advice: 'No place came free in time. Try again in a minute.',
   },
+  relay_failed: {
+    title: 'The server cannot take calls.',
+    advice: 'What should carry this call ends as it starts. Its operator must look: vivavoce doctor says why.',
+  },
   slow_client: {
     title: 'This connection is too slow for the agent’s voice.',
     advice: 'Move closer to the router or leave the mobile network; about 400 kbit/s are needed.',

@@ -123,12 +123,12 @@ def _start_task(ports: Ports, session: Session, pool: Pool, known: Sequence[Rela
 def _launch(ports: Ports, session: Session, relay: Relay, how: Callable[[Ports, Relay, str], None]) -> None:
     try:
         how(ports, relay, session.id)
-    except LaunchFailed:
-        raise _no_capacity(session) from None
+    except LaunchFailed as failed:
+        raise _no_capacity(session, failed.cause.words) from None
 
 
-def _no_capacity(session: Session) -> Refusal:
-    return Refusal("capacity", session=session.id, retry_after_ms=give_up_relay.RETRY_MS)
+def _no_capacity(session: Session, why: str = "") -> Refusal:
+    return Refusal("capacity", session=session.id, detail=why, retry_after_ms=give_up_relay.RETRY_MS)
 
 
 def _reload(ports: Ports, session: Session) -> Session:

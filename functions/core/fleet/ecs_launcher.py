@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from functions.core.fleet import start_causes
 from functions.core.runtime.config import RelayConfig
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed
@@ -32,13 +33,13 @@ class EcsLauncher:
         try:
             answer = self._ecs.run_task(**self._request(relay))
         except (ClientError, HTTPClientError, ConnectionError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-            logger.error("run task failed", extra={"relay": relay.id, "code": code})
-            raise LaunchFailed from None
+            cause = start_causes.of_refusal(_words(error))
+            logger.error("run task failed", extra={"relay": relay.id, "said": cause.said})
+            raise LaunchFailed(cause) from None
         if not answer.get("tasks"):
-            reasons = [failure.get("reason", "") for failure in answer.get("failures", [])]
-            logger.error("run task refused", extra={"relay": relay.id, "reasons": reasons})
-            raise LaunchFailed
+            cause = start_causes.of_refusal(f.get("reason", "") for f in answer.get("failures", []))
+            logger.error("run task refused", extra={"relay": relay.id, "said": cause.said})
+            raise LaunchFailed(cause)
 
     def _request(self, relay: Relay) -> dict[str, Any]:
         given = {"RELAY_ID": relay.id, "RELAY_SLOT": relay.slot, "RELAY_REVISION": relay.revision}
@@ -58,3 +59,11 @@ class EcsLauncher:
             "networkConfiguration": {"awsvpcConfiguration": network},
             "overrides": {"containerOverrides": [{"name": CONTAINER, "environment": environment}]},
         }
+
+
+def _words(error: Exception) -> list[str]:
+    """Code and message of an error of ECS; the type of one on the way there."""
+    if not isinstance(error, ClientError):
+        return [type(error).__name__]
+    told = error.response["Error"]
+    return [str(told["Code"]), str(told.get("Message", ""))]

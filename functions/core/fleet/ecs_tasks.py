@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from functions.core.fleet import start_causes
 from functions.core.fleet.ecs_launcher import STARTED_BY
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import TasksUnknown
+from records.start_failures import Cause
 
 PAGE = 100  #: most tasks of one DescribeTasks
 
@@ -35,11 +37,15 @@ class EcsTasks:
     def running(self) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = defaultdict(list)
         for task in self._alive("RUNNING"):  # starting ones too
-            found[str(task["startedBy"]).removeprefix(STARTED_BY)].append(str(task["taskArn"]))
+            found[_relay_of(task)].append(str(task["taskArn"]))
         return found
 
     def stopping(self) -> Sequence[str]:
         return [str(task["taskArn"]) for task in self._alive("STOPPED")]
+
+    def causes(self) -> Mapping[str, Cause]:
+        ended = self._described(list(self._listed("STOPPED")))
+        return {_relay_of(task): start_causes.of_stop(task) for task in ended if _is_over(task)}
 
     def stop(self, task: str) -> None:
         self._call("stop_task", task=task, reason="no call needs it")
@@ -47,7 +53,7 @@ class EcsTasks:
     def _alive(self, desired: str) -> Iterator[dict[str, Any]]:
         """Relay tasks of that desired status whose last status is not STOPPED."""
         for task in self._described(list(self._listed(desired))):
-            if str(task.get("startedBy", "")).startswith(STARTED_BY) and task.get("lastStatus") != "STOPPED":
+            if str(task.get("startedBy", "")).startswith(STARTED_BY) and not _is_over(task):
                 yield task
 
     def _listed(self, desired: str) -> Iterator[str]:
@@ -70,3 +76,11 @@ class EcsTasks:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             logger.error("tasks unknown", extra={"operation": operation, "code": code})
             raise TasksUnknown from None
+
+
+def _relay_of(task: Mapping[str, Any]) -> str:
+    return str(task.get("startedBy", "")).removeprefix(STARTED_BY)
+
+
+def _is_over(task: Mapping[str, Any]) -> bool:
+    return task.get("lastStatus") == "STOPPED"

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from functions.core.runtime.entry import logger, metrics
 from functions.core.runtime.ports import Dispatch
 from protocol.codec import control_error
-from records import relays, sessions
+from records import relays, sessions, start_failures
 from records.relays import Pool, Relay
 from records.sessions import Session
+from records.start_failures import NEVER_CAME, Cause
 
 RETRY_MS = 5_000  #: `retry_after_ms` of the `capacity` error
+LASTING = 2  #: starts that fail in a row: the next one would, too
+NOTHING_SAID: Mapping[str, Cause] = {}
 
 
 def free_lost_slots(
-    ports: Dispatch, pool: Pool, known: Iterable[Relay], lost: Sequence[Relay], but: str = ""
+    ports: Dispatch,
+    pool: Pool,
+    known: Iterable[Relay],
+    lost: Sequence[Relay],
+    but: str = "",
+    causes: Mapping[str, Cause] = NOTHING_SAID,
 ) -> dict[str, str]:
-    """Free the slots of lost relays, and of those without a record. Returns slot to relay id."""
+    """Free the slots of lost relays, and of those without a record. Returns slot to relay id.
+
+    `causes` is what ECS says about their tasks, by relay.
+    """
     for relay in lost:
         logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
-        give_up(ports, relay, but)
+        give_up(ports, relay, causes.get(relay.id, NEVER_CAME), but)
     alive = {relay.id for relay in known} - {relay.id for relay in lost}
     freed = {slot: relay for slot, relay in pool.slots.items() if relay not in alive}
     for slot, relay_id in freed.items():
@@ -30,7 +41,7 @@ def free_lost_slots(
     return freed
 
 
-def give_up(ports: Dispatch, relay: Relay, but: str = "") -> None:
+def give_up(ports: Dispatch, relay: Relay, cause: Cause, but: str = "") -> None:
     """Remove the relay from the pool. If it was still starting, send an error to the clients waiting for it.
 
     `but` is the requesting session, which gets its own reply.
@@ -38,12 +49,13 @@ def give_up(ports: Dispatch, relay: Relay, but: str = "") -> None:
     relays.leave(ports.table, relay.id)
     if relay.state != "STARTING":
         return
+    in_row = start_failures.note(ports.table, cause, ports.now())
     metrics.add_metric("relays_given_up", "Count", 1)
     left = relays.load(ports.table, relay.id)
     for session in sorted(set(left.leases if left else ()) - {but}):
         found = sessions.load(ports.table, session)
         if found is not None and found.state == "OPEN" and found.relay == relay.id:
-            _send_capacity_error(ports, found)
+            _send_error(ports, found, cause, is_lasting=in_row >= LASTING and not cause.passes)
 
 
 def cancel_start(ports: Dispatch, session: Session, code: str = "capacity") -> None:
@@ -52,12 +64,15 @@ def cancel_start(ports: Dispatch, session: Session, code: str = "capacity") -> N
     sessions.forget_request(ports.table, session)
 
 
-def _send_capacity_error(ports: Dispatch, session: Session) -> None:
+def _send_error(ports: Dispatch, session: Session, cause: Cause, is_lasting: bool) -> None:
+    """A call that began elsewhere is not ended for a start that fails: it asks again while it may."""
     is_new = session.joined_epoch == 0
+    code = "relay_failed" if is_new and is_lasting else "capacity"
     if is_new:
-        cancel_start(ports, session)
+        cancel_start(ports, session, code)
     ref = session.request if is_new else session.id
-    error = control_error("capacity", ref=ref, retry_after_ms=RETRY_MS, fatal=is_new)
+    retry_ms = 0 if code == "relay_failed" else RETRY_MS
+    error = control_error(code, ref=ref, detail=cause.words, retry_after_ms=retry_ms, fatal=is_new)
     i = sessions.next_reply_seq(ports.table, session.id)
     ports.replies.send(session.connection, msgspec.structs.replace(error, i=i))
     logger.info("waiting session given up", extra={"session": session.id})

@@ -11,6 +11,7 @@ from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed, SweepPorts, TasksUnknown
 from records import relays
 from records.relays import Pool, Relay
+from records.start_failures import Cause
 
 SETTLE_S = 30  #: from RunTask until the task must be in ECS's lists, which are eventually consistent
 
@@ -39,7 +40,7 @@ def reap(ports: SweepPorts, tasks: Tasks | None, counts: Counter[str]) -> Fleet:
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
     lost = [relay for relay in known if relay.is_lost(now) or _has_exited(relay, tasks, now)]
-    freed = give_up_relay.free_lost_slots(ports, pool, known, lost)
+    freed = give_up_relay.free_lost_slots(ports, pool, known, lost, causes=_causes(ports, lost))
     counts["relays_lost"] += len(freed)
     alive = [
         relay for relay in known if relay.id not in freed.values() and _ensure_launched(ports, relay, counts)
@@ -64,6 +65,16 @@ def stop_orphan_tasks(ports: SweepPorts, tasks: Tasks | None, fleet: Fleet, coun
                 counts["tasks_stopped"] += 1
             except TasksUnknown:
                 return
+
+
+def _causes(ports: SweepPorts, lost: Sequence[Relay]) -> Mapping[str, Cause]:
+    """What ECS says about tasks that never became relays, where its event did not reach us."""
+    if not any(relay.state == "STARTING" for relay in lost):
+        return {}
+    try:
+        return ports.tasks.causes()
+    except TasksUnknown:
+        return {}
 
 
 def _has_exited(relay: Relay, tasks: Tasks | None, now: int) -> bool:

@@ -43,8 +43,8 @@ def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
     """Start its task. Raises LaunchFailed, after an error to its waiting clients, except `asker`."""
     try:
         ports.launcher.launch(relay)
-    except LaunchFailed:
-        give_up_relay.give_up(ports, relay, but=asker)
+    except LaunchFailed as failed:
+        give_up_relay.give_up(ports, relay, failed.cause, but=asker)
         raise
     relays.mark_launched(ports.table, relay.id)
     logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from functions.core.fleet import start_causes
 from functions.core.fleet.ecs_launcher import STARTED_BY
 from functions.core.fleet.give_up_relay import give_up
 from functions.core.runtime.entry import logger
@@ -24,13 +25,8 @@ def handle(ports: Dispatch, detail: Mapping[str, Any]) -> dict[str, int]:
     relay = relays.load(ports.table, str(detail.get("startedBy", "")).removeprefix(STARTED_BY))
     if relay is None or relay.id not in relays.pool(ports.table).slots.values():
         return {}
-    exits = [container.get("exitCode") for container in detail.get("containers", ())]
-    facts = {
-        "relay": relay.id,
-        "state": relay.state,
-        "stop_code": detail.get("stopCode"),
-        "exit_codes": exits,
-    }
+    cause = start_causes.of_stop(detail)
+    facts = {"relay": relay.id, "state": relay.state, "stop_code": detail.get("stopCode"), "said": cause.said}
     logger.error("relay stopped without leaving", extra=facts)
-    give_up(ports, relay)
+    give_up(ports, relay, cause)
     return {"relays_lost": 1}

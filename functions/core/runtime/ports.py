@@ -10,6 +10,7 @@ from functions.core.runtime.config import SessionConfig, SweepConfig
 from functions.core.sessions.replies import Replies
 from records.relays import Relay
 from records.sessions import Session
+from records.start_failures import Cause
 from records.table import Table
 
 
@@ -23,6 +24,10 @@ class Launcher(Protocol):
 class LaunchFailed(Exception):
     """No task could be started now."""
 
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.words)
+        self.cause = cause
+
 
 class TaskList(Protocol):
     """Relay tasks as listed by the orchestrator."""
@@ -32,6 +37,9 @@ class TaskList(Protocol):
 
     def stopping(self) -> Sequence[str]:
         """Tasks that are stopping and have not ended yet. Raises TasksUnknown."""
+
+    def causes(self) -> Mapping[str, Cause]:
+        """Why tasks that have ended lately did so, by relay. Raises TasksUnknown."""
 
     def stop(self, task: str) -> None:
         """Stop a task: it gets its time to drain. Raises TasksUnknown."""

@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'quota_sessions'
   | 'quota_starts'
   | 'rate_limited'
+  | 'relay_failed'
   | 'resume_refused'
   | 'session_ended'
   | 'session_limit'
