@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from records.relays import STARTS
+from records.start_times import Home, key
 from records.table import Table
 
 KEEP_S = 600  #: a failure that is older says nothing about the next start
@@ -35,12 +35,12 @@ class StartFailure:
     at: int  #: epoch s
 
 
-def note(table: Table, cause: Cause, now: int) -> int:
+def note(table: Table, home: Home, cause: Cause, now: int) -> int:
     """Count a failed start. Returns how many have failed in a row. Two at once may be counted as one."""
-    before = last(table)
+    before = last(table, home)
     count = before.count + 1 if before is not None and now - before.at < KEEP_S else 1
     table.update(
-        STARTS,
+        key(home),
         "SET #failed = :count, #failed_at = :now, #words = :words, #said = :said",
         count=count,
         now=now,
@@ -50,9 +50,9 @@ def note(table: Table, cause: Cause, now: int) -> int:
     return count
 
 
-def last(table: Table) -> StartFailure | None:
+def last(table: Table, home: Home) -> StartFailure | None:
     """The newest failure, if no relay became ready since."""
-    item = table.get(STARTS) or {}
+    item = table.get(key(home)) or {}
     if "failed" not in item:
         return None
     return StartFailure(Cause(item["words"], item["said"]), int(item["failed"]), int(item["failed_at"]))

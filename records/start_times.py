@@ -15,21 +15,22 @@ SMOOTHING = 8  #: each start moves the expected duration by an eighth of the dif
 
 def expect(table: Table, home: Home, took_ms: int) -> None:
     """Set the expected duration of a start, where it is known before the first one."""
-    table.put(_key(home), {"mean_ms": took_ms})
+    table.put(key(home), {"mean_ms": took_ms})
 
 
 def learn(table: Table, home: Home, took_ms: int) -> None:
     """Update the smoothed mean. Two relays that become ready at once may lose one sample."""
-    known = (table.get(_key(home)) or {}).get("mean_ms")
+    known = (table.get(key(home)) or {}).get("mean_ms")
     mean_ms = took_ms if known is None else known + (took_ms - known) // SMOOTHING
     expect(table, home, mean_ms)
 
 
 def eta_ms(table: Table, home: Home, started_at: int, now: int) -> int:
     """Expected ms until a relay that starts since `started_at` (epoch s) is ready, at least a second."""
-    mean_ms = (table.get(_key(home)) or {}).get("mean_ms", DEFAULT_MS[home])
+    mean_ms = (table.get(key(home)) or {}).get("mean_ms", DEFAULT_MS[home])
     return max(1000, int(mean_ms) - (now - started_at) * 1000)
 
 
-def _key(home: Home) -> Key:
+def key(home: Home) -> Key:
+    """Where both the duration of starts and their failures lie."""
     return Key("RELAYSTART" if home == "fargate" else f"RELAYSTART#{home}")

@@ -81,7 +81,7 @@ def test_who_waits_is_told_why_and_at_the_second_time_not_to_try_again(connected
         ("capacity", True),  # by waiting, Fargate may have capacity again
     ]
     assert [each["message"].rpartition(": ")[2] for each in told] == [f"{words}." for words in STOPS.values()]
-    assert start_failures.last(table).cause.said == list(STOPS)[-1]
+    assert start_failures.last(table, "fargate").cause.said == list(STOPS)[-1]
     assert give_up_relay.LASTING == 2
 
 

@@ -49,7 +49,7 @@ def give_up(ports: Dispatch, relay: Relay, cause: Cause, but: str = "") -> None:
     relays.leave(ports.table, relay.id)
     if relay.state != "STARTING":
         return
-    in_row = start_failures.note(ports.table, cause, ports.now())
+    in_row = start_failures.note(ports.table, relay.home, cause, ports.now())
     metrics.add_metric("relays_given_up", "Count", 1)
     left = relays.load(ports.table, relay.id)
     for session in sorted(set(left.leases if left else ()) - {but}):
