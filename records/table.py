@@ -39,6 +39,7 @@ _REFUSED = {
     "ItemCollectionSizeLimitExceededException",
     "ResourceNotFoundException",
     "SerializationException",
+    "UnrecognizedClientException",  # our role is gone
     "ValidationError",  # of a step, as a reason for which a transaction was cancelled
     "ValidationException",  # also for an item that is too large
 }

@@ -24,13 +24,15 @@ from relay.client.origin_secret import OriginCheck, allow_any_origin
 from relay.client.port import ClientConnection, ConnectionLost
 from relay.client.websocket import listening
 from relay.config import RelayConfig
-from relay.ports import LedgerUnavailable, Unregistered
+from relay.ports import LedgerUnavailable, Unregistered, WriteRefused
 from relay.task.drain import Drain, ReserveCapacity
 
 logger = logging.getLogger("relay.task.service")
 
 HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orders
 FAREWELL_S = 14.0  #: for calls to send their closing message and write their last turns
+REFUSED_S = 20.0  #: the table refuses its heartbeats: with the stack went the table, or this task's role
+REFUSED_DRAIN_S = 60.0  #: then, for calls to be handed on; with all the rest it is gone within two minutes
 STORE_NOTICE_S = 3.0  #: time limit of a best-effort status write
 
 
@@ -74,6 +76,7 @@ class Relay:
         self.registry = CallRegistry(config, book, legs_for, self._tasks)
         self.handshake = MediaHandshake(book, config.relay, self._health, origin_check)
         self._leaving = asyncio.Event()
+        self._drain_s = config.drain_s
         self.port = config.port  #: where it listens, once it does
 
     def leave(self) -> None:
@@ -114,17 +117,29 @@ class Relay:
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time
-        idle_since = heard_at = now()
+        idle_since = heard_at = heeded_at = now()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            with contextlib.suppress(LedgerUnavailable):
+            try:
                 await self._show_life()
-                heard_at = now()
+                heard_at = heeded_at = now()
+            except WriteRefused:
+                if now() - heeded_at >= REFUSED_S:
+                    self._leave_for_good()
+            except LedgerUnavailable:  # that passes; a refusal does not
+                heeded_at = now()
             unheard_s = now() - heard_at
             if self.registry.is_needed(unheard_s) or self._leaving.is_set():
                 idle_since = now()
             elif now() - idle_since >= self._config.idle_s and await self._may_retire(unheard_s):
                 self.leave()
+
+    def _leave_for_good(self) -> None:
+        """Whether or not it has calls: no order reaches it, nobody is led here, nobody else would end it."""
+        if not self._leaving.is_set():
+            logger.error("the table refuses this relay, leaving")
+            self._drain_s = min(self._drain_s, REFUSED_DRAIN_S)
+            self.leave()
 
     async def _may_retire(self, unheard_s: float) -> bool:
         """Nobody is on the way to this relay: the table says so, or was not told for long that it lives.
@@ -161,7 +176,7 @@ class Relay:
 
     async def _drain(self) -> None:
         await self._notify_store(self._task.stopping())
-        await Drain(self.registry.calls, self.registry.news, self._reserve, self._config.drain_s).run()
+        await Drain(self.registry.calls, self.registry.news, self._reserve, self._drain_s).run()
         await self.registry.close(FAREWELL_S)
         await self._notify_store(self._task.leave())
 

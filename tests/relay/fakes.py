@@ -27,7 +27,7 @@ from relay.client.origin_secret import OriginCheck, allow_any_origin
 from relay.client.port import ConnectionLost
 from relay.config import RelayConfig
 from relay.model.port import ModelLeg, UpstreamError
-from relay.ports import LedgerUnavailable, Superseded, Unregistered
+from relay.ports import LedgerUnavailable, Superseded, Unregistered, WriteRefused
 from relay.task.service import Relay
 from relay.turn import Turn
 from tests import dialect
@@ -149,6 +149,7 @@ class FakeTask:
     orders: set[str] = field(default_factory=set)
     is_gone: bool = False  #: its record is
     is_down: bool = False  #: the table does not answer, or is gone
+    is_refused: bool = False  #: it answers, and that the relay may not write there, or that it is gone
     is_wanted: bool = False  #: somebody has a place
     gone: dict[str, float] = field(default_factory=dict)  #: sessions without a client, as told last
 
@@ -178,6 +179,8 @@ class FakeTask:
         self._answer()
 
     def _answer(self) -> None:
+        if self.is_refused:
+            raise WriteRefused
         if self.is_down:
             raise LedgerUnavailable
 

@@ -13,7 +13,7 @@ from protocol import media
 from protocol.codec import encode
 from records.relays import LOST_S
 from relay.call.registry import UNWRITTEN_S
-from relay.task.service import HEARTBEAT_S
+from relay.task.service import FAREWELL_S, HEARTBEAT_S, REFUSED_DRAIN_S, REFUSED_S, STORE_NOTICE_S
 from tests.relay.fakes import CONFIG, Visitor, house
 from tests.relay.test_store_trouble import answer, until
 
@@ -27,6 +27,44 @@ async def test_an_idle_relay_whose_record_cannot_be_reached_ends_itself() -> Non
         here.task.is_down = True
         await asyncio.sleep(LOST_S + 2 * HEARTBEAT_S)
         assert here.task.calls[-2:] == ["stopping", "leave"]
+
+
+@pytest.mark.looptime
+async def test_a_relay_whose_table_is_gone_waits_for_no_idle_time() -> None:
+    """It was the last that the stack left behind, and nobody would end it."""
+    async with house(config=replace(CONFIG, idle_s=3600.0)) as here:
+        here.task.is_refused = True
+        await asyncio.sleep(REFUSED_S + 2 * HEARTBEAT_S)
+        assert here.task.calls[-2:] == ["stopping", "leave"]
+
+
+@pytest.mark.looptime
+async def test_a_table_that_refuses_for_a_moment_and_one_that_does_not_answer_are_not_gone() -> None:
+    async with house(config=replace(CONFIG, idle_s=3600.0)) as here:
+        for _ in range(4):
+            here.task.is_refused = True
+            await asyncio.sleep(REFUSED_S - HEARTBEAT_S)
+            here.task.is_refused, here.task.is_down = False, True
+            await asyncio.sleep(2 * HEARTBEAT_S)
+            here.task.is_down = False
+        assert "stopping" not in here.task.calls
+
+
+async def test_a_relay_whose_table_is_gone_ends_with_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.task.service.HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("relay.task.service.REFUSED_S", 0.1)
+    monkeypatch.setattr("relay.task.service.REFUSED_DRAIN_S", 0.2)
+    async with house(config=replace(CONFIG, idle_s=3600.0)) as here:
+        async with here.connect(here.book.ticket()) as wire:
+            visitor = Visitor()
+            await visitor.join(wire)
+            here.task.is_refused = True
+            assert await visitor.read_to_the_end() == 4453, "going away"
+        await until(lambda: "leave" in here.task.calls)
+
+
+def test_a_relay_whose_table_is_gone_has_ended_within_two_minutes() -> None:
+    assert 2 * HEARTBEAT_S + REFUSED_S + REFUSED_DRAIN_S + FAREWELL_S + 3 * STORE_NOTICE_S < 120
 
 
 @pytest.mark.looptime
