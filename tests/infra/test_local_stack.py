@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from infra.local.process import machine_environment
 from infra.local.stack import LocalStack, Options
 from infra.local.template import read_template
-from records import relays
+from records import start_times
 from records.routes import sign_route
 from records.table import Table
 from tests.infra.stand_ins import children
@@ -91,8 +91,7 @@ async def test_the_first_caller_is_told_of_seconds_and_not_of_the_half_minute_of
     stack: LocalStack,
 ) -> None:
     table, now = Table(stack.client("dynamodb"), stack.table), int(time.time())
-    relay = relays.Relay("r1", "0", "7", 4, "STARTING", started_at=now)
-    assert await asyncio.to_thread(relays.eta_ms, table, relay, now) == 2_000
+    assert await asyncio.to_thread(start_times.eta_ms, table, "fargate", now, now) == 2_000
 
 
 async def test_a_refused_connect_gives_its_status_through_the_real_runtime(stack: LocalStack) -> None:

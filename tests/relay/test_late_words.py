@@ -61,7 +61,7 @@ def test_words_of_the_user_come_after_the_end_of_the_turn_that_answers_them() ->
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
 def test_numbers_fill_the_sound_that_they_take_to_say(moment: str) -> None:
-    """A transcript writes them in digits: what was said of the first turn is complete, without a full stop."""
+    """A transcript writes them in digits: what was said of the first turn is whole, without a full stop."""
     table = Table()
     for number, at in ((1, 0.0), (2, 2.8)):
         words = model.Heard(f"question {number}")
