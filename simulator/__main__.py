@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config(chosen: argparse.Namespace) -> Config:
+    if chosen.replay and chosen.scenario:
+        raise ScenarioError("--replay plays what was recorded, and no --scenario")
     script = scenario.load(_scenario_path(chosen.scenario)) if chosen.scenario else Scenario()
     if chosen.log and not chosen.log.parent.is_dir():
         raise ScenarioError(f"{chosen.log}: its folder does not exist")
@@ -103,7 +105,7 @@ async def _serve(config: Config, as_json: bool) -> None:
         with contextlib.suppress(NotImplementedError):  # not on Windows
             loop.add_signal_handler(number, stopped.set)
     async with serve(config) as running:
-        print(_json(running) if as_json else _greeting(running), flush=True)
+        print(_json(running) if as_json else greeting(running), flush=True)
         await stopped.wait()
 
 
@@ -112,8 +114,12 @@ def _json(running: Running) -> str:
     return json.dumps({"url": running.url, "certificate": certificate, **running.state()})
 
 
-def _greeting(running: Running) -> str:
-    lines = [f"Gemini Live simulator at {running.url} (scenario: {running.world.scenario.name})"]
+def greeting(running: Running) -> str:
+    """What it says when it is up."""
+    does = f"scenario: {running.world.scenario.name}"
+    if running.playback:
+        does = f"plays back {running.playback.count} recorded connections, one for each client in turn"
+    lines = [f"Gemini Live simulator at {running.url} ({does})"]
     if running.certificate:
         lines.append(f"clients must trust {running.certificate}, e.g. SSL_CERT_FILE={running.certificate}")
     lines.append(f"SDKs: set GOOGLE_GEMINI_BASE_URL={running.url} and any API key. Ctrl-C stops it.")

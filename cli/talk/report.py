@@ -47,6 +47,8 @@ def _latency(total: int | None, server: int | None, *, is_spoken: bool) -> list[
         return ["first audio    none"]
     if not is_spoken:
         return [f"first audio    {total} ms after the text was sent"]
+    if total < 0:
+        return [f"first audio    while you spoke, {-total} ms before your last word"]
     told = [f"first audio    {total} ms after your last word"]
     if server is None or not 0 <= server <= total:
         return told

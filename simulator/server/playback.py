@@ -18,6 +18,7 @@ class Playback:
     """All takes of a trace, over and over."""
 
     def __init__(self, takes: tuple[Take, ...], world: World) -> None:
+        self.count = len(takes)
         self._takes: Iterator[Take] = itertools.cycle(takes)
         self._world = world
 

@@ -148,6 +148,7 @@ def outcome(**made: Any) -> Outcome:
         ),
         ({"total_s": 1.119}, ["first audio    1119 ms after your last word"]),
         ({"total_s": 0.2, "server_ms": 307}, ["first audio    200 ms after your last word"]),
+        ({"total_s": -2.998}, ["first audio    while you spoke, 2998 ms before your last word"]),
         ({"total_s": 0.4, "spoken": False}, ["first audio    400 ms after the text was sent"]),
         ({}, ["first audio    none"]),
     ],

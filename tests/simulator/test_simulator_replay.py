@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from simulator import Config, serve
-from simulator.__main__ import main
+from simulator.__main__ import greeting, main
 from simulator.audio import pcm as audio
 from simulator.replay import TraceError, read, tone
 from tests.simulator.live_client import live, speech_in, transcript
@@ -110,3 +110,13 @@ def test_what_is_no_trace_is_one_line(
     assert complaint in capsys.readouterr().err
     assert main(["--port", "0", "--replay", str(tmp_path / "none")]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_a_trace_and_a_scenario_do_not_go_together(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "0", "--replay", str(trace), "--scenario", "weather"]) == 2
+    assert "--replay plays what was recorded, and no --scenario" in capsys.readouterr().err
+
+
+async def test_it_says_that_it_plays_back(trace: Path) -> None:
+    async with serve(Config(replay=trace)) as running:
+        assert "plays back 2 recorded connections, one for each client in turn" in greeting(running)
