@@ -13,6 +13,7 @@ from protocol.control import ClientTool, Config
 from records.sessions import Session
 
 TOOL = "doctor_probe"
+OTHER_TOOL = "probe"  #: declared in setups that should be refused; it is never called
 INSTRUCTIONS = (
     "You are being tested. Answer in one short sentence. When the user writes 'call NAME {JSON}', call the "
     "function of that name with those arguments; when its result comes, say the result."
@@ -63,7 +64,10 @@ def content(*texts: str, complete: bool = True) -> dict[str, Any]:
     """User and model speak in turn, the user first."""
     roles = ("user", "model")
     turns = [{"role": roles[at % 2], "parts": [{"text": text}]} for at, text in enumerate(texts)]
-    return {"clientContent": {"turns": turns, "turnComplete": complete}}
+    return {"clientContent": {**({"turns": turns} if turns else {}), "turnComplete": complete}}
+
+
+STOP = content(complete=False)  #: ends the answer that is under way, as the relay does it
 
 
 def realtime(text: str) -> dict[str, Any]:

@@ -10,42 +10,30 @@ from array import array
 from typing import Any
 
 from gemini import refusals
+from gemini.contact.kit import OTHER_TOOL, TOOL
 from gemini.contact.recording import Line, pcm_of
 
-#: fields whose text is one of Google's constants, or a form that nobody's words have
+_CONSTANT = r"[A-Z][A-Z_]{0,60}"
+_SECONDS = r"\d{1,9}(\.\d{1,9})?s"
+_LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}"
+
+#: text of these fields stays if it has the form: of constants, and of what is no secret and no words
 _PLAIN = {
-    *(
-        "mimeType",
-        "modality",
-        "type",
-        "interactionStatus",
-        "turnCompleteReason",
-        "scheduling",
-        "behavior",
-        "role",
-    ),
-    *(
-        "timeLeft",
-        "audioOffset",
-        "startOffset",
-        "endOffset",
-        "serviceTier",
-        "languageCode",
-        "step",
-        "method",
-        "key",
-    ),
-    *(
-        "model",
-        "thinkingLevel",
-        "responseModalities",
-        "languageCodes",
-        "name",
-        "fieldMask",
-        "activityHandling",
-    ),
+    field: re.compile(form)
+    for form, fields in (
+        (_CONSTANT, "modality interactionStatus turnCompleteReason scheduling behavior serviceTier method"),
+        (_CONSTANT, "thinkingLevel responseModalities activityHandling"),
+        (rf"{_CONSTANT}|[a-z]{{1,10}}", "type role key"),
+        (_SECONDS, "timeLeft audioOffset startOffset endOffset"),
+        (_LANGUAGE, "languageCode languageCodes"),
+        (r"[a-z]{1,20}/[a-z0-9.+-]{1,30}(; ?rate=\d{1,6})?", "mimeType"),
+        (r"(models/)?(gemini-[a-z0-9.-]{1,60}|no-such-model)", "model"),
+        (rf"{TOOL}|{OTHER_TOOL}", "name"),
+        (r"[A-Za-z]{1,40}([.,][A-Za-z]{1,40}){0,40}", "fieldMask"),
+        (r"[a-z.]{1,20}", "step"),
+    )
+    for field in fields.split()
 }
-_CONSTANT = re.compile(r"[A-Za-z0-9_./;=:+-]{1,80}")
 _SECRET = re.compile(r"auth_tokens/|AIza")
 _HANDLES = {"newHandle", "handle"}
 
@@ -86,7 +74,7 @@ class Redactor:
             return {"masked": "secret", "number": number, "length": len(text)} if text else ""
         if name == "message":  # of an API error
             return refusals.scrub(text)
-        if name in _PLAIN and _CONSTANT.fullmatch(text):
+        if name in _PLAIN and _PLAIN[name].fullmatch(text):
             return text
         return {"masked": "text", "length": len(text)}
 

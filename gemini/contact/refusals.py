@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gemini.contact.kit import Kit, content
+from gemini.contact.kit import OTHER_TOOL, Kit, content
 from gemini.contact.steps import Ask, Open, Script, Send, Until, never
 
 SETTLE_S = 0.7  #: for a refusal to come
@@ -42,7 +42,7 @@ def _ask(step: Ask) -> Callable[[Kit], Script]:
 
 
 def _tools(*declared: dict[str, Any]) -> Callable[[Kit], Script]:
-    return _setup(tools=[{"functionDeclarations": [{"name": "probe", **each} for each in declared]}])
+    return _setup(tools=[{"functionDeclarations": [{"name": OTHER_TOOL, **each} for each in declared]}])
 
 
 def _thinking(kit: Kit) -> Script:
