@@ -2,7 +2,8 @@
 
 From the name to a spoken turn, and over a change of the model's connection. It opens two short sessions as
 one of your users, and talks for some seconds: with Google as the model that costs a cent or two. With
---google it meets the model alone, and says what it does against what is believed of it: for some cents.
+--google it meets the model alone, and says what it does against what is believed of it: for less than five
+cents.
 """
 
 from __future__ import annotations

@@ -89,11 +89,12 @@ class Talk:
         return next(iter(self.all(kind, since_s)), None)
 
     def sent_at(self, kind: str) -> list[float]:
-        """When messages with that field were sent: `clientContent`, or `audioStreamEnd` of realtimeInput."""
+        """When messages with that field were sent: `clientContent`, or one in it, like its `turns`."""
         return [
             line.at_s
             for line in self.lines
-            if line.way == "up" and kind in {*line.message, *line.message.get("realtimeInput", ())}
+            if line.way == "up"
+            and (kind in line.message or any(kind in held for held in line.message.values()))
         ]
 
     def marks(self, name: str) -> list[float]:
@@ -141,6 +142,21 @@ class Talk:
         return next(reversed(self.all("turnComplete", 0.0, second)), None)
 
     @property
+    def spoken_s(self) -> float:
+        """Length of the client's audio, silence too."""
+        sent = (line.message.get("realtimeInput", {}).get("audio") for line in self.lines if line.way == "up")
+        return sum(len(str(blob["data"])) for blob in sent if blob) * 3 / 4 / 32_000
+
+    @property
+    def delay_s(self) -> float | None:
+        """From the end of speech to the first sign of an answer: the shortest, for a machine may be slow."""
+        delays = []
+        for spoke_s in self.marks("speak.end"):
+            signs = (self.first(kind, spoke_s) for kind in ("inputTranscription", "audio"))
+            delays += [sign.at_s - spoke_s for sign in signs if sign]
+        return min(delays, default=None)
+
+    @property
     def handle(self) -> str | None:
         """The newest handle that may be resumed from."""
         updates = [one.value for one in self.all("sessionResumptionUpdate") if isinstance(one.value, dict)]
@@ -159,6 +175,13 @@ class Recording:
     def names(self) -> list[str]:
         """Connections in the order in which they were begun."""
         return list(dict.fromkeys(line.connection for line in self.lines))
+
+    def talks(self) -> list[Talk]:
+        """Every connection, in that order."""
+        by_name: dict[str, list[Line]] = {}
+        for line in self.lines:
+            by_name.setdefault(line.connection, []).append(line)
+        return [Talk(lines) for lines in by_name.values()]
 
     @property
     def unreached(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-from gemini.contact.kit import TOOL, Kit, content, realtime, result
+from gemini.contact.kit import STOP, TOOL, Kit, content, realtime, result
 from gemini.contact.recording import Signal, Talk
 from gemini.contact.refusals import REFUSALS
 from gemini.contact.steps import (
@@ -19,11 +19,12 @@ from gemini.contact.steps import (
     Step,
     Until,
     answered,
-    answered_again,
     ended,
     has,
     never,
     sounds,
+    sounds_after_cut,
+    sounds_after_end,
 )
 
 ANSWER_S = 15.0  #: for an answer to begin and end
@@ -44,11 +45,14 @@ def entry(kit: Kit) -> Script:
 
 
 def speech(kit: Kit) -> Script:
-    """Quiet, a spoken question, its answer, and the same again: what an ordinary call is made of."""
+    """Quiet, a spoken question, its answer, and the same again: what an ordinary call is made of.
+
+    Once only where a reply is several turns, each with a bill: that tells as much and costs half.
+    """
     yield Open(kit.setup())
     yield Until(never, 3.0)
     yield Ping(20.0)
-    for _ in range(2):
+    for _ in range(1 if kit.profile.splits_replies.value else 2):
         yield Speak("question")
         yield Until(answered, ANSWER_S)
         yield Until(never, 1.5)
@@ -60,24 +64,28 @@ def barge_in(kit: Kit) -> Script:
     yield Speak("question")
     yield Until(sounds, ANSWER_S)
     yield Speak("interruption")
-    yield Until(answered, ANSWER_S)
+    yield Until(sounds_after_cut, ANSWER_S)
     yield Until(never, 1.0)
 
 
 def typed_content(kit: Kit) -> Script:
-    """Two typed questions by clientContent."""
-    yield Open(kit.setup())
-    for text in ("Say the word pepper.", "Say the word saddle."):
-        yield Send(content(text))
-        yield Until(answered, ANSWER_S)
+    """Two typed questions by clientContent: some models take it before their first turn only."""
+    yield from _typed(kit, content("Say the word pepper."), content("Say the word saddle."))
 
 
 def typed_realtime(kit: Kit) -> Script:
-    """Two typed questions by realtimeInput."""
+    """Typed questions by realtimeInput: two, where that is the way."""
+    more = [realtime("Say the word saddle.")] if kit.profile.text.value == "realtime" else []
+    yield from _typed(kit, realtime("Say the word pepper."), *more)
+
+
+def _typed(kit: Kit, *messages: dict[str, Any]) -> Script:
     yield Open(kit.setup())
-    for text in ("Say the word pepper.", "Say the word saddle."):
-        yield Send(realtime(text))
+    for message in messages[:-1]:
+        yield Send(message)
         yield Until(answered, ANSWER_S)
+    yield Send(messages[-1])
+    yield Until(sounds, ANSWER_S)  # the rest would cost, and tell nothing
 
 
 def context(kit: Kit) -> Script:
@@ -99,7 +107,12 @@ def context_in_answer(kit: Kit) -> Script:
 def content_in_answer(kit: Kit) -> Script:
     """A typed question while the agent speaks."""
     yield from _in_answer(kit, content("Say the word glacier."))
-    yield Until(answered_again, ANSWER_S)
+    yield Until(sounds_after_end, ANSWER_S)
+
+
+def stop(kit: Kit) -> Script:
+    """The answer is stopped as the relay stops it for a client."""
+    yield from _in_answer(kit, STOP)
 
 
 def _in_answer(kit: Kit, message: dict[str, Any]) -> Script:
@@ -164,14 +177,21 @@ def pause(kit: Kit) -> Script:
     yield Speak("question")
     yield Send({"realtimeInput": {"audioStreamEnd": True}})
     yield Until(sounds, 5.0, listens=False)
-    yield Until(answered, ANSWER_S)
+    yield Until(sounds, ANSWER_S)
 
 
 def silence(kit: Kit) -> Script:
-    """A setup that waits three seconds for the end of a turn; asked twice, for a machine may be slow."""
+    """A setup that waits three seconds for the end of a turn.
+
+    Asked again where the answer is late and should not be: a machine may be slow.
+    """
     yield Open(kit.setup(silence_ms=3000))
     for _ in range(2):
         yield Speak("question")
+        yield Until(sounds, ANSWER_S)
+        talk: Talk = yield Look()
+        if kit.profile.silence_honoured.value or (talk.delay_s or 0.0) < 3.0:
+            return
         yield Until(answered, ANSWER_S)
 
 
@@ -181,11 +201,14 @@ def manual(kit: Kit) -> Script:
     yield Send({"realtimeInput": {"activityStart": {}}})
     yield Speak("question")
     yield Send({"realtimeInput": {"activityEnd": {}}})
-    yield Until(answered, ANSWER_S, listens=False)
+    yield Until(sounds, ANSWER_S, listens=False)
 
 
 def tool(kit: Kit) -> Script:
-    """A call that is answered, and one whose answer does not name its function."""
+    """A call that is answered, and one whose answer does not name its function.
+
+    Where a reply is several turns, and dear, it is the answer to the same call once more.
+    """
     waits = "WHEN_IDLE" if kit.profile.tools.value != "blocking" else None
     yield Open(kit.setup(tool=True))
     if (call := (yield from _called(kit, "Oslo"))) is None:
@@ -193,10 +216,10 @@ def tool(kit: Kit) -> Script:
     yield Send(result(call, "the word is glacier", scheduling=waits))
     yield Until(answered, ANSWER_S)
     yield Until(never, LATE_S)
-    if (call := (yield from _called(kit, "Rome"))) is None:
+    if not kit.profile.splits_replies.value and (call := (yield from _called(kit, "Rome"))) is None:
         return
     yield Send(result(call, "the word is harvest", named=False, scheduling=waits))
-    yield Until(answered, ANSWER_S)
+    yield Until(sounds, ANSWER_S)
 
 
 def tool_silent(kit: Kit) -> Script:
@@ -233,7 +256,7 @@ def image(kit: Kit) -> Script:
     yield Open(kit.setup())
     yield Send({"realtimeInput": {"video": {"mimeType": "image/jpeg", "data": PIXEL}}})
     yield Send(kit.say("Say OK."))
-    yield Until(answered, ANSWER_S)
+    yield Until(ended, ANSWER_S)
 
 
 def context_update(kit: Kit) -> Script:
@@ -244,10 +267,13 @@ def context_update(kit: Kit) -> Script:
     yield Until(never, 1.5)
 
 
+#: scenes in which no turn is begun: they cost nothing
+FREE = {*REFUSALS, "beside", "context_update"}
+
 SCENES: Mapping[str, Callable[[Kit], Script]] = {
     scene.__name__: scene
     for scene in (
-        *(resumption, tool, speech, history, barge_in, content_in_answer, context_in_answer, pause),
+        *(resumption, tool, speech, history, barge_in, content_in_answer, context_in_answer, stop, pause),
         *(
             typed_content,
             typed_realtime,

@@ -106,7 +106,16 @@ def answered(came: list[Signal]) -> bool:
     return ended(rest[voice:]) and status[-1:] != ["IN_PROGRESS"]
 
 
-def answered_again(came: list[Signal]) -> bool:
-    """A turn with sound has ended after another's end."""
-    ends = [at for at, one in enumerate(came) if one.kind == "turnComplete"]
-    return bool(ends) and answered(came[ends[0] + 1 :])
+def sounds_after_end(came: list[Signal]) -> bool:
+    """The agent's voice has begun after the end of a turn."""
+    return _sounds_after("turnComplete", came)
+
+
+def sounds_after_cut(came: list[Signal]) -> bool:
+    """The agent's voice has begun after an interruption."""
+    return _sounds_after("interrupted", came)
+
+
+def _sounds_after(kind: str, came: list[Signal]) -> bool:
+    first = next((at for at, one in enumerate(came) if one.kind == kind), len(came))
+    return sounds(came[first:])

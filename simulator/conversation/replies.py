@@ -18,6 +18,7 @@ from simulator.speech.turn_detection import Utterance
 
 _TOLD = re.compile(r"\bremember this word: (\w+)", re.IGNORECASE)
 _ASKED = re.compile(r"\bwhich word\b.*\bremember\b", re.IGNORECASE | re.DOTALL)
+_DICTATED = re.compile(r"\bsay (?:only|the word) (\w+)\.$", re.IGNORECASE)
 _SEARCH = re.compile(r"\bsearch for (\w[\w ]*)", re.IGNORECASE)
 _DIRECTION = re.compile(r"\(.*\)", re.DOTALL)
 _CALL = re.compile(r"\s*call\s+([\w.:-]+)\s*(\{.*\})?\s*$", re.DOTALL)
@@ -129,6 +130,8 @@ def _typed(text: str, memory: Memory) -> str:
     """The answer to a typed text. One in brackets is a stage direction, and is not repeated."""
     if _ASKED.search(text):
         return _recalled(memory)
+    if dictated := _DICTATED.search(text):
+        return f"{dictated[1].capitalize() if dictated[1].islower() else dictated[1]}."
     return "Hello. What can I do for you?" if _DIRECTION.fullmatch(text) else f"You wrote: {text}"
 
 

@@ -42,11 +42,11 @@ def scenario(text: str, *claims: str) -> Alteration:
     return Alteration(set(claims), scenario=text)
 
 
-def habit(claim: str, **entries: Any) -> Alteration:
+def habit(*claims: str, **entries: Any) -> Alteration:
     """The model has other entries in its profile."""
     facts = {name: Fact(value, "guessed", "a test") for name, value in entries.items()}
     profile = replace(V3_8, **facts)
-    return Alteration({claim}, models=(Model(MODEL, profile, is_strict=True, needs_role=True),))
+    return Alteration(set(claims), models=(Model(MODEL, profile, is_strict=True, needs_role=True),))
 
 
 def changed(change: Change, *claims: str) -> Alteration:
@@ -188,6 +188,11 @@ def _no_typed(_: MessageDispatch, message: Any) -> Any:
     return None if isinstance(message, messages.TextSent) else message
 
 
+def _no_stop(_: MessageDispatch, message: Any) -> Any:
+    is_stop = isinstance(message, messages.ContentSent) and not message.turns and not message.turn_complete
+    return None if is_stop else message
+
+
 def _no_picture(_: MessageDispatch, message: Any) -> Any:
     return None if isinstance(message, messages.VideoSent) else message
 
@@ -283,13 +288,18 @@ ALTERATIONS = {
     "voice activity is sent": scenario("settings: {voice_activity: sent}", "profile.voice_activity"),
     "the stream's end is honoured": scenario("settings: {stream_end: honour}", "profile.flush"),
     "a longer silence has no effect": habit("profile.silence_honoured", silence_honoured=False),
-    "context does not interrupt": habit("profile.client_content_interrupts", client_content_interrupts=False),
+    "context does not interrupt": habit(
+        "profile.client_content_interrupts", "profile.interrupt", client_content_interrupts=False
+    ),
+    "an answer cannot be stopped": takes(_no_stop, "profile.interrupt"),
     "instructions cannot be changed": habit("profile.context_update", context_update=False),
     "no status at a turn's end": scenario(f"signals: {{interaction_status: {_ALWAYS}}}", "profile.status"),
     "tools may only block": habit("profile.tools", tools="blocking"),
     "thinking is optional": habit("profile.thinking", thinking="optional", levels=("low",)),
     "a result needs no name": changed(_named_results, "profile.response_name"),
-    "typed text is refused after the first turn": takes(_refuses_text, "profile.text"),
+    "clientContent is refused after the first turn": takes(
+        _refuses_text, "profile.text", "profile.interrupt"
+    ),
     "realtime text is ignored": takes(_no_typed, "text.realtime"),
     "context is answered": takes(_answers_context, "context.quiet"),
     "pictures are not billed": takes(_no_picture, "usage.picture"),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.doctor.google import connection
+from cli.doctor.google.contact import Budget
 from cli.doctor.google.trace import write
-from gemini.contact.recording import Recording
+from gemini.contact.bill import tokens
+from gemini.contact.recording import Line, Recording
 from gemini.contact.scenes import SCENES
+from infra.cost.model import read_prices
 from simulator import Config, Scenario, serve
 from simulator.failures.catalogue import Failure, load
 from simulator.faults import RefuseHandshake, RefuseSetup, RefuseToken
@@ -45,7 +49,8 @@ async def test_every_dialect_of_the_simulator_is_as_google_is_believed_to_be(
         unseen.discard("handle.in_answer")  # a handle may be due in a first part that short, or not
     assert unseen == UNSEEN[model]
     assert findings.tokens > 1_000
-    assert findings.dollars < (0.10 if findings.profile.splits_replies.value else 0.05), "thoughts are billed"
+    assert findings.dollars < 0.05, "also where thoughts are billed, and one reply as several turns"
+    assert findings.seconds < 180
     assert {name.partition(".")[0] for name in recording.names()} == set(SCENES)
     check_trace(tmp_path / "trace.jsonl", recording)
 
@@ -195,6 +200,30 @@ def test_a_server_that_goes_away_is_no_finding_about_the_model(
     run = asyncio.run(met())
     assert run.code == 1 and "times: what is not seen, or differs, may be the network's." in run.out
     assert "=Fact(" not in run.out, "no change of the profile is proposed"
+
+
+def test_an_answer_that_was_hung_up_on_is_billed() -> None:
+    recording = Recording()
+    second = {"mimeType": "audio/pcm;rate=24000", "data": b64encode(bytes(48_000)).decode()}
+    answer = {"serverContent": {"modelTurn": {"parts": [{"inlineData": second}]}}}
+    counts = {"responseTokenCount": 40, "thoughtsTokenCount": 136}
+    for name, messages in (("a.1", [answer, {"usageMetadata": counts}]), ("b.1", [answer])):
+        for at_s, message in enumerate(messages):
+            recording.add(Line(float(at_s), name, "down", message))
+    counted = tokens(recording)
+    assert counted["response", ""] == 40 and counted["response", "AUDIO"] == 25
+    assert counted["thoughts", ""] == 2 * 136
+
+
+def test_no_scene_begins_when_the_bill_is_high_enough() -> None:
+    recording = Recording()
+    budget = Budget(recording, read_prices()["gemini"])
+    assert budget.allows("tool") and budget.dollars == 0
+    thoughts = {"usageMetadata": {"thoughtsTokenCount": 10_000}}
+    recording.add(Line(0.0, "tool.1", "down", thoughts))
+    assert budget.dollars == pytest.approx(0.045)
+    assert not budget.allows("speech") and budget.refused == ["speech"]
+    assert budget.allows("unknown_model"), "it costs nothing"
 
 
 @real_time

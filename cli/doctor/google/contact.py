@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +24,14 @@ from gemini.contact import bill
 from gemini.contact.claims import judge
 from gemini.contact.kit import Kit
 from gemini.contact.recording import Recording
-from gemini.contact.scenes import SCENES
+from gemini.contact.scenes import FREE, SCENES
 from gemini.tokens import GOOGLE_URL
 from infra.cost.model import read_prices
 from vivavoce.wavefile import read_wav
 
 SAMPLES = Path(__file__).resolve().parents[3] / "simulator" / "samples"
 SPOKEN = ("question", "interruption")
+BUDGET_DOLLARS = 0.045  #: no scene begins above that; the dear ones come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class Contact:
         door = Door(self.server.url or GOOGLE_URL, self.server.key, self.model)
         stage = Stage(door, clock, {name: read_wav(SAMPLES / f"{name}.wav") for name in SPOKEN}, recording)
         await check_entry(stage, kit, self.server)
-        await play_all(stage, {name: scene(kit) for name, scene in SCENES.items()}, tell)
-        counted = bill.tokens(recording)
+        budget = Budget(recording, read_prices()["gemini"])
+        scripts = {name: scene(kit) for name, scene in SCENES.items()}
+        await play_all(stage, scripts, tell, budget.allows)
         findings = Findings(
             self.server.name,
             self.model,
@@ -62,9 +64,10 @@ class Contact:
             today,
             judge(recording, kit.profile),
             round(clock.now(), 1),
-            sum(counted.values()),
-            bill.dollars(counted, read_prices()["gemini"]),
+            sum(bill.tokens(recording).values()),
+            budget.dollars,
             recording.unreached,
+            budget.refused,
         )
         return recording, findings
 
@@ -84,6 +87,26 @@ def run(contact: Contact, *, as_json: bool, trace: Path | None) -> int:
     else:
         findings.print(sys.stdout)
     return FAILED if findings.differing or findings.unreached else 0
+
+
+class Budget:
+    """Allows scenes until they have cost enough: a model may think, and be paid for it, without bounds."""
+
+    def __init__(self, recording: Recording, prices: Mapping[str, float]) -> None:
+        self._recording, self._prices = recording, prices
+        self.refused: list[str] = []  #: scenes
+
+    @property
+    def dollars(self) -> float:
+        """What has been billed so far."""
+        return bill.dollars(bill.tokens(self._recording), self._prices)
+
+    def allows(self, scene: str) -> bool:
+        """Whether `scene` may begin. One that costs nothing always may."""
+        if scene in FREE or self.dollars < BUDGET_DOLLARS:
+            return True
+        self.refused.append(scene)
+        return False
 
 
 class _Progress:

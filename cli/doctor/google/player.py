@@ -30,13 +30,19 @@ class Stage:
     recording: Recording
 
 
-async def play_all(stage: Stage, scripts: Mapping[str, Script], tell: Callable[[str], None]) -> None:
-    """Play every scene; `tell` gets the name of each that is over."""
+async def play_all(
+    stage: Stage,
+    scripts: Mapping[str, Script],
+    tell: Callable[[str], None],
+    may_play: Callable[[str], bool] = lambda name: True,
+) -> None:
+    """Play every scene that it may when its time has come; `tell` gets the name of each that is over."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def play(name: str, script: Script) -> None:
         async with places:
-            await Scene(name, stage).play(script)
+            if may_play(name):
+                await Scene(name, stage).play(script)
         tell(name)
 
     async with asyncio.TaskGroup() as scenes:

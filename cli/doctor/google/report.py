@@ -27,9 +27,10 @@ class Findings:
     today: str
     verdicts: list[Verdict]
     seconds: float
-    tokens: int  #: billed, as the model counted
+    tokens: int  #: billed, as the model counted; estimated for answers that were hung up on
     dollars: float
     unreached: list[str]  #: connections and requests for which the server could not be reached
+    left_out: list[str]  #: scenes, for the bill was high enough
 
     @property
     def differing(self) -> list[Verdict]:
@@ -48,6 +49,7 @@ class Findings:
             "profile": self.profile.family,
             "ok": not self.differing and not self.unreached,
             "unreached": self.unreached,
+            "left_out": self.left_out,
             "seconds": self.seconds,
             "tokens": self.tokens,
             "dollars": round(self.dollars, 4),
@@ -66,6 +68,8 @@ class Findings:
             f"It took {self.seconds:.0f} s and {self.tokens:,} tokens: {100 * self.dollars:.1f} cents.",
             file=out,
         )
+        if self.left_out:
+            print(f"Left out, to keep the bill below five cents: {', '.join(self.left_out)}.", file=out)
         if self.unreached:
             print(
                 f"{self.server} could not be reached {len(self.unreached)} times: what is not seen, or "

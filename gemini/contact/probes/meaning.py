@@ -13,7 +13,7 @@ def text(recording: Recording) -> str | None:
 
 
 def takes_text(recording: Recording, of: str) -> str | None:
-    """`answered` twice, `refused` by a close, or `ignored`."""
+    """`answered` each time, `refused` by a close, or `ignored`."""
     talk = recording.talk(of)
     asked = _asked(talk)
     if not asked:
@@ -22,7 +22,7 @@ def takes_text(recording: Recording, of: str) -> str | None:
         return "refused"
     until = [*asked[1:], 1e9]
     heard = [talk.sound_s(since_s, until_s) > 0 for since_s, until_s in zip(asked, until, strict=True)]
-    return "answered" if len(asked) == 2 and all(heard) else "ignored"
+    return "answered" if all(heard) else "ignored"
 
 
 def answers_context(recording: Recording) -> bool | None:
@@ -64,6 +64,15 @@ def interrupts(recording: Recording, of: str) -> bool | None:
     return talk.first("interrupted", sent[0]) is not None
 
 
+def stops(recording: Recording) -> str | None:
+    """What stops an answer, where speech does: a clientContent that says nothing."""
+    talk = recording.talk("stop.1")
+    sent = sorted(set(talk.sent_at("clientContent")) - set(talk.sent_at("turns")))
+    if not sent or not recording.talk("barge_in.1").all("interrupted"):
+        return None
+    return "client_content" if talk.end is None and talk.first("interrupted", sent[0]) else "none"
+
+
 def answered_after(recording: Recording) -> bool | None:
     """A typed question in an answer is answered, when that has ended."""
     talk = recording.talk("content_in_answer.1")
@@ -86,4 +95,4 @@ def _knows(talk: Talk, word: str) -> bool | None:
 
 def _asked(talk: Talk) -> list[float]:
     """When text was sent, by either road."""
-    return sorted(talk.sent_at("clientContent") + talk.sent_at("text"))
+    return sorted(talk.sent_at("turns") + talk.sent_at("text"))

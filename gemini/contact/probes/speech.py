@@ -22,7 +22,7 @@ def is_answered(recording: Recording, of: str) -> bool | None:
 
 def answered_soon(recording: Recording) -> bool | None:
     """The first sign of an answer comes soon after the silence that ends a turn."""
-    delay_s = _delay_s(recording.talk("speech.1"))
+    delay_s = recording.talk("speech.1").delay_s
     return None if delay_s is None else delay_s <= PROMPT_S
 
 
@@ -38,18 +38,9 @@ def flush(recording: Recording) -> str | None:
 
 def silence_honoured(recording: Recording) -> bool | None:
     """A longer `silenceDurationMs` makes the end of a turn later."""
-    usual_s = _delay_s(recording.talk("speech.1"))
-    longer_s = _delay_s(recording.talk("silence.1"))
+    usual_s = recording.talk("speech.1").delay_s
+    longer_s = recording.talk("silence.1").delay_s
     return None if usual_s is None or longer_s is None else longer_s - usual_s >= LONGER_S
-
-
-def _delay_s(talk: Talk) -> float | None:
-    """From the end of speech to the first sign of an answer: the shortest, for a machine may be slow."""
-    delays = []
-    for spoke_s in talk.marks("speak.end"):
-        signs = (talk.first(kind, spoke_s) for kind in ("inputTranscription", "audio"))
-        delays += [sign.at_s - spoke_s for sign in signs if sign]
-    return min(delays, default=None)
 
 
 # ---- voice activity

@@ -245,9 +245,10 @@ def speech_rate(recording: Recording) -> bool | None:
 
 
 def bills_context_again(recording: Recording) -> bool | None:
-    """The second turn bills the first again."""
-    prompts = [bill.get("promptTokenCount", 0) for bill in _bills(recording.talk("speech.1"))]
-    return prompts[-1] > 1.5 * prompts[0] if len(prompts) > 1 else None
+    """The last turn bills all that the first one read, and half at least of what it said."""
+    bills = _bills(recording.talk("speech.1"))
+    read = [bill.get("promptTokenCount", 0) for bill in bills]
+    return read[-1] >= read[0] + _tokens(bills[0], "response") / 2 if len(bills) > 1 else None
 
 
 def bills_picture(recording: Recording) -> bool | None:
