@@ -36,7 +36,7 @@ class Counters:
     missing_frames: int = 0  #: gaps in the agent's audio that no interruption explains
     resent_frames: int = 0
     resent_messages: int = 0
-    stale_uplink_ms: float = 0.0  #: microphone audio too old to be sent again
+    stale_uplink_ms: float = 0.0  #: microphone audio of a break that was too long to be kept
 
 
 class ClientSession:
@@ -56,7 +56,8 @@ class ClientSession:
     def hello(self) -> str:
         """The first message of a new media connection."""
         self.state = advance(CLIENT, self.state, "hello")
-        return encode(Hello(list(VERSIONS), self.after, self.last_turn, self._expected_seq))
+        position = self.after, self.last_turn, self._expected_seq, self._uplink.kept_seq
+        return encode(Hello(list(VERSIONS), *position))
 
     def lost(self) -> None:
         """Record that the media connection is lost."""
@@ -73,9 +74,9 @@ class ClientSession:
             self.counters.bad += error.code != "unknown_type"
             return []
 
-    def audio(self, pcm: bytes, now: float) -> bytes:
-        """Number a frame of microphone audio and remember it until the server has it."""
-        frame = self._uplink.audio(pcm, now, is_live=self.state is ClientState.LIVE)
+    def audio(self, pcm: bytes) -> bytes:
+        """Number a frame of microphone audio and remember it until it is of no more use."""
+        frame = self._uplink.audio(pcm, is_live=self.state is ClientState.LIVE)
         self.counters.stale_uplink_ms = self._uplink.stale_ms
         return frame
 
@@ -83,10 +84,9 @@ class ClientSession:
         """Number a message and remember it until the server has answered it. To be sent only while live."""
         return self._uplink.say(message, is_live=self.state is ClientState.LIVE)
 
-    def resend(self, now: float) -> list[str | bytes]:
-        """Return what to send again after `live`, in order: what the server may lack and still wants."""
-        again = self._uplink.resend(now)
-        self.counters.stale_uplink_ms = self._uplink.stale_ms
+    def resend(self) -> list[str | bytes]:
+        """Return what to send again after `live`, in order: what the server lacks."""
+        again = self._uplink.resend()
         self.counters.resent_frames += sum(isinstance(one, bytes) for one in again)
         self.counters.resent_messages += sum(isinstance(one, str) for one in again)
         return again

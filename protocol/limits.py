@@ -28,7 +28,7 @@ JSON_DEPTH = 64  #: nesting of JSON whose shape a peer chooses: tool results, to
 CLIENT_TOOLS = 32  #: tools a client may declare
 
 HELLO_TIMEOUT_S = 10.0  #: a media connection that has not said hello by then is closed
-RESEND_WINDOW_S = 2.0  #: un-acked uplink audio older than this has lost its value
+KEPT_AUDIO_MS = 30_000  #: un-acked microphone audio that a client keeps: a long question, a megabyte
 KEPT_MESSAGES = 256  #: un-acked messages that a client keeps; beyond it the oldest goes
 IMAGE_MESSAGES = 16  #: what an image counts for among them: it may have a megabyte
 REPLAY_AUDIO_MS = 60_000  #: agent audio kept after it was written: it is written faster than it plays
@@ -40,11 +40,11 @@ PENDING_EVENT_BYTES = (
     2 * 1024 * 1024
 )  #: memory of events and answers waiting for a client; beyond it, it is cut
 MESSAGES_PER_S = 200  #: sustained client messages; 20 ms audio needs 50
-MESSAGES_BURST = 600  #: what a reconnecting client may send at once
+MESSAGES_BURST = 3_600  #: what a reconnecting client may send at once: all it keeps, in the shortest frames
 BYTES_PER_S = 1024 * 1024  #: sustained bytes of a connection; the largest image once a second
 BYTES_BURST = 8 * 1024 * 1024  #: what a reconnecting client may send at once
 UPLINK_MS_PER_S = 1_100  #: microphone audio of a call, sustained: real time, and any clock's drift
-UPLINK_BURST_MS = 3_000  #: at once: what is sent again after a break, or comes late through a bad network
+UPLINK_BURST_MS = 33_000  #: at once: what a client kept, and what comes late through a bad network
 UPLINK_HELD_MS = 2_000  #: audio over that rate waits; beyond this the oldest is dropped
 TEXT_CHARS_PER_S = 2_000  #: `text` and `context` of a call, sustained
 TEXT_CHARS_BURST = 64_000  #: at once: a document of twenty pages

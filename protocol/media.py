@@ -40,6 +40,7 @@ class Hello(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="hell
     after: tuple[Count, Count] = (0, 0)  #: [e, n] of the last event this client has
     last_turn: TurnNumber = 0  #: highest turn of every `turn.started` and `history` this client has taken
     next_seq: Count = 0  #: the downlink audio frame it expects next, within epoch `after[0]`
+    kept_seq: int = -1  #: the oldest microphone frame that it keeps; -1: none
 
 
 class Mic(Struct, frozen=True, tag_field="type", tag="mic"):
@@ -165,7 +166,9 @@ class Live(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="live"
     capabilities: list[str] = field(default_factory=list)
     resumed: bool = False
     replay_from: int = 0  #: first event `n` that follows as replay, 0 for none
-    uplink_seq: int = 0  #: the microphone frame expected next; a client without memory counts on from it
+    uplink_seq: int = (
+        0  #: the microphone frame expected next: only later ones are said again, or counted on from it
+    )
     message_n: int = 0  #: highest number of a client's message that was taken: only later ones are said again
     lost_turns: list[int] = field(default_factory=list)
     e: int = 0
@@ -328,7 +331,7 @@ class Metrics(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="me
 class Ack(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="ack"):
     """What the client need not keep any more."""
 
-    seq: int  #: uplink audio up to this frame was handed to the model leg; -1: none
+    seq: int  #: microphone frames up to this one will be wanted by no relay; -1: none
     message_n: int = 0  #: messages up to this number are answered and in the record
     e: int = 0
     n: int = 0

@@ -11,14 +11,14 @@ from .media import Ack, ClientMessage
 
 
 class Receipts:
-    """Of one call. Numbers of messages go on from relay to relay."""
+    """Of one call. Numbers go on from relay to relay."""
 
-    def __init__(self, message_n: int = 0) -> None:
-        """`message_n`: the highest message number that an earlier relay has answered and written down."""
-        self.seq = -1  #: highest frame received
+    def __init__(self, message_n: int = 0, seq: int = -1) -> None:
+        """The highest numbers of what earlier relays have answered and written down: messages and frames."""
+        self.seq = seq  #: highest frame received
         self.message_n = message_n  #: highest message taken
         self.untold: tuple[int, ...] = ()  #: numbers of messages that wait, and that no answer is about
-        self.acked = Ack(-1, message_n)  #: all that the client need not keep
+        self.acked = Ack(seq, message_n)  #: all that the client need not keep
 
     def take_frame(self, seq: int) -> bool:
         """False when it was here before."""
@@ -46,8 +46,12 @@ class Receipts:
         if n := getattr(message, "n", 0):
             self.message_n = n - 1
 
-    def handed(self, seq: int) -> Ack | None:
-        """Frames up to `seq` are with the model. Returns what to tell the client, from time to time."""
+    def skip_frames(self, seq: int) -> None:
+        """Frames up to `seq` are known in another form: they are not to be taken any more."""
+        self.seq = max(self.seq, seq)
+
+    def settled_audio(self, seq: int) -> Ack | None:
+        """Frames up to `seq` are of no more use. Returns what to tell the client, from time to time."""
         if seq - self.acked.seq < ACK_EVERY_FRAMES:
             return None
         self.acked = Ack(seq, self.acked.message_n)

@@ -60,8 +60,10 @@ _ORDERED = (Mic, Activity, Text, Context, Image)  #: has its place in the audio
 class ServerSession:
     """One call's side of the protocol. It outlives its client connections."""
 
-    def __init__(self, epoch: int, now: float, past: Sequence[PastTurn] = (), message_n: int = 0) -> None:
-        """`past` are the finished turns of earlier epochs, in order; `message_n` is as in `Receipts`."""
+    def __init__(
+        self, epoch: int, now: float, past: Sequence[PastTurn] = (), message_n: int = 0, uplink_seq: int = -1
+    ) -> None:
+        """`past` are the finished turns of earlier epochs, in order; the numbers are as in `Receipts`."""
         self.epoch = epoch
         self._past = past
         self.state = ServerState.WAITING
@@ -69,7 +71,7 @@ class ServerSession:
         self.hello: Hello | None = None  #: of the present connection, or of the last one while there is none
         self.version = VERSIONS[-1]
         self.close_code: int | None = None  #: set: write what is pending, then close with it
-        self.receipts = Receipts(message_n)
+        self.receipts = Receipts(message_n, uplink_seq)
         self._audio = AudioPace(now)  # this and the next are the call's: reconnecting fills no bucket
         self._chars = TokenBucket(TEXT_CHARS_PER_S, TEXT_CHARS_BURST, now)
         self._refusals = 0
@@ -147,15 +149,24 @@ class ServerSession:
         """Microphone audio given up because it came faster than it can have been spoken."""
         return self._audio.dropped_ms
 
-    def handed(self, seq: int) -> None:
-        """Uplink audio up to `seq` is with the model leg. Tells the client from time to time."""
-        if ack := self.receipts.handed(seq):
+    def settled_audio(self, seq: int) -> None:
+        """Microphone frames up to that one will be wanted by no relay: their client need not keep them."""
+        if ack := self.receipts.settled_audio(seq):
             self.journal.put_answer(ack)
 
     def settled(self, message_n: int) -> None:
         """Messages up to that one are answered and written down: their client need not keep them."""
         if ack := self.receipts.settled(message_n):
             self.journal.put_answer(ack)
+
+    def client_keeps(self, frames: tuple[int, int]) -> bool:
+        """Whether all these frames, the first to the last, will be sent again. If not, none is taken."""
+        assert self.hello is not None
+        first, last = frames
+        if self.hello.after[0] and 0 <= self.hello.kept_seq <= first:
+            return True
+        self.receipts.skip_frames(last)
+        return False
 
     # ---- what the conversation says
 

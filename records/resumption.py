@@ -35,14 +35,21 @@ def save_model(table: Table, session: str, epoch: int, model: str) -> None:
         raise Fenced(session) from None
 
 
-def save_question(table: Table, session: str, epoch: int, turn: int, words: str) -> None:
+def save_question(
+    table: Table, session: str, epoch: int, turn: int, words: str, frames: tuple[int, int] = (0, -1)
+) -> None:
     """Keep what was said in `turn` and is not answered, or that nothing is (no words). Raises Fenced.
 
-    When that turn is written the question is answered, and need not be taken back.
+    `frames` are the first and the last of the microphone's in which it was said. When that turn is written
+    the question is answered, and need not be taken back.
     """
-    update = "SET #question = :question, #question_turn = :turn"
+    first, last = frames
+    set_words = "SET #question = :question, #question_turn = :turn"
+    update = f"{set_words}, #question_first = :first, #question_last = :last"
+    owned, words = "#epoch = :epoch", words[-QUESTION_CHARS:]
     try:
-        words = words[-QUESTION_CHARS:]
-        table.update(key(session), update, "#epoch = :epoch", question=words, turn=turn, epoch=epoch)
+        table.update(
+            key(session), update, owned, question=words, turn=turn, first=first, last=last, epoch=epoch
+        )
     except ConditionFailed:
         raise Fenced(session) from None

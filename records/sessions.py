@@ -74,6 +74,8 @@ class Session:
     message_n: int = 0  #: highest number of a client's message that a turn in the table has answered
     question: str = ""  #: what was said in `question_turn`, and was not answered when it was written
     question_turn: int = 0
+    question_seq: tuple[int, int] = (0, -1)  #: the first and the last microphone frame of it
+    uplink_seq: int = -1  #: highest number of a microphone frame that a turn in the table has answered
     reason: str = ""  #: why it ended
 
     @property
@@ -325,11 +327,12 @@ def _request_key(user: str, request: str) -> Key:
     return Key(f"REQ#{user}#{request}")
 
 
-def _position(table: Table, pk: str) -> tuple[int, int]:
-    """Number of the next turn, and of the last message that a turn has answered; 0 for none."""
+def _position(table: Table, pk: str) -> tuple[int, int, int]:
+    """Number of the next turn, and of the last message and the last frame that a turn has answered."""
     is_turn = "#PK = :pk AND begins_with(#SK, :turn)"
-    last = next(table.query(is_turn, newest_first=True, limit=1, pk=pk, turn="TURN#"), None)
-    return (1, 0) if last is None else (int(last["SK"].removeprefix("TURN#")) + 1, last.get("message_n", 0))
+    last = next(table.query(is_turn, newest_first=True, limit=1, pk=pk, turn="TURN#"), {})
+    number = int(last["SK"].removeprefix("TURN#")) if last else 0
+    return number + 1, last.get("message_n", 0), int(last.get("uplink_seq", -1))
 
 
 def _meta(draft: Draft, now: int) -> dict[str, Any]:
@@ -366,7 +369,7 @@ def _setup(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0) -> Session:
+def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0, uplink_seq: int = -1) -> Session:
     return Session(
         id=item["PK"].removeprefix("SES#"),
         user=item["user"],
@@ -393,5 +396,7 @@ def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0) -> Ses
         question=item.get("question", ""),
         question_turn=int(item.get("question_turn", 0)),
         reason=item.get("reason", ""),
+        question_seq=(int(item.get("question_first", 0)), int(item.get("question_last", -1))),
         message_n=message_n,
+        uplink_seq=uplink_seq,
     )

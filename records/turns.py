@@ -35,6 +35,7 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     tools: list[ToolUse] = []
     truncated: bool = False  #: the end of a text, or the last tools, did not fit
     message_n: int = 0  #: highest number of a client's message that was said before the answer
+    uplink_seq: int = -1  #: highest number of a microphone frame that belongs to it, or is older
     outcome: str = ""  #: what became of the answer (`protocol.media.Outcome`); empty in older records
 
 
@@ -131,6 +132,7 @@ def _item(turn: Turn) -> dict[str, Any]:
         "tools": msgspec.json.encode(turn.tools).decode(),
         "truncated": turn.truncated or None,
         "message_n": turn.message_n or None,
+        "uplink_seq": turn.uplink_seq if turn.uplink_seq >= 0 else None,
         "outcome": turn.outcome or None,
         "ttl": turn.ended_at // 1000 + KEEP_S,
     }
@@ -149,5 +151,6 @@ def _turn(item: Mapping[str, Any]) -> Turn:
         tools=_tools.decode(item["tools"]),
         truncated=item.get("truncated", False),
         message_n=item.get("message_n", 0),
+        uplink_seq=int(item.get("uplink_seq", -1)),
         outcome=item.get("outcome", ""),
     )

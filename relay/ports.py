@@ -63,8 +63,13 @@ class Ledger(Protocol):
         """The model that the session fell back to, for another relay."""
         ...
 
-    async def save_question(self, session: Session, epoch: int, turn: int, words: str) -> None:
-        """What was said and is not answered, for another relay; no words: nothing is."""
+    async def save_question(
+        self, session: Session, epoch: int, turn: int, words: str, frames: tuple[int, int]
+    ) -> None:
+        """What was said and is not answered, for another relay; no words: nothing is.
+
+        `frames`: the first and the last of the microphone's in which it was said.
+        """
         ...
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:

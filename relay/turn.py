@@ -41,6 +41,7 @@ class Turn:
     user_text: TextField = _USER  #: reads as `str`
     user_ended_at: float | None = None
     message_n: int = 0  #: the client's messages up to this number belong to this turn or an earlier one
+    uplink_seq: int = -1  #: the microphone's frames up to this number belong to this turn or an earlier one
     is_read: bool = False  #: the user reads the agent's words and hears nothing
     ends_typed: bool = False  #: the user's last words so far were typed, not spoken
     agent_text: TextField = _AGENT

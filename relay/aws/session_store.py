@@ -90,8 +90,10 @@ class TableLedger:
     async def save_model(self, session: Session, epoch: int, model: str) -> None:
         await in_thread(resumption.save_model, self._table, session.id, epoch, model)
 
-    async def save_question(self, session: Session, epoch: int, turn: int, words: str) -> None:
-        await in_thread(resumption.save_question, self._table, session.id, epoch, turn, words)
+    async def save_question(
+        self, session: Session, epoch: int, turn: int, words: str, frames: tuple[int, int]
+    ) -> None:
+        await in_thread(resumption.save_question, self._table, session.id, epoch, turn, words, frames)
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         await in_thread(sessions.finish, self._table, session.id, epoch, reason, int(self._clock()))
@@ -123,5 +125,6 @@ def record_of(turn: Turn, wall_s: float) -> turns.Turn:
         tools=[turns.ToolUse(use.call_id, use.name, use.args, use.ok, use.took_ms) for use in turn.tools],
         truncated=turn.user_words.is_cut or turn.agent_words.is_cut,
         message_n=turn.message_n,
+        uplink_seq=turn.uplink_seq,
         outcome=turn.outcome,
     )

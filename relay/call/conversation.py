@@ -76,10 +76,10 @@ class Conversation:
         if not self._manual:
             self._user.hear_start(at)
 
-    def user_stopped(self, at: float) -> None:
-        """The user fell silent at `at`, which may be a while ago."""
+    def user_stopped(self, at: float, lasted_s: float = 0.0) -> None:
+        """The user fell silent at `at`, which may be a while ago, and had spoken for so long."""
         if not self._manual:
-            self._user.hear_stop(at)
+            self._user.hear_stop(at, lasted_s)
 
     # ---- what the model says
 
@@ -167,9 +167,24 @@ class Conversation:
 
     @property
     def unanswered(self) -> Turn | None:
-        """What the user said by voice; what is typed, the client says again by itself."""
-        turn = self._turns.user
+        """What the user said by voice; what is typed, the client says again by itself.
+
+        Of what is answered just now too: the answer is no answer before it is in the record.
+        """
+        turn = self._turns.user or self._unfinished
         return None if turn is None or turn.ends_typed else turn
+
+    @property
+    def answered_from(self) -> float | None:
+        """When what is being answered began to be said; None while nothing is."""
+        turn = self._unfinished
+        return None if turn is None else turn.started_at
+
+    @property
+    def _unfinished(self) -> Turn | None:
+        """The earliest turn that the agent has begun, and that is not over."""
+        begun = self._turns.cut, self._turns.agent
+        return next((turn for turn in begun if turn and turn.state is not TurnState.ENDED), None)
 
     def leg_lost(self, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.

@@ -25,6 +25,7 @@ from relay.call.conversation import Conversation
 from relay.call.greeting import greeting
 from relay.call.hearing import Heard, Hearing, UserStarted, sensitivity_of
 from relay.call.mic_watchdog import MicWatchdog
+from relay.call.microphone_frames import MicrophoneFrames
 from relay.call.recording import Recording
 from relay.call.terms import Limits, Terms
 from relay.call.watchdog import ModelWatchdog
@@ -65,7 +66,7 @@ class Exchange:
         self.is_over = False  #: it ends: what still comes in is not looked at
         self.is_moving = False  #: the client was told to go on elsewhere
         self.troubles: Counter[str] = Counter()  #: what the watchdogs found, for the log
-        self.session = ServerSession(terms.epoch, now, past, record.message_n)
+        self.session = ServerSession(terms.epoch, now, past, record.message_n, record.uplink_seq)
         self.resumption = Resumption(record.handle, now, past)
         self.client = ClientLeg(self.session, self._on_client)
         self.model = ModelConnection(legs, self.resumption, terms.plan, self._on_model, self.is_quiet)
@@ -78,6 +79,7 @@ class Exchange:
         self._hearing, self._hears = Hearing(), record.config.turns == "auto"
         self._watchdogs = Watchdogs(terms.timeouts, is_read=record.config.reply == "text")
         self._alarm = Alarm()
+        self._frames = MicrophoneFrames(record.uplink_seq)
         self._unanswered = record.unanswered  #: by the relay before this one; asked again when all are here
         self._fallback = record.model  #: of the agent's models, the one that is used instead of its first
         self._asked = self._watchdogs.model.questions.times  #: as the model's side was told last
@@ -113,15 +115,33 @@ class Exchange:
         while conversation.finished:
             turn = conversation.finished.popleft()
             self.resumption.note(turn, now)
+            turn.uplink_seq = self._frames.of_turn(turn, now, self._open_from)
             self.recording.note(turn)
         while conversation.amended:
             self.recording.amend(conversation.amended.popleft())
-        questions, said = self._watchdogs.model.questions, self.conversation.unanswered
-        if said is not None and not questions.user_speaks:
-            self.recording.note_question(said.number, said.user_text if questions.open else "")
+        self._note_question(now)
         self._notice_changes(now)
         self.client.wake()
         self._alarm.set(*self._deadlines(now))
+
+    @property
+    def _open_from(self) -> float | None:
+        """Since then something is said that is not in a finished turn. Loop time."""
+        questions = self._watchdogs.model.questions
+        has_tool = questions.answering is not None and questions.answering.has_tool  # not to be called twice
+        since = questions.began_at, None if has_tool else self.conversation.answered_from
+        return min((at for at in since if at is not None), default=None)
+
+    def _note_question(self, now: float) -> None:
+        """Have what is not answered written down, for another relay."""
+        said, began_at = self.conversation.unanswered, self._open_from
+        if said is not None and not self._watchdogs.model.questions.user_speaks:
+            words = "" if began_at is None else said.user_text
+            self.recording.note_question(said.number, words, self._frames.since(began_at or now))
+
+    def _settle_audio(self, now: float) -> None:
+        """Tell the client which frames of its microphone no relay will want again."""
+        self.session.settled_audio(self._frames.settled(now, self._open_from, self.recording.unwritten_from))
 
     def note_trouble(self, trouble: str) -> None:
         """A watchdog has found something: counted, and logged at once."""
@@ -130,6 +150,7 @@ class Exchange:
 
     def _announce(self, turn: Turn) -> None:
         self.conversation.announce(turn)
+        self._settle_audio(clock.now())
         self._notice_changes(clock.now())
         self.client.wake()
 
@@ -155,6 +176,7 @@ class Exchange:
             self._watchdogs.mic.frame(now)
         for frame in frames:
             self.model.put(frame)
+            self._frames.note(frame.seq, now)
             if self._hears:
                 self._note_heard(*self._hearing.hear(frame.pcm, now))
         self._alarm.set(self.client.next_timeout(), self._watchdogs.mic.next_timeout())
@@ -164,13 +186,13 @@ class Exchange:
         for heard in told:
             if heard is None or self.is_over:
                 continue
-            for listener in (self._watchdogs.model, self.conversation):
-                if isinstance(heard, UserStarted):
-                    listener.user_started(heard.at)
-                else:
-                    listener.user_stopped(heard.at)
             if isinstance(heard, UserStarted):
+                self._watchdogs.model.user_started(heard.at)
+                self.conversation.user_started(heard.at)
                 self.model.tell_notes(with_words=True)
+            else:
+                self._watchdogs.model.user_stopped(heard.at)
+                self.conversation.user_stopped(heard.at, heard.lasted_s)
             self.flush()
 
     def _read_on(self) -> None:
@@ -208,10 +230,12 @@ class Exchange:
     def _send_live(self) -> None:
         ends_in_s = self._limits.ends_at - clock.now()
         live = greeting(self._record, self.session, ends_in_s=ends_in_s, resume_s=self._limits.resume_s)
+        words, self._unanswered = self._unanswered, ""
+        if words and self.session.client_keeps(self._record.question_seq):
+            words = ""  # it is heard again, which is better: words may be half of it
         self.session.go_live(live)
-        if self._unanswered:
-            self.conversation.client_said(media.Text(self._unanswered), clock.now())
-            self._unanswered = ""
+        if words:
+            self.conversation.client_said(media.Text(words), clock.now())
         self.client.wake()
         if self._greets:
             self._greets = False
@@ -254,7 +278,7 @@ class Exchange:
 
     def _note_sent(self, item: Speech | ModelCommand, now: float) -> None:
         if isinstance(item, Speech):
-            self.session.handed(item.seq)
+            self._settle_audio(now)
         self._watchdogs.model.sent(item, now)
         self._notice_changes(now)
         self._alarm.set(self._watchdogs.model.next_timeout(now))

@@ -41,6 +41,7 @@ class UserStarted:
 @dataclass(frozen=True, slots=True)
 class UserStopped:
     at: float  #: loop time at which the last frame of it came
+    lasted_s: float = 0.0  #: by its frames, which may have come all at once
 
 
 Heard = UserStarted | UserStopped
@@ -75,6 +76,7 @@ class Hearing:
         self.adjust(sensitivity)
         self._recent = 0  #: a bit for each frame, the latest lowest: it was speech
         self._quiet = 0  #: frames since the last speech
+        self._frames = 0  #: since the utterance began
         self._started_at = 0.0
         self._heard_at = 0.0
 
@@ -117,18 +119,21 @@ class Hearing:
         is_speech = self._is_speech(frame)
         self._recent = (self._recent << 1 | is_speech) & _KEPT
         self._quiet = 0 if is_speech else self._quiet + 1
+        self._frames += 1
         if self.is_speaking:
             return self._stop(at - self._quiet * FRAME_S) if self._recent.bit_count() <= STRAY else None
         latest = self._recent & self._within
         if latest.bit_count() < self._sensitivity.frames:
             return None
         self.is_speaking = True
-        self._started_at = at - (latest.bit_length() - 1) * FRAME_S
+        self._frames = latest.bit_length()
+        self._started_at = at - (self._frames - 1) * FRAME_S
         return UserStarted(self._started_at)
 
     def _stop(self, at: float) -> UserStopped:
         self.is_speaking = False
-        return UserStopped(max(at, self._started_at))
+        lasted_s = (self._frames - self._quiet) * FRAME_S
+        return UserStopped(max(at, self._started_at), lasted_s)
 
     def _is_speech(self, frame: bytes) -> bool:
         upper = frame[1::2]

@@ -30,10 +30,10 @@ class Part:
         """The user begins, or goes on."""
         self.is_over, self.speaks_since = False, at
 
-    def end(self, at: float) -> None:
-        """It sounds no more."""
+    def end(self, at: float, lasted_s: float = 0.0) -> None:
+        """It sounds no more. `lasted_s`: by its sound, which may have come faster than it was spoken."""
         if self.speaks_since is not None:
-            self.sound_s += max(0.0, at - self.speaks_since)
+            self.sound_s += max(lasted_s, at - self.speaks_since)
         self.is_over, self.ended_at, self.speaks_since = True, at, None
 
     def sound(self, seconds: float, now: float) -> None:

@@ -36,6 +36,11 @@ class Recording:
         return bool(self._unannounced)
 
     @property
+    def unwritten_from(self) -> float | None:
+        """When the first turn began that is over and not written; None when all are."""
+        return self._unannounced[0].started_at if self._unannounced else None
+
+    @property
     def unwritten(self) -> int:
         """Writes that wait for the store."""
         return self._writer.waiting
@@ -55,11 +60,11 @@ class Recording:
     def note_model(self, model: str) -> None:
         self._writer.note_model(model)
 
-    def note_question(self, turn: int, words: str) -> None:
-        """What was said in `turn` and is not answered; no words: it need not be."""
+    def note_question(self, turn: int, words: str, frames: tuple[int, int]) -> None:
+        """What was said in `turn`, in these frames, and is not answered; no words: it need not be."""
         if (turn, words) != self._question and (words or turn == self._question[0]):
             self._question = turn, words
-            self._writer.note_question(turn, words)
+            self._writer.note_question(turn, words, frames)
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """What was billed after the last turn, `after_turn`, was written."""

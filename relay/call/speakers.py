@@ -60,9 +60,9 @@ class User:
         self.is_heard = True
         self.start(at)
 
-    def hear_stop(self, at: float) -> None:
+    def hear_stop(self, at: float, lasted_s: float = 0.0) -> None:
         self.is_heard = True
-        self.stop(at)
+        self.stop(at, lasted_s)
 
     def start(self, at: float) -> None:
         """He begins to speak, or goes on."""
@@ -73,14 +73,14 @@ class User:
             self._speaks_in = self.words.part_of(turn)
             self._speaks_in.speak(at)
 
-    def stop(self, at: float) -> None:
+    def stop(self, at: float, lasted_s: float = 0.0) -> None:
         """He fell silent, perhaps after the agent has begun to answer."""
         part, self._speaks_in = self._speaks_in, None
         if part is None:
             if self.is_heard:
                 return
             part = self.words.part_of(self._turns.begin_user(at))
-        part.end(at)
+        part.end(at, lasted_s)
         part.turn.user_ended_at = at
         self.asked = part.turn.number, at
 

@@ -84,9 +84,9 @@ class TurnWriter:
         """Have written which model the session fell back to."""
         self._put_newest(_Write("model", partial(self._ledger.save_model, self._session, self._epoch, model)))
 
-    def note_question(self, turn: int, words: str) -> None:
-        """Have written what was said in `turn` and is not answered."""
-        save = partial(self._ledger.save_question, self._session, self._epoch, turn, words)
+    def note_question(self, turn: int, words: str, frames: tuple[int, int]) -> None:
+        """Have written what was said in `turn`, in which of the microphone's frames, and is not answered."""
+        save = partial(self._ledger.save_question, self._session, self._epoch, turn, words, frames)
         self._put_newest(_Write("question", save))
 
     def note_connected(self, seconds: float) -> None:

@@ -28,9 +28,7 @@ class Turns:
         self.user: Turn | None = None  #: the turn the user is forming: the agent has not begun
         self.agent: Turn | None = None  #: the turn in which the agent speaks or spoke last
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
-        self._cut: Turn | None = (
-            None  #: an earlier turn of the agent's, of which the client is to say what it heard
-        )
+        self.cut: Turn | None = None  #: of the agent, earlier: the client is to say what was heard of it
         self._session, self._bill = session, bill
         self.next_number = first_turn
         self._is_read = is_read
@@ -61,7 +59,7 @@ class Turns:
             self.finish(self.agent, now)
         elif self.agent is not None and self.agent.state is TurnState.INTERRUPTED:
             self._finish_cut(now)
-            self._cut = self.agent
+            self.cut = self.agent
             self._bill.take_tools(self.agent)
         turn, self.user = self.user or Turn(self.next_number, now), None
         self.next_number = max(self.next_number, turn.number + 1)
@@ -136,7 +134,7 @@ class Turns:
         """The client says what it played. Returns the interrupted turn that this settles."""
         if report.state in ("drained", "flushed"):
             self._session.journal.played(report.turn)
-        for turn in (self.agent, self._cut):
+        for turn in (self.agent, self.cut):
             if turn is not None and turn.number == report.turn:
                 turn.played_ms = max(turn.played_ms or 0, report.played_ms)
                 return turn if turn.is_interrupted and report.state in ("drained", "flushed") else None
@@ -144,8 +142,8 @@ class Turns:
 
     def finish(self, turn: Turn, now: float) -> None:
         """The turn is over. The client is told so by `announce`, once it is written down."""
-        if turn is self._cut:
-            self._cut = None
+        if turn is self.cut:
+            self.cut = None
         self._finish_cut(now)
         if turn is self.agent:
             self._bill.take_tools(turn)
@@ -155,8 +153,8 @@ class Turns:
         self.finished.append(turn)
 
     def _finish_cut(self, now: float) -> None:
-        if self._cut is not None:
-            self.finish(self._cut, now)
+        if self.cut is not None:
+            self.finish(self.cut, now)
 
     def announce(self, turn: Turn) -> None:
         """Tell the client that a finished turn is over: from now on it must not be lost."""
@@ -170,12 +168,12 @@ class Turns:
 
     def due(self, now: float) -> list[Turn]:
         """Turns that have waited long enough for the client to say what it played."""
-        waiting = [turn for turn in (self._cut, self.agent) if turn is not None]
+        waiting = [turn for turn in (self.cut, self.agent) if turn is not None]
         return [turn for turn in waiting if turn.finish_at is not None and now >= turn.finish_at]
 
     def next_timeout(self) -> float | None:
         """Time at which to ask for what is `due`; None for never."""
-        waits = [turn.finish_at for turn in (self._cut, self.agent) if turn is not None]
+        waits = [turn.finish_at for turn in (self.cut, self.agent) if turn is not None]
         return min((at for at in waits if at is not None), default=None)
 
     def close(self, now: float, *, goes_on: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gemini.messages import ModelCommand, Note, SayText, ShowImage
 from protocol.audio import AudioFrame, uplink_ms
 
-UPLINK_QUEUE_MS = 5_000  #: what may wait while the model leg opens; older speech has lost its value
+UPLINK_QUEUE_MS = 33_000  #: what may wait while the model leg opens: what a client keeps, and a little
 UPLINK_QUEUE_BYTES = 4 * 1024 * 1024  #: commands that may wait: half a dozen images
 COMMAND_BYTES = 64  #: what a command without text or image counts for
 BATCH_MS = 100  #: waiting frames are handed on together up to this: fewer, larger messages

@@ -76,7 +76,7 @@ class Peer:
                 for frame in self.call.receive_audio(data, now):
                     self.frames.append(frame)
                     if self.server.acknowledges:
-                        self.call.handed(frame.seq)
+                        self.call.settled_audio(frame.seq)
             elif message := self.call.receive_text(data, now):
                 self.said.append(message)
             self._changed.set()

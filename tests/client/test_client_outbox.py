@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from protocol.audio import encode_audio
 from protocol.client import ClientSession
 from protocol.codec import client_messages, encode
-from protocol.media import Agent, ClientMessage, Context, EndCall, Live, LiveLimits, Text
+from protocol.media import Agent, ClientMessage, Context, EndCall, Live, LiveLimits, Pong, Text
 from vivavoce.outbox import MESSAGES, Numbered, Outbox
 
 pytestmark = pytest.mark.looptime
@@ -66,6 +67,25 @@ async def test_only_the_newest_second_of_audio_waits() -> None:
     assert taken[:-1] == ["hello"] + [frame(seq) for seq in range(50, 100)]
 
 
+async def test_what_is_said_while_the_line_takes_what_is_said_again_waits_and_is_not_dropped() -> None:
+    outbox = Outbox(ClientSession())
+    outbox.open([frame(seq) for seq in range(500)])
+    taken: list[bytes] = []
+    for seq in range(500, 750):
+        outbox.audio(frame(seq))
+        for _ in range(3):  # the line takes it faster than it is spoken
+            if isinstance(item := await outbox.take(), bytes):
+                taken.append(item)
+            else:
+                outbox.answered(Pong(json.loads(item)["t"], 0))
+        await asyncio.sleep(0.02)
+    assert taken == [frame(seq) for seq in range(len(taken))] and len(taken) > 600
+    assert outbox.dropped_ms == 0 and outbox.queued_ms < 5_000
+    for seq in range(750, 1_250):  # and now takes nothing
+        outbox.audio(frame(seq))
+    assert outbox.queued_ms <= 5_000 and outbox.dropped_ms > 5_000
+
+
 async def test_a_break_keeps_messages_and_leaves_audio_to_the_session() -> None:
     outbox = Outbox(ClientSession())
     await outbox.message(EndCall("early"))
@@ -99,7 +119,7 @@ async def test_what_the_session_keeps_goes_out_once_on_the_next_connection() -> 
     def go_live() -> None:
         session.hello()
         session.receive(encode(Live("s", 1, Agent("a"), LiveLimits(1, 1), capabilities=["acks"], e=1)))
-        outbox.open(session.resend(0.0))
+        outbox.open(session.resend())
 
     go_live()
     assert await take_all(outbox) == ["early"]

@@ -36,13 +36,13 @@ def test_frames_and_messages_are_sent_again_in_the_order_in_which_they_were_made
     session = ClientSession()
     live(session, capabilities=ACKS)
     session.say(Activity("start"))
-    session.audio(PCM, 0.0)
+    session.audio(PCM)
     session.say(Text("look"))
-    session.audio(PCM, 0.0)
+    session.audio(PCM)
     session.say(Activity("end"))
     session.lost()
     live(session, capabilities=ACKS)
-    assert told(session.resend(0.0)) == ["start", 0, (2, "look"), 1, "end"]
+    assert told(session.resend()) == ["start", 0, (2, "look"), 1, "end"]
     assert (session.counters.resent_frames, session.counters.resent_messages) == (2, 3)
 
 
@@ -54,18 +54,18 @@ def test_what_the_relay_has_taken_is_kept_and_not_said_again_to_it() -> None:
     session.receive(encode(Ack(-1, 1, e=1)))
     session.lost()
     live(session, capabilities=ACKS, message_n=2)
-    assert told(session.resend(0.0)) == [(3, "three")]
+    assert told(session.resend()) == [(3, "three")]
     session.lost()
     live(session, capabilities=ACKS, message_n=0)  # another relay, which has taken nothing
-    assert told(session.resend(0.0)) == [(2, "two"), (3, "three")]
+    assert told(session.resend()) == [(2, "two"), (3, "three")]
 
 
 def test_a_client_without_memory_counts_on_from_what_the_server_has() -> None:
     session = ClientSession()
     session.say(Text("early"))
-    session.audio(PCM, 0.0)
+    session.audio(PCM)
     live(session, capabilities=ACKS, message_n=7, uplink_seq=90)
-    assert told(session.resend(0.0)) == [(8, "early"), 90]
+    assert told(session.resend()) == [(8, "early"), 90]
     assert brief(session.say(Text("late"))) == (9, "late")
 
 
@@ -73,12 +73,12 @@ def test_a_server_that_acks_nothing_is_told_once_what_was_said_without_it() -> N
     session = ClientSession()
     session.say(Text("early"))
     live(session)
-    assert told(session.resend(0.0)) == [(1, "early")]
+    assert told(session.resend()) == [(1, "early")]
     session.say(Text("said to it"))
     session.lost()
     session.say(Text("in the break"))
     live(session)
-    assert told(session.resend(0.0)) == [(3, "in the break")]
+    assert told(session.resend()) == [(3, "in the break")]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_oldest_of_too_many_is_forgotten(message: Text | Image, count: int) 
         session.say(message)
     session.lost()
     live(session, capabilities=ACKS)
-    numbers = [client_messages.decode(one).n for one in session.resend(0.0)]  # type: ignore[arg-type]
+    numbers = [client_messages.decode(one).n for one in session.resend()]  # type: ignore[arg-type]
     assert numbers == list(range(2, count + 2))
 
 

@@ -126,7 +126,7 @@ final class Call {
         int from = Math.min(spoken++ * FRAME_BYTES, question.length); // silence behind the question
         int to = Math.min(from + FRAME_BYTES, question.length);
         byte[] pcm = Arrays.copyOf(Arrays.copyOfRange(question, from, to), FRAME_BYTES);
-        Wire.Frame frame = session.speak(pcm, now());
+        Wire.Frame frame = session.speak(pcm);
         if (session.state == Session.State.LIVE) media.send(frame);
         if (spoken == CUT_QUESTION) media.cut();
         speaker.play(STEP_MS).forEach(this::say);
@@ -241,7 +241,7 @@ final class Call {
     private void onLive(Map<String, Object> live) {
         note("resumed", live.get("resumed"));
         liveAt = now();
-        for (Session.Kept again : session.resend(now())) {
+        for (Session.Kept again : session.resend()) {
             if (again.isFrame()) media.send(again.frame());
             else media.send(again.message());
         }

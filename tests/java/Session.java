@@ -9,7 +9,7 @@ import java.util.Optional;
  * A client's end of the media road, without sockets and clocks: PROTOCOL.md on order, interruption and reconnecting,
  * REFERENCE.md on states.
  *
- * It outlives its connections. Times are seconds of any monotonic clock.
+ * It outlives its connections.
  */
 final class Session {
     enum State { NEW, JOINING, LIVE, BROKEN, ENDED }
@@ -20,7 +20,7 @@ final class Session {
     }
 
     /** What is said again after a break: a frame, or a message with its `n`. The other one is null. */
-    record Kept(Wire.Frame frame, Map<String, Object> message, double at) {
+    record Kept(Wire.Frame frame, Map<String, Object> message) {
         boolean isFrame() {
             return frame != null;
         }
@@ -30,10 +30,14 @@ final class Session {
         }
 
         Kept numbered(long number) {
-            if (isFrame()) return new Kept(new Wire.Frame(0, number, frame.pcm()), null, at);
+            if (isFrame()) return new Kept(new Wire.Frame(0, number, frame.pcm()), null);
             Map<String, Object> again = new LinkedHashMap<>(message);
             again.put("n", number);
-            return new Kept(null, again, at);
+            return new Kept(null, again);
+        }
+
+        int ms() {
+            return isFrame() ? frame.pcm().length / (Wire.UP_HZ * 2 / 1000) : 0;
         }
 
         int weight() {
@@ -41,7 +45,7 @@ final class Session {
         }
     }
 
-    private static final double RESEND_S = 2.0;
+    private static final int KEPT_AUDIO_MS = 30_000;
     private static final int KEPT_MESSAGES = 256;
     private static final int IMAGE_MESSAGES = 16;
 
@@ -58,6 +62,8 @@ final class Session {
     private long nextSeq;
     private int soundingTurn;
     private long nextUplink;
+    private int keptMs; // of microphone audio
+    private long expectedSeq; // the frame that the server lacked first at `live`
     private long messageN;
     private long takenN; // the last message that the server had at `live`
     private boolean isAcked; // the server acks messages
@@ -82,8 +88,10 @@ final class Session {
     Map<String, Object> connect() {
         move("hello");
         var after = List.of(epoch, number);
+        long oldest = kept.stream().filter(Kept::isFrame).mapToLong(Kept::number).findFirst().orElse(-1);
         return Map.of(
-            "type", "hello", "versions", List.of(1L), "after", after, "last_turn", lastTurn, "next_seq", nextSeq);
+            "type", "hello", "versions", List.of(1L), "after", after, "last_turn", lastTurn, "next_seq", nextSeq,
+            "kept_seq", oldest);
     }
 
     void lost() {
@@ -130,16 +138,21 @@ final class Session {
     }
 
     /** Number and keep what the microphone gave. The frame is sent if the session is live. */
-    Wire.Frame speak(byte[] pcm, double at) {
-        Wire.Frame frame = new Wire.Frame(0, nextUplink++, pcm);
-        forget(at, state != State.LIVE);
-        kept.add(new Kept(frame, null, at));
-        return frame;
+    Wire.Frame speak(byte[] pcm) {
+        Kept frame = new Kept(new Wire.Frame(0, nextUplink++, pcm), null);
+        kept.add(frame);
+        keptMs += frame.ms();
+        while (keptMs > KEPT_AUDIO_MS) {
+            Kept oldest = kept.stream().filter(Kept::isFrame).findFirst().orElseThrow();
+            forget(oldest);
+            if (state != State.LIVE) count(Counter.STALE_UPLINK_MS, oldest.ms());
+        }
+        return frame.frame();
     }
 
     /** Number and keep a message. It is sent if the session is live. */
     Map<String, Object> say(Map<String, Object> message) {
-        Kept said = new Kept(null, message, 0).numbered(++messageN);
+        Kept said = new Kept(null, message).numbered(++messageN);
         kept.add(said);
         while (kept.stream().mapToInt(Kept::weight).sum() > KEPT_MESSAGES) {
             kept.remove(kept.stream().filter(old -> !old.isFrame()).findFirst().orElseThrow());
@@ -148,9 +161,9 @@ final class Session {
     }
 
     /** Return what to send again, right after `live`. */
-    List<Kept> resend(double at) {
-        forget(at, true);
-        List<Kept> again = kept.stream().filter(old -> old.isFrame() || old.number() > takenN).toList();
+    List<Kept> resend() {
+        List<Kept> again =
+            kept.stream().filter(old -> old.isFrame() ? old.number() >= expectedSeq : old.number() > takenN).toList();
         count(Counter.RESENT_FRAMES, again.stream().filter(Kept::isFrame).count());
         return again;
     }
@@ -170,8 +183,9 @@ final class Session {
             soundingTurn = 0;
         }
         takenN = (long) live.get("message_n");
+        expectedSeq = (long) live.get("uplink_seq");
         isAcked = ((List<?>) live.get("capabilities")).contains("acks");
-        if (!hasBeenLive) countOn((long) live.get("uplink_seq"), takenN);
+        if (!hasBeenLive) countOn(expectedSeq, takenN);
         hasBeenLive = true;
     }
 
@@ -203,7 +217,10 @@ final class Session {
                     lastTurn = Math.max(lastTurn, (long) Messages.object(turn).get("turn"));
                 }
             }
-            case "ack" -> kept.removeIf(old -> old.number() <= (long) message.get(old.isFrame() ? "seq" : "message_n"));
+            case "ack" -> kept.stream()
+                .filter(old -> old.number() <= (long) message.get(old.isFrame() ? "seq" : "message_n"))
+                .toList()
+                .forEach(this::forget);
             case "error" -> {
                 if (message.get("fatal").equals(true) && message.get("retryable").equals(false)) move("end");
             }
@@ -212,11 +229,9 @@ final class Session {
         }
     }
 
-    private void forget(double at, boolean isLost) {
-        var stale = kept.stream().filter(old -> old.isFrame() && at - old.at() > RESEND_S).toList();
-        kept.removeAll(stale);
-        if (!isLost) return;
-        for (Kept old : stale) count(Counter.STALE_UPLINK_MS, old.frame().pcm().length / (Wire.UP_HZ * 2 / 1000));
+    private void forget(Kept old) {
+        kept.remove(old);
+        keptMs -= old.ms();
     }
 
     private void move(String event) {

@@ -24,7 +24,7 @@ final class Vectors {
         "connect", Set.of("sends"),
         "text", Set.of("text", "gives"),
         "audio", Set.of("hex", "gives"),
-        "speak", Set.of("pcm", "at", "sends"),
+        "speak", Set.of("pcm", "at", "times", "sends"),
         "say", Set.of("message", "sends"),
         "interrupt", Set.of("turn"),
         "lost", Set.of(),
@@ -310,11 +310,16 @@ final class Vectors {
                 var frame = session.audio(bytes(step.get("hex")));
                 compare(step, "gives", frame.stream().map(Vectors::fields).toList());
             }
-            case "speak" -> compare(step, "sends", hex(session.speak(bytes(step.get("pcm")), at)));
+            case "speak" -> {
+                byte[] pcm = bytes(step.get("pcm"));
+                long times = (long) step.getOrDefault("times", 1L);
+                for (long more = times; more > 1; more -= 1) session.speak(pcm);
+                compare(step, "sends", hex(session.speak(pcm)));
+            }
             case "say" -> compare(step, "sends", session.say(Messages.object(step.get("message"))));
             case "interrupt" -> session.interrupt((long) step.get("turn"));
             case "lost" -> session.lost();
-            default -> compare(step, "sends", session.resend(at).stream().map(Vectors::sent).toList());
+            default -> compare(step, "sends", session.resend().stream().map(Vectors::sent).toList());
         }
         compare(step, "state", name(session.state));
         compare(step, "after", List.of(session.epoch, session.number));

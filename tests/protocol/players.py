@@ -235,15 +235,16 @@ class ClientPlayer:
         expected = [AudioFrame(one["turn"], one["seq"], octets(one["pcm"])) for one in gives]
         assert frames == expected
 
-    def do_speak(self, *, pcm: Any, at: float, sends: Any) -> None:
-        assert self.session.audio(octets(pcm), at) == octets(sends)
+    def do_speak(self, *, pcm: Any, at: float, sends: Any, times: int = 1) -> None:
+        frames = [self.session.audio(octets(pcm)) for _ in range(times)]
+        assert frames[-1] == octets(sends)
 
     def do_say(self, *, message: Step, sends: Step) -> None:
         said = self.session.say(msgspec.convert(message, NumberedMessage))
         assert_within(sends, fields(codec.client_messages.decode(said)))
 
     def do_resend(self, *, at: float, sends: list[Any]) -> None:
-        again = self.session.resend(at)
+        again = self.session.resend()
         assert len(again) == len(sends), again
         for expected, sent in zip(sends, again, strict=True):
             if isinstance(sent, bytes):
@@ -311,8 +312,8 @@ class ServerPlayer:
     def do_played(self, *, turn: int) -> None:
         self.session.journal.played(turn)
 
-    def do_handed(self, *, seq: int) -> None:
-        self.session.handed(seq)
+    def do_settled_audio(self, *, seq: int) -> None:
+        self.session.settled_audio(seq)
 
     def do_settled(self, *, message_n: int) -> None:
         self.session.settled(message_n)

@@ -89,11 +89,11 @@ def test_names_in_the_prose_exist() -> None:
     "words",
     [
         f"within {limits.HELLO_TIMEOUT_S:g} s",
-        f"last {limits.RESEND_WINDOW_S} s",
+        f"keeps the last {limits.KEPT_AUDIO_MS // 1000} s of them",
         f"About every {limits.ACK_EVERY_FRAMES} frames",
         f"last {limits.REPLAY_AUDIO_MS // 1000} s of written agent audio",
         f"{limits.REPLAY_EVENTS} events",
-        f"{limits.MESSAGES_PER_S} a second for long, {limits.MESSAGES_BURST} at once",
+        f"{limits.MESSAGES_PER_S} a second for long, {limits.MESSAGES_BURST:,} at once",
         f"{limits.BYTES_PER_S // 2**20} MiB a second for long, {limits.BYTES_BURST // 2**20} MiB at once",
         f"{limits.UPLINK_MS_PER_S / 1000:g} times real time for long",
         f"real time for long, {limits.UPLINK_BURST_MS // 1000} s at once",

@@ -45,4 +45,5 @@ def test_defaults_and_bounds_are_in_a_readers_words() -> None:
         ("after", "[count, count]", "[0, 0]"),
         ("last_turn", "turn", "0"),
         ("next_seq", "count", "0"),
+        ("kept_seq", "integer", "-1"),
     ]

@@ -11,8 +11,8 @@ from protocol.audio import AudioFrame, encode_adpcm, encode_audio, uplink_ms
 from protocol.codec import encode
 from protocol.limits import (
     IMAGE_CHARS,
+    KEPT_AUDIO_MS,
     MESSAGES_PER_S,
-    RESEND_WINDOW_S,
     TEXT_CHARS,
     TEXT_CHARS_BURST,
     TEXT_CHARS_PER_S,
@@ -105,13 +105,13 @@ def test_what_is_sent_again_after_a_break_is_handed_on_at_once() -> None:
         for _ in range(200):
             uplink.now += 0.02
             uplink.speak()
-        uplink.now += RESEND_WINDOW_S
+        uplink.now += KEPT_AUDIO_MS / 1000
         uplink.reconnect()
         seen = len(uplink.handed)
         for seq in range(uplink.session.receipts.seq - 50, uplink.session.receipts.seq + 1):
             uplink.speak(seq=seq)  # un-acknowledged, and here already: they count for nothing
-        uplink.speak(times=round(RESEND_WINDOW_S / 0.02))
-        assert len(uplink.handed) == seen + 100
+        uplink.speak(times=KEPT_AUDIO_MS // 20)
+        assert len(uplink.handed) == seen + KEPT_AUDIO_MS // 20
     assert uplink.session.uplink_dropped_ms == 0
 
 
@@ -157,11 +157,11 @@ def test_reconnecting_fills_no_budget() -> None:
 
 def test_of_too_much_audio_the_latest_is_kept() -> None:
     uplink = Uplink()
-    uplink.speak(100, times=200)  # 20 s at once
+    uplink.speak(100, times=600)  # a minute at once
     uplink.wait(UPLINK_HELD_MS / 1000)
     first, latest = UPLINK_BURST_MS // 100, UPLINK_HELD_MS // 100
-    assert uplink.handed == [*range(first), *range(200 - latest, 200)]
-    assert uplink.session.uplink_dropped_ms == 20_000 - UPLINK_BURST_MS - UPLINK_HELD_MS
+    assert uplink.handed == [*range(first), *range(600 - latest, 600)]
+    assert uplink.session.uplink_dropped_ms == 60_000 - UPLINK_BURST_MS - UPLINK_HELD_MS
 
 
 def test_what_is_said_in_between_does_not_overtake_audio_that_waits() -> None:

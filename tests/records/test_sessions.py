@@ -102,10 +102,13 @@ def test_a_fenced_relay_writes_nothing(table, owned):
 
 
 def test_a_question_is_unanswered_until_its_turn_is_in_the_table(table, owned):
-    resumption.save_question(table, "s1", 1, 1, "when?")
-    assert sessions.load(table, "s1").unanswered == "when?"
-    turns.put(table, "s1", 1, turns.Turn(1, user_text="when?", agent_text="at nine", ended_at=1))
-    assert sessions.load(table, "s1").unanswered == ""
+    resumption.save_question(table, "s1", 1, 1, "when?", (70, 210))
+    found = sessions.load(table, "s1")
+    assert (found.unanswered, found.question_seq, found.uplink_seq) == ("when?", (70, 210), -1)
+    told = turns.Turn(1, user_text="when?", agent_text="at nine", ended_at=1, uplink_seq=300)
+    turns.put(table, "s1", 1, told)
+    found = sessions.load(table, "s1")
+    assert (found.unanswered, found.uplink_seq) == ("", 300)
     resumption.save_question(table, "s1", 1, 2, "and " * resumption.QUESTION_CHARS)
     assert len(sessions.load(table, "s1").unanswered) == resumption.QUESTION_CHARS
 

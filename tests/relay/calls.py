@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from protocol.audio import encode_audio
 from protocol.client import ClientSession
 from protocol.codec import encode, json_codec
-from protocol.media import ClientMessage
+from protocol.media import ClientMessage, Hello
 from relay.call.call import Call
 from relay.call.terms import Terms
 from relay.model.rotation import DEFAULT_PLAN, Plan
@@ -52,13 +52,15 @@ async def lone_call(
 class Listener:
     """A client of the call, joined without a socket."""
 
-    def __init__(self, call: Call, *, reads: bool = True) -> None:
+    def __init__(self, call: Call, *, reads: bool = True, hello: Hello | None = None) -> None:
+        """`hello`: what it says first, if not what a client without memory says."""
         self.client = ClientSession()
         self.connection = FakeConnection(reads=reads)
         self.got: list[object] = []
         self._read = 0  #: messages that were looked at
         self._serving = asyncio.create_task(call.serve(self.connection))
-        self.connection.say(self.client.hello())
+        first = self.client.hello()
+        self.connection.say(encode(hello) if hello else first)
 
     def say(self, message: ClientMessage) -> None:
         self.connection.say(encode(message))

@@ -58,7 +58,9 @@ class SlowBook(FakeBook):
         """Give the session to another relay. Returns the record as that one loads it."""
         (id, record), *_ = self.sessions.items()
         last = self.kept[max(self.kept)] if self.kept else turns.Turn(0)
-        known = {"next_turn": last.number + 1, "message_n": last.message_n}
+        known = {"next_turn": last.number + 1, "message_n": last.message_n, "uplink_seq": last.uplink_seq}
+        turn, words = self.questions[-1] if self.questions else (0, "")
+        known |= {"question": words, "question_turn": turn, "question_seq": self.question_seq}
         handle = self.handles[-1] if self.handles else None
         self.sessions[id] = replace(record, epoch=record.epoch + 1, handle=handle, **known)  # type: ignore[arg-type]
         return self.sessions[id]
@@ -179,8 +181,11 @@ class Typist:
             writing = ways.create_task(self._write(wire))
             while (data := await wire.down.get()) is not None:
                 for item in self.session.receive(data):
-                    if isinstance(item, media.Live):
-                        self._outbox.open(self.session.resend(asyncio.get_running_loop().time()))
+                    match item:
+                        case media.Live():
+                            self._outbox.open(self.session.resend())
+                        case media.Pong():
+                            self._outbox.answered(item)
             writing.cancel()
         self._outbox.close()
         if self.session.state is not ClientState.NEW:
@@ -197,9 +202,13 @@ class Scene:
     def __init__(self, chance: random.Random, tasks: asyncio.TaskGroup) -> None:
         record = session()
         self.chance, self.tasks = chance, tasks
-        self.book, self.model, self.typist = SlowBook(record, chance), AnsweringModel(chance), Typist()
         self.killed = self.replaced = 0
+        self._cast(record)
         self._begin(record)
+
+    def _cast(self, record: Session) -> None:
+        self.book, self.typist = SlowBook(record, self.chance), Typist()
+        self.model = AnsweringModel(self.chance)
 
     def _begin(self, record: Session) -> None:
         terms = Terms(record.epoch, 1e6, 1e6)

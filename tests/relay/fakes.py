@@ -59,6 +59,7 @@ class FakeBook:
         self.handles: list[str] = []
         self.amended: list[Turn] = []
         self.questions: list[tuple[int, str]] = []  #: said and not answered, by turn
+        self.question_seq = 0, -1  #: frames of the newest
         self.owed: list[tuple[int, media.Tokens]] = []
         self.connected: dict[str, float] = {}  #: seconds, by session
         self.before: list[media.PastTurn] = []  #: turns that another relay has kept
@@ -122,9 +123,12 @@ class FakeBook:
         self._fence(session, epoch)
         self.sessions[session.id] = replace(self.sessions[session.id], model=model)
 
-    async def save_question(self, session: Session, epoch: int, turn: int, words: str) -> None:
+    async def save_question(
+        self, session: Session, epoch: int, turn: int, words: str, frames: tuple[int, int]
+    ) -> None:
         self._fence(session, epoch)
         self.questions.append((turn, words))
+        self.question_seq = frames
 
     async def finish(self, session: Session, epoch: int, reason: str) -> None:
         self._fence(session, epoch)

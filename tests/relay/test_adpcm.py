@@ -25,7 +25,7 @@ def _heard(here: House) -> bytes:
 async def test_the_model_hears_frames_of_both_forms_in_order_and_once() -> None:
     async with house() as here:
         visitor, encoder = Visitor(), Encoder()
-        plain = [visitor.session.audio(TONE, 0.0) for _ in range(10)]
+        plain = [visitor.session.audio(TONE) for _ in range(10)]
         lean = [encode_adpcm(frame, encoder) for frame in plain]
         forms = [(lean if seq % 3 else plain)[seq] for seq in range(10)]
         async with here.connect(here.book.ticket()) as wire:
@@ -44,7 +44,7 @@ async def test_the_model_hears_frames_of_both_forms_in_order_and_once() -> None:
 async def test_a_block_that_is_none_is_answered_and_the_conversation_goes_on() -> None:
     async with house() as here:
         visitor = Visitor()
-        good = encode_adpcm(visitor.session.audio(TONE, 0.0), Encoder())
+        good = encode_adpcm(visitor.session.audio(TONE), Encoder())
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             for bad in (good[:8], good[:11], good[:40], good + bytes(1000), good[:10] + b"\xff" + good[11:]):
@@ -65,7 +65,7 @@ async def test_audio_reaches_the_model_no_faster_than_it_can_have_been_spoken() 
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             for _ in range(200):
-                await wire.send(encode_adpcm(visitor.session.audio(TONE * 5, 0.0), encoder))
+                await wire.send(encode_adpcm(visitor.session.audio(TONE * 5), encoder))
             await wire.send(encode(media.Text("and now?", n=1)))  # goes behind the audio that waits
             await until(lambda: here.model.leg.commands)
             spoken_ms = uplink_ms(len(_heard(here)))

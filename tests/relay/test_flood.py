@@ -83,9 +83,9 @@ async def test_audio_reaches_the_model_no_faster_than_it_can_have_been_spoken() 
             async with here.connect(here.book.ticket()) as wire:
                 await visitor.join(wire)
                 for _ in range(frames):
-                    await wire.send(visitor.session.audio(bytes(3200), loop.time()))
+                    await wire.send(visitor.session.audio(bytes(3200)))
                 if frames == 59:
-                    await wire.send(visitor.session.audio(LAST, loop.time()))
+                    await wire.send(visitor.session.audio(LAST))
                 await wire.send(encode(media.Ping(1.0)))
                 await visitor.until(media.Pong)  # all of it has been taken in
             visitor.session.lost()
@@ -118,5 +118,5 @@ async def test_text_over_its_rate_is_refused_and_the_conversation_goes_on() -> N
             said = [one.text for one in here.model.leg.commands if isinstance(one, model.SayText)]
             allowed = TEXT_CHARS_BURST + TEXT_CHARS_PER_S * (loop.time() - began_at)
             assert 0 < sum(map(len, said)) <= allowed
-            await wire.send(visitor.session.audio(LAST, loop.time()))
+            await wire.send(visitor.session.audio(LAST))
             await until(lambda: here.model.leg.pcm.endswith(LAST))

@@ -71,7 +71,7 @@ async def test_hostile_messages_are_accepted_or_answered_and_others_go_on() -> N
         honest = here.model.leg
         refused = await torment(here, hostile.texts(hostile.MEDIA)) + await torment(here, hostile.frames())
         assert refused > hostile.COUNT / 2
-        await wire.send(visitor.session.audio(bytes(640), 0.0))
+        await wire.send(visitor.session.audio(bytes(640)))
         honest.say(model.Audio(voice(960)), model.TurnCompleted(idle=True))
         await visitor.until(media.Metrics)
     assert [m for m in visitor.got if isinstance(m, media.Error)] == []

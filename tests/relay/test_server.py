@@ -42,7 +42,7 @@ async def test_a_call_from_ticket_to_last_word() -> None:
         assert wire.subprotocol == "vivavoce"
         assert (live.session, live.version, live.resumed, live.e) == ("s1", 1, False, 1)
         assert live.agent.tools == ["weather"]
-        await wire.send(visitor.session.audio(MS20_UP, 0.0))
+        await wire.send(visitor.session.audio(MS20_UP))
         await here.model.leg.told.wait()
         assert bytes(here.model.leg.pcm) == MS20_UP
         here.model.leg.say(*answer(), model.TurnCompleted(idle=True))
@@ -199,14 +199,14 @@ async def test_uplink_frames_sent_again_reach_the_model_once() -> None:
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
             for part in range(3):
-                await wire.send(visitor.session.audio(bytes([part, 0]) * 320, 0.0))
+                await wire.send(visitor.session.audio(bytes([part, 0]) * 320))
             await until(lambda: len(here.model.leg.pcm) == 3 * 640)
             wire.transport.abort()
         visitor.session.lost()
-        late = visitor.session.audio(b"\3\0" * 320, 0.1)
+        late = visitor.session.audio(b"\3\0" * 320)
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
-            again = visitor.session.resend(0.2)
+            again = visitor.session.resend()
             assert again[-1] == late and len(again) == 4
             for frame in again:
                 await wire.send(frame)

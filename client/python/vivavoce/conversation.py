@@ -140,7 +140,7 @@ class Conversation:
         if not UPLINK_MIN_BYTES <= len(pcm) <= UPLINK_MAX_BYTES or len(pcm) % SAMPLE_BYTES:
             raise ValueError(f"{len(pcm)} bytes are not 10 to 100 ms of 16 kHz mono s16le")
         await self._pacing.audio(pcm)
-        self._outbox.audio(self._media.audio(pcm, asyncio.get_running_loop().time()))
+        self._outbox.audio(self._media.audio(pcm))
 
     async def send_text(self, text: str, *, respond: bool = True) -> None:
         """Say something in writing; `respond=False` lets the agent wait for more."""

@@ -167,7 +167,7 @@ class Lifeline:
             case Live():
                 self.lives += 1
                 self._live_at = _now()
-                self._outbox.open(self._session.resend(self._live_at))
+                self._outbox.open(self._session.resend())
                 deadline.reschedule(None)
             case Error(fatal=True):
                 self._refusal = item

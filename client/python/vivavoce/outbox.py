@@ -17,6 +17,30 @@ AUDIO_MS = UPLINK_KEPT_S * 1000  #: audio waiting; beyond it the oldest is dropp
 MESSAGES = 256  #: messages waiting; beyond it their sender waits
 
 
+class Waiting:
+    """Audio that waits, in ms: a second of it, and what is said again after a break until that has gone."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+        self._room_ms = AUDIO_MS
+
+    def begin(self, again_ms: float) -> None:
+        """Another connection, on which so much is said again."""
+        self.ms, self._room_ms = again_ms, AUDIO_MS + again_ms
+
+    def add(self, ms: float) -> None:
+        self.ms += ms
+
+    def take(self, ms: float) -> None:
+        """So much waits no more. Room that is not needed is none any more."""
+        self.ms -= ms
+        self._room_ms = max(AUDIO_MS, min(self._room_ms, self.ms + AUDIO_MS))
+
+    @property
+    def is_too_much(self) -> bool:
+        return self.ms > self._room_ms
+
+
 class Numbered(str):
     """A message that the protocol session keeps until it is acked."""
 
@@ -33,10 +57,10 @@ class Outbox:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
         self.is_open = False
-        self.queued_ms = 0.0  #: audio that waits
         self.dropped_ms = 0.0  #: audio given up because the socket was too slow, or the line too narrow
         self.delay = UplinkDelay()
         self._queue: deque[str | bytes] = deque()
+        self._waiting = Waiting()
         self._unsent = 0  #: messages that only the session has, since the connection was lost
         self._reports: deque[str] = deque()  #: overtake what is in the queue
         self._pings: dict[float, float] = {}  #: `t` of our own that are not answered, and when they were sent
@@ -46,6 +70,11 @@ class Outbox:
         self._has_work = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
+
+    @property
+    def queued_ms(self) -> float:
+        """Audio that waits."""
+        return self._waiting.ms
 
     @property
     def is_narrow(self) -> bool:
@@ -58,7 +87,7 @@ class Outbox:
         self.delay.connected()
         self._pings.clear()
         self._queue.extendleft(Numbered(one) if isinstance(one, str) else one for one in reversed(resend))
-        self.queued_ms = sum(map(_frame_ms, resend))
+        self._waiting.begin(sum(map(_frame_ms, resend)))
         self._signal()
 
     def close(self) -> None:
@@ -66,7 +95,7 @@ class Outbox:
         self.is_open = self._is_probed = False
         self._queue = deque(item for item in self._queue if not _is_kept(item))
         self._reports.clear()
-        self.queued_ms = 0.0
+        self._waiting.begin(0.0)
         self._signal()
 
     def audio(self, frame: bytes) -> None:
@@ -74,8 +103,8 @@ class Outbox:
         if not self.is_open:
             return
         self._queue.append(frame)
-        self.queued_ms += _frame_ms(frame)
-        while self.queued_ms > AUDIO_MS:
+        self._waiting.add(_frame_ms(frame))
+        while self._waiting.is_too_much:
             self._drop_oldest_frame()
             self._form.dropped(_now())
         if self.delay.is_full:
@@ -133,7 +162,7 @@ class Outbox:
                 return self._ping
         item = self._queue.popleft()
         self._is_probed = self._is_probed and isinstance(item, str)
-        self.queued_ms -= _frame_ms(item)
+        self._waiting.take(_frame_ms(item))
         self._signal()
         return item if isinstance(item, str) else self._form.written(item, _now())
 
@@ -154,7 +183,7 @@ class Outbox:
     def _drop_oldest_frame(self) -> None:
         oldest = next(item for item in self._queue if isinstance(item, bytes))
         self._queue.remove(oldest)
-        self.queued_ms -= _frame_ms(oldest)
+        self._waiting.take(_frame_ms(oldest))
         self.dropped_ms += _frame_ms(oldest)
 
 

@@ -5,7 +5,7 @@ const SCHEMA = new URL('../../../protocol/schema/', import.meta.url);
 const TARGET = new URL('../src/protocol/', import.meta.url);
 const MADE = '// Made by scripts/types.mjs from protocol/schema. Do not edit.\n';
 const CONSTANTS = [
-  ...['CONTROL_MESSAGE_BYTES', 'DOWNLINK_HZ', 'IMAGE_BYTES', 'IMAGE_CHARS', 'IMAGE_MESSAGES', 'KEPT_MESSAGES', 'JWT_ENTRY_BYTES', 'RESEND_WINDOW_S', 'SAMPLE_BYTES', 'START_TRIES', 'SUBPROTOCOL'],
+  ...['CONTROL_MESSAGE_BYTES', 'DOWNLINK_HZ', 'IMAGE_BYTES', 'IMAGE_CHARS', 'IMAGE_MESSAGES', 'KEPT_AUDIO_MS', 'KEPT_MESSAGES', 'JWT_ENTRY_BYTES', 'SAMPLE_BYTES', 'START_TRIES', 'SUBPROTOCOL'],
   ...['TEXT_CHARS', 'TEXT_CHARS_BURST', 'TEXT_CHARS_PER_S', 'TOOL_RESULT_BYTES', 'UPLINK_HZ', 'VERSIONS'],
 ];
 

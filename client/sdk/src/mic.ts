@@ -40,7 +40,7 @@ export class Mic implements MicControls {
   }
 
   get isInCall(): boolean {
-    return this.#uplink !== null;
+    return !!this.#uplink;
   }
 
   async enable(): Promise<void> {

@@ -2,7 +2,7 @@ import { type AudioFrame, decodeAudio, encodeAudio, renumber, uplinkMs } from '.
 import { RemoteProtocolError } from './checks.js';
 import { decodeMessage } from './codec.js';
 import { advance, type ClientEvent, type ClientState } from './states.js';
-import { IMAGE_MESSAGES, KEPT_MESSAGES, RESEND_WINDOW_S, VERSIONS } from './tables.js';
+import { IMAGE_MESSAGES, KEPT_AUDIO_MS, KEPT_MESSAGES, VERSIONS } from './tables.js';
 import type { Activity, Context, Hello, Image, Live, ServerMessage, Text, ToolResult } from './wire.js';
 
 export type Incoming = ServerMessage | AudioFrame;
@@ -28,7 +28,6 @@ interface Counters {
   duplicate_frames: number;
   interrupted_frames: number;
   missing_frames: number;
-  resent_frames: number;
   stale_uplink_ms: number;
 }
 
@@ -49,7 +48,6 @@ export class ClientSession {
     duplicate_frames: 0,
     interrupted_frames: 0,
     missing_frames: 0,
-    resent_frames: 0,
     stale_uplink_ms: 0,
   };
   #expectedSeq = 0; //: next audio frame of the agent
@@ -57,7 +55,7 @@ export class ClientSession {
   #nextSeq = 0; //: of the microphone
   #nextN = 1; //: of messages
   #live?: Live; //: the last one
-  #kept: Kept[] = []; //: in the order in which they were made, until acked
+  #kept: Kept[] = []; //: until acked, the newest first
 
   /** The first message of a new media connection. */
   hello(): Hello {
@@ -68,6 +66,7 @@ export class ClientSession {
       after: this.after,
       last_turn: this.lastTurn,
       next_seq: this.#expectedSeq,
+      kept_seq: this.#kept.findLast(isFrame)?.seq,
     };
   }
 
@@ -94,36 +93,27 @@ export class ClientSession {
       return this.#receiveAudio(decodeAudio(data));
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
-      if (error.code === 'unknown_type') this.counters.unknown_types += 1;
-      else this.counters.bad += 1;
+      this.counters[error.code === 'unknown_type' ? 'unknown_types' : 'bad'] += 1;
       return null;
     }
   }
 
-  /** Number a frame of microphone audio and remember it until the server has it. */
+  /** Number a frame of microphone audio and remember it until it is of no more use. */
   audio(pcm: ArrayBuffer, at: number): Numbered {
-    const frame = { seq: this.#nextSeq, at, data: encodeAudio(0, this.#nextSeq++, pcm) };
-    this.#kept.push(frame);
-    this.#dropStale(at, this.state !== 'live');
-    return frame;
+    return this.#keep({ seq: this.#nextSeq, at, data: encodeAudio(0, this.#nextSeq++, pcm) });
   }
 
   /** Number a message and remember it until the server has answered it. To be sent only while live. */
   say(said: Said): Said {
-    const message = { ...said, n: this.#nextN++ };
-    let room = KEPT_MESSAGES; // beyond it the oldest goes: a server that acks none for so long has it, or is gone
-    this.#kept = [message, ...this.#kept.reverse()]
-      .filter((kept) => isFrame(kept) || (room -= kept.type === 'image' ? IMAGE_MESSAGES : 1) >= 0)
-      .reverse();
-    return message;
+    return this.#keep({ ...said, n: this.#nextN++ });
   }
 
-  /** Return what to send again after `live`, in order: what the server may lack and still wants. */
-  resend(now: number): Kept[] {
-    this.#dropStale(now, true);
-    const again = this.#kept.filter((kept) => isFrame(kept) || kept.n > (this.#live as Live).message_n);
-    this.counters.resent_frames += again.filter(isFrame).length;
-    return again;
+  /** Return what to send again after `live`, in order: what the server lacks. */
+  resend(): Kept[] {
+    const { uplink_seq, message_n } = this.#live as Live;
+    return this.#kept
+      .filter((kept) => (isFrame(kept) ? kept.seq >= uplink_seq : kept.n > message_n))
+      .reverse();
   }
 
   /** The user or the app stopped the agent: audio of `turn` and earlier is dropped from now on. */
@@ -198,12 +188,17 @@ export class ClientSession {
     this.#live = live;
   }
 
-  #dropStale(now: number, isLost: boolean): void {
-    this.#kept = this.#kept.filter((kept) => {
-      const isStale = isFrame(kept) && kept.at < now - RESEND_WINDOW_S * 1000;
-      if (isStale && isLost) this.counters.stale_uplink_ms += uplinkMs(kept.data);
-      return !isStale;
+  /** Beyond the bounds the oldest goes: a server that acks none for so long has it, or is gone. */
+  #keep<T extends Kept>(newest: T): T {
+    let messages = KEPT_MESSAGES;
+    let audioMs = KEPT_AUDIO_MS;
+    this.#kept = [newest, ...this.#kept].filter((kept) => {
+      if (!isFrame(kept)) return (messages -= kept.type === 'image' ? IMAGE_MESSAGES : 1) >= 0;
+      const ms = uplinkMs(kept.data);
+      if ((audioMs -= ms) < 0 && this.state !== 'live') this.counters.stale_uplink_ms += ms;
+      return audioMs >= 0;
     });
+    return newest;
   }
 }
 

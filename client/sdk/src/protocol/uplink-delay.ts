@@ -17,8 +17,7 @@ export class UplinkDelay {
 
   /** More audio is under way than the way explains: frames are to wait on this side of it. */
   get isFull(): boolean {
-    const { audioMs } = this.#pings[0] ?? { audioMs: Infinity };
-    return this.#audioMs - audioMs >= UPLINK_WINDOW_MS + this.#wayMs;
+    return this.#audioMs - (this.#pings[0]?.audioMs ?? Infinity) >= UPLINK_WINDOW_MS + this.#wayMs;
   }
 
   /** A frame is sent. Returns whether a ping with the time `now` has to go before it. */

@@ -151,6 +151,7 @@ export interface GoingAway {
 export interface Hello {
   readonly type: "hello";
   readonly after?: [number, number] | undefined;
+  readonly kept_seq?: number | undefined;
   readonly last_turn?: number | undefined;
   readonly next_seq?: number | undefined;
   readonly versions: readonly number[];

@@ -78,7 +78,7 @@ export class MediaRoad {
     if (item.type === 'live') {
       this.#liveAt = this.#heardAt;
       this.#line.clearDeadline();
-      outbox.open(this.#line, this.#heardAt);
+      outbox.open(this.#line);
       this.#tickedAt = this.#heardAt;
       this.#ticker = setInterval(() => this.#tick(performance.now()), TICK_MS);
     } else if (item.type === 'error' && item.fatal) {

@@ -18,6 +18,7 @@ export class Outbox {
   /** On the present connection. */
   delay = new UplinkDelay();
   #frames: Numbered[] = []; //: that wait for room on the line
+  #keptMs = Infinity; //: age at which they are dropped: a later one, until what was said again has gone
   #form?: FrameForm; //: once the line was too narrow
   #narrowUntil = 0;
   #line: Line | null = null;
@@ -32,22 +33,27 @@ export class Outbox {
 
   /** The line is narrow, until a time of `performance.now()`. */
   get narrowUntil(): number {
-    return Math.max(this.#narrowUntil, this.#form?.narrowUntil ?? 0);
+    return this.#form?.narrowUntil ?? this.#narrowUntil;
   }
 
   get isOpen(): boolean {
-    return this.#line !== null;
+    return !!this.#line;
   }
 
-  /** Send the latest reports, then what the server lacks. */
-  open(line: Line, now: number): void {
+  /** Send what the server lacks, then the latest reports. */
+  open(line: Line): void {
     this.#line = line;
     this.#unsent = 0;
+    this.#keptMs = Infinity;
     this.delay = new UplinkDelay();
-    for (const message of this.#latest.values()) line.send(message);
-    for (const item of this.#session.resend(now))
-      if ('seq' in item) this.#sendFrame(item.data);
-      else line.send(item);
+    for (const item of this.#session.resend())
+      if ('seq' in item) this.#frames.push(item);
+      else {
+        this.#sendFrames(true);
+        line.send(item);
+      }
+    this.#sendFrames();
+    for (const message of this.#latest.values()) this.report(message);
   }
 
   close(): void {
@@ -59,7 +65,8 @@ export class Outbox {
   frame(frame: Numbered): void {
     if (!this.#line) return;
     this.#frames.push(frame);
-    while ((this.#frames[0] as Numbered).at < frame.at - UPLINK_KEPT_MS) {
+    this.#keptMs = Math.min(this.#keptMs, frame.at - (this.#frames[0] as Numbered).at + UPLINK_KEPT_MS);
+    while ((this.#frames[0] as Numbered).at < frame.at - this.#keptMs) {
       this.droppedMs += uplinkMs((this.#frames.shift() as Numbered).data);
       this.#narrowUntil = frame.at + NARROW_MS;
       onDemand().then(
@@ -93,20 +100,21 @@ export class Outbox {
 
   /** Report a state: sent now if possible; after a break only the latest of its type is. */
   report(message: ClientMessage): void {
-    if (message.type === 'mic') this.#sendFrames(true);
+    if (message.type === 'mic') this.#sendFrames(message.state !== 'open');
     this.#latest.set(message.type, message);
     this.#line?.send(message);
   }
 
-  /** `isAll`: what was spoken before a message goes before it, however full the line is. */
+  /**
+   * Send frames, and before some of them a ping: its pong says how late they are. `isAll`: what was spoken before a
+   * message goes before it, however full the line is.
+   */
   #sendFrames(isAll = false): void {
-    while (this.#frames[0] && (isAll || !this.delay.isFull)) this.#sendFrame((this.#frames.shift() as Numbered).data);
-  }
-
-  /** Send a frame, and before some of them a ping: its pong says how late they are. */
-  #sendFrame(frame: Numbered['data']): void {
-    const now = performance.now();
-    if (this.delay.frame(uplinkMs(frame), now)) this.#line?.send({ type: 'ping', t: now });
-    this.#line?.send(this.#form?.written(frame, now) ?? frame);
+    while (this.#frames[0] && (isAll || !this.delay.isFull)) {
+      const { data } = this.#frames.shift() as Numbered;
+      const now = performance.now();
+      if (this.delay.frame(uplinkMs(data), now)) this.#line?.send({ type: 'ping', t: now });
+      this.#line?.send(this.#form?.written(data, now) ?? data);
+    }
   }
 }

@@ -30,8 +30,9 @@ export class FakeServer {
   readonly heard: Fields[] = [];
   /** JSON messages of the control road. */
   readonly requests: Fields[] = [];
-  /** Microphone frames by number: those a server hands on. */
+  /** Microphone frames by number: those a server hands on, again when a relay before it had not settled them. */
   readonly uplink: number[] = [];
+  readonly #frames = { taken: -1, acked: -1 }; //: the last one that this relay has, and that no relay will want
   #taken = 0; //: the last message with a number
   #acked = 0; //: the last message that has its answer in the record
   #journal: Entry[] = [];
@@ -66,10 +67,11 @@ export class FakeServer {
     this.#media?.receive({ ...message, e: this.epoch });
   }
 
-  /** What has come so far need not be kept by the client: frames are with the model, messages are answered. */
+  /** What has come so far need not be kept by the client: it is answered in the record. */
   ack(): void {
     this.#acked = this.#taken;
-    this.answer({ type: 'ack', seq: this.uplink.at(-1) ?? -1, message_n: this.#acked });
+    this.#frames.acked = this.#frames.taken;
+    this.answer({ type: 'ack', seq: this.#frames.acked, message_n: this.#acked });
   }
 
   cutMedia(code = 1006): void {
@@ -82,10 +84,11 @@ export class FakeServer {
     for (const socket of this.transport.openOn('control')) socket.cut();
   }
 
-  /** Replace the relay: another one has the session, and knows of messages that are answered. */
+  /** Replace the relay: another one has the session, and knows what is answered. */
   moveRelay(): void {
     this.epoch += 1;
     this.#taken = this.#acked;
+    this.#frames.taken = this.#frames.acked;
     this.#journal = [];
     this.#n = 0;
     this.#seq = 0;
@@ -165,7 +168,7 @@ export class FakeServer {
       limits: { ends_in_ms: 1_800_000, resume_ms: 120_000 },
       resumed: this.#journal.length > 0,
       replay_from: first && 'n' in first ? first.n : 0,
-      uplink_seq: (this.uplink.at(-1) ?? -1) + 1,
+      uplink_seq: this.#frames.taken + 1,
       message_n: this.#taken,
       e: this.epoch,
     });
@@ -179,6 +182,7 @@ export class FakeServer {
       this.epoch = 1;
       this.uplink.length = 0;
       this.#taken = this.#acked = 0;
+      this.#frames.taken = this.#frames.acked = -1;
       this.session = `s${Number(this.session.slice(1)) + 1}`;
     }
     this.#request = request;
@@ -187,7 +191,9 @@ export class FakeServer {
   /** Keep a frame, unless its number is not higher than all before it, as the protocol says. */
   #take(frame: Uint8Array<ArrayBuffer>): void {
     const seq = new DataView(frame.buffer).getUint32(4);
-    if (seq > (this.uplink.at(-1) ?? -1)) this.uplink.push(seq);
+    if (seq <= this.#frames.taken) return;
+    this.#frames.taken = seq;
+    this.uplink.push(seq);
   }
 
   #i(): number {

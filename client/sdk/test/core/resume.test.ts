@@ -170,25 +170,61 @@ describe('a cut in mid-answer', () => {
   });
 });
 
+async function speakFor(all: ReturnType<typeof rig>, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += 20) {
+    all.engine.microphone.speak(20);
+    await pass(20);
+  }
+}
+
 describe('the microphone during a break', () => {
-  test('frames younger than two seconds are sent again, in order; older ones are dropped and counted', async () => {
+  test('the latest thirty seconds are sent again, in order; older frames are dropped and counted', async () => {
     const all = await inMidAnswer();
     all.server.ack();
     expect(all.server.uplink).toHaveLength(10);
     all.server.refuses.control = 100;
     all.server.cutMedia();
-    for (let at = 0; at < 3000; at += 20) {
-      all.engine.microphone.speak(20);
+    await speakFor(all, 33_000);
+    all.server.refuses.control = 0;
+    await pass(16_000);
+    expect(all.server.uplink.slice(10)).toEqual(Array.from({ length: 1500 }, (_, seq) => 160 + seq));
+    expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBe(3000);
+  });
+
+  test('what is said while the line takes what is said again is not dropped', async () => {
+    const all = await inMidAnswer();
+    all.server.refuses.control = 100;
+    all.server.cutMedia();
+    await speakFor(all, 20_000);
+    const pongs: (() => void)[] = [];
+    const answer = all.server.answer.bind(all.server);
+    all.server.answer = (message) => (message.type === 'pong' ? void pongs.push(() => answer(message)) : answer(message));
+    all.server.refuses.control = 0;
+    while (all.server.uplink.length === 10) await pass(100);
+    expect(all.server.uplink.length).toBeLessThan(100);
+    for (let at = 0; at < 5000; at += 100) {
+      await speakFor(all, 100);
+      pongs.shift()?.();
+    }
+    while (pongs.length) {
+      pongs.shift()?.();
       await pass(20);
     }
-    all.server.refuses.control = 0;
-    await pass(8000 - 3000);
-    await pass(8000);
-    const resent = all.server.uplink.slice(10);
-    expect(resent).toEqual([...resent].sort((a, b) => a - b));
-    expect(resent.every((seq) => seq < 160)).toBe(true);
-    const { droppedUplinkMs } = all.client.getSnapshot().metrics;
-    expect(droppedUplinkMs).toBe(3000 - resent.length * 20);
+    expect(all.server.uplink).toEqual(Array.from({ length: 1260 }, (_, seq) => seq));
+    expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBe(0);
+  });
+
+  test('another relay is sent all that the record lacks, the same one what it lacks', async () => {
+    const all = await inMidAnswer();
+    all.server.cutMedia();
+    await pass(1000);
+    expect(all.server.uplink).toHaveLength(10);
+    all.server.cutMedia();
+    all.server.moveRelay();
+    await pass(1000);
+    expect(all.server.heard.filter(({ type }) => type === 'hello').at(-1)).toMatchObject({ kept_seq: 0 });
+    const frames = Array.from({ length: 10 }, (_, seq) => seq);
+    expect(all.server.uplink).toEqual([...frames, ...frames]);
   });
 
   test('a short break loses nothing', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ClientSession, type Incoming, type Said } from '../../src/protocol/session.js';
+import { ClientSession, type Incoming, type Numbered, type Said } from '../../src/protocol/session.js';
 import { bytes, cases, expand, hex, onlyKnown, textOf } from './vectors.js';
 
 type Step = Readonly<Record<string, unknown>>;
@@ -8,7 +8,7 @@ const FIELDS: Record<string, readonly string[]> = {
   connect: ['sends'],
   text: ['text', 'gives'],
   audio: ['hex', 'gives'],
-  speak: ['pcm', 'at', 'sends'],
+  speak: ['pcm', 'at', 'times', 'sends'],
   say: ['message', 'sends'],
   interrupt: ['turn'],
   lost: [],
@@ -32,12 +32,16 @@ function play(session: ClientSession, step: Step): void {
       const gives = (step.gives as Step[]).map((frame) => ({ ...frame, pcm: expand(frame.pcm) }));
       expect(frames).toEqual(gives);
     },
-    speak: () => expect(hex(session.audio(bytes(step.pcm), ms(step.at)).data)).toBe(expand(step.sends)),
+    speak: () => {
+      const times = (step.times as number | undefined) ?? 1;
+      const frames = Array.from({ length: times }, () => session.audio(bytes(step.pcm), ms(step.at)));
+      expect(hex((frames.at(-1) as Numbered).data)).toBe(expand(step.sends));
+    },
     say: () => expect(session.say(step.message as Said)).toMatchObject(step.sends as object),
     interrupt: () => session.interrupt(step.turn as number),
     lost: () => session.lost(),
     resend: () => {
-      const again = session.resend(ms(step.at)).map((kept) => ('seq' in kept ? hex(kept.data) : kept));
+      const again = session.resend().map((kept) => ('seq' in kept ? hex(kept.data) : kept));
       const isMessage = (sent: unknown) => typeof sent === 'object' && sent !== null && 'type' in sent;
       expect(again).toMatchObject((step.sends as unknown[]).map((sent) => (isMessage(sent) ? sent : expand(sent))));
     },
