@@ -63,9 +63,17 @@ class Turn:
     def user_words(self) -> Words:
         return _USER.words(self)
 
+    @user_words.setter
+    def user_words(self, words: Words) -> None:
+        _USER.put(self, words)
+
     @property
     def agent_words(self) -> Words:
         return _AGENT.words(self)
+
+    @agent_words.setter
+    def agent_words(self, words: Words) -> None:
+        _AGENT.put(self, words)
 
     def end_speech(self, now: float) -> None:
         """The user's words are over by now, if nobody knows better when."""

@@ -60,3 +60,7 @@ class TextField:
         """The pieces, to add to them."""
         words: Words = vars(instance)[self._name]
         return words
+
+    def put(self, instance: object, words: Words) -> None:
+        """Have `words` in the place of what was there."""
+        vars(instance)[self._name] = words

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from relay.call.part import Part
+from relay.call.part import Part, Piece
 from relay.call.pieces import Spacing, is_closing, is_ended, letters
+from relay.call.settlement import Settlement
 from relay.call.wording import Wording
 from relay.turn import Turn
 from relay.words import Words
@@ -33,6 +34,8 @@ UNKNOWN_S, SPREAD_S = 3.0, 0.7  #: by which lateness differs from the usual: at 
 SPREAD = 0.25  #: and at least this share of it
 SENTENCE = 15  #: letters of a piece that nobody says again by chance
 PARTS = 8  #: turns in which words may still be missing; older ones get none
+SETTLED = 4  #: turns behind the cursor whose words may still move
+SETTLED_CHARS = 20_000  #: of pieces, in which it is looked for
 FULL = 0.85  #: of the letters that a turn's sound has room for, and none need be missing
 CUT_SHARE = 0.55  #: of that: words of an interrupted turn may never come
 OVERFULL = 1.15  #: and more than that is too much
@@ -59,7 +62,9 @@ class Cost:
 class WordStream:
     """One party's words, in the order in which they were said."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, runs_ahead: bool) -> None:
+        self._runs_ahead = runs_ahead  #: words may come before their sound
+        self._past: deque[Part] = deque(maxlen=SETTLED)  #: before the cursor
         self._parts: deque[Part] = deque()  #: from the cursor on
         self._left: list[tuple[Turn, str]] = []  #: words that were held when the cursor moved on
         self._spacing = Spacing()
@@ -79,7 +84,7 @@ class WordStream:
         for part in self._parts:
             if part.turn is turn:
                 return part
-        self._parts.append(Part(turn, Wording(words, self._spacing)))
+        self._parts.append(Part(turn, Wording(words, self._spacing), is_fixed=bool(words)))
         if len(self._parts) > PARTS:
             self._leave()
         return self._parts[-1]
@@ -113,11 +118,24 @@ class WordStream:
         """The words that come belong to `part`, or to one behind it."""
         carried: list[str] = []
         while self._parts[0] is not part:
-            carried += self._parts[0].wording.repetitions.carry()
+            held = self._parts[0].wording.repetitions.carry()
+            carried += held
+            self._carry(len(held))
             self._leave()
         for piece in carried:
             self._left.append((part.turn, part.wording.take(piece)))
         return part
+
+    def _carry(self, count: int) -> None:
+        """The latest pieces of the part at the cursor are of the next one."""
+        before, behind = self._parts[0].pieces, self._parts[1].pieces
+        behind[:0] = before[len(before) - count :]
+        del before[len(before) - count :]
+
+    def take(self, part: Part, piece: str, now: float) -> str:
+        """The text that `piece` adds to `part`, to which the cursor has moved."""
+        part.pieces.append(Piece(piece, now))
+        return part.wording.take(piece)
 
     def _moved(self, part: Part, piece: str) -> Part:
         self.move_to(part)
@@ -127,7 +145,7 @@ class WordStream:
     def finished(self) -> None:
         """The transcript at the cursor is over, so the model says."""
         if self._parts and self._parts[0].wording.letters:
-            self._parts[0].is_finished = True
+            self._parts[0].finished()
 
     def release(self) -> None:
         """Have `take_left` give the words that are held."""
@@ -138,6 +156,42 @@ class WordStream:
         """Words that were held, and are none of a repetition."""
         left, self._left = self._left, []
         return left
+
+    @property
+    def may_settle(self) -> bool:
+        """Words could be of another turn than they are."""
+        return len(self._past) + len(self._parts) > 1
+
+    def settle(self, now: float) -> list[tuple[Turn, Words]]:
+        """Turns whose words are others now: what is known by `now` says where they belong."""
+        parts = self._settled_parts()
+        if not any(part.sound_s for part in parts) or not any(part.pieces for part in parts):
+            return []
+        pace = self._habits.room(1.0)
+        found = Settlement(parts, self._spacing, pace, now, runs_ahead=self._runs_ahead).settle()
+        if found is None:
+            return []
+        moved = [(part, list(pieces)) for part, pieces in zip(parts, found, strict=True)]
+        moved = [(part, pieces) for part, pieces in moved if pieces != part.pieces]
+        told = [(part.turn, part.retake(pieces, self._spacing)) for part, pieces in moved]
+        self._move_cursor()
+        return told
+
+    def _settled_parts(self) -> list[Part]:
+        """The latest ones, behind one that keeps its words; none when that would be too much work."""
+        parts = [*self._past, *self._parts]
+        fixed = [n for n, part in enumerate(parts) if part.is_fixed]
+        parts = parts[max(fixed, default=-1) + 1 :]
+        size = sum(len(piece.text) for part in parts for piece in part.pieces)
+        return parts if len(parts) > 1 and size <= SETTLED_CHARS else []
+
+    def _move_cursor(self) -> None:
+        """To the latest part that has words."""
+        parts = [*self._past, *self._parts]
+        at = max(n for n, part in enumerate(parts) if part.pieces or n == 0)
+        self._past.clear()
+        self._past.extend(parts[:at])
+        self._parts = deque(parts[at:])
 
     def leg_lost(self, *, keeps_last: bool) -> None:
         """What is missing of the words will not come: `keeps_last`, but for those of the latest turn.
@@ -153,6 +207,7 @@ class WordStream:
         part = self._parts.popleft()
         self._left.append((part.turn, part.wording.release()))
         self._habits.learn(part)
+        self._past.append(part)
 
     def _cost_of_filling(self, part: Part, piece: str, now: float) -> float:
         """What speaks against words of a part, but for those before it and how it begins."""

@@ -57,7 +57,7 @@ class Conversation:
     @property
     def amended(self) -> deque[Turn]:
         """Turns that were finished before, with words that came late."""
-        return self._turns.amended
+        return self._turns.told.amended
 
     @property
     def used(self) -> Tokens:
@@ -279,8 +279,8 @@ class Conversation:
 
         `goes_on`, on another relay: what its client will say again there is left out.
         """
-        self._user.words.release()
-        self._agent.words.release()
+        self._user.words.close()
+        self._agent.words.close()
         self._turns.close(now, goes_on=goes_on)
 
     def announce(self, turn: Turn) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from relay.call.pieces import Spacing
 from relay.call.wording import Wording
 from relay.turn import Turn
+from relay.words import Words
 
 STEP_S = 0.25  #: of sound, of which it is kept when it came
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Of a transcript, as it came."""
+
+    text: str
+    at: float
+    ends: bool = False  #: the transcript of its turn, so the model says
 
 
 @dataclass
@@ -21,13 +32,18 @@ class Part:
     is_over: bool = False  #: it sounds no more
     is_cut: bool = False  #: it ended before its sentence did
     is_finished: bool = False  #: so the model says of its transcript
+    is_fixed: bool = False  #: it has typed words too, and keeps what it has
+    began_at: float = float("-inf")  #: the user
     ended_at: float = 0.0
     speaks_since: float | None = None  #: the user, whose words cannot run ahead of his voice
     #: the agent's sound: how much, until when
     arrived: list[tuple[float, float]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
 
     def speak(self, at: float) -> None:
         """The user begins, or goes on."""
+        if not self.sound_s:
+            self.began_at = at
         self.is_over, self.speaks_since = False, at
 
     def end(self, at: float, lasted_s: float = 0.0) -> None:
@@ -55,6 +71,22 @@ class Part:
             if not self.is_over:
                 return self.sound_s - place_s
         return now - self.arrived[at][1]
+
+    def finished(self) -> None:
+        """The model says that its transcript is over."""
+        self.is_finished = True
+        if self.pieces:
+            self.pieces[-1] = replace(self.pieces[-1], ends=True)
+
+    def retake(self, pieces: list[Piece], spacing: Spacing) -> Words:
+        """Have these for its words."""
+        words = Words()
+        self.pieces, self.wording = pieces, Wording(words, spacing)
+        for piece in pieces:
+            self.wording.take(piece.text)
+        self.wording.release()
+        self.is_finished = bool(pieces) and pieces[-1].ends
+        return words
 
     def heard_s(self, now: float) -> float | None:
         """Sound that its words are of; None while that may still come."""

@@ -41,7 +41,13 @@ def growth(text: str, piece: str) -> str | None:
 
     Case and punctuation may have been corrected since.
     """
-    old, new = _spelled(text.strip()), _spelled(piece)
+    said = text.strip()
+    if piece.startswith(said) and letters(said[:8]) > 1:  # most often, and cheaper
+        rest = piece[len(said) :]
+        return rest if any(map(str.isalnum, rest)) else rest.rstrip()
+    if _first(said) != _first(piece):
+        return None
+    old, new = _spelled(said), _spelled(piece)
     if sum(char != " " for char, _ in old) < 2 or len(new) < len(old):
         return None
     if any(a != b for (a, _), (b, _) in zip(old, new, strict=False)):
@@ -60,6 +66,10 @@ def _spelled(text: str) -> list[tuple[str, int]]:
         elif char.isspace() and spelled and spelled[-1][0] != " ":
             spelled.append((" ", place))
     return spelled
+
+
+def _first(text: str) -> str:
+    return next(filter(str.isalnum, text), "").casefold()
 
 
 def is_beginning(piece: str, text: str) -> bool:

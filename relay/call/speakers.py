@@ -33,7 +33,7 @@ class User:
         self.is_heard = False  #: by our own hearing
         self.asked = (0, 0.0)  #: the turn that he finished saying last, and when
         self.has_spoken = True  #: since the agent was interrupted last
-        self.words = Transcript(turns.user_said, lambda turn: turn.user_words)
+        self.words = Transcript("user", turns.told)
         self._turns = turns
         self._speaks_in: Part | None = None  #: while he speaks
 
@@ -105,7 +105,7 @@ class User:
         turn.user_ended_at, turn.ends_typed = now, True
         self.asked, self.has_spoken = (turn.number, now), True
         if taken := turn.user_words.add(_spaced(turn, text)):
-            self._turns.user_said(turn, taken)
+            self._turns.told.more("user", turn, taken)
 
     def say(self, text: str, finished: bool, now: float) -> None:
         """A piece of the transcript of his speech."""
@@ -146,7 +146,7 @@ class Agent:
 
     def __init__(self, turns: Turns, user: User) -> None:
         self._turns, self._user = turns, user
-        self.words = Transcript(turns.agent_said, lambda turn: turn.agent_words)
+        self.words = Transcript("agent", turns.told)
         self._reply = ReplyState.NONE
         self._sounded_at = float("-inf")  #: when its latest audio came, passed on or not
         self._plays_until = 0.0  #: loop time when received audio has played out
@@ -199,6 +199,8 @@ class Agent:
         """What speaks against words of an answer that has not sounded yet; None: it cannot be."""
         if self._user.awaits_answer:
             return 0.0
+        if self._turns.sounds and self._user.is_heard:
+            return None  # its sound will tell, if it speaks by itself
         speaks_by_itself = self._reply is ReplyState.NONE and not self._user.is_speaking
         return Cost.UNASKED if speaks_by_itself and self._turns.user is None else None
 

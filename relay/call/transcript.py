@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from protocol.media import Role
 from relay.call.attribution import WordStream
 from relay.call.part import Part
+from relay.call.told import Told
 from relay.turn import Turn
-from relay.words import Words
 
+SETTLE_S = 2.0  #: after the latest piece it is looked where those before it belong
 HOLD_S = 2.0  #: of words that may be a repetition, or of which it is not known how they join
 
 
 class Transcript:
-    """Pure. `tell` hears of every text that was added to the words of a turn."""
+    """Pure. `told` hears of all that becomes of the words of a turn."""
 
-    def __init__(self, tell: Callable[[Turn, str], None], words_of: Callable[[Turn], Words]) -> None:
-        self._tell, self._words_of = tell, words_of
-        self._stream = WordStream()
+    def __init__(self, role: Role, told: Told) -> None:
+        self._role, self._told = role, told
+        self._stream = WordStream(runs_ahead=role == "agent")
         self._held_at: float | None = None  #: words are held since then
+        self._settles_at: float | None = None  #: it is looked then where the latest words belong
 
     @property
     def last(self) -> Part | None:
@@ -31,7 +32,7 @@ class Transcript:
 
     def part_of(self, turn: Turn) -> Part:
         """The party's part of `turn`, begun if need be."""
-        return self._stream.part_of(turn, self._words_of(turn))
+        return self._stream.part_of(turn, turn.user_words if self._role == "user" else turn.agent_words)
 
     def find(self, piece: str, now: float, *, ahead: float | None) -> Part | None:
         """The part that `piece` belongs to; None: one that has not begun. `ahead`: see `WordStream.place`."""
@@ -43,9 +44,10 @@ class Transcript:
         """`piece` belongs to `part`, and all that comes after it to that or a later one."""
         self._stream.move_to(part)
         self._tell_left()
-        if text := part.wording.take(piece):
-            self._tell(part.turn, text)
+        if text := self._stream.take(part, piece, now):
+            self._told.more(self._role, part.turn, text)
         self._held_at = now if part.wording.is_holding else None
+        self._settles_at = now + SETTLE_S if self._stream.may_settle else None
 
     def finished(self) -> None:
         """The model says that the transcript of the turn is over."""
@@ -62,15 +64,29 @@ class Transcript:
         self.release()
         self._stream.leg_lost(keeps_last=keeps_last)
 
+    def settle(self, now: float) -> None:
+        """Words that turn out to be of another turn move there."""
+        self._settles_at = None
+        for turn, words in self._stream.settle(now):
+            self._told.anew(self._role, turn, words)
+
     def next_timeout(self) -> float | None:
         """Time at which `handle_timeout` is to be called; None for never."""
-        return None if self._held_at is None else self._held_at + HOLD_S
+        held_until = None if self._held_at is None else self._held_at + HOLD_S
+        return min((at for at in (held_until, self._settles_at) if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         if self._held_at is not None and now >= self._held_at + HOLD_S:
             self.release()
+        if self._settles_at is not None and now >= self._settles_at:
+            self.settle(now)
+
+    def close(self) -> None:
+        """No more words come."""
+        self.release()
+        self.settle(float("inf"))
 
     def _tell_left(self) -> None:
         for turn, text in self._stream.take_left():
             if text:
-                self._tell(turn, text)
+                self._told.more(self._role, turn, text)

@@ -12,6 +12,7 @@ from protocol import media
 from protocol.server import ServerSession
 from protocol.states import TurnState
 from relay.call.bill import Bill
+from relay.call.told import Told
 from relay.turn import Turn
 
 Failure = Literal["empty", "rejected", "lost"]
@@ -24,7 +25,7 @@ class Turns:
 
     def __init__(self, session: ServerSession, bill: Bill, *, is_read: bool, first_turn: int) -> None:
         self.finished: deque[Turn] = deque()  #: for the record, in order
-        self.amended: deque[Turn] = deque()  #: finished before, with words that came late
+        self.told = Told(session)  #: words
         self.user: Turn | None = None  #: the turn the user is forming: the agent has not begun
         self.agent: Turn | None = None  #: the turn in which the agent speaks or spoke last
         self.answered_at = 0.0  #: loop time at which the agent last began to answer
@@ -37,6 +38,11 @@ class Turns:
     def is_speaking(self) -> bool:
         """The agent's turn can be interrupted."""
         return self.agent is not None and self.agent.state in SPEAKING
+
+    @property
+    def sounds(self) -> bool:
+        """The agent is heard, not read."""
+        return not self._is_read
 
     def go_on_after(self, last_turn: int) -> None:
         """The client knows of turns up to `last_turn`, perhaps of another relay's that were never written."""
@@ -96,24 +102,6 @@ class Turns:
             self._session.send(media.TurnEnded(turn.number, "user"))
         self.agent = turn
         self.finish(turn, now)
-
-    def user_said(self, turn: Turn, text: str) -> None:
-        """Tell the client words that `turn` has already, and amend its record when that was written."""
-        self._note_late_words(turn)
-        self._session.send(media.Transcript(f"u{turn.number}", turn.number, "user", text, final=True))
-
-    def agent_said(self, turn: Turn, text: str) -> None:
-        """Likewise. What of an interrupted turn was heard is told anew with it."""
-        is_late = self._note_late_words(turn)
-        heard = turn.heard_text() if is_late and turn.cut_at is not None else None
-        said = media.Transcript(f"a{turn.number}", turn.number, "agent", text, final=is_late, heard=heard)
-        self._session.send(said)
-
-    def _note_late_words(self, turn: Turn) -> bool:
-        is_late = turn.state is TurnState.ENDED
-        if is_late and not any(noted is turn for noted in self.amended):
-            self.amended.append(turn)
-        return is_late
 
     def end_audio(self) -> None:
         """All of the agent's audio has come."""

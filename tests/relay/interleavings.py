@@ -285,7 +285,8 @@ class Play:
     def _act(self, message: object) -> None:
         match message:
             case media.Transcript():
-                self.chat[message.message] += message.text
+                before = "" if message.whole else self.chat[message.message]
+                self.chat[message.message] = before + message.text
                 if message.heard is not None:
                     self.heard[message.message] = message.heard
             case media.TurnInterrupted(turn=number):
