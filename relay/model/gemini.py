@@ -12,7 +12,7 @@ import functools
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -130,25 +130,32 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+def dial(url: str, headers: Mapping[str, str]) -> connect:
+    """A connection to the model, to be awaited: compressed by nobody, past every proxy.
+
+    No library keepalive: Gemini's pongs come late (docs/sources.md#gemini-pongs).
+    """
+    return connect(
+        url,
+        ssl=tls_context() if url.startswith("wss:") else None,
+        additional_headers=headers,
+        open_timeout=SETUP_TIMEOUT_S,
+        ping_interval=None,
+        max_size=MESSAGE_BYTES,
+        compression=None,
+        proxy=None,
+    )
+
+
 async def open_leg(base_url: str, credential: Credential, handle: str | None) -> GeminiLeg:
     """Connect with a credential and wait until the model is set up.
 
     `base_url` is https (or http, for a stand-in on this machine). Raises UpstreamError.
     """
     url, headers = address(base_url, credential)
-    tls = tls_context() if url.startswith("wss:") else None
     try:
         async with asyncio.timeout(SETUP_TIMEOUT_S):
-            # no library keepalive: Gemini's pongs come late (docs/sources.md#gemini-pongs)
-            connection = await connect(
-                url,
-                ssl=tls,
-                additional_headers=headers,
-                ping_interval=None,
-                max_size=MESSAGE_BYTES,
-                compression=None,
-                proxy=None,
-            )
+            connection = await dial(url, headers)
             try:
                 await connection.send(first_message(credential, handle))
                 await _await_setup(connection)

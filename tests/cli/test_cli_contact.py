@@ -183,16 +183,16 @@ def test_a_server_that_goes_away_is_no_finding_about_the_model(
     """It opens ten connections, and then no other."""
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     opened: list[object] = []
-    connect = connection.connect
+    dial = connection.dial
 
     def fails_later(*given: object, **options: object) -> object:
         opened.append(given)
         if len(opened) > 10:
             raise ConnectionRefusedError
-        return connect(*given, **options)
+        return dial(*given, **options)
 
     async def met() -> Run:
-        monkeypatch.setattr(connection, "connect", fails_later)
+        monkeypatch.setattr(connection, "dial", fails_later)
         async with simulated(time_scale=SPEEDS[0]) as running:
             flags = ("--google", "--gemini-url", running.url, "--speed", f"{SPEEDS[0]:g}")
             return await asyncio.to_thread(vivavoce, "doctor", *flags)

@@ -7,7 +7,7 @@ import contextlib
 import json
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from cli.doctor.google.clock import Clock
@@ -15,9 +15,8 @@ from gemini.contact.kit import audio
 from gemini.contact.recording import Line, Recording, Signal, Talk, Way, signals
 from gemini.contact.scenes import ANSWER_S
 from gemini.contact.steps import Heard
-from relay.model.gemini import MESSAGE_BYTES, tls_context
+from relay.model.gemini import SETUP_TIMEOUT_S, dial
 
-OPEN_S = 15.0  #: real seconds, for the handshake and for the answer to the setup each
 CLOSE_S = 1.0
 LEAST_ANSWER_S = 5.0  #: real seconds
 CHUNK_S = 0.1  #: of audio in one message
@@ -47,18 +46,8 @@ class Connection:
 
     async def open(self, address: str, first: dict[str, Any], header: dict[str, str]) -> None:
         """Connect, send the first message and wait for the answer to it, or for the end."""
-        tls = tls_context() if address.startswith("wss:") else None
         try:
-            self._socket = await connect(
-                address,
-                ssl=tls,
-                additional_headers=header,
-                open_timeout=OPEN_S,
-                ping_interval=None,
-                max_size=MESSAGE_BYTES,
-                compression=None,
-                proxy=None,
-            )
+            self._socket = await dial(address, header)
         except InvalidStatus as refused:
             body = bytes(refused.response.body or b"").decode(errors="replace")
             self._write("refused", {"code": refused.response.status_code, "reason": body[:400]})
@@ -69,7 +58,7 @@ class Connection:
         self._has_ended = False
         self._reader = asyncio.create_task(self._read(self._socket), name=f"{self.name} reader")
         await self.send(first)
-        await self.until(lambda came: bool(came), self._clock.speed * OPEN_S, listens=False)
+        await self.until(lambda came: bool(came), self._clock.speed * SETUP_TIMEOUT_S, listens=False)
 
     def refuse(self, reason: str, means: str) -> None:
         """Write down that it could not even be opened: no token was made, for a reason of the registry's."""
