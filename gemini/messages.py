@@ -114,6 +114,11 @@ class HandleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AtWork:
+    """No handle is to be had for now: the model answers, or waits for a tool. Comes as often as handles."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnding:
     """The model will close the connection in `left_s` seconds; None when it does not say."""
 
@@ -142,6 +147,7 @@ ModelEvent = (
     | Cited
     | TokensUsed
     | HandleChanged
+    | AtWork
     | LegEnding
     | Unreadable
 )

@@ -16,6 +16,7 @@ from msgspec import Meta
 from gemini import tolerance
 from gemini.messages import (
     AnswerTool,
+    AtWork,
     Audio,
     Cited,
     Credential,
@@ -187,8 +188,8 @@ def read_message(data: str | bytes) -> Iterator[ModelEvent]:
         return
     if message.voice_activity is not None:
         yield SpeechStarted() if message.voice_activity.type == "ACTIVITY_START" else SpeechEnded()
-    if message.session_resumption_update is not None and message.session_resumption_update.resumable:
-        yield HandleChanged(message.session_resumption_update.new_handle)
+    if (update := message.session_resumption_update) is not None:
+        yield HandleChanged(update.new_handle) if update.resumable else AtWork()
     if message.tool_call is not None:
         for call in message.tool_call.function_calls:
             yield _requested(call)

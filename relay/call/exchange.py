@@ -251,10 +251,11 @@ class Exchange:
             case Sent(item):
                 self._note_sent(item, now)
             case HandleIssued():
-                self._watchdogs.model.pulse.handle(now)
+                self._watchdogs.model.pulse.beat(now, at_work=False)
                 if self.resumption.has_news:
                     self.recording.note_handle(self.resumption.news())
                 self._notice_changes(now)
+                self._alarm.set(self._watchdogs.model.next_timeout(now))
             case PongCame():
                 self._watchdogs.model.pulse.pong(now)
             case LegOpened(gap_ms, credential):
@@ -307,9 +308,11 @@ class Exchange:
         cut = self.conversation.leg_lost(now)
         if cut is not None:
             self.resumption.note(cut, now)
-        if cut is not None and cut.failure and self._watchdogs.model.answer_lost(now):
-            self.resumption.asks_again(cut, self._watchdogs.model.questions.answered_at)
+        is_broken = cut is not None and cut.failure is not None
+        if self._watchdogs.model.leg_lost(now, is_broken=is_broken) and cut is not None:
+            self.resumption.asks_again(cut)
             self.model.asks_again(self._watchdogs.model.questions.times[1])
+        self.resumption.answered_at = self._watchdogs.model.questions.answered_at
         self.flush()
 
     # ---- time

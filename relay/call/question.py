@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relay.model.replay_buffer import LEAD_S
 from relay.timeouts import Timeouts
 
 NEVER = float("-inf")
+REACTION_S = 1.5  #: after speech over an answer, for the model to react
 SPEECH_S = 1.0  #: of speech: less may be a cough
 
 
@@ -37,6 +39,9 @@ class Questions:
         self.answering: Question | None = None  #: what the answer that runs is to
         self.answered_at = self._answered_before = 0.0  #: the last answer that was heard, and the one before
         self.tells_whole = False  #: the model says when all sound of an answer has come
+        self.spoken_over: tuple[float, float] | None = (
+            None  #: speech over the answer that runs, from when to when
+        )
         self.stopped_at = NEVER  #: when the user last stopped to speak
         self._speaks_since: float | None = None  #: the user
         self._is_over_answer = False  #: the user began within one that goes on: it may be its echo
@@ -49,7 +54,7 @@ class Questions:
     @property
     def began_at(self) -> float | None:
         """When what is not answered began to be said; None when there is nothing."""
-        held = [asked.began_at for asked in (self.open, self._unfinished) if asked]
+        held = [asked.began_at for asked in (self.open, self.unfinished) if asked]
         return min([self._speaks_since, *held] if self._speaks_since is not None else held, default=None)
 
     @property
@@ -58,12 +63,13 @@ class Questions:
 
         What an answer runs to is not answered before all of that has come.
         """
-        asked = self.open or self._unfinished
+        asked = self.open or self.unfinished
         said_at = asked.ended_at if asked and not self.user_speaks else float("inf")
         return self.began_at, said_at, self.user_speaks
 
     @property
-    def _unfinished(self) -> Question | None:
+    def unfinished(self) -> Question | None:
+        """What an answer runs to of which more must come."""
         asked = self.answering
         return None if asked is None or asked.has_whole_answer or asked.has_tool else asked
 
@@ -89,7 +95,9 @@ class Questions:
                 began_at, at, is_sure
             )  # it began before we knew that he stopped
             self.answering = Question(min(began_at, first.began_at), at, is_sure, has_tool=first.has_tool)
-        elif not self._is_over_answer:
+        elif self._is_over_answer:
+            self.spoken_over = (began_at, at) if at - began_at >= SPEECH_S else self.spoken_over
+        else:
             self.ask(began_at, at, is_sure=is_sure or self._has_words)
         self._is_over_answer = self._has_words = False
 
@@ -137,9 +145,23 @@ class Questions:
         if self.answering is not None:
             self.answering.has_tool = True
 
+    def goes_on(self, now: float) -> None:
+        """The model gives a sign. If it was spoken over, it has heard that by then."""
+        if self.spoken_over is not None and now > self.spoken_over[1] + REACTION_S:
+            self.spoken_over = None
+
     def reopen(self, now: float) -> bool:
-        """The answer that ran broke off: what it was to is open again, once. False: nothing is."""
-        asked, self.answering = self._unfinished, None
+        """The answer that ran broke off: what it was to is open again, once. False: that is not.
+
+        When the user has spoken over it and no model has reacted, he has interrupted it, and that is open.
+        """
+        asked, self.answering = self.unfinished, None
+        if self.spoken_over is not None and not self.user_speaks:
+            (began_at, ended_at), self.spoken_over = self.spoken_over, None
+            self.ask(began_at, ended_at, is_sure=True)
+            self.wait_from(now)
+            self.answered_at = began_at - LEAD_S
+            return False
         if asked is None or asked.is_mended or self.user_speaks:
             return False
         ended_at = max(each.ended_at for each in (asked, self.open) if each)
@@ -155,11 +177,14 @@ class Questions:
     def answer_cut(self, now: float) -> None:
         """The answer that ran was interrupted: it was no echo that was heard."""
         self._is_over_answer = False
+        spoken_over = self.spoken_over
         self.answer_over(now)
+        if spoken_over is not None:
+            self.ask(*spoken_over, is_sure=False)
 
     def answer_over(self, now: float) -> None:
         """The answer that ran is over: what came behind it is waited for."""
-        self.answering = None
+        self.answering = self.spoken_over = None
         if self.open is not None and self.open.is_behind:
             self.open.is_behind = False
             self.wait_from(now)

@@ -94,7 +94,9 @@ class ModelWatchdog:
 
     def heard(self, event: ModelEvent, now: float) -> None:
         """The model gave a sign."""
-        self.pulse.event(now)
+        if not isinstance(event, model.AtWork):
+            self.pulse.event(now)
+        self.questions.goes_on(now)
         match event:
             case model.Audio(pcm) if self._answer is AnswerState.AUDIO or is_sound(pcm):
                 self._goes_on(now, downlink_ms(len(pcm)) / 1000)
@@ -113,6 +115,8 @@ class ModelWatchdog:
                 self.questions.stop(now, is_sure=not self._is_proactive, in_answer=False)
             case model.Heard() if not self._is_proactive:
                 self.questions.has_words()
+            case model.AtWork():
+                self.pulse.beat(now, at_work=True)
             case model.WaitsForInput():
                 self._is_excused = True
             case model.Interrupted():
@@ -131,13 +135,16 @@ class ModelWatchdog:
         self.questions.answer_over(now)
         self.questions.wait_from(now)
         self._moves("leg")
-        self._plays_until, self.pulse = now, Pulse(now)
+        self._plays_until = now
+        self.pulse.leg_changed(now)
         self._is_excused, self._fault = False, None
 
-    def answer_lost(self, now: float) -> bool:
-        """The answer that ran broke off with its leg. True: what it was to is asked again on the next."""
+    def leg_lost(self, now: float, *, is_broken: bool) -> bool:
+        """The leg is gone; `is_broken`, and an answer with it. True: what that was to is asked again."""
         may_be_whole = not self.questions.tells_whole and now >= self._plays_until + PAUSE_S
-        return not may_be_whole and self.questions.reopen(now)
+        if not is_broken or may_be_whole:
+            self.questions.answering = None
+        return self.questions.reopen(now)
 
     # ---- what is wrong
 
@@ -149,6 +156,7 @@ class ModelWatchdog:
         if suspended:
             self._plays_until = max(self._plays_until, now)
             self.questions.wait_from(now)
+            self.pulse.excuse(now)
             return None
         fault, self._fault = self._fault, None
         if self._answer is AnswerState.UNHEARD:
@@ -159,9 +167,10 @@ class ModelWatchdog:
         asked = self.questions.open
         if asked is not None and not self.questions.user_speaks and now >= self._answer_due(asked):
             return self._judge_silence(asked, now)
-        if self._is_in_turn and asked is None and now >= self._endless_at:
+        stuck_at, trouble = self._stuck
+        if asked is None and now >= stuck_at:
             self._moves("endless")
-            return Finding("endless_turn")
+            return Finding(trouble)
         return None
 
     def next_timeout(self, now: float) -> float | None:
@@ -172,8 +181,8 @@ class ModelWatchdog:
         asked = self.questions.open
         if asked is not None and not self.questions.user_speaks:
             waits.append(self._answer_due(asked))
-        if self._is_in_turn and asked is None:
-            waits.append(self._endless_at)
+        if asked is None:
+            waits.append(self._stuck[0])
         return min(waits, default=None)
 
     def is_engaged(self, now: float) -> bool:
@@ -206,6 +215,7 @@ class ModelWatchdog:
         is_excused, self._is_excused = self._is_excused or ending == "wants_more", False
         if not idle:
             return
+        self.pulse.worked()
         if self._is_in_turn:
             self._moves("completed")
         elif self.questions.open is not None and not is_excused:
@@ -223,11 +233,12 @@ class ModelWatchdog:
 
     def _answer_due(self, asked: Question) -> float:
         """When an answer that has not come is judged. A leg that lives is given its time."""
+        stops_at = self.pulse.stops_at(asked.said_at, is_certain=asked.is_mended)
         if self._answer is AnswerState.TEXT:
-            return asked.said_at + self._timeouts.answer_s
+            return min(asked.said_at + self._timeouts.answer_s, stops_at)
         patient_until = asked.said_at + self._timeouts.patience_s
         dead_at = max(asked.said_at, self.pulse.alive_at) + self._timeouts.answer_s
-        return patient_until if asked.is_mended else min(patient_until, dead_at)
+        return min(patient_until if asked.is_mended else min(patient_until, dead_at), stops_at)
 
     @property
     def _quiet_at(self) -> float:
@@ -236,9 +247,19 @@ class ModelWatchdog:
         return self.questions.stopped_at + self._pause_s + (0.0 if is_answered else THINK_S)
 
     @property
-    def _endless_at(self) -> float:
-        """When the turn that runs has been silent, or has run, for too long."""
-        return min(self._plays_until + self._timeouts.stall_s, self._turn_at + self._timeouts.turn_s)
+    def _stuck(self) -> tuple[float, Trouble]:
+        """When the turn that runs has been silent, or has run, for too long, or nobody is behind it."""
+        endless_at = min(self._plays_until + self._timeouts.stall_s, self._turn_at + self._timeouts.turn_s)
+        frozen_at, asked = float("inf"), self.questions
+        if asked.spoken_over is not None:
+            frozen_at = self.pulse.stops_at(NEVER)
+        elif asked.unfinished is not None:
+            frozen_at = max(self._plays_until, self.pulse.stops_at(NEVER))
+        if not self._is_in_turn:
+            return float("inf"), "endless_turn"
+        if asked.user_speaks or endless_at <= frozen_at:
+            return endless_at, "endless_turn"
+        return frozen_at, "silent_model"
 
     def _judge_silence(self, asked: Question, now: float) -> Finding | None:
         is_patience_over = now >= asked.said_at + self._timeouts.patience_s

@@ -65,9 +65,9 @@ class Resumption:
         if began_at is not None and user_speaks and self.handle is not None and self.handle.covers > began_at:
             self.handle = self._before  # speech is heard a moment after it has begun
 
-    def asks_again(self, turn: Turn, answered_at: float) -> None:
-        """The answer of `turn` broke off: the next leg begins before its question. See `answered_at`."""
-        self._asked_in, self.answered_at = turn, answered_at
+    def asks_again(self, turn: Turn) -> None:
+        """The answer of `turn` broke off, and what it was to is said again as it was said."""
+        self._asked_in = turn
 
     def forget(self) -> None:
         """The model does not take the handle, or what it remembers is of no use."""

@@ -99,7 +99,7 @@ def test_only_resumable_handles_count() -> None:
     assert read({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}) == [
         model.HandleChanged("h")
     ]
-    assert read({"sessionResumptionUpdate": {"resumable": False}}) == []
+    assert read({"sessionResumptionUpdate": {"resumable": False}}) == [model.AtWork()]
 
 
 @pytest.mark.parametrize(

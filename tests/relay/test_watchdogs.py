@@ -392,12 +392,12 @@ async def test_no_leg_is_changed_while_the_user_speaks_to_a_model_that_does_not_
     plan = replace(DEFAULT_PLAN, rotate_after_s=3.0)
     async with lone_call(plan=plan) as (call, here):
         listener = Listener(call)
-        here.leg.say(model.HandleChanged("h1"))
+        here.leg.say(model.HandleChanged("h1"), model.Heard("a "))
         last = await speak(listener, talk(7.0))
         assert len(here.legs) == 1, "in the middle of a sentence"
         await hush(listener, 2, last)
         assert len(here.legs) == 1, "before its answer"
-        here.leg.say(model.Heard("a long question"), SECOND, model.TurnCompleted(idle=True))
+        here.leg.say(model.Heard("long question"), SECOND, model.TurnCompleted(idle=True))
         await asyncio.sleep(0.2)
         here.leg.say(model.HandleChanged("h2"))
         await asyncio.sleep(1)

@@ -1,0 +1,150 @@
+"""A leg whose socket lives, and behind which nobody is: found by the signs that only a model gives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gemini import messages as model
+from protocol import media
+from relay.call.pulse import LEAST_S, SIGN_S, STOPPED, USUAL_S
+from relay.timeouts import Timeouts
+from tests.relay.calls import Listener, lone_call
+from tests.relay.fakes import Model
+from tests.relay.speech import hush, question, speak
+from tests.relay.test_rotation import SECOND, one_turn
+from tests.relay.test_watchdogs import ends
+
+pytestmark = pytest.mark.looptime
+
+WHOLE = b"".join(question()[:170])
+STOPS_S = max(LEAST_S, STOPPED * USUAL_S)
+AT_NINE = (SECOND, model.Said("At nine."), model.GenerationEnded(), model.TurnCompleted(idle=True))
+
+
+@contextlib.asynccontextmanager
+async def beating(here: Model, *, at_work: bool) -> AsyncIterator[None]:
+    """Handles, or word that the model is at work, from the newest leg as long as this lasts."""
+
+    async def beat() -> None:
+        for number in range(10_000):
+            here.leg.say(model.AtWork() if at_work else model.HandleChanged(f"beat {number}"))
+            await asyncio.sleep(USUAL_S)
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beats.cancel()
+
+
+async def until_left(here: Model, legs: int, within_s: float) -> float:
+    """Returns how long it took until there was another leg."""
+    began_at = asyncio.get_running_loop().time()
+    here.opened.clear()
+    async with asyncio.timeout(within_s):
+        await here.opened.wait()
+    await asyncio.sleep(0.1)
+    assert len(here.legs) == legs + 1
+    return asyncio.get_running_loop().time() - began_at
+
+
+async def test_a_leg_that_gives_its_first_handle_and_nothing_more_is_left_at_the_end_of_the_question() -> (
+    None
+):
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.HandleChanged("first"))
+        number = await speak(listener, question())
+        await hush(listener, 1, number)
+        assert len(here.legs) == 2
+        assert bytes(here.leg.pcm).count(WHOLE) == 1 and call.troubles == {"silent_model": 1}
+
+
+async def test_a_leg_that_never_says_anything_is_left_soon_after_the_question() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await speak(listener, question())
+        assert await until_left(here, 1, within_s=SIGN_S + 0.5) > SIGN_S - 0.5
+        assert bytes(here.leg.pcm).count(WHOLE) == 1
+
+
+async def test_a_model_that_gives_no_handles_is_given_its_time() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.say(model.Heard("Why?"), SECOND, model.Said("So."), model.TurnCompleted(idle=True))
+        await asyncio.sleep(5)
+        listener.say(media.Text("And now?"))
+        await asyncio.sleep(30)
+        here.leg.say(*AT_NINE)
+        await asyncio.sleep(1)
+        assert len(here.legs) == 1 and not call.troubles
+
+
+async def test_a_leg_that_freezes_in_mid_answer_is_left_and_the_question_asked_again() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here, answer="Because.")
+        number = await hush(listener, 1, await speak(listener, question()))
+        async with beating(here, at_work=True):
+            here.leg.say(model.Heard("When?"))
+            number = await hush(listener, 5, number)
+        here.leg.say(SECOND, model.Said("At"))
+        assert await until_left(here, 1, within_s=STOPS_S + 0.5) > STOPS_S - 0.5
+        await hush(listener, 1, number)
+        assert bytes(here.leg.pcm).count(WHOLE) == 1
+        here.leg.say(*AT_NINE)
+        await asyncio.sleep(2)
+        assert [told.outcome for told in ends(listener)] == ["completed", "lost", "completed"]
+
+
+async def test_who_speaks_over_an_answer_to_a_leg_that_freezes_is_heard_by_the_next() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        async with beating(here, at_work=True):
+            number = await hush(listener, 5, 0)
+            here.leg.say(model.Heard("Why?"), *([SECOND] * 20), model.Said("Because"))
+        number = await hush(listener, 1, number)
+        number = await speak(listener, question(), number)
+        await until_left(here, 1, within_s=STOPS_S)
+        assert bytes(here.leg.pcm).count(WHOLE) == 1
+        (recall,) = here.leg.commands
+        assert isinstance(recall, model.Recall) and recall.said[0] == ("user", "Why?")
+        here.leg.say(model.Heard("When?"), *AT_NINE)
+        await hush(listener, 2, number)
+        assert [(turn.user_text, turn.outcome) for _, turn in here.book.turns] == [
+            ("Why?", "lost"),
+            ("When?", "completed"),
+        ]
+
+
+@pytest.mark.parametrize("at_work", [True, False], ids=["says so", "only gives handles when it is idle"])
+async def test_a_model_that_thinks_for_half_a_minute_is_waited_for(at_work: bool) -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here, answer="Because.")
+        async with beating(here, at_work=False):
+            await asyncio.sleep(6)
+        listener.say(media.Text("Think."))
+        async with beating(here, at_work=True) if at_work else contextlib.nullcontext():
+            await asyncio.sleep(30)
+        here.leg.say(*AT_NINE)
+        await asyncio.sleep(1)
+        assert len(here.legs) == 1 and not call.troubles
+        assert [turn.agent_text for _, turn in here.book.turns] == ["Because.", "At nine."]
+
+
+async def test_a_question_whose_second_leg_freezes_too_is_told_as_lost() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        async with beating(here, at_work=True):
+            await asyncio.sleep(6)
+        listener.say(media.Text("And now?"))
+        await until_left(here, 1, within_s=4)
+        here.leg.say(model.HandleChanged("alive"))
+        await asyncio.sleep(6)
+        assert [told.outcome for told in ends(listener)] == ["lost"]
+        assert Timeouts().patience_s > 30 and len(here.legs) == 2
