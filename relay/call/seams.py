@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import log
 
+from relay.call.part import Piece
 from relay.call.pieces import growth, is_closing, is_ended, letters
 
 WITHIN = 4.0  #: a turn begins with a small letter, where sentences begin with capitals
@@ -17,14 +18,17 @@ CLOSING = 8.0  #: it begins with a full stop or the like
 AGAIN, AGAIN_SHORT = 6.0, 3.0  #: it begins with the piece that came before, or a longer one that begins so
 JOINED = 6.0  #: two words without a space between them, in a stream that has spaces
 UNENDED = 4.0  #: a turn ends within a sentence and was not cut short
+APART_S = 6.0  #: that is not sent again, but said
 SHORT = 5  #: letters that are said twice by chance
 
 
 class Seams:
     """Seam `n` is before piece `n`, the last one behind the last piece."""
 
-    def __init__(self, pieces: Sequence[str]) -> None:
+    def __init__(self, came: Sequence[Piece]) -> None:
+        pieces = [piece.text for piece in came]
         pairs = list(pairwise(pieces))
+        self._is_apart = [after.at > before.at + APART_S for before, after in pairwise(came)]
         self.is_end = [False, *map(is_ended, pieces)]  #: a sentence ends there
         self.has_ends = any(self.is_end)
         self._is_large = [piece.lstrip()[:1].isupper() for piece in pieces]
@@ -51,11 +55,11 @@ class Seams:
         begins_spaced = pieces[0][:1].isspace()
         repeats = 10 * sum(a == b for a, b in pairs) > len(pieces)
         costs = []
-        for before, piece in pairs:
+        for (before, piece), is_apart in zip(pairs, self._is_apart, strict=True):
             cost = CLOSING * is_closing(piece) + SPACED * (piece[:1].isspace() and not begins_spaced)
             cost += WITHIN * (begins_large and piece.lstrip()[:1].islower())
             if piece == before or _grows(before, piece):
-                cost += AGAIN if repeats or letters(before) > SHORT else AGAIN_SHORT
+                cost += AGAIN if not is_apart and (repeats or letters(before) > SHORT) else AGAIN_SHORT
             costs.append(cost)
         return costs
 

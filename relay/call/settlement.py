@@ -31,7 +31,7 @@ SPREAD_S = 0.4  #: at least
 BELIEVED_S = 4.0  #: of sound, for which the pace so far is worth
 
 MARGIN = 1.5  #: by which another way to cut must be better
-FINE = 3.0  #: a way of which no turn costs more is not looked at again
+FINE = 2.0  #: where no turn is without words, and none costs more, nothing is looked at again
 SILENT = 6.0  #: a turn has no words at all
 UNHEARD = 9.0  #: words are of a turn of which nothing was heard
 FINISHED = 8.0  #: words come behind the mark that these were all
@@ -62,7 +62,7 @@ class Settlement:
     ) -> None:
         self._parts, self._now, self._runs_ahead = parts, now, runs_ahead
         self._pieces = [piece for part in parts for piece in part.pieces]
-        self._seams = Seams([piece.text for piece in self._pieces])
+        self._seams = Seams(self._pieces)
         self._sizes: dict[int, list[float]] = {}
         self._spacing, self._pace = spacing, pace
         self._longest_s = max(part.sound_s for part in parts)
@@ -79,7 +79,8 @@ class Settlement:
 
     def _better_than(self, cuts: Cuts) -> Cuts | None:
         manner = self._learn(cuts, self._pace)
-        if max(self._costs(cuts, manner)) < FINE:
+        is_missing = any(part.is_over and part.sound_s and not part.pieces for part in self._parts)
+        if not is_missing and max(self._costs(cuts, manner)) < FINE:
             return None
         places = sorted({*cuts, *self._seams.likeliest(SEAMS)})
         pace = self._overall_pace(cuts)

@@ -1,0 +1,120 @@
+"""Words that were placed by what was known when they came, looked at once more (relay/call/settlement.py)."""
+
+from __future__ import annotations
+
+import pytest
+
+from gemini import messages as model
+from protocol import media
+from protocol.audio import DOWNLINK_HZ
+from relay.call.transcript import SETTLE_S
+from tests.relay.test_conversation import Table
+from tests.relay.test_late_words import ask, record
+
+HALF = b"\x10\x20" * (DOWNLINK_HZ // 2)  #: a second's half of sound
+ORDERS = ["before the answer", "while it plays", "after it"]
+
+
+def exchange(table: Table, number: int, at: float, order: str) -> float:
+    """A short question and answer, without a full stop in their words. Returns when the next may begin."""
+    words, at = model.Heard(f"question {number}"), at + 1.6
+    if order == ORDERS[0]:
+        table.model(words, now=at)
+    table.model(model.Said(f"answer {number}"), model.Audio(HALF), now=at)
+    if order == ORDERS[1]:
+        table.model(words, now=at + 0.1)
+    table.model(model.GenerationEnded(), now=at + 0.1)
+    table.model(model.TurnCompleted(idle=True), now=at + 0.5)
+    if order == ORDERS[2]:
+        table.model(words, now=at + 0.8)
+    table.talk.handle_timeout(at + 1.2)
+    return at + 1.2
+
+
+@pytest.mark.parametrize(
+    ("order", "is_heard"),
+    [
+        *((order, True) for order in ORDERS),
+        *((order, False) for order in ORDERS[:2]),  # after it they might as well be the next question
+    ],
+)
+def test_short_words_without_full_stops_are_in_their_turns(order: str, is_heard: bool) -> None:
+    table, at = Table(), 0.0
+    for number in (1, 2, 3):
+        if is_heard:
+            ask(table, at, lasts_s=1.2)
+        at = exchange(table, number, at, order)
+    table.talk.handle_timeout(at + SETTLE_S)
+    assert record(table) == [(number, f"question {number}", f"answer {number}") for number in (1, 2, 3)]
+
+
+def long_cut(table: Table) -> None:
+    """An answer is cut within its sentence; the last piece of it and the first of the next come together."""
+    ask(table, 0.0)
+    table.model(model.Heard("Tell me a story."), *[model.Audio(HALF)] * 6, now=1.5)
+    table.talk.user_started(3.0)
+    table.model(model.Interrupted(), model.TurnCompleted(idle=True), now=3.2)
+    for piece in ("Once", "upon", "a", "time", "there", "was", "a", "king"):
+        table.model(model.Said(piece), now=3.4)
+    table.talk.user_stopped(4.0)
+
+
+def test_words_move_to_their_turn_in_the_record_and_at_the_client() -> None:
+    table = Table()
+    long_cut(table)
+    for piece in ("who", "Sorry,", "shall", "I", "begin", "anew?"):
+        table.model(model.Said(piece), now=4.9)
+    table.model(*[model.Audio(HALF)] * 4, model.Heard("No, stop it."), now=5.0)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=7.1)
+    table.talk.handle_timeout(12.0)
+    table.read()
+    shown: dict[str, str] = {}
+    for event in table.got:
+        if isinstance(event, media.Transcript):
+            shown[event.message] = ("" if event.whole else shown.get(event.message, "")) + event.text
+    assert record(table) == [
+        (1, "Tell me a story.", "Once upon a time there was a king who"),
+        (2, "No, stop it.", "Sorry, shall I begin anew?"),
+    ]
+    assert shown == {
+        f"{role[0]}{n}": text
+        for n, *texts in record(table)
+        for role, text in zip(("user", "agent"), texts, strict=True)
+    }
+
+
+def test_a_turn_with_typed_words_keeps_what_it_has() -> None:
+    table = Table()
+    ask(table, 0.0, lasts_s=1.2)
+    exchange(table, 1, 0.0, ORDERS[0])
+    table.says(media.Text("typed 2"), now=3.0)
+    table.model(model.Audio(HALF), model.Said("answer 2"), now=3.5)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=4.0)
+    ask(table, 6.0, lasts_s=1.2)
+    exchange(table, 3, 6.0, ORDERS[0])
+    table.talk.close(20.0)
+    assert [user for _, user, _ in record(table)] == ["question 1", "typed 2", "question 3"]
+
+
+def test_words_that_are_still_to_come_are_waited_for() -> None:
+    table = Table()
+    for number, at in ((1, 0.0), (2, 8.0), (3, 16.0)):
+        ask(table, at, lasts_s=2.4)
+        table.model(model.Audio(HALF), model.Said(f"Answer {number}."), now=at + 3.0)
+        table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=at + 3.5)
+        table.model(model.Heard(f"This is question {number}. "), now=at + 6.0)
+        table.talk.handle_timeout(at + 6.5)
+    ask(table, 24.0, lasts_s=2.4)
+    table.talk.handle_timeout(27.0)  # what was said last has no words yet
+    assert [user for _, user, _ in record(table)] == [f"This is question {number}. " for number in (1, 2, 3)]
+    assert not any(event.whole for event in table.got if isinstance(event, media.Transcript))
+
+
+def test_the_same_answer_to_three_questions_is_said_three_times() -> None:
+    table = Table()
+    for at in (0.0, 8.0, 16.0):
+        ask(table, at, lasts_s=0.8)
+        table.model(model.Audio(HALF), model.Heard("Yes."), model.Said("I see."), now=at + 1.5)
+        table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=at + 2.0)
+        table.talk.handle_timeout(at + 5.0)
+    assert record(table) == [(number, "Yes.", "I see.") for number in (1, 2, 3)]
