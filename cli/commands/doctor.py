@@ -3,7 +3,7 @@
 From the name to a spoken turn, and over a change of the model's connection. It opens two short sessions as
 one of your users, and talks for some seconds: with Google as the model that costs a cent or two. With
 --google it meets the model alone, and says what it does against what is believed of it: for less than five
-cents.
+cents. With --before it looks for what would make a deployment fail, and changes nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 180.0  #: for a relay to start; the functions give one up after that
 TOKEN_MINUTES = 15
+STACK = "vivavoce"  #: its name in samconfig.toml
 MODEL = "gemini-3.8-live"  #: of agents that name none
 AGENT = "assistant"
 _GOOGLE = {"model": None, "gemini_url": None, "trace": None}  #: options of --google alone, if not given
@@ -50,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=PATIENCE_S, help=f"for a relay to start (default: {PATIENCE_S:.0f})"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with every step")
+    before = parser.add_argument_group("before there is a deployment")
+    before.add_argument(
+        "--before",
+        action="store_true",
+        help=f"look for what would fail: this machine, deployment.yaml, the account ({STACK}, or --stack)",
+    )
     google = parser.add_argument_group("the model alone, with the key in GEMINI_API_KEY or of --stack")
     google.add_argument("--google", action="store_true", help="see what the model does, field by field")
     google.add_argument("--model", metavar="NAME", help=f"the model to meet (default: {MODEL})")
@@ -64,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     """0: all is well; 1: a step failed. Raises Failure when there is nothing to check."""
     if stray := _stray(args, _CALL if args.google else _GOOGLE):
         raise Failure(f"{stray} is {'not ' if args.google else ''}for --google.", code=USAGE)
+    if args.before:
+        return _look_ahead(args)
     if args.google:
         return _meet(args)
     if not (math.isfinite(args.seconds) and args.seconds > 0):
@@ -94,6 +103,28 @@ def _stray(args: argparse.Namespace, options: Mapping[str, object]) -> str | Non
     """The first of these options that was given."""
     given = (name for name, default in options.items() if getattr(args, name) != default)
     return next((f"--{name.replace('_', '-')}" for name in given), None)
+
+
+def _look_ahead(args: argparse.Namespace) -> int:
+    from cli.doctor.before.account import Account
+    from cli.doctor.before.examine import STEPS, examine
+    from cli.doctor.before.machine import Machine
+    from cli.doctor.report import Report
+    from cli.doctor.steps import Checkup, Result
+    from infra.deploy.settings import SETTINGS
+
+    stack = args.stack or STACK
+    report = Report(sys.stdout)
+    checkup = Checkup(names={"STACK": stack}, results=[Result(name) for name in STEPS])
+    if not args.json:
+        checkup.tell = report.tell
+        report.begin()
+    examine(checkup, Machine(os.environ), Account(args.region), stack, SETTINGS)
+    if args.json:
+        print(json.dumps(report.summary(checkup)))
+    else:
+        report.end(checkup)
+    return 0 if checkup.is_well else FAILED
 
 
 def _meet(args: argparse.Namespace) -> int:

@@ -17,12 +17,13 @@ INDENT = " " * (NAMES + STATES + TIMES)
 class Report:
     """Report of `doctor` as text, written to `out`."""
 
-    def __init__(self, out: TextIO, url: str) -> None:
+    def __init__(self, out: TextIO, url: str = "") -> None:
+        """`url` is what is checked; empty: what is to be deployed."""
         self._out = out
         self._url = url
 
     def begin(self) -> None:
-        self._print(f"checking {place(self._url)}", "")
+        self._print(f"checking {place(self._url) if self._url else 'what is to be deployed'}", "")
 
     def wait(self, what: str) -> None:
         """Announce a step that may take a while."""
@@ -43,7 +44,7 @@ class Report:
                 self.tell(result)
         left_out = sum(result.state == "left out" for result in checkup.results)
         failed = [result.name for result in checkup.results if result.state == "failed"]
-        verdict = f"{failed[0]} failed" if failed else "all is well"
+        verdict = f"{', '.join(failed)} failed" if failed else "all is well"
         self._print("", verdict + (f"; {left_out} left out" if left_out and not failed else ""))
 
     def summary(self, checkup: Checkup) -> dict[str, Any]:

@@ -25,7 +25,7 @@ STEPS = (
     "rotation",
 )
 MEASURED = -1  #: in `ms`: how long the step took, unless its body says otherwise
-State = Literal["ok", "failed", "left out", "not reached"]
+State = Literal["ok", "note", "failed", "left out", "not reached"]
 
 
 class Trouble(Exception):
@@ -34,6 +34,10 @@ class Trouble(Exception):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code, self.detail = code, detail
+
+
+class Note(Trouble):
+    """Not a failure: something works that one should know of."""
 
 
 class Stopped(Exception):
@@ -69,7 +73,7 @@ class Checkup:
 
     @property
     def is_well(self) -> bool:
-        return all(result.state in ("ok", "left out") for result in self.results)
+        return all(result.state in ("ok", "note", "left out") for result in self.results)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Result]:
@@ -82,12 +86,15 @@ class Checkup:
         result.ms = MEASURED
         try:
             yield result
+        except Note as note:
+            result.state, result.code, result.detail = "note", note.code, note.detail
+            result.advice = self._remedy(name, note.code)
         except Trouble as trouble:
             result.state, result.code, result.detail = "failed", trouble.code, trouble.detail
             result.advice = self._remedy(name, trouble.code)
             raise Stopped from None
         else:
-            result.state = "ok"
+            result.state = "ok" if result.state == "not reached" else result.state
         finally:
             if result.state == "not reached":  # interrupted
                 result.ms = None

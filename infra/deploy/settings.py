@@ -22,7 +22,7 @@ SETTINGS = TEMPLATE.with_name("deployment.yaml")
 WIDTH = 110
 HEAD = """\
 # Settings of your deployment. `sam deploy` reads them. What stays commented out keeps its default, which a
-# later version may improve. docs/deploy.md says more of each. Words
+# later version may improve. `vivavoce doctor --before` checks them; docs/deploy.md says more of each. Words
 # like "true" go in quotes, and lists may be written as lists.
 # The comments are from template.yaml, by `python -m infra.deploy.settings`, which keeps what is set.
 """
@@ -45,6 +45,12 @@ def read(path: Path = SETTINGS) -> dict[str, str]:
     if not isinstance(found or {}, dict):
         raise SettingsError(f"{path.name} does not hold `Name: value` lines")
     return {str(name): _as_sam_reads(value) for name, value in (found or {}).items()}
+
+
+def defaults(template: Path = TEMPLATE) -> dict[str, str]:
+    """What counts where nothing is set."""
+    parameters: Parameters = yaml_parse(template.read_text("utf-8"))["Parameters"]
+    return {name: str(each["Default"]) for name, each in parameters.items()}
 
 
 def _as_sam_reads(value: Any) -> str:

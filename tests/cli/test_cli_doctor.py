@@ -17,6 +17,7 @@ import pytest
 from cli.doctor import conversation_check
 from cli.doctor import steps as checkup
 from cli.doctor import transport_checks as roads
+from cli.doctor.before import examine as before
 from cli.doctor.remedies import remedies
 from cli.doctor.rotation import by_page
 from protocol.codec import control_error, media_error
@@ -431,10 +432,10 @@ def test_where_a_log_group_is_named_a_local_stack_s_terminal_is_too(is_local: bo
 
 
 def test_every_advice_is_for_a_step_and_a_code_that_there_are() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "cli" / "doctor").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "cli" / "doctor").rglob("*.py"))
     ours = set(re.findall(r'"([a-z_]+)"', sources)) | {"http_404", "http_429", "http_500", "http_502"}
     table = remedies()
-    assert set(table) - {"any step"} == set(checkup.STEPS)
+    assert set(table) - {"any step"} == {*checkup.STEPS, *before.STEPS}
     for advice in table.values():
         for code in advice.keys() - {"else"}:
             assert code in ours or code in REGISTRY or re.fullmatch("http_4..", code), code

@@ -1,0 +1,1 @@
+"""`doctor --before`: what would make a deployment, or its first call, fail."""
