@@ -22,6 +22,7 @@ from collections import deque
 
 from relay.call.part import Part, Piece
 from relay.call.pieces import Spacing, is_closing, is_ended, letters
+from relay.call.repeated import is_said_twice
 from relay.call.settlement import Settlement
 from relay.call.wording import Wording
 from relay.turn import Turn
@@ -159,21 +160,25 @@ class WordStream:
 
     @property
     def may_settle(self) -> bool:
-        """Words could be of another turn than they are."""
-        return len(self._past) + len(self._parts) > 1
+        """Words could be of another turn than they are, or said twice."""
+        return len(self._past) + len(self._parts) > 1 or self._parts[0].wording.repetitions.dropped > 0
 
     def settle(self, now: float) -> list[tuple[Turn, Words]]:
         """Turns whose words are others now: what is known by `now` says where they belong."""
-        parts = self._settled_parts()
+        parts, pace = self._settled_parts(), self._habits.room(1.0)
         if not any(part.sound_s for part in parts) or not any(part.pieces for part in parts):
             return []
-        pace = self._habits.room(1.0)
-        found = Settlement(parts, self._spacing, pace, now, runs_ahead=self._runs_ahead).settle()
-        if found is None:
-            return []
-        moved = [(part, list(pieces)) for part, pieces in zip(parts, found, strict=True)]
-        moved = [(part, pieces) for part, pieces in moved if pieces != part.pieces]
-        told = [(part.turn, part.retake(pieces, self._spacing)) for part, pieces in moved]
+        found = None
+        if len(parts) > 1:
+            found = Settlement(parts, self._spacing, pace, now, runs_ahead=self._runs_ahead).settle()
+        told = []
+        for n, pieces in enumerate(found or [part.pieces for part in parts]):
+            part = parts[n]
+            was, before, part.pieces = part.is_said_twice, part.pieces, list(pieces)
+            is_next_missing = any(each.sound_s and not each.pieces for each in parts[n + 1 : n + 2])
+            part.is_said_twice = not is_next_missing and is_said_twice(part, pace, self._spacing)
+            if before != part.pieces or was is not part.is_said_twice:
+                told.append((part.turn, part.retake(self._spacing, part.pieces)))
         self._move_cursor()
         return told
 
@@ -183,7 +188,7 @@ class WordStream:
         fixed = [n for n, part in enumerate(parts) if part.is_fixed]
         parts = parts[max(fixed, default=-1) + 1 :]
         size = sum(len(piece.text) for part in parts for piece in part.pieces)
-        return parts if len(parts) > 1 and size <= SETTLED_CHARS else []
+        return parts if size <= SETTLED_CHARS else []
 
     def _move_cursor(self) -> None:
         """To the latest part that has words."""

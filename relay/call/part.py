@@ -32,6 +32,7 @@ class Part:
     is_over: bool = False  #: it sounds no more
     is_cut: bool = False  #: it ended before its sentence did
     is_finished: bool = False  #: so the model says of its transcript
+    is_said_twice: bool = False  #: what came twice in its transcript
     is_fixed: bool = False  #: it has typed words too, and keeps what it has
     began_at: float = float("-inf")  #: the user
     ended_at: float = 0.0
@@ -78,10 +79,10 @@ class Part:
         if self.pieces:
             self.pieces[-1] = replace(self.pieces[-1], ends=True)
 
-    def retake(self, pieces: list[Piece], spacing: Spacing) -> Words:
-        """Have these for its words."""
+    def retake(self, spacing: Spacing, pieces: list[Piece]) -> Words:
+        """Make its words anew, of these pieces."""
         words = Words()
-        self.pieces, self.wording = pieces, Wording(words, spacing)
+        self.pieces, self.wording = pieces, Wording(words, spacing, keeps_all=self.is_said_twice)
         for piece in pieces:
             self.wording.take(piece.text)
         self.wording.release()

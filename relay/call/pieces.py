@@ -7,6 +7,7 @@ that grow ("He", "Hello", "Hello there"), and some of it twice. A stream keeps t
 from __future__ import annotations
 
 import unicodedata
+from copy import copy
 
 WINDOW = 64  #: pieces back that a repetition may begin
 LONG_WORD = 20  #: letters in a row without a space are no word: the stream brings no spaces
@@ -96,7 +97,8 @@ class Repetitions:
     A run is known as one when all of it has come again: until then its pieces are held.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_all: bool = False) -> None:
+        self._keeps_all = keeps_all  #: nothing is a repetition
         self._pieces: list[str] = []
         self._held: list[str] = []
         self._runs: list[int] = []  #: places in `_pieces` at which a repetition would go on
@@ -142,6 +144,9 @@ class Repetitions:
     def take(self, piece: str) -> list[str]:
         """The pieces that are news now."""
         news: list[str] = []
+        if self._keeps_all:
+            self._pieces.append(piece)
+            return [piece]
         runs = [place for place in self._runs if self._pieces[place] == piece]
         if not runs:
             news = self._refuted()
@@ -195,6 +200,10 @@ class Spacing:
         self._run = 0  #: letters in a row without any space
         self._lacks = 0  #: times that a space was missing between pieces
         self._has_inner = False  #: pieces have spaces in them
+
+    def copy(self) -> Spacing:
+        """One that learns by itself from here on."""
+        return copy(self)
 
     def learn(self, last: str, piece: str) -> None:
         """A piece came behind the character `last`, or as the first of its turn."""

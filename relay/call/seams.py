@@ -18,7 +18,7 @@ CLOSING = 8.0  #: it begins with a full stop or the like
 AGAIN, AGAIN_SHORT = 6.0, 3.0  #: it begins with the piece that came before, or a longer one that begins so
 JOINED = 6.0  #: two words without a space between them, in a stream that has spaces
 UNENDED = 4.0  #: a turn ends within a sentence and was not cut short
-APART_S = 6.0  #: that is not sent again, but said
+APART_S = 6.0  #: what comes again so much later was rather said again than sent again
 SHORT = 5  #: letters that are said twice by chance
 
 
@@ -40,26 +40,32 @@ class Seams:
         """What speaks against all seams between pieces `start` and `end` being within one turn."""
         return self._gone_on[end] - self._gone_on[start + 1]
 
-    def likeliest(self, count: int) -> list[int]:
-        """Seams at which a turn may begin."""
+    def likeliest(self, count: int, cuts: Sequence[int]) -> list[int]:
+        """Seams at which a turn may begin; of equal ones those near `cuts`."""
         against = sorted(
-            (self.begin[n] - self._go_on[n] + UNENDED * (not self.is_end[n]), n)
+            (
+                self.begin[n] - self._go_on[n] + UNENDED * (not self.is_end[n]),
+                min(abs(n - at) for at in cuts),
+                n,
+            )
             for n in range(1, len(self.begin))
             if self.begin[n] < WITHIN
         )
-        return [n for _, n in against[:count]]
+        return [n for *_, n in against[:count]]
 
     def _costs_of_beginning(self, pieces: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[float]:
         behind_end = [large for large, end in zip(self._is_large, self.is_end, strict=False) if end]
         begins_large = self._is_large[0] and 2 * sum(behind_end) > len(behind_end)
         begins_spaced = pieces[0][:1].isspace()
-        repeats = 10 * sum(a == b for a, b in pairs) > len(pieces)
+        again = sum(a == b and not apart for (a, b), apart in zip(pairs, self._is_apart, strict=True))
+        repeats = 10 * again > len(pieces)
         costs = []
         for (before, piece), is_apart in zip(pairs, self._is_apart, strict=True):
             cost = CLOSING * is_closing(piece) + SPACED * (piece[:1].isspace() and not begins_spaced)
             cost += WITHIN * (begins_large and piece.lstrip()[:1].islower())
             if piece == before or _grows(before, piece):
-                cost += AGAIN if not is_apart and (repeats or letters(before) > SHORT) else AGAIN_SHORT
+                sent_again = AGAIN if repeats or letters(before) > SHORT else AGAIN_SHORT
+                cost += sent_again / 2 if is_apart else sent_again
             costs.append(cost)
         return costs
 

@@ -9,7 +9,6 @@ likeliest is taken when it is clearly better than the one there is. Costs are na
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log, sqrt
@@ -24,7 +23,7 @@ SPACE = 1.07  #: a word takes a little longer than its letters
 MOST, MORE = 1.7, 20  #: times the letters that a turn's sound has room for, and more letters, are too many
 SLACK_S = 0.25  #: by which the length of a turn is uncertain, besides
 OFF = 0.2  #: by which the logarithm of its length differs from that of its words, before that is learned
-SEAMS = 40  #: that are worth a look
+SEAMS = 30  #: that are worth a look
 STEPS = 3  #: in which words and manner are fitted to each other
 USUAL = ((0.2, 0.5), (3.0, 2.0))  #: words are so late, and by so much more or less, where nothing is learned
 SPREAD_S = 0.4  #: at least
@@ -33,6 +32,7 @@ BELIEVED_S = 4.0  #: of sound, for which the pace so far is worth
 MARGIN = 1.5  #: by which another way to cut must be better
 FINE = 2.0  #: where no turn is without words, and none costs more, nothing is looked at again
 SILENT = 6.0  #: a turn has no words at all
+EXPECTED = 1.0  #: it has none yet
 UNHEARD = 9.0  #: words are of a turn of which nothing was heard
 FINISHED = 8.0  #: words come behind the mark that these were all
 UNFINISHED = 2.0  #: there is no such mark, where others have one
@@ -64,6 +64,7 @@ class Settlement:
         self._pieces = [piece for part in parts for piece in part.pieces]
         self._seams = Seams(self._pieces)
         self._sizes: dict[int, list[float]] = {}
+        self._found: dict[Cuts, tuple[float, Cuts, Manner]] = {}
         self._spacing, self._pace = spacing, pace
         self._longest_s = max(part.sound_s for part in parts)
 
@@ -82,21 +83,24 @@ class Settlement:
         is_missing = any(part.is_over and part.sound_s and not part.pieces for part in self._parts)
         if not is_missing and max(self._costs(cuts, manner)) < FINE:
             return None
-        places = sorted({*cuts, *self._seams.likeliest(SEAMS)})
+        places = sorted({*cuts, *self._seams.likeliest(SEAMS, cuts)})
         pace = self._overall_pace(cuts)
         usual = [replace(manner, pace=pace, off=OFF / 2, late_s=late, spread_s=by) for late, by in USUAL]
-        ways = [self._fit(each, places) for each in (manner, *usual)]
-        cost, best, manner = min(ways, key=lambda way: way[0])
+        for each in (manner, *usual):
+            self._fit(each, places)
+        if not self._found:
+            return None
+        cost, best, manner = min(self._found.values(), key=lambda way: way[0])
         return best if cost < sum(self._costs(cuts, manner)) - MARGIN else None
 
-    def _fit(self, manner: Manner, places: Sequence[int]) -> tuple[float, Cuts, Manner]:
-        best: Cuts = ()
+    def _fit(self, manner: Manner, places: Sequence[int]) -> None:
+        """Note the best ways from `manner` on."""
         for _ in range(STEPS):
-            before, best = best, self._best(manner, places)
-            if best in (before, ()):
-                break
+            best = self._best(manner, places)
+            if best in self._found or not best:
+                return  # from here on it is as before
             manner = self._learn(best, manner.pace)
-        return (sum(self._costs(best, manner)) if best else IMPOSSIBLE), best, manner
+            self._found[best] = sum(self._costs(best, manner)), best, manner
 
     # ---- manner
 
@@ -139,7 +143,7 @@ class Settlement:
         return sizes[min(end - start, len(sizes) - 1)]
 
     def _measure(self, start: int) -> Iterator[float]:
-        wording, size = Wording(Words(), copy(self._spacing)), 0.0
+        wording, size = Wording(Words(), self._spacing.copy()), 0.0
         too_much = 2 * MOST * self._pace * self._longest_s + MORE
         yield size
         for piece in self._pieces[start:]:
@@ -161,10 +165,11 @@ class Settlement:
                 for end in places:
                     if end < start:
                         continue
-                    cost = before + self._cost(part, start, end, manner)
+                    least = reached[end][0] if end in reached else IMPOSSIBLE
+                    cost = before + self._cost(part, start, end, manner, least - before)
                     if cost >= IMPOSSIBLE:
                         break
-                    if end not in reached or cost < reached[end][0]:
+                    if cost < least:
                         reached[end] = cost, (*way, end)
             best = reached
         return best[last][1] if last in best else ()
@@ -173,11 +178,11 @@ class Settlement:
         ways = zip(self._parts, cuts, cuts[1:], strict=False)
         return [self._cost(part, start, end, manner) for part, start, end in ways]
 
-    def _cost(self, part: Part, start: int, end: int, manner: Manner) -> float:
-        """What speaks against `pieces[start:end]` as the words of `part`."""
+    def _cost(self, part: Part, start: int, end: int, manner: Manner, most: float = IMPOSSIBLE) -> float:
+        """What speaks against `pieces[start:end]` as the words of `part`; of more than `most`, some of it."""
         is_open = not part.is_over or (end == len(self._pieces) and self._are_expected(part, manner))
         if start == end:
-            return 0.0 if is_open else SILENT * min(1.0, part.sound_s)
+            return EXPECTED * part.is_over if is_open else SILENT * min(1.0, part.sound_s)
         size = self._size(start, end)
         if part.is_over and size > MOST * manner.pace * part.sound_s + MORE:
             return IMPOSSIBLE
@@ -187,6 +192,8 @@ class Settlement:
             cost += self._cost_of_ending(part, end, manner)
         if manner.marks_ends:
             cost += FINISHED * sum(piece.ends for piece in self._pieces[start : end - 1])
+        if cost > most:
+            return cost
         off_s = abs(self._late_s(part, start, start, manner.pace) - manner.late_s)
         off_s += abs(self._late_s(part, start, end - 1, manner.pace) - manner.late_s)
         return cost + min(LATEST, off_s / manner.spread_s / 2)

@@ -9,10 +9,13 @@ NAME_LETTERS = 4  #: in the name of a digit
 
 
 class Wording:
-    """Pure. Adds to `words` what the pieces bring; `spacing` is their stream's."""
+    """Pure. Adds to `words` what the pieces bring; `spacing` is their stream's.
 
-    def __init__(self, words: Words, spacing: Spacing) -> None:
-        self.repetitions = Repetitions()
+    `keeps_all`: what comes twice was said twice.
+    """
+
+    def __init__(self, words: Words, spacing: Spacing, *, keeps_all: bool = False) -> None:
+        self.repetitions = Repetitions(keeps_all=keeps_all)
         self.letters = 0
         self._digits = 0  #: among these
         self.tail = ""  #: the latest of its words

@@ -118,3 +118,23 @@ def test_the_same_answer_to_three_questions_is_said_three_times() -> None:
         table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=at + 2.0)
         table.talk.handle_timeout(at + 5.0)
     assert record(table) == [(number, "Yes.", "I see.") for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("sound_s", "text"),
+    [(4, "Hold the line, please. Hold the line, please."), (2, "Hold the line, please.")],
+    ids=["said twice", "sent twice"],
+)
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "in pieces"])
+def test_a_sentence_that_comes_twice_was_said_twice_when_it_sounds_so_long(
+    sound_s: int, text: str, is_whole: bool
+) -> None:
+    table = Table()
+    ask(table, 0.0)
+    sentence = ["Hold the line, please. "] if is_whole else ["Hold ", "the ", "line, ", "please. "]
+    table.model(*[model.Audio(HALF)] * (2 * sound_s), *map(model.Said, sentence * 2), now=1.5)
+    table.model(model.GenerationEnded(), now=1.6)
+    table.model(model.TurnCompleted(idle=True), now=1.5 + sound_s)
+    table.talk.handle_timeout(8.0)
+    (turn,) = table.talk.finished
+    assert turn.agent_text.strip() == text
