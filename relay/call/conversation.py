@@ -196,6 +196,10 @@ class Conversation:
         self._user.words.leg_lost(keeps_last=True)
         return self._agent.leg_lost(now)
 
+    def expect(self, *, splits_replies: bool) -> None:
+        """Of the model at the other end. `splits_replies`: one reply may come as several turns."""
+        self._agent.splits_replies = splits_replies
+
     def changed_leg(self, gap_ms: int) -> None:
         """Another leg carries the conversation on; the client hears only how long there was none."""
         self._session.send(media.Metrics(self._turns.next_number - 1, leg_gap_ms=gap_ms))

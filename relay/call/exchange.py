@@ -289,8 +289,9 @@ class Exchange:
         if gap_ms is None:  # no later leg begins again
             self._greets = credential.greets
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
-        is_proactive = credential.profile.proactive.value
-        self._watchdogs.model.leg_changed(now, credential.silence_ms, is_proactive=is_proactive)
+        profile = credential.profile
+        self._watchdogs.model.leg_changed(now, credential.silence_ms, is_proactive=profile.proactive.value)
+        self.conversation.expect(splits_replies=profile.splits_replies.value)
         if credential.is_fallback and credential.model != self._fallback:
             self._fallback = credential.model
             self.recording.note_model(credential.model)

@@ -189,6 +189,17 @@ def test_a_reply_in_two_parts_is_one_turn() -> None:
     ]
 
 
+@pytest.mark.parametrize("splits", [True, False])
+def test_all_audio_has_come_with_the_first_part_unless_the_model_splits_replies(splits: bool) -> None:
+    table = Table()
+    table.talk.expect(splits_replies=splits)
+    ask(table, 0.0)
+    table.model(model.Heard("Well?"), model.Audio(SECOND), model.GenerationEnded(), now=1.5)
+    assert (("turn.audio_end", "agent", 1) in table.events()) is not splits
+    table.model(model.TurnCompleted(idle=True), now=2.5)
+    assert ("turn.audio_end", "agent", 1) in table.events()
+
+
 @pytest.mark.parametrize(
     ("signs", "after_s"),
     [((model.GenerationEnded(),), GENERATED_S), ((), SILENCE_S)],
