@@ -251,7 +251,8 @@ class Walker:
         asyncio.run(self._relay(RelayConfig.from_env(given), session))
 
     async def _relay(self, config: RelayConfig, session: str) -> None:
-        ledger, task, functions = wiring.connect(config)
+        cloud = wiring.connect(config)
+        ledger, task, functions = cloud.ledger, cloud.task, cloud.functions
         try:
             await wiring.find_address(config, 8080)
         except AddressUnknown as nowhere:  # no such interface; saying so is what counts
