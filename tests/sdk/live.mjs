@@ -1,14 +1,16 @@
 // Google's JavaScript SDK, unmodified, against a simulator on plain ws.
-// Usage: node live.mjs URL SAMPLE.wav; prints one JSON object with what every scene saw.
+// Usage: node live.mjs URL SAMPLE.wav HABITS; prints one JSON object with what every scene saw. HABITS is JSON of
+// the model's name, and of what its profile says of setup, tool and typed text.
 import { readFileSync } from 'node:fs';
 import { GoogleGenAI, Modality } from '@google/genai';
 
-const [, , baseUrl, wav] = process.argv;
-const MODEL = 'gemini-3.8-live';
+const [, , baseUrl, wav, habits] = process.argv;
+const { model: MODEL, setup, tool, text } = JSON.parse(habits);
 const CONFIG = {
   responseModalities: [Modality.AUDIO],
+  ...setup,
   systemInstruction: 'Be brief.',
-  tools: [{ functionDeclarations: [{ name: 'get_weather', behavior: 'NON_BLOCKING' }] }],
+  tools: [{ functionDeclarations: [{ name: 'get_weather', ...tool }] }],
   inputAudioTranscription: {},
   outputAudioTranscription: {},
   sessionResumption: {},
@@ -53,7 +55,6 @@ async function open(ai, config = CONFIG) {
 
 const last = (list) => list[list.length - 1];
 const isOver = (message) => message.serverContent?.turnComplete;
-const isIdle = (message) => message.serverContent?.interactionStatus === 'IDLE';
 const said = (messages, side) =>
   messages.map((message) => message.serverContent?.[`${side}Transcription`]?.text ?? '').join('');
 const refusal = (attempt) =>
@@ -69,7 +70,9 @@ async function spokenTurn() {
     const data = pcm.subarray(at, at + 3_200).toString('base64');
     session.sendRealtimeInput({ audio: { data, mimeType: 'audio/pcm;rate=16000' } });
   }
-  const messages = await until(isOver);
+  const messages = []; // it says again what it heard; a model that thinks says so first, in a turn of its own
+  do messages.push(...(await until(isOver)));
+  while (!said(messages, 'output').endsWith(said(messages, 'input')));
   session.close();
   const parts = messages.flatMap((message) => message.serverContent?.modelTurn?.parts ?? []);
   const audio = Buffer.concat(parts.map((part) => Buffer.from(part.inlineData.data, 'base64')));
@@ -83,11 +86,14 @@ async function spokenTurn() {
 
 async function toolCall() {
   const { session, until } = await open(sdk());
-  session.sendClientContent({ turns: 'call get_weather {"city": "Oslo"}' });
+  const words = 'call get_weather {"city": "Oslo"}';
+  if (text === 'realtime') session.sendRealtimeInput({ text: words });
+  else session.sendClientContent({ turns: words });
   const [call] = last(await until((message) => message.toolCall)).toolCall.functionCalls;
   const response = { output: 'rain' };
   session.sendToolResponse({ functionResponses: [{ id: call.id, name: call.name, response }] });
-  const messages = await until(isIdle);
+  const messages = [];
+  while (!said(messages, 'output').endsWith('says rain')) messages.push(...(await until(isOver)));
   session.close();
   return { args: call.args, output: said(messages, 'output') };
 }
