@@ -141,7 +141,7 @@ def create(table: Table, draft: Draft, *, limit: int, now: int, also: Sequence[S
         if failed.step == 1:
             raise open_sessions.Full from None
         raise
-    return _session({"PK": f"SES#{draft.id}", **_meta(draft, now), **_setup(draft)}, 1)
+    return _session({"PK": f"SES#{draft.id}", **_meta(draft, now), **_setup(draft)}, next_turn=1)
 
 
 def load(table: Table, session: str) -> Session | None:
@@ -155,7 +155,7 @@ def load(table: Table, session: str) -> Session | None:
     }
     if "META" not in found or "SETUP" not in found:
         return None
-    return _session(found["META"] | found["SETUP"], *_position(table, pk))
+    return _session(found["META"] | found["SETUP"], **_position(table, pk))
 
 
 def place(
@@ -327,12 +327,12 @@ def _request_key(user: str, request: str) -> Key:
     return Key(f"REQ#{user}#{request}")
 
 
-def _position(table: Table, pk: str) -> tuple[int, int, int]:
+def _position(table: Table, pk: str) -> dict[str, int]:
     """Number of the next turn, and of the last message and the last frame that a turn has answered."""
     is_turn = "#PK = :pk AND begins_with(#SK, :turn)"
     last = next(table.query(is_turn, newest_first=True, limit=1, pk=pk, turn="TURN#"), {})
-    number = int(last["SK"].removeprefix("TURN#")) if last else 0
-    return number + 1, last.get("message_n", 0), int(last.get("uplink_seq", -1))
+    answered = {"message_n": last.get("message_n", 0), "uplink_seq": last.get("uplink_seq", -1)}
+    return {"next_turn": int(last.get("SK", "TURN#0").removeprefix("TURN#")) + 1, **answered}
 
 
 def _meta(draft: Draft, now: int) -> dict[str, Any]:
@@ -369,7 +369,7 @@ def _setup(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0, uplink_seq: int = -1) -> Session:
+def _session(item: Mapping[str, Any], **position: int) -> Session:
     return Session(
         id=item["PK"].removeprefix("SES#"),
         user=item["user"],
@@ -389,7 +389,6 @@ def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0, uplink
         origin=item["origin"],
         created_at=item["created_at"],
         ends_at=item["ends_at"],
-        next_turn=next_turn,
         handle=item.get("handle"),
         keys=item["keys"],
         model=item.get("model", ""),
@@ -397,6 +396,5 @@ def _session(item: Mapping[str, Any], next_turn: int, message_n: int = 0, uplink
         question_turn=int(item.get("question_turn", 0)),
         reason=item.get("reason", ""),
         question_seq=(int(item.get("question_first", 0)), int(item.get("question_last", -1))),
-        message_n=message_n,
-        uplink_seq=uplink_seq,
+        **position,
     )

@@ -163,6 +163,6 @@ export class VoiceClient {
 
 function checkText(text: string): void {
   const length = [...text].length;
-  if (!length) throw new VoiceError('bad_message', 'empty text');
+  if (!length) throw new VoiceError('bad_message', 'empty');
   if (length > TEXT_CHARS) throw new VoiceError('too_large', `more than ${TEXT_CHARS} characters`);
 }

@@ -18,7 +18,7 @@ export class Outbox {
   /** On the present connection. */
   delay = new UplinkDelay();
   #frames: Numbered[] = []; //: that wait for room on the line
-  #keptMs = Infinity; //: age at which they are dropped: a later one, until what was said again has gone
+  #keptMs = 0; //: age at which they are dropped: a later one, until what was said again has gone
   #form?: FrameForm; //: once the line was too narrow
   #narrowUntil = 0;
   #line: Line | null = null;
@@ -66,7 +66,7 @@ export class Outbox {
     if (!this.#line) return;
     this.#frames.push(frame);
     this.#keptMs = Math.min(this.#keptMs, frame.at - (this.#frames[0] as Numbered).at + UPLINK_KEPT_MS);
-    while ((this.#frames[0] as Numbered).at < frame.at - this.#keptMs) {
+    while (frame.at - (this.#frames[0] as Numbered).at > this.#keptMs) {
       this.droppedMs += uplinkMs((this.#frames.shift() as Numbered).data);
       this.#narrowUntil = frame.at + NARROW_MS;
       onDemand().then(
@@ -88,7 +88,7 @@ export class Outbox {
   /** Send a message that must arrive; kept during a break. Returns why it is refused: too many wait, or too much text. */
   send(said: Said): VoiceError | null {
     this.#sendFrames(true);
-    if (this.#unsent >= KEPT_MESSAGES) return new VoiceError('not_connected', 'too much text');
+    if (this.#unsent >= KEPT_MESSAGES) return new VoiceError('not_connected');
     const waitMs = this.#chars.take(performance.now(), charsOf(said));
     if (waitMs)
       return new VoiceError('rate_limited', '', { retryable: true, retryAfterMs: Math.ceil(waitMs) });
