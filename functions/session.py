@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from functions.core.fleet import replace_leaving
-from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.homes import launchers
+from functions.core.fleet.microvms import MicrovmDoor
 from functions.core.runtime import aws
 from functions.core.runtime.config import SessionConfig
 from functions.core.runtime.entry import guarded
@@ -26,15 +27,16 @@ MARGIN_MS = 8_000  #: of this function's time, to finish work in progress when n
 @functools.cache
 def ports() -> Ports:
     config = SessionConfig.from_env(os.environ)
-    table = aws.table(config.table_name)
+    table, microvm = aws.table(config.table_name), config.relay.microvm
     return Ports(
         table=table,
         replies=Replies(aws.gateway(config.connections_url), table, time.sleep),
-        launcher=EcsLauncher(aws.client("ecs"), config.relay),
+        launcher=launchers(config.relay),
         route_key=Secret(aws.client("ssm"), config.route_key_parameter, time.monotonic),
         model_refusal=MintQuestion(aws.invoker(), config.mint_function),
         clock=time.time,
         config=config,
+        admittance=MicrovmDoor(aws.client("lambda-microvms"), microvm) if microvm else None,
     )
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from functions.core.fleet import bundles, task_stopped, teardown
-from functions.core.fleet.ecs_launcher import EcsLauncher
 from functions.core.fleet.ecs_tasks import EcsTasks
+from functions.core.fleet.homes import launchers
+from functions.core.fleet.microvms import MicrovmList
 from functions.core.fleet.sweep import sweep
 from functions.core.runtime import aws, custom_resource
 from functions.core.runtime.config import SweepConfig
@@ -28,14 +29,15 @@ MARGIN_MS = 15_000  #: of this function's time, for the response to CloudFormati
 @functools.cache
 def ports() -> SweepPorts:
     config = SweepConfig.from_env(os.environ)
-    table, ecs = aws.table(config.table_name), aws.client("ecs")
+    table, microvm = aws.table(config.table_name), config.relay.microvm
     return SweepPorts(
         table=table,
         replies=Replies(aws.gateway(config.connections_url), table, time.sleep),
-        launcher=EcsLauncher(ecs, config.relay),
+        launcher=launchers(config.relay),
         clock=time.time,
-        tasks=EcsTasks(ecs, config.relay.cluster),
+        tasks=EcsTasks(aws.client("ecs"), config.relay.cluster),
         config=config,
+        vms=MicrovmList(aws.client("lambda-microvms"), microvm, time.sleep) if microvm else None,
     )
 
 
@@ -59,7 +61,7 @@ def _answer(kind: str, event: Mapping[str, Any], has_time: Callable[[], bool]) -
     """Do the work of the custom resource `Fleet`."""
     bundle = str(event["ResourceProperties"]["Bundle"])
     if kind == "Delete":
-        teardown.stop_all(ports().tasks, has_time, time.sleep)
+        teardown.stop_all(ports().tasks, has_time, time.sleep, ports().vms)
         bundles.remove_all(aws.client("lambda"), bundle)
     else:
         before = str(event.get("OldResourceProperties", {}).get("Bundle", ""))

@@ -47,7 +47,7 @@ BUNDLES = {
         ("ConnectFunction", "DisconnectFunction", "SessionFunction", "SweepFunction"),
         ("functions.connect", "functions.disconnect", "functions.session", "functions.sweep"),
         "functions/requirements/control.lock",
-        ("apigatewaymanagementapi", "dynamodb", "ecs", "lambda", "ssm"),
+        ("apigatewaymanagementapi", "dynamodb", "ecs", "lambda", "lambda-microvms", "ssm"),
     ),
     "keys": Bundle(
         ("KeysFunction",),

@@ -17,6 +17,7 @@ from records import relays, sessions
 from records.relays import Pool, Relay
 from records.session_status import end_code
 from records.sessions import Session
+from records.start_times import Home
 from records.table import ConditionFailed
 from records.tickets import LIFETIME_S
 
@@ -37,8 +38,9 @@ def place(ports: Ports, session: Session, avoid: str = "") -> Placement:
 
     Raises StaleRequest, Refusal: `capacity`, or `session_ended` when it ended meanwhile.
     """
+    homes = list(ports.config.relay.homes)
     for _ in range(ROUNDS):
-        placed = _keep_relay(ports, session, avoid) or _assign_relay(ports, session, avoid)
+        placed = _keep_relay(ports, session, avoid) or _assign_relay(ports, session, avoid, homes)
         if placed is not None:
             return placed
         session = _reload(ports, session)
@@ -61,13 +63,16 @@ def _keep_relay(ports: Ports, session: Session, avoid: str) -> Placement | None:
     return None
 
 
-def _assign_relay(ports: Ports, session: Session, avoid: str) -> Placement | None:
-    """Lease on another relay; None when the pool should be read again."""
+def _assign_relay(ports: Ports, session: Session, avoid: str, homes: list[Home]) -> Placement | None:
+    """Lease on another relay; None when the pool should be read again.
+
+    `homes` are those to start one in; one that takes none now is removed.
+    """
     now = ports.now()
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
     leave = session.relay in {relay.id for relay in known}
-    candidates = _candidates(ports, known, avoid, now)
+    candidates = _candidates(ports, known, avoid, now, homes)
     for relay in candidates:
         until = now + (HOLD_S if relay.state == "READY" else relays.START_S)
         try:
@@ -79,14 +84,18 @@ def _assign_relay(ports: Ports, session: Session, avoid: str) -> Placement | Non
                 continue
             return None
         placed = dataclasses.replace(session, relay=relay.id, epoch=epoch)
+        if relay.state == "SUSPENDED":
+            return _wake(ports, placed, relay)
         _launch(ports, placed, relay, start_relay.relaunch)
         return Placement(placed, relay)
     if not candidates:  # else a candidate has changed meanwhile: one that became ready still has room
-        _start_task(ports, session, pool, known, now)
+        _start(ports, session, pool, known, homes)
     return None
 
 
-def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> list[Relay]:
+def _candidates(
+    ports: Ports, known: Iterable[Relay], avoid: str, now: int, homes: Sequence[Home]
+) -> list[Relay]:
     """Relays with room. Ready ones first, the fullest of them first: that lets the others run empty and end.
 
     One that any client could not reach is none of them until its next heartbeat. It may be healthy and a new
@@ -95,29 +104,50 @@ def _candidates(ports: Ports, known: Iterable[Relay], avoid: str, now: int) -> l
     usable = [
         relay
         for relay in known
-        if relay.revision == ports.config.relay.revision
+        if relay.revision == ports.config.relay.revision_of(relay.home)
+        and relay.home in ports.config.relay.homes
         and relay.id != avoid
         and relay.has_room()
-        and (relay.is_fresh(now) or relay.is_coming(now))
+        and (relay.is_fresh(now) or relay.is_coming(now) or relay.state == "SUSPENDED")
     ]
+    if "microvm" in homes:  # a new one of those is there long before a task that starts
+        usable = [relay for relay in usable if relay.home == "microvm" or relay.state == "READY"]
     return sorted(usable, key=_rank)
 
 
-def _rank(relay: Relay) -> tuple[bool, int, int]:
-    return relay.state != "READY", -len(relay.leases), relay.started_at
+def _rank(relay: Relay) -> tuple[int, bool, int, int]:
+    """The soonest first; of those a task before a MicroVM, which can then end; then the fullest."""
+    soonest = ("READY", "STARTING", "SUSPENDED").index(relay.state)
+    return soonest, relay.home == "microvm", -len(relay.leases), relay.started_at
 
 
-def _start_task(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], now: int) -> None:
-    """Start one task, unless the pool has changed since it was read."""
-    lost = [relay for relay in known if relay.is_lost(now)]
+def _wake(ports: Ports, session: Session, relay: Relay) -> Placement | None:
+    """Wake the relay that the session was placed on; None when it cannot be woken, and the next is tried."""
+    found = relays.load(ports.table, relay.id) or relay
+    try:
+        start_relay.launch(ports, found, session.id)
+    except LaunchFailed:
+        return None
+    return Placement(session, found)
+
+
+def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], homes: list[Home]) -> None:
+    """Start one relay in the first of `homes`, unless the pool has changed since it was read."""
+    lost = [relay for relay in known if relay.is_lost(ports.now())]
     if give_up_relay.free_lost_slots(ports, pool, known, lost, but=session.id):
         return  # slots were freed: read the pool again
+    if not homes:
+        raise _no_capacity(session)
     try:
-        relay = start_relay.register(ports, ports.config.relay, pool)
+        relay = start_relay.register(ports, ports.config.relay, pool, homes[0])
+        if relay is not None:
+            start_relay.launch(ports, relay, session.id)
     except start_relay.Full:
         raise _no_capacity(session) from None
-    if relay is not None:
-        _launch(ports, session, relay, start_relay.launch)
+    except LaunchFailed as failed:
+        del homes[0]
+        if not homes:
+            raise _no_capacity(session, failed.cause.words) from None
 
 
 def _launch(ports: Ports, session: Session, relay: Relay, how: Callable[[Ports, Relay, str], None]) -> None:

@@ -79,7 +79,7 @@ def _causes(ports: SweepPorts, lost: Sequence[Relay]) -> Mapping[str, Cause]:
 
 def _has_exited(relay: Relay, tasks: Tasks | None, now: int) -> bool:
     """True without a task and without a heartbeat; never within SETTLE_S of its launch."""
-    if tasks is None or relay.id in tasks or not relay.launched:
+    if tasks is None or relay.id in tasks or not relay.launched or relay.home != "fargate":
         return False
     return max(relay.started_at, relay.heartbeat) <= now - SETTLE_S
 

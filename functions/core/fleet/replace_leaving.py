@@ -62,8 +62,10 @@ def _read_pool(ports: Ports) -> _PoolView:
 
 def _current_relays(ports: Ports, view: _PoolView, leaving: str) -> list[Relay]:
     """Relays of the current revision, without the leaving one."""
-    revision = ports.config.relay.revision
-    return [relay for relay in view.known if relay.revision == revision and relay.id != leaving]
+    revision_of = ports.config.relay.revision_of
+    return [
+        relay for relay in view.known if relay.revision == revision_of(relay.home) and relay.id != leaving
+    ]
 
 
 def _count_free(ports: Ports, view: _PoolView, leaving: str) -> tuple[int, int]:
@@ -76,15 +78,20 @@ def _count_free(ports: Ports, view: _PoolView, leaving: str) -> tuple[int, int]:
 
 def _start_replacement(ports: Ports, seen: Pool) -> int:
     """Start a relay. Returns its capacity; 0 when a concurrent start won, or none is available."""
-    try:
-        relay = start_relay.register(ports, ports.config.relay, seen)
-        if relay is None:
-            return 0
-        start_relay.launch(ports, relay)
-    except (start_relay.Full, LaunchFailed):
-        logger.warning("no replacement to be had")
-        return 0
-    return relay.capacity
+    for home in ports.config.relay.homes:
+        try:
+            relay = start_relay.register(ports, ports.config.relay, seen, home)
+            if relay is None:
+                return 0
+            start_relay.launch(ports, relay)
+        except start_relay.Full:
+            break
+        except LaunchFailed:
+            seen = relays.pool(ports.table)
+        else:
+            return relay.capacity
+    logger.warning("no replacement to be had")
+    return 0
 
 
 def _free_capacity(relay: Relay) -> int:

@@ -10,6 +10,7 @@ from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import Dispatch, LaunchFailed
 from records import relays
 from records.relays import Pool, Relay
+from records.start_times import Home
 from records.table import ConditionFailed
 
 RELAUNCH_S = 10  #: RunTask is repeated when it was not confirmed by then
@@ -19,7 +20,7 @@ class Full(Exception):
     """All slots are taken."""
 
 
-def register(ports: Dispatch, config: RelayConfig, seen: Pool) -> Relay | None:
+def register(ports: Dispatch, config: RelayConfig, seen: Pool, home: Home) -> Relay | None:
     """Register a relay that is to be launched. None when the pool has changed since. Raises Full."""
     slot = seen.free_slot(config.slots)
     if slot is None:
@@ -27,10 +28,11 @@ def register(ports: Dispatch, config: RelayConfig, seen: Pool) -> Relay | None:
     relay = Relay(
         id=secrets.token_hex(8),
         slot=slot,
-        revision=config.revision,
-        capacity=config.capacity,
+        revision=config.revision_of(home),
+        capacity=config.capacity_of(home),
         state="STARTING",
         started_at=ports.now(),
+        home=home,
     )
     try:
         ports.table.transact(*relays.start_steps(relay, seen))
@@ -40,14 +42,16 @@ def register(ports: Dispatch, config: RelayConfig, seen: Pool) -> Relay | None:
 
 
 def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
-    """Start its task. Raises LaunchFailed, after an error to its waiting clients, except `asker`."""
+    """Start it, or wake it. Raises LaunchFailed, after an error to its waiting clients, except `asker`."""
     try:
-        ports.launcher.launch(relay)
+        launched = ports.launcher.launch(relay)
     except LaunchFailed as failed:
         give_up_relay.give_up(ports, relay, failed.cause, but=asker)
         raise
+    if launched is not None:
+        relays.mark_vm(ports.table, relay.id, launched.vm, launched.address)
     relays.mark_launched(ports.table, relay.id)
-    logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot})
+    logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot, "home": relay.home})
 
 
 def relaunch(ports: Dispatch, relay: Relay, asker: str = "") -> None:

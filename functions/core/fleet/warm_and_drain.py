@@ -9,6 +9,7 @@ from functions.core.fleet.reap_relays import Fleet
 from functions.core.runtime.ports import LaunchFailed, SweepPorts
 from records import relays
 from records.relays import Pool, Relay
+from records.start_times import Home
 
 WARM_LEASE_S = 180  #: three sweeps; a warm relay that is not renewed in that time ends when idle
 
@@ -17,16 +18,22 @@ def reconcile(ports: SweepPorts, seen: Fleet, counts: Counter[str]) -> None:
     """Renew warm relays, drain old ones, and start missing ones."""
     now = ports.now()
     config = ports.config.relay
-    current = [relay for relay in seen.relays if relay.revision == config.revision]
+    steady = config.homes[-1]
+    current = [relay for relay in seen.relays if relay.revision == config.revision_of(relay.home)]
     usable = sorted((relay for relay in current if relay.is_fresh(now) or relay.is_coming(now)), key=_rank)
-    for relay in usable[: ports.config.warm_relays]:
+    staying = [relay for relay in usable if relay.home == steady]
+    for relay in staying[: ports.config.warm_relays]:
         relays.keep_warm(ports.table, relay.id, now + WARM_LEASE_S)
-    missing = max(0, ports.config.warm_relays - len(usable))
-    old = [relay for relay in seen.relays if _is_older(relay, config.revision) and relay.is_fresh(now)]
+    missing = max(0, ports.config.warm_relays - len(staying))
+    old = [
+        relay
+        for relay in seen.relays
+        if _is_older(relay, config.revision_of(relay.home)) and relay.is_fresh(now)
+    ]
     needs_room = _drain_old(ports, old, usable, counts)
     if needs_room and not missing and not any(relay.state == "STARTING" for relay in usable):
         missing = 1
-    _start(ports, seen.pool, missing, counts)
+    _start(ports, seen.pool, missing, steady, counts)
 
 
 def _drain_old(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts: Counter[str]) -> bool:
@@ -44,12 +51,12 @@ def _drain_old(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts:
     return False
 
 
-def _start(ports: SweepPorts, seen: Pool, missing: int, counts: Counter[str]) -> None:
+def _start(ports: SweepPorts, seen: Pool, missing: int, home: Home, counts: Counter[str]) -> None:
     """Start `missing` relays; stop at a concurrent start, for then there are more than were counted."""
     pool = seen
     for _ in range(missing):
         try:
-            relay = start_relay.register(ports, ports.config.relay, pool)
+            relay = start_relay.register(ports, ports.config.relay, pool, home)
             if relay is None:
                 return
             start_relay.launch(ports, relay)

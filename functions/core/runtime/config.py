@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from records.start_times import Home
+
 Environment = Mapping[str, str]
 
 
@@ -46,8 +48,35 @@ class DisconnectConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MicrovmConfig:
+    """Parameters of a relay's start in a MicroVM."""
+
+    image: str  #: ARN
+    version: str  #: of the image
+    role: str  #: ARN of what the relay may do
+    log_group: str
+    capacity: int = 3  #: calls of one: its proxy carries 1 MB/s for each vCPU
+    port: int = 8080  #: where the relay listens in it
+
+    @property
+    def revision(self) -> str:
+        """New calls go to relays of this revision only."""
+        return f"{self.image}:{self.version}"
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            image=_text(env, "MICROVM_IMAGE"),
+            version=_text(env, "MICROVM_VERSION"),
+            role=_text(env, "MICROVM_ROLE"),
+            log_group=_text(env, "MICROVM_LOGS"),
+            capacity=_number(env, "MICROVM_CAPACITY", 3),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """Parameters of a relay task's start."""
+    """Parameters of a relay's start, in each of its homes."""
 
     cluster: str
     task_definition: str
@@ -56,6 +85,16 @@ class RelayConfig:
     revision: str  #: new calls go to relays of this revision only
     capacity: int  #: calls of one relay
     slots: int = 50  #: most relays at a time; bounds the cost of a runaway
+    homes: tuple[Home, ...] = ("fargate",)  #: what relays may live in; the first is tried first
+    microvm: MicrovmConfig | None = None  #: None: no relay lives in one
+
+    def revision_of(self, home: Home) -> str:
+        """Revision that new relays of that home have."""
+        return self.microvm.revision if home == "microvm" and self.microvm else self.revision
+
+    def capacity_of(self, home: Home) -> int:
+        """Calls of one relay of that home."""
+        return self.microvm.capacity if home == "microvm" and self.microvm else self.capacity
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -67,6 +106,8 @@ class RelayConfig:
             revision=_text(env, "RELAY_REVISION"),
             capacity=_number(env, "RELAY_CAPACITY", 40),
             slots=_number(env, "RELAY_SLOTS", 50),
+            homes=(homes := _homes(env)),
+            microvm=MicrovmConfig.from_env(env) if "microvm" in homes else None,
         )
 
 
@@ -125,6 +166,7 @@ class SweepConfig:
     relay: RelayConfig
     resume_s: int  #: resume window of a session without a client
     warm_relays: int  #: relays that are kept running without calls
+    sleeping_relays: int = 0  #: suspended ones that are kept
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -134,6 +176,7 @@ class SweepConfig:
             relay=RelayConfig.from_env(env),
             resume_s=_number(env, "RESUME_SECONDS", 120),
             warm_relays=_number(env, "WARM_RELAYS", 0, least=0),
+            sleeping_relays=_number(env, "SLEEPING_RELAYS", 0, least=0),
         )
 
 
@@ -193,6 +236,19 @@ class KeysConfig:
             makes_jwt_secret=_text(env, "MAKES_JWT_SECRET") == "true",
             edge_store=_text(env, "EDGE_STORE"),
         )
+
+
+def _homes(env: Environment) -> tuple[Home, ...]:
+    """With both, calls begin in MicroVMs, which are there sooner."""
+    homes: dict[str, tuple[Home, ...]] = {
+        "fargate": ("fargate",),
+        "microvm": ("microvm",),
+        "both": ("microvm", "fargate"),
+    }
+    asked = env.get("RELAY_HOMES") or "fargate"
+    if asked not in homes:
+        raise ConfigError("RELAY_HOMES")
+    return homes[asked]
 
 
 def _text(env: Environment, name: str) -> str:

@@ -14,19 +14,59 @@ from records.start_failures import Cause
 from records.table import Table
 
 
-class Launcher(Protocol):
-    """Starts the task of a relay."""
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A MicroVM that was launched."""
 
-    def launch(self, relay: Relay) -> None:
-        """Start the task; idempotent per relay. Raises LaunchFailed."""
+    vm: str  #: its id
+    address: str  #: its endpoint, as the API names it
+
+
+class Launcher(Protocol):
+    """Starts relays."""
+
+    def launch(self, relay: Relay) -> Launched | None:
+        """Start its task or MicroVM, or wake that; idempotent per relay. Raises LaunchFailed.
+
+        Returns where a MicroVM is, when it has not been noted yet.
+        """
 
 
 class LaunchFailed(Exception):
-    """No task could be started now."""
+    """Nothing could be started now."""
 
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.words)
         self.cause = cause
+
+
+class Admittance(Protocol):
+    """Admits clients to MicroVMs."""
+
+    def protocols(self, vm: str) -> list[str]:
+        """Subprotocol entries that its proxy wants. Raises LaunchFailed: there is no such VM any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A MicroVM as listed."""
+
+    id: str
+    state: str  #: in AWS's words
+    started_at: int  #: epoch s
+
+
+class VmList(Protocol):
+    """MicroVMs of our image."""
+
+    def alive(self) -> Sequence[Vm]:
+        """All that have not ended. Raises TasksUnknown."""
+
+    def suspend(self, vm: str) -> bool:
+        """Suspend it, and wait for that a while. True once it is suspended. Raises TasksUnknown."""
+
+    def terminate(self, vm: str) -> None:
+        """End it: its relay gets some time to drain. Raises TasksUnknown."""
 
 
 class TaskList(Protocol):
@@ -70,6 +110,7 @@ class Ports(Dispatch):
     route_key: Callable[[], str]
     model_refusal: Callable[[Session], str]  #: code by which mint refuses a session; empty: it does not
     config: SessionConfig
+    admittance: Admittance | None = None  #: None: no relay lives in a MicroVM
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +119,4 @@ class SweepPorts(Dispatch):
 
     tasks: TaskList
     config: SweepConfig
+    vms: VmList | None = None  #: None: no relay lives in one

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 
 from functions.core.fleet.allocate import Placement
-from functions.core.runtime.ports import Ports
+from functions.core.fleet.give_up_relay import RETRY_MS
+from functions.core.runtime.ports import LaunchFailed, Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from protocol.control import Limits, Media, Ready, Starting
 from records import keyring, relays, routes, sessions, start_times, tickets
+from records.relays import Relay
 from records.session_status import end_code
 from records.sessions import Session
 from records.table import ConditionFailed
@@ -65,14 +67,35 @@ def _send_ready(ports: Ports, placed: Placement, origin: str) -> None:
     bound = tickets.Ticket(session.id, session.epoch, relay.id, origin)
     expires_at = tickets.put(ports.table, ticket, bound, ports.now())
     i = _issue_key(ports, session, key, expires_at, final=True)
+    media = _media(ports, relay, ticket, expires_at)
+    longest_ms = (session.ends_at - session.created_at) * 1000
+    limits = Limits(longest_ms, ports.config.limits.resume_s * 1000)
+    ports.replies.send(session.connection, Ready(session.id, key, media, limits, i))
+
+
+def _media(ports: Ports, relay: Relay, ticket: str, expires_at: int) -> Media:
+    """Where the relay is reached: a task by a signed route of the edge, a MicroVM at its own endpoint."""
+    if relay.home == "microvm":
+        return Media(_websocket(relay.address), ticket, expires_at * 1000, _protocols(ports, relay))
     key_of_route = keyring.read(ports.route_key()).current.encode()
     # In the resume window a late client gets its error from the relay: the edge could only refuse it.
     route_until = expires_at + ports.config.limits.resume_s
     path = routes.sign_route(key_of_route, relay.slot, relay.address, route_until)
-    media = Media(ports.config.media_url + path, ticket, expires_at * 1000)
-    longest_ms = (session.ends_at - session.created_at) * 1000
-    limits = Limits(longest_ms, ports.config.limits.resume_s * 1000)
-    ports.replies.send(session.connection, Ready(session.id, key, media, limits, i))
+    return Media(ports.config.media_url + path, ticket, expires_at * 1000)
+
+
+def _protocols(ports: Ports, relay: Relay) -> list[str]:
+    """Raises Refusal(`capacity`) when the MicroVM has ended, or its home was given up by a deployment."""
+    try:
+        return ports.admittance.protocols(relay.vm) if ports.admittance else []
+    except LaunchFailed:
+        raise Refusal("capacity", retry_after_ms=RETRY_MS) from None
+
+
+def _websocket(endpoint: str) -> str:
+    """The endpoint of a MicroVM as a WebSocket's URL; without a scheme it is https."""
+    scheme, _, place = endpoint.rpartition("://")
+    return f"{'ws' if scheme == 'http' else 'wss'}://{place.rstrip('/')}/r"
 
 
 def _issue_key(ports: Ports, session: Session, key: str, until: int, *, final: bool) -> int:

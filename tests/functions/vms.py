@@ -1,0 +1,71 @@
+"""Lambda MicroVMs as far as functions use them: states, quotas and errors, without a machine behind."""
+
+import datetime
+
+from botocore.exceptions import ClientError
+
+
+class FakeMicrovms:
+    """Stands for boto3's client. `clock` is the deployment's."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.machines = {}  #: id to what GetMicrovm tells
+        self.requests = []  #: of RunMicrovm
+        self.refusal = None  #: code that answers the next launches
+        self.falls_asleep = True  #: SUSPENDING becomes SUSPENDED at once
+
+    def run_microvm(self, **request):
+        if self.refusal:
+            raise _error(self.refusal)
+        self.requests.append(request)
+        id = f"microvm-{len(self.machines)}"
+        started = datetime.datetime.fromtimestamp(self.clock(), datetime.UTC)
+        self.machines[id] = {
+            "microvmId": id,
+            "state": "RUNNING",
+            "endpoint": f"{id}.lambda-microvm.eu-west-1.on.aws",
+            "startedAt": started,
+        }
+        return self.machines[id]
+
+    def get_microvm(self, *, microvmIdentifier):
+        return self._known(microvmIdentifier)
+
+    def list_microvms(self, *, imageIdentifier, maxResults, nextToken="0"):
+        start, machines = int(nextToken), list(self.machines.values())
+        following = {"nextToken": str(start + 2)} if start + 2 < len(machines) else {}
+        return {"items": machines[start : start + 2], **following}  # small pages
+
+    def suspend_microvm(self, *, microvmIdentifier):
+        self._move(microvmIdentifier, "RUNNING", "SUSPENDED" if self.falls_asleep else "SUSPENDING")
+
+    def resume_microvm(self, *, microvmIdentifier):
+        self._move(microvmIdentifier, "SUSPENDED", "RUNNING")
+
+    def terminate_microvm(self, *, microvmIdentifier):
+        self._known(microvmIdentifier)["state"] = "TERMINATED"
+
+    def create_microvm_auth_token(self, *, microvmIdentifier, expirationInMinutes, allowedPorts):
+        if self._known(microvmIdentifier)["state"] == "TERMINATED":
+            raise _error("ConflictException")
+        assert (expirationInMinutes, allowedPorts) == (5, [{"port": 8080}])
+        return {"authToken": {"X-aws-proxy-auth": f"jwe.of.{microvmIdentifier}"}}
+
+    def states(self):
+        return [machine["state"] for machine in self.machines.values()]
+
+    def _known(self, id):
+        if id not in self.machines:
+            raise _error("ResourceNotFoundException")
+        return self.machines[id]
+
+    def _move(self, id, was, to):
+        machine = self._known(id)
+        if machine["state"] != was:
+            raise _error("ConflictException")
+        machine["state"] = to
+
+
+def _error(code):
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
