@@ -4,19 +4,21 @@ import { FakeEngine, FakeServer } from '../../src/testing/index.js';
 
 const PATIENCE = { timeout: 30_000 }; // ms, for a module to be fetched on a busy machine
 
-/** The chunk's fetches, and whether they fail. */
-const network = { isDown: false, fetches: 0 };
+/** The chunk's fetches, how many of them are under way, and whether they fail. */
+const network = { isDown: false, fetches: 0, underWay: 0 };
 
 beforeEach(() => {
   vi.resetModules();
-  Object.assign(network, { isDown: false, fetches: 0 });
+  Object.assign(network, { isDown: false, fetches: 0, underWay: 0 });
   vi.doMock('../../src/ondemand/index.js', async (original) => {
     network.fetches += 1;
     if (network.isDown) throw new Error('Failed to fetch');
-    return await original();
+    network.underWay += 1;
+    return await original().finally(() => (network.underWay -= 1));
   });
 });
-afterEach(() => {
+afterEach(async () => {
+  await vi.waitFor(() => expect(network.underWay).toBe(0), PATIENCE); // or it comes to the next test
   vi.doUnmock('../../src/ondemand/index.js');
 });
 
