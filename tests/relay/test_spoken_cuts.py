@@ -12,7 +12,7 @@ from tests.relay.spoken_cuts import SpokenScene, answers, asked
 
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(300)]
 SEED = int(os.environ.get("KILLS_SEED") or random.randrange(2**32))
-KILLS = int(os.environ.get("KILLS") or 60)
+KILLS = int(os.environ.get("KILLS") or 30)
 ROUNDS = 3
 
 

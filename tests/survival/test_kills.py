@@ -40,7 +40,6 @@ class Asked:
     killed_at: float
     first_event: int  #: of the mate's events, when it was asked
     turns_before: int  #: highest turn that was told by then
-    stale_ms: float = 0.0  #: of its microphone's audio, what was too old to be sent again by then
 
     @property
     def instant(self) -> str:
@@ -69,7 +68,11 @@ class Asked:
 
     @property
     def answers(self) -> list[int]:
-        return [each.turn for each in ended(self.events) if each.outcome in ("", "completed")]
+        """Turns in which it was told to be answered, by the next relay from the record if need be."""
+        told = {each.turn for each in ended(self.events) if each.outcome in ("", "completed")}
+        kept = [past for each in self.events if isinstance(each, media.History) for past in each.turns]
+        told |= {past.turn for past in kept if past.agent and past.turn > self.turns_before}
+        return sorted(told)
 
 
 def ended(events: list[object]) -> list[media.TurnEnded]:
@@ -92,7 +95,6 @@ async def one_round(stack: LocalStack, mates: list[Mate], chance: random.Random)
     for question in sorted(asked, key=lambda each: each.at):
         await asyncio.sleep(question.at - time.monotonic())
         question.first_event, question.turns_before = len(question.mate.events), last_turn(question.mate)
-        question.stale_ms = question.mate.call.counters.stale_uplink_ms
         question.mate.say(QUESTION)
     await asyncio.sleep(begins_at + ASKED_WITHIN_S - time.monotonic())
     for task in running:
@@ -115,21 +117,28 @@ async def answered(question: Asked) -> None:
 
 
 async def judge(stack: LocalStack, asked: Asked) -> str:
-    """What the record and the client have of it."""
+    """What the record and the client have of it. In capitals: what must not be."""
     record = [turn for turn in await kept(stack, asked.mate) if turn.number > asked.turns_before]
-    if len(asked.answers) > 1 or sum(bool(turn.agent_text) for turn in record) > 1:
+    answered = [turn for turn in record if turn.agent_text]
+    if len(asked.answers) > 1 or len(answered) > 1:
         return "TWICE"
-    if [turn for turn in record if turn.agent_text and not turn.user_text]:
+    if [turn for turn in answered if not turn.user_text or turn.user_text not in WORDS]:
         return "PHANTOM"
-    if asked.answers:
-        (turn,) = [turn for turn in record if turn.number == asked.answers[0]] or [None]
-        is_whole = turn is not None and turn.user_text == WORDS
-        return "answered" if is_whole else "answered what was heard of it"
-    lost = [lost for told in asked.events if isinstance(told, media.Live) for lost in told.lost_turns]
-    if lost:
-        return "told as lost"
-    is_counted = asked.mate.call.counters.stale_uplink_ms > asked.stale_ms
-    return "counted as not heard in time" if is_counted else "SILENCE"
+    if not asked.answers or not answered:
+        lost = [lost for told in asked.events if isinstance(told, media.Live) for lost in told.lost_turns]
+        return "LOST, AND TOLD SO" if lost else "LOST"
+    return "answered" if answered[0].user_text == WORDS else "HALF OF IT ANSWERED"
+
+
+def story(asked: Asked) -> str:
+    """What its client was told, for a reader who must find out why."""
+    told = [
+        f"{type(each).__name__} {getattr(each, 'turn', '')} {getattr(each, 'role', '')}"
+        for each in asked.events
+        if not isinstance(each, media.Ack | media.Pong | media.Metrics | media.Usage)
+    ]
+    after_s = asked.killed_at - asked.at
+    return f", {after_s:.1f} s after it began: " + ", ".join(told)
 
 
 async def test_a_relay_killed_at_any_instant_loses_no_question_and_invents_none() -> None:
@@ -142,7 +151,7 @@ async def test_a_relay_killed_at_any_instant_loses_no_question_and_invents_none(
                 verdict = await judge(stack, question)
                 found[question.instant, verdict] += 1
                 if verdict.isupper():
-                    print(f"  {verdict}: {question.mate.name}, killed {question.instant}")
+                    print(f"  {verdict}: {question.mate.name}, killed {question.instant}{story(question)}")
     for (instant, verdict), count in sorted(found.items()):
         print(f"{instant:20} {verdict:32} {count:5}")
     assert not [verdict for _, verdict in found if verdict.isupper()]
