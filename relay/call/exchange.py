@@ -24,11 +24,10 @@ from relay.call.alarm import Alarm
 from relay.call.conversation import Conversation
 from relay.call.greeting import greeting
 from relay.call.hearing import Heard, Hearing, UserStarted, sensitivity_of
-from relay.call.mic_watchdog import MicWatchdog
 from relay.call.microphone_frames import MicrophoneFrames
 from relay.call.recording import Recording
 from relay.call.terms import Limits, Terms
-from relay.call.watchdog import ModelWatchdog
+from relay.call.watchdogs import Watchdogs
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
 from relay.client.leg import ClientLeg
 from relay.model.connection import ModelConnection
@@ -37,7 +36,6 @@ from relay.model.port import Legs
 from relay.model.resumption import Resumption
 from relay.model.uplink_queue import Speech
 from relay.ports import Ledger, TroubleFound
-from relay.timeouts import Timeouts
 from relay.turn import Turn
 
 logger = logging.getLogger("relay.call.exchange")
@@ -193,6 +191,7 @@ class Exchange:
             else:
                 self._watchdogs.model.user_stopped(heard.at)
                 self.conversation.user_stopped(heard.at, heard.lasted_s)
+                self._watchdogs.outage.asked(clock.now())
             self.flush()
 
     def _read_on(self) -> None:
@@ -225,6 +224,8 @@ class Exchange:
                     self._note_heard(self._hearing.stop(now))
         except RemoteProtocolError as error:
             self.session.refuse(error.code, ref=error.ref)
+        if isinstance(message, media.Text):
+            self._watchdogs.outage.asked(now)
         return self.flush()
 
     def _send_live(self) -> None:
@@ -286,6 +287,7 @@ class Exchange:
 
     def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
         self.recording.model_connected(now)
+        self._watchdogs.outage.end()
         if gap_ms is None:  # no later leg begins again
             self._greets = credential.greets
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
@@ -306,6 +308,8 @@ class Exchange:
         self.recording.model_lost(now)
         if self.is_over:
             return
+        if self.client.gone_at is None:
+            self._watchdogs.outage.begin(now)
         cut = self.conversation.leg_lost(now)
         if cut is not None:
             self.resumption.note(cut, now)
@@ -330,6 +334,7 @@ class Exchange:
         yield self._hearing.next_timeout()
         yield self.recording.next_timeout(now)
         yield self._watchdogs.mic.next_timeout()
+        yield self._watchdogs.outage.next_timeout()
         if self.model.is_up:
             yield self._watchdogs.model.next_timeout(now)
         yield self._limits.next_timeout(now, self.client.gone_at)
@@ -357,6 +362,8 @@ class Exchange:
                 self.model.replace_leg()
             else:
                 self.conversation.give_up(found.given_up, now)
+        if self._watchdogs.outage.check(now) and self.session.state is ServerState.LIVE:
+            self.session.send(media_error(self.model.refused))
         if self._watchdogs.mic.is_mute(now, is_here=self.client.gone_at is None):
             self.note_trouble("mic_silent")
             self.conversation.commands.append(FlushAudio())
@@ -381,18 +388,3 @@ class Exchange:
             self._news.set()
             if is_quiet and is_current:
                 self.model.turn_gap_opened()
-
-
-class Watchdogs:
-    """The model's and the microphone's."""
-
-    def __init__(self, timeouts: Timeouts, *, is_read: bool) -> None:
-        self.model = ModelWatchdog(timeouts, is_read=is_read)
-        self.mic = MicWatchdog(timeouts.mic_s)
-        self._is_suspended = False
-
-    def suspend(self, is_suspended: bool, now: float) -> None:
-        """Whether the model is not the one that is waited for. What it owes is counted from then on anew."""
-        if self._is_suspended and not is_suspended:
-            self.model.check(now, suspended=True)
-        self._is_suspended = is_suspended

@@ -48,6 +48,7 @@ class ModelConnection:
     ) -> None:
         """`at_turn_gap`: nobody speaks and nothing is awaited, nothing would be cut by a change of legs."""
         self.state = LegState.PARKED
+        self.refused = "upstream_unavailable"  #: code by which the model was lost, or could not be had, last
         self.uplink = UplinkQueue()
         self.readable = asyncio.Event()  #: cleared: the client is backed up, read no further
         self.readable.set()
@@ -186,7 +187,8 @@ class ModelConnection:
         self._emit(event)
 
     def _note_refusal(self, code: str) -> None:
-        """For the metrics: what the model refused us for, if it said so."""
+        """For the metrics, too: what the model refused us for, if it said so."""
+        self.refused = code
         if code.startswith("upstream_") and code != "upstream_unavailable":
             self._emit(TroubleFound(code))
 

@@ -18,6 +18,7 @@ logger = logging.getLogger("relay.model.opener")
 
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
+FIRST_BACKOFF_S = (0.0, 0.5, 1.0, 1.5)  #: likewise when nothing is lost by giving up: who waits is told soon
 OVER = {"session_ended", "superseded"}  #: there is no session to open a leg for
 VAGUE = {"upstream_invalid", "upstream_model"}  #: of a leg that was set up only the second in a row counts
 REFUSALS = {
@@ -28,6 +29,8 @@ REFUSALS = {
 }  #: a handle may be why
 CERTAIN = {"upstream_credits", "upstream_region"}  #: no wait of seconds mends it: not tried for long
 CERTAIN_TRIES = 2
+AWAY = {"upstream_overload", "upstream_unavailable"}
+BLANK_TRY = 2  #: is without the handle: some are refused as if the service were away (adk-streaming-guide#11)
 YOUNG_S = 5.0  #: a leg that dies or must be changed sooner counts towards giving up; its handle may be bad
 
 
@@ -66,15 +69,17 @@ class LegOpener:
         """A leg with the newest context. Raises UpstreamError after the last try."""
         began_at = clock.now()
         await asyncio.sleep(BACKOFF_S[self._young_deaths])
+        waits = FIRST_BACKOFF_S if self._is_first and self._resumption.is_empty else BACKOFF_S
+        is_away = False
         for tries in count():
-            await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
+            await asyncio.sleep(waits[min(tries, len(waits) - 1)])
             try:
-                prepared, self._prepared = self._prepared or await self._mint(), None
-                made = await self._connect(prepared)
+                made = await self._take(is_blank=is_away and tries == BLANK_TRY)
             except UpstreamError as error:
                 self._judge_refusal(error, tries)
+                is_away = error.code in AWAY
                 is_store = error.code == "store_unavailable" and clock.now() - began_at < STORE_S
-                if tries >= len(BACKOFF_S) - 1 and not is_store:
+                if tries >= len(waits) - 1 and not is_store:
                     raise
             else:
                 assert made.leg is not None
@@ -82,8 +87,13 @@ class LegOpener:
                 return made.leg, made
         raise AssertionError("counts for ever")
 
-    async def _mint(self) -> Prepared:
-        self.pinned = handle = self._resumption.way_back
+    async def _take(self, *, is_blank: bool) -> Prepared:
+        """What was prepared, or a leg that is made now; `is_blank`: without a handle."""
+        prepared, self._prepared = self._prepared, None
+        return await self._connect(prepared or await self._mint(is_blank=is_blank))
+
+    async def _mint(self, *, is_blank: bool = False) -> Prepared:
+        self.pinned = handle = None if is_blank else self._resumption.way_back
         self._minted = await self._legs.mint(handle.text if handle else None, self._refused)
         return Prepared(self._minted, handle)
 

@@ -21,15 +21,19 @@ pytestmark = pytest.mark.looptime
 
 LOST = UpstreamError("upstream_unavailable")
 WHOLE = b"".join(question()[:170])
-AT_NINE = (SECOND, model.Said("At nine."), model.GenerationEnded(), model.TurnCompleted(idle=True))
+ENDED = model.TurnCompleted(idle=True)
+AT_NINE = (SECOND, model.Said("At nine."), model.GenerationEnded(), ENDED)
 
 
 async def half_an_answer(listener: Listener, here: Model, *, pause_s: float = 1) -> int:
     """A question by voice, and five seconds of an answer in a quiet room. Returns the next frame."""
-    await one_turn(here, answer="Because.")
-    number = await speak(listener, question(), await hush(listener, 1, 0))
+    number = await hush(listener, 1, await speak(listener, question()))
+    here.leg.say(model.Heard("Why?"), SECOND, model.Said("Because."), model.GenerationEnded(), ENDED)
+    number = await hush(listener, 1, number)
+    here.leg.say(model.HandleChanged("after why"))
+    number = await speak(listener, question(), await hush(listener, 1, number))
     number = await hush(listener, pause_s, number)
-    here.leg.say(model.Heard("when?"), *([SECOND] * 6), model.Said("At"))
+    here.leg.say(model.Heard("When?"), *([SECOND] * 6), model.Said("At"))
     return await hush(listener, 5, number)
 
 
@@ -46,13 +50,13 @@ async def test_an_answer_that_broke_off_is_told_as_lost_and_its_question_asked_a
         assert bytes(here.leg.pcm).count(WHOLE) == 1
         most_ms = len(question()) * 20 + (LEAD_S + TAIL_S + 2.5) * 1000
         assert uplink_ms(len(here.leg.pcm)) < most_ms, "the room during the answer is no question"
-        here.leg.say(model.Heard("when?"), *AT_NINE)
+        here.leg.say(model.Heard("When?"), *AT_NINE)
         await hush(listener, 2, number)
         assert [(told.turn, told.outcome) for told in ends(listener)] == [
             (1, "completed"), (2, "lost"), (3, "completed"),
         ]  # fmt: skip
         assert [(turn.user_text, turn.agent_text) for _, turn in here.book.turns[1:]] == [
-            ("when?", "At"), ("", "At nine."),
+            ("When?", "At"), ("", "At nine."),
         ]  # fmt: skip
         here.leg.say(model.HandleChanged("answered"))
         await asyncio.sleep(6)
@@ -86,7 +90,7 @@ async def test_a_leg_that_knows_nothing_is_not_told_of_the_half_answer_and_asked
         here.leg.say(LOST)
         await hush(listener, 4, number)
         assert here.leg.handle is None
-        assert here.leg.commands == [model.Recall((("user", "why"), ("agent", "Because.")))]
+        assert here.leg.commands == [model.Recall((("user", "Why?"), ("agent", "Because.")))]
         assert bytes(here.leg.pcm).count(WHOLE) == 1
 
 

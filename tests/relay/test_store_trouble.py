@@ -186,7 +186,8 @@ async def test_a_leg_that_is_lost_while_the_store_is_down_is_opened_when_it_is_b
         await asyncio.sleep(OUTAGE_S)
         here.mint = mint  # type: ignore[method-assign]
         await asyncio.sleep(10)
-        assert len(here.legs) == 2 and listener.of(media.Error) == []
+        (told,) = listener.of(media.Error)
+        assert len(here.legs) == 2 and (told.code, told.fatal) == ("store_unavailable", False)  # type: ignore[attr-defined]
 
 
 # ---- against the table itself
