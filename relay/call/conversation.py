@@ -278,14 +278,15 @@ class Conversation:
         """The model waits for the client, not we for the model."""
         return self._toolbox.next_timeout() is not None
 
-    def close(self, now: float, *, goes_on: bool = False) -> None:
+    def close(self, now: float, *, goes_on: bool = False, is_asked_again: bool = False) -> None:
         """The call ends: what is unfinished is cut here, so that the record has it.
 
-        `goes_on`, on another relay: what its client will say again there is left out.
+        `goes_on`, on another relay: what its client will say again there is left out. `is_asked_again`: so is
+        what the user has said, which is answered there.
         """
         self._user.words.close()
         self._agent.words.close()
-        self._turns.close(now, goes_on=goes_on)
+        self._turns.close(now, goes_on=goes_on, is_asked_again=is_asked_again)
 
     def announce(self, turn: Turn) -> None:
         """Tell the client that a finished turn is over: from now on it must not be lost."""

@@ -99,7 +99,8 @@ class Exchange:
         """The call ends, or `goes_on` elsewhere: what is unfinished is cut, and noted for the record."""
         self.is_over = True
         self.model.stop()
-        self.conversation.close(clock.now(), goes_on=goes_on)
+        is_asked_again = goes_on and self._open_from is not None
+        self.conversation.close(clock.now(), goes_on=goes_on, is_asked_again=is_asked_again)
         self.flush()
         last_turn, owed = self.conversation.take_owed()
         if owed.total:

@@ -164,14 +164,14 @@ class Turns:
         waits = [turn.finish_at for turn in (self.cut, self.agent) if turn is not None]
         return min((at for at in waits if at is not None), default=None)
 
-    def close(self, now: float, *, goes_on: bool) -> None:
-        """The call ends: what is unfinished is cut. `goes_on`: see `Conversation.close`."""
+    def close(self, now: float, *, goes_on: bool, is_asked_again: bool) -> None:
+        """The call ends: what is unfinished is cut. See `Conversation.close`."""
         self.interrupt("server", now)
         self._finish_cut(now)
         if self.agent is not None and self.agent.state is not TurnState.ENDED:
             self.finish(self.agent, now)
         answered_n = self.agent.message_n if self.agent else self._session.receipts.acked.message_n
-        is_said_again = goes_on and self._session.receipts.message_n > answered_n
+        is_said_again = is_asked_again or (goes_on and self._session.receipts.message_n > answered_n)
         if self.user is not None and self.user.user_words and not is_said_again:
             self.user.ended_at, self.user.message_n, self.user.failure = now, answered_n, "empty"
             self._bill.settle(self.user)

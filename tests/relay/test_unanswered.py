@@ -188,6 +188,29 @@ async def test_what_was_said_and_not_answered_is_written_down_once_its_words_are
         assert here.book.questions == [(1, "why"), (2, "when?")]
 
 
+async def test_a_forced_move_leaves_an_unanswered_question_to_the_next_relay() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        number = await speak(listener, question())
+        here.leg.say(model.Heard("when?"))
+        await hush(listener, 1, number)
+        call.end("going_away")
+        await asyncio.sleep(1)
+        assert here.book.turns == []
+        assert here.book.questions[-1] == (1, "when?")
+
+
+async def test_what_was_let_pass_is_in_the_record_after_a_forced_move() -> None:
+    async with lone_call(Model(proactive=True)) as (call, here):
+        listener = Listener(call)
+        number = await speak(listener, question())
+        here.leg.say(model.Heard("not meant for it"))
+        await hush(listener, Timeouts().patience_s + 5, number)
+        call.end("going_away")
+        await asyncio.sleep(1)
+        assert [turn.user_text for _, turn in here.book.turns] == ["not meant for it"]
+
+
 async def test_a_remark_that_the_model_lets_pass_is_no_question_to_the_next_relay() -> None:
     async with lone_call(Model(proactive=True)) as (call, here):
         listener = Listener(call)
