@@ -272,6 +272,7 @@ class Exchange:
             return
         self.conversation.uplink_dropped_ms = self.model.uplink.dropped_ms + self.session.uplink_dropped_ms
         self._watchdogs.model.heard(said, now)
+        self._hearing.model_said(said, now)
         self.session.receipts.untold = self.model.uplink.untold
         self.conversation.model_said(said, now)
         self.resumption.answered_at = self._watchdogs.model.questions.answered_at

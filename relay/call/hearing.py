@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import webrtcvad
 
+from gemini import messages
+from gemini.messages import ModelEvent
 from protocol.limits import UPLINK_HZ
 
 FRAME_S = 0.02
@@ -24,6 +26,9 @@ GOES_ON = 0.7  #: of the loudness that begins an utterance is enough for its sof
 QUIET = 20  #: frames with hardly any speech, and the user has stopped: few pauses between words are longer
 QUIET_S = QUIET * FRAME_S
 STRAY = 2  #: frames among these that may be taken for speech: a noise is, now and then
+WORDLESS_S = 60.0  #: of an utterance without a word in the transcript, and it is none: music, a machine
+LOUDER = 1.5  #: than that, and it is somebody
+CALM, CALM_FRAMES = 1 / 3, 250  #: no louder than this share of it for so long, and it is over
 MUTE_S = 1.0  #: without any audio, likewise: a client may stop sending
 
 _KEPT = (1 << QUIET) - 1
@@ -79,6 +84,15 @@ class Hearing:
         self._frames = 0  #: since the utterance began
         self._started_at = 0.0
         self._heard_at = 0.0
+        self._words_at = float("-inf")  #: when the latest words came of what was said
+        self._loudest = 0.0  #: frame of this utterance
+        self._noise = 0.0  #: what was found to be no speech is so loud
+        self._calm = 0  #: frames since that was there
+
+    def model_said(self, event: ModelEvent, now: float) -> None:
+        """Words of the user tell that it is speech what is heard."""
+        if isinstance(event, messages.Heard):
+            self._words_at = now
 
     def adjust(self, sensitivity: Sensitivity) -> None:
         """Hear like this from now on."""
@@ -120,12 +134,14 @@ class Hearing:
         self._recent = (self._recent << 1 | is_speech) & _KEPT
         self._quiet = 0 if is_speech else self._quiet + 1
         self._frames += 1
+        if self.is_speaking and at > max(self._started_at, self._words_at) + WORDLESS_S:
+            return self._take_for_noise()
         if self.is_speaking:
             return self._stop(at - self._quiet * FRAME_S) if self._recent.bit_count() <= STRAY else None
         latest = self._recent & self._within
         if latest.bit_count() < self._sensitivity.frames:
             return None
-        self.is_speaking = True
+        self.is_speaking, self._loudest = True, 0.0
         self._frames = latest.bit_length()
         self._started_at = at - (self._frames - 1) * FRAME_S
         return UserStarted(self._started_at)
@@ -135,16 +151,35 @@ class Hearing:
         lasted_s = (self._frames - self._quiet) * FRAME_S
         return UserStopped(max(at, self._started_at), lasted_s)
 
+    def _take_for_noise(self) -> UserStopped:
+        """Nobody speaks, or has since the latest words."""
+        self.is_speaking, self._recent = False, 0
+        self._noise, self._calm = self._loudest * LOUDER, 0
+        at = max(self._started_at, self._words_at)
+        return UserStopped(at, at - self._started_at)
+
+    def _note_calm(self, peak: float) -> None:
+        """After a while without what was found to be no speech, all is heard again."""
+        self._calm = self._calm + 1 if peak < CALM * self._noise else 0
+        if self._calm >= CALM_FRAMES:
+            self._noise = 0.0
+
     def _is_speech(self, frame: bytes) -> bool:
         upper = frame[1::2]
         if not upper.translate(None, _FAINT):  # a room's silence costs next to nothing
             self._room = self._quiet_room
+            if self._noise:
+                self._note_calm(0.0)
             return False
         peak = max(memoryview(frame).cast("h")[::STRIDE])
         self._room = max(self._quiet_room, min(peak, self._room * ROOM_GROWS))
-        least = max(self._sensitivity.peak, self._sensitivity.above_room * self._room)
+        if self._noise:
+            self._note_calm(peak)
+        least = max(self._sensitivity.peak, self._sensitivity.above_room * self._room, self._noise)
         if peak < (least * GOES_ON if self.is_speaking else least):
             return False
+        if self.is_speaking:
+            self._loudest = max(self._loudest, peak)
         swings = upper.translate(_SIGNS).count(_RISE)
         return swings in SWINGS and self._detector.is_speech(frame, UPLINK_HZ)
 

@@ -10,11 +10,13 @@ from itertools import pairwise
 
 import pytest
 
+from gemini import messages as model
 from relay.call.hearing import (
     LOW,
     MUTE_S,
     NORMAL,
     QUIET_S,
+    WORDLESS_S,
     Heard,
     Hearing,
     UserStarted,
@@ -170,3 +172,39 @@ def test_a_cough_or_a_key_is_no_speech(noise: str) -> None:
 )
 def test_near_zero_is_no_sound(samples: list[int], is_heard: bool) -> None:
     assert is_sound(array("h", samples).tobytes()) is is_heard
+
+
+def music(seconds: float) -> list[bytes]:
+    made = [*sounds.frames(NOISES["music"](20.0, random.Random(12)))]
+    return (made * round(seconds / 20))[: round(seconds / FRAME_S)]
+
+
+def test_music_is_no_speech_after_a_minute_without_a_word() -> None:
+    told = heard_of(music(120), Hearing())
+    assert [type(heard) for _, heard in told] == [UserStarted, UserStopped]
+    assert told[1][0] == pytest.approx(WORDLESS_S, abs=0.5)
+    assert told[1][1] == UserStopped(told[0][1].at, 0.0), "nothing was said"
+
+
+def test_somebody_is_heard_through_music_that_was_found_to_be_none() -> None:
+    ear = Hearing()
+    heard_of(music(WORDLESS_S + 10), ear)
+    over = sounds.mixed(said("question", 1.0, -18), sounds.at_level(around("music"), -32))
+    assert [type(heard) for _, heard in heard_of(sounds.frames(over), ear)] == [UserStarted, UserStopped]
+
+
+def test_all_is_heard_again_when_the_music_is_over() -> None:
+    ear = Hearing()
+    heard_of([*music(WORDLESS_S + 10), *sounds.frames([0.0] * 6 * HZ)], ear)
+    told = heard_of(sounds.frames(said("question", 1.0, -32)), ear)
+    assert isinstance(told[0][1], UserStarted)
+
+
+def test_a_long_speech_whose_words_come_goes_on() -> None:
+    ear, now, told = Hearing(), 0.0, []
+    for frame in music(2 * WORDLESS_S):  # as good as a speaker who draws no breath
+        now += FRAME_S
+        told += ear.hear(frame, now)
+        if round(now / FRAME_S) % 500 == 0:
+            ear.model_said(model.Heard(" and"), now)
+    assert [type(heard) for heard in told] == [UserStarted]
