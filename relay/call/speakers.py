@@ -238,6 +238,8 @@ class Agent:
 
     def _interrupt(self, cause: Literal["user", "client"], now: float) -> None:
         if not self._turns.is_speaking:
+            if now < self._plays_until - PLAYED_S:
+                self._turns.cut_late(now)
             return
         self._turns.interrupt(cause, now)
         self._end_part(now, is_cut=True)

@@ -118,14 +118,27 @@ class Turns:
         self._session.interrupt(turn.number)
         self._session.send(media.TurnInterrupted(turn.number, cause))
 
+    def cut_late(self, now: float) -> None:
+        """The agent's answer is over, and is spoken over while the client plays the rest of it."""
+        turn = self.agent
+        if turn is None or turn.state is not TurnState.ENDED or turn.cut_at is not None:
+            return
+        turn.cut_at = now
+        self._session.interrupt(turn.number)
+        self._session.send(media.TurnInterrupted(turn.number, "user"))
+        self.told.more("agent", turn, "")
+
     def played(self, report: media.Playback) -> Turn | None:
         """The client says what it played. Returns the interrupted turn that this settles."""
-        if report.state in ("drained", "flushed"):
+        is_all = report.state in ("drained", "flushed")
+        if is_all:
             self._session.journal.played(report.turn)
         for turn in (self.agent, self.cut):
             if turn is not None and turn.number == report.turn:
                 turn.played_ms = max(turn.played_ms or 0, report.played_ms)
-                return turn if turn.is_interrupted and report.state in ("drained", "flushed") else None
+                if is_all and turn.cut_at is not None and turn.state is TurnState.ENDED:
+                    self.told.more("agent", turn, "")  # what was heard of it is known only now
+                return turn if is_all and turn.is_interrupted else None
         return None
 
     def finish(self, turn: Turn, now: float) -> None:

@@ -164,6 +164,37 @@ def test_an_answer_that_was_spoken_over_and_answered_anew_was_interrupted(
     assert set(table.audio()) == {1, 2}
 
 
+def complete_early(table: Table) -> None:
+    """An answer of four seconds is complete, so the model says, after one and a half of them."""
+    ask(table, 0.0)
+    sound = [model.Audio(SECOND)] * 4
+    table.model(model.Heard("Tell me a story."), *sound, model.Said("Once upon a time there was a"), now=1.5)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=3.0)
+    assert table.talk.finished[0].outcome == "completed"
+
+
+def test_an_answer_that_still_plays_is_cut_when_it_is_interrupted_after_its_end() -> None:
+    table = Table()
+    complete_early(table)
+    table.talk.user_started(3.3)
+    table.model(model.Interrupted(), model.Interrupted(), now=3.5)
+    assert table.events().count(("interrupted", 1, "user")) == 1
+    table.says(media.Playback(1, "flushed", played_ms=2000), now=3.7)
+    heard = [each.heard for each in table.got if isinstance(each, media.Transcript) and each.heard]
+    (turn,) = table.talk.finished
+    assert heard[-1] == turn.heard_text() == "Once upon a time"
+    assert turn.outcome == "interrupted" and list(table.talk.amended) == [turn]
+
+
+def test_an_answer_that_has_played_is_not_cut_after_its_end() -> None:
+    table = Table()
+    complete_early(table)
+    table.talk.user_started(6.0)
+    table.model(model.Interrupted(), now=6.2)
+    (turn,) = table.talk.finished
+    assert turn.outcome == "completed" and not table.talk.amended
+
+
 def test_an_answer_goes_on_when_the_user_only_nods() -> None:
     table = Table()
     ask(table, 0.0)
