@@ -11,7 +11,7 @@ class AnswerState(Enum):
     NONE = "none"  #: no turn runs
     TEXT = "text"  #: a turn runs of which only text has come: no answer yet
     AUDIO = "audio"  #: a turn runs, and was heard or asked for a tool
-    UNHEARD = "unheard"  #: a turn is over and only its text came: proof of a half-frozen leg, told once
+    UNHEARD = "unheard"  #: a turn is over and only its text came, or sound that nobody can hear: told once
 
 
 A = AnswerState
@@ -23,6 +23,7 @@ ANSWER: dict[AnswerState, dict[str, AnswerState]] = {
         "audio": A.AUDIO,
         "interrupted": A.NONE,
         "completed": A.UNHEARD,
+        "inaudible": A.UNHEARD,
         "endless": A.NONE,
         "leg": A.NONE,
     },

@@ -25,6 +25,7 @@ from relay.model.uplink_queue import Speech
 from relay.timeouts import Timeouts
 
 PAUSE_S = 1.0  #: of quiet after speech: longer than the pauses between words
+INAUDIBLE_S = 1.0  #: of sound that nobody can hear, at the beginning of an answer
 THINK_S = 2.0  #: from the end of the user's turn to the first sign of its answer, in most cases
 
 Trouble = Literal["silent_model", "endless_turn", "empty_turn", "rejected_turn"]
@@ -62,6 +63,7 @@ class ModelWatchdog:
         self._is_excused = False  #: the end of a turn without an answer is to come, and is no fault
         self._fault: Trouble | None = None  #: what the turn that has just ended was
         self._turn_at = 0.0  #: the agent's turn began then, if one runs
+        self._inaudible_s = 0.0  #: how much of it came that nobody can hear
         self._plays_until = 0.0  #: when received audio has played out, or of the latest event if later
 
     # ---- what is said
@@ -107,8 +109,10 @@ class ModelWatchdog:
                 self.questions.answer_whole()
             case model.Said() if self._is_read:
                 self._goes_on(now)
-            case model.Said() | model.Audio():
+            case model.Said():
                 self._goes_on_unheard(now)
+            case model.Audio(pcm):
+                self._goes_on_unheard(now, downlink_ms(len(pcm)) / 1000)
             case model.SpeechStarted() if not self._has_heard:
                 self.questions.start(now, in_answer=False)
             case model.SpeechEnded() if not self._has_heard:
@@ -144,7 +148,8 @@ class ModelWatchdog:
         may_be_whole = not self.questions.tells_whole and now >= self._plays_until + PAUSE_S
         if not is_broken or may_be_whole:
             self.questions.answering = None
-        return self.questions.reopen(now)
+        is_mended = self.questions.open is not None and self.questions.open.is_mended
+        return self.questions.reopen(now) or (is_broken and is_mended)
 
     # ---- what is wrong
 
@@ -202,13 +207,18 @@ class ModelWatchdog:
         self.questions.answered(self._turn_at)
         self._plays_until = max(self._plays_until, now) + sounds_s
 
-    def _goes_on_unheard(self, now: float) -> None:
+    def _goes_on_unheard(self, now: float, lasts_s: float = 0.0) -> None:
         """Text without its voice, or a voice that nobody can hear: it is no answer yet."""
         if not self._is_in_turn:
-            self._turn_at = now
+            self._turn_at, self._inaudible_s = now, 0.0
             self.questions.wait_from(now)
         self._moves("text")
         self._plays_until = max(self._plays_until, now)
+        self._inaudible_s += 0.0 if self._is_read else lasts_s
+        asked = self.questions.open
+        is_certain = self._answer is AnswerState.TEXT and self._inaudible_s >= INAUDIBLE_S
+        if is_certain and asked is not None and not asked.is_mended:
+            self._moves("inaudible")
 
     def _end_turn(self, idle: bool, ending: model.Ending, now: float) -> None:
         self._plays_until = max(self._plays_until, now)

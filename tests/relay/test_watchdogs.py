@@ -218,6 +218,25 @@ async def test_an_answer_that_nobody_can_hear_is_asked_for_again(
         assert len(here.legs) == 2
 
 
+async def test_an_answer_that_begins_with_a_second_that_nobody_can_hear_is_asked_for_again_at_once() -> None:
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        listener.say(media.Text("and now?"))
+        await asyncio.sleep(0.1)
+        here.leg.say(model.Audio(bytes(24_000)), model.Said("psst"))
+        await asyncio.sleep(0.5)
+        assert len(here.legs) == 1, "half a second of quiet is nothing"
+        here.leg.say(model.Audio(bytes(26_000)))
+        await asyncio.sleep(1)
+        assert len(here.legs) == 2 and call.troubles == {"empty_turn": 1}
+        assert here.leg.commands == [model.SayText("and now?", respond=True)]
+        here.leg.say(model.Audio(bytes(60_000)), SECOND, model.Said("this"), model.GenerationEnded(), EMPTY)
+        await asyncio.sleep(5)
+        assert len(here.legs) == 2, "once"
+        assert [told.outcome for told in ends(listener)] == ["completed", "lost", "completed"]
+
+
 async def test_who_reads_the_answers_misses_no_voice() -> None:
     async with lone_call(config=Config(reply="text")) as (call, here):
         Listener(call)
