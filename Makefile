@@ -87,7 +87,7 @@ scale: setup ## two hundred callers on an empty fleet, with real processes
 survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it; two killed within seconds
 	@$(BIN)/pytest -s -m scale tests/survival
 
-kills: .venv/ready ## a relay killed at random instants under ten spoken questions at a time; KILLS=200, KILLS_SEED=0 (a new one)
+kills: .venv/ready ## a relay killed at random instants under ten spoken questions at a time; KILLS=200, KILLS_SEED=0 (a new one), in pieces with KILLS_WITHIN_S=540
 	@$(BIN)/pytest -s -m kills tests/survival
 
 survive: .venv/ready ## every public failure of Gemini Live, played to a user: answered, told, or silent (eight minutes)
