@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import log, sqrt
 
 from relay.call.part import Part, Piece
@@ -23,7 +23,8 @@ SPACE = 1.07  #: a word takes a little longer than its letters
 MOST, MORE = 1.7, 20  #: times the letters that a turn's sound has room for, and more letters, are too many
 SLACK_S = 0.25  #: by which the length of a turn is uncertain, besides
 OFF = 0.2  #: by which the logarithm of its length differs from that of its words, before that is learned
-SEAMS = 30  #: that are worth a look
+SEAMS = 30  #: that are worth a look,
+WORK = 6_000  #: or so many, divided by the pieces: of a long talk only the likeliest
 STEPS = 3  #: in which words and manner are fitted to each other
 USUAL = ((0.2, 0.5), (3.0, 2.0))  #: words are so late, and by so much more or less, where nothing is learned
 SPREAD_S = 0.4  #: at least
@@ -63,7 +64,7 @@ class Settlement:
         self._parts, self._now, self._runs_ahead = parts, now, runs_ahead
         self._pieces = [piece for part in parts for piece in part.pieces]
         self._seams = Seams(self._pieces)
-        self._sizes: dict[int, list[float]] = {}
+        self._sizes: dict[int, tuple[list[float], Iterator[float]]] = {}
         self._found: dict[Cuts, tuple[float, Cuts, Manner]] = {}
         self._spacing, self._pace = spacing, pace
         self._longest_s = max(part.sound_s for part in parts)
@@ -83,7 +84,8 @@ class Settlement:
         is_missing = any(part.is_over and part.sound_s and not part.pieces for part in self._parts)
         if not is_missing and max(self._costs(cuts, manner)) < FINE:
             return None
-        places = sorted({*cuts, *self._seams.likeliest(SEAMS, cuts)})
+        count = max(2 * len(self._parts), min(SEAMS, WORK // len(self._pieces)))
+        places = sorted({*cuts, *self._seams.likeliest(count, cuts)})
         pace = self._overall_pace(cuts)
         usual = [replace(manner, pace=pace, off=OFF / 2, late_s=late, spread_s=by) for late, by in USUAL]
         for each in (manner, *usual):
@@ -137,9 +139,10 @@ class Settlement:
 
     def _size(self, start: int, end: int) -> float:
         """Letters of `pieces[start:end]`, and what words take besides; of very many at least so many."""
-        sizes = self._sizes.get(start)
-        if sizes is None:
-            sizes = self._sizes[start] = list(self._measure(start))
+        if start not in self._sizes:
+            self._sizes[start] = [], self._measure(start)
+        sizes, rest = self._sizes[start]
+        sizes += islice(rest, max(0, end - start + 1 - len(sizes)))  # measured as far as is asked for
         return sizes[min(end - start, len(sizes) - 1)]
 
     def _measure(self, start: int) -> Iterator[float]:
