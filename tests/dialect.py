@@ -5,6 +5,9 @@ A test that depends on one of the model's habits asks `profile()` for it, or tak
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from agents.catalogue import MODEL
 from gemini import profiles
 from gemini.profiles import Profile
@@ -38,6 +41,16 @@ def _has(profile: Profile, habits: dict[str, object]) -> bool:
 def profile() -> Profile:
     """What it does otherwise than other models."""
     return profiles.of(model())
+
+
+def turns() -> int:
+    """How many turns of its one reply takes: a model that thinks says so first."""
+    return 1 + profile().splits_replies.value
+
+
+def codes(begun: Sequence[dict[str, Any]]) -> list[str]:
+    """The tone codes of its latest reply, by what the simulator's ledger has of answers."""
+    return [str(answer["code"]) for answer in begun[-turns() :]]
 
 
 def parameters(**more: str) -> dict[str, str]:

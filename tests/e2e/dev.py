@@ -48,9 +48,9 @@ def admission(page: str) -> tuple[str, str]:
     return session["url"], session["token"]
 
 
-def spoken_code(simulator: str) -> str:
-    """The tone code of the last answer, which only the simulator's ledger knows."""
+def spoken_codes(simulator: str) -> list[str]:
+    """The tone codes of the last reply, which only the simulator's ledger knows."""
     with urllib.request.urlopen(f"{simulator}/_control/ledger?limit=1000") as answer:
         lines = json.loads(answer.read())
     ledger = lines["lines"] if isinstance(lines, dict) else lines
-    return str([line["code"] for line in ledger if line["kind"] == "answer.begun"][-1])
+    return dialect.codes([line for line in ledger if line["kind"] == "answer.begun"])

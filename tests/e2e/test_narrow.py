@@ -10,6 +10,7 @@ from infra.faults.toxics import Bandwidth
 from protocol import media
 from simulator.audio import tones
 from simulator.audio.similarity import similarity
+from tests import dialect
 from tests.e2e.conftest import System
 from tests.e2e.talk import QUESTION, user
 from vivavoce import Quality
@@ -33,6 +34,6 @@ async def test_a_question_on_a_narrow_line_is_understood_and_answered(system: Sy
         (quality,) = visitor.of(Quality)
     assert isinstance(quality, Quality) and quality.quality == "narrow"
     assert visitor.said("user") == "Could you tell me when the next train leaves?"
-    (answer,) = system.simulator.ledger.where("answer.begun")[-1:]
-    assert tones.decode(bytes(visitor.heard)) == answer["code"]
+    codes = dialect.codes(system.simulator.ledger.where("answer.begun"))
+    assert [code for code, _ in tones.find(bytes(visitor.heard))] == codes
     assert similarity(QUESTION, bytes(visitor.heard)) > 0.9  # the simulator says what it heard

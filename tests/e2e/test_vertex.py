@@ -29,7 +29,6 @@ async def test_a_call_is_held_by_vertex_without_a_key_of_googles() -> None:
         )
         async with LocalStack(options) as stack, user(System(stack, model)) as talk:
             await talk.call.send_text("hello")
-            answer = await model.ledger.wait_for("answer.begun", within_s=20)
-            assert answer["text"] == "You wrote: hello"
+            await model.ledger.wait_for("answer.begun", within_s=20, text="You wrote: hello")
         WITNESS.logs(line.text for line in stack.logs.lines)
     assert model.ledger.where("session.opened") and not model.ledger.where("token.minted")

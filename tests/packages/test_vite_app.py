@@ -12,7 +12,7 @@ import pytest
 from simulator.audio import tones
 from tests.browser.drive import QUESTION, Sound, drive, recording
 from tests.browser.vite import served
-from tests.e2e.dev import spoken_code
+from tests.e2e.dev import spoken_codes
 from tests.packages.builds import ROOT, run
 from tests.packages.conftest import LEAD_S, warm
 
@@ -64,5 +64,5 @@ async def test_a_fresh_vite_app_with_the_packed_sdk_builds_and_talks(
     said, answer = seen["lines"]
     assert said == WORDS and "train" in answer
     sound = Sound.of(seen["sound"])
-    assert [code for code, _ in tones.find(sound.pcm, sound.rate)] == [spoken_code(stack["simulator"])]
+    assert [code for code, _ in tones.find(sound.pcm, sound.rate)] == spoken_codes(stack["simulator"])
     assert seen["errors"] == []
