@@ -156,7 +156,7 @@ async def system(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
         page = await parts.enter_async_context(Endpoint(app, place))
         await parts.enter_async_context(driving())
         linked = await parts.enter_async_context(deployed(stack.urls, elsewhere))
-        await _warm(stack)
+        await warm(stack)
         yield System(stack, model, linked, page.url)
     WITNESS.logs(line.text for line in stack.logs.lines)
 
@@ -233,7 +233,7 @@ def _with_recorder(folder: Path) -> Path:
     return folder
 
 
-async def _warm(stack: LocalStack) -> None:
+async def warm(stack: LocalStack) -> None:
     """Start functions and relay: a recording begins with the microphone, and waits for neither."""
     token = stack.user("early-bird").token()
     WITNESS.keeps(token, "a JWT")
