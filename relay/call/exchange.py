@@ -34,7 +34,7 @@ from relay.model.connection import ModelConnection
 from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened, ModelSaid, PongCame, Sent
 from relay.model.port import Legs
 from relay.model.resumption import Resumption
-from relay.model.uplink_queue import Speech
+from relay.model.uplink_queue import Quiet, Speech
 from relay.ports import Ledger, TroubleFound
 from relay.turn import Turn
 
@@ -280,7 +280,7 @@ class Exchange:
             self.model.readable.clear()
         self.flush()
 
-    def _note_sent(self, item: Speech | ModelCommand, now: float) -> None:
+    def _note_sent(self, item: Speech | Quiet | ModelCommand, now: float) -> None:
         if isinstance(item, Speech):
             self._settle_audio(now)
         self._watchdogs.model.sent(item, now)

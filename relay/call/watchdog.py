@@ -21,7 +21,7 @@ from relay.call.hearing import is_sound
 from relay.call.pulse import Pulse
 from relay.call.question import NEVER, Question, Questions
 from relay.call.states import ANSWER, AnswerState
-from relay.model.uplink_queue import Speech
+from relay.model.uplink_queue import Quiet, Speech
 from relay.timeouts import Timeouts
 
 PAUSE_S = 1.0  #: of quiet after speech: longer than the pauses between words
@@ -76,7 +76,7 @@ class ModelWatchdog:
         self._has_heard = True
         self.questions.stop(at, is_sure=False, in_answer=self._is_in_turn)
 
-    def sent(self, item: Speech | ModelCommand, now: float) -> None:
+    def sent(self, item: Speech | Quiet | ModelCommand, now: float) -> None:
         """The model was given something."""
         match item:
             case model.SayText(respond=True):
@@ -91,7 +91,7 @@ class ModelWatchdog:
                 self.questions.ask(now, now, is_sure=True, has_tool=True)
             case model.StopAnswer():
                 self.questions.answering = None  # the user wants no more of it
-            case model.FlushAudio():
+            case Quiet() | model.FlushAudio():
                 self.questions.wait_from(now)  # the model was kept waiting for the end of the turn
 
     def heard(self, event: ModelEvent, now: float) -> None:

@@ -17,7 +17,7 @@ from relay.model.port import ModelLeg, UpstreamError
 from relay.model.resumption import Resumption
 from relay.model.rotation import SHORTEST_S, Plan, Schedule, retry_s
 from relay.model.sender import Sender
-from relay.model.uplink_queue import Speech
+from relay.model.uplink_queue import Quiet, Speech
 from relay.ports import TroubleFound
 
 logger = logging.getLogger("relay.model.carriage")
@@ -98,7 +98,7 @@ class Carriage:
             raise _first(group) from None
         return why
 
-    def _note_sent(self, item: Speech | ModelCommand) -> None:
+    def _note_sent(self, item: Speech | Quiet | ModelCommand) -> None:
         self._emit(Sent(item))
 
     async def _receive(self, readable: asyncio.Event) -> None:

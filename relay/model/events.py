@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gemini.messages import Credential, ModelCommand, ModelEvent
-from relay.model.uplink_queue import Speech
+from relay.model.uplink_queue import Quiet, Speech
 from relay.ports import TroubleFound
 
 
@@ -31,7 +31,7 @@ class ModelSaid:
 class Sent:
     """The leg has taken it."""
 
-    item: Speech | ModelCommand
+    item: Speech | Quiet | ModelCommand
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from gemini.messages import SILENCE_MS, AnswerTool, FlushAudio, ModelCommand, ShowImage, StopAnswer
 from relay.model.port import ModelLeg
 from relay.model.replay_buffer import ReplayBuffer
-from relay.model.uplink_queue import Speech, UplinkQueue
+from relay.model.uplink_queue import Quiet, Speech, UplinkQueue
 
 PIECE_S = 0.1  #: of silence in one message
 SILENCE = bytes(3_200)  #: so much of it at 16 kHz
@@ -37,7 +37,7 @@ class Sender:
                     await self._leg.send_audio(SILENCE)
             await self._pass_on(item)
 
-    async def run(self, handed: Callable[[Speech | ModelCommand], None]) -> None:
+    async def run(self, handed: Callable[[Speech | Quiet | ModelCommand], None]) -> None:
         """Until cancelled. `handed` is told what the leg has taken."""
         async with asyncio.TaskGroup() as tasks:
             feeding = tasks.create_task(self._end_speech(handed)) if self._is_paused else None
@@ -54,10 +54,11 @@ class Sender:
                 await self._pass_on(item)
                 handed(item)
 
-    async def _end_speech(self, handed: Callable[[Speech | ModelCommand], None]) -> None:
+    async def _end_speech(self, handed: Callable[[Speech | Quiet | ModelCommand], None]) -> None:
         """Silence in real time, and the end of the stream for models that heed it."""
         for _ in range(self._pieces):
             await self._leg.send_audio(SILENCE)
+            handed(Quiet())
             await asyncio.sleep(PIECE_S)
         await self._leg.send(FlushAudio())
         handed(FlushAudio())

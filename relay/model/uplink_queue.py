@@ -23,6 +23,11 @@ class Speech:
     pcm: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A piece of the silence that follows a microphone which has paused: the user's turn is not over yet."""
+
+
 class UplinkQueue:
     """Drops the oldest audio when full, and counts it: live speech loses value by waiting.
 

@@ -8,6 +8,7 @@ import pytest
 
 from gemini import messages as model
 from protocol import media
+from relay.call.pulse import SIGN_S
 from relay.model.port import UpstreamError
 from relay.model.sender import MARGIN_MS
 from relay.timeouts import Timeouts
@@ -116,7 +117,7 @@ async def test_the_watchdog_waits_from_the_end_of_the_silence_on() -> None:
         await speak(listener, talk(2.0))
         listener.say(media.Mic("paused"))
         here.leg.is_deaf = True
-        await asyncio.sleep(5.4 + Timeouts().answer_s - 1)
+        await asyncio.sleep(5.4 + SIGN_S - 1)
         assert len(here.legs) == 1 and not call.troubles
         await asyncio.sleep(2)
         assert call.troubles == {"silent_model": 1}, "it is not let off, either"

@@ -198,17 +198,17 @@ async def test_uplink_frames_sent_again_reach_the_model_once() -> None:
         visitor = Visitor()
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
-            for part in range(3):
-                await wire.send(visitor.session.audio(bytes([part, 0]) * 320))
+            sent = [visitor.session.audio(bytes([part, 0]) * 320) for part in range(3)]
+            for frame in sent:
+                await wire.send(frame)
             await until(lambda: len(here.model.leg.pcm) == 3 * 640)
             wire.transport.abort()
         visitor.session.lost()
         late = visitor.session.audio(b"\3\0" * 320)
         async with here.connect(here.book.ticket()) as wire:
             await visitor.join(wire)
-            again = visitor.session.resend()
-            assert again[-1] == late and len(again) == 4
-            for frame in again:
+            assert visitor.session.resend() == [late], "the relay has said what it has"
+            for frame in [*sent, late]:  # as a client does that does not heed that
                 await wire.send(frame)
             await until(lambda: len(here.model.leg.pcm) >= 4 * 640)
     assert bytes(here.model.leg.pcm) == b"".join(bytes([part, 0]) * 320 for part in range(4))
