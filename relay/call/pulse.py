@@ -54,9 +54,9 @@ class Pulse:
             self._every_s = sorted(b - a for a, b in pairwise(self._beats))[REGULAR // 2]
         self.alive_at = self._model_at = now
 
-    def worked(self) -> None:
-        """An answer is over."""
-        if self._beats_at_work is None:
+    def worked(self, lasted_s: float) -> None:
+        """An answer is over. A short one leaves no time for word that the model is at work."""
+        if self._beats_at_work is None and lasted_s > STOPPED * USUAL_S:
             self._beats_at_work = False
 
     def excuse(self, now: float) -> None:

@@ -225,8 +225,8 @@ class ModelWatchdog:
         is_excused, self._is_excused = self._is_excused or ending == "wants_more", False
         if not idle:
             return
-        self.pulse.worked()
         if self._is_in_turn:
+            self.pulse.worked(now - self._turn_at)
             self._moves("completed")
         elif self.questions.open is not None and not is_excused:
             self._fault = "rejected_turn" if ending == "rejected" else "empty_turn"

@@ -125,7 +125,9 @@ async def test_who_speaks_over_an_answer_to_a_leg_that_freezes_is_heard_by_the_n
 async def test_a_model_that_thinks_for_half_a_minute_is_waited_for(at_work: bool) -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
-        await one_turn(here, answer="Because.")
+        here.leg.say(model.Heard("Why?"), *([SECOND] * 5), model.Said("Because."))
+        await asyncio.sleep(4)
+        here.leg.say(model.GenerationEnded(), model.TurnCompleted(idle=True))
         async with beating(here, at_work=False):
             await asyncio.sleep(6)
         listener.say(media.Text("Think."))
@@ -135,6 +137,21 @@ async def test_a_model_that_thinks_for_half_a_minute_is_waited_for(at_work: bool
         await asyncio.sleep(1)
         assert len(here.legs) == 1 and not call.troubles
         assert [turn.agent_text for _, turn in here.book.turns] == ["Because.", "At nine."]
+
+
+async def test_a_leg_that_freezes_when_it_was_interrupted_is_left_and_what_interrupted_it_is_asked() -> None:
+    """Its answer was too short for it to say that it was at work."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        async with beating(here, at_work=False):
+            number = await hush(listener, 1, await speak(listener, question()))
+        here.leg.say(model.Heard("Why?"), SECOND)
+        number = await speak(listener, question()[:40], number)
+        here.leg.say(model.Interrupted(), model.TurnCompleted(idle=True))
+        number = await speak(listener, question()[40:170], number)
+        number = await hush(listener, 4, number)
+        assert len(here.legs) == 2 and call.troubles == {"silent_model": 1}
+        assert bytes(here.leg.pcm).count(WHOLE) == 1
 
 
 async def test_a_question_whose_second_leg_freezes_too_is_told_as_lost() -> None:
