@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from time import perf_counter
 
 import pytest
 
@@ -33,16 +34,17 @@ def brief(seed: int) -> Brief:
 
 @pytest.fixture(scope="module")
 def verdicts() -> Sequence[Brief]:
-    seeds = range((SEED - 1) * COUNT + 1, SEED * COUNT + 1)
+    seeds, began_at = range((SEED - 1) * COUNT + 1, SEED * COUNT + 1), perf_counter()
     if COUNT <= 300:
         return [brief(seed) for seed in seeds]
     with ProcessPoolExecutor() as workers:
-        return list(workers.map(brief, seeds, chunksize=50))
+        found = list(workers.map(brief, seeds, chunksize=50))
+    print(f"INTERLEAVINGS={COUNT} INTERLEAVINGS_SEED={SEED}: {perf_counter() - began_at:.0f} s")
+    return found
 
 
 @pytest.mark.timeout(1800)
 def test_every_word_is_in_the_record_once_and_the_client_has_the_same(verdicts: Sequence[Brief]) -> None:
-    print(f"INTERLEAVINGS={COUNT} INTERLEAVINGS_SEED={SEED}")
     wrong = [seed for seed, found, _, _ in verdicts if found]
     assert not wrong, f"{len(wrong)} of {COUNT}: {wrong[:20]}\n{judge(wrong[0])}"
 
@@ -94,7 +96,7 @@ def faults(seeds: Iterable[int]) -> list[int]:
     return [each.seed for each in verdicts if each.wrong or each.misplaced]
 
 
-HARD = (30, 74, 106, 137, 153, 298, 451, 993, 2205, 3777, 9441)  #: what is placed at once is placed wrongly
+HARD = (30, 74, 106, 137, 153, 298, 451, 993, 2205, 3777, 9441)  #: placed wrongly at once, or by a hair
 SETTLED_BY = {
     "nothing is looked at again": ("settle", never),
     "length says nothing": ("_cost_of_length", lambda *_, **__: 0.0),
