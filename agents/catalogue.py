@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,8 @@ from protocol.control import Scheduling
 
 FOLDER = Path(__file__).parent
 MODEL = "gemini-3.8-live"  #: used where an agent names none
+INSTRUCTION_SHARE = 0.5  #: of the compressed context, at most: the rest is the conversation's
+TOKEN_CHARS = 4  #: of English text, about
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z_][A-Za-z0-9_-]*$")]
 ModelName = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -136,9 +139,18 @@ def _check(path: Path, agent: Agent) -> None:
         raise AgentError(f"{path.name}: `$.compression.target_tokens` must be below `trigger_tokens`")
     if len(set(agent.models)) < len(agent.models):
         raise AgentError(f"{path.name}: `$.models` has one of them twice")
+    if (kept := _instruction_tokens(agent)) > agent.compression.target_tokens * INSTRUCTION_SHARE:
+        what = f"`$.compression.target_tokens` of {agent.compression.target_tokens}"
+        raise AgentError(f"{path.name}: {what} keep no conversation beside about {kept} of the instructions")
     for model in agent.choices:
         for field, text in _misfits(agent, model, of(model)):
             raise AgentError(f"{path.name}: `{field}` {text}")
+
+
+def _instruction_tokens(agent: Agent) -> int:
+    """About how much of the model's context is always there: instructions and declared tools."""
+    declared = sum(len(tool.description) + len(json.dumps(tool.parameters)) for tool in agent.tools)
+    return (len(agent.instructions) + declared) // TOKEN_CHARS
 
 
 def _misfits(agent: Agent, model: str, profile: Profile) -> Iterator[tuple[str, str]]:

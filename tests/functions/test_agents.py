@@ -23,6 +23,10 @@ WRONG = {
     "instructions: Hi.\nlanguage: any language you like": "$.language",
     "instructions: Hi.\nturn_detection: {silence_ms: 5}": "$.turn_detection.silence_ms",
     "instructions: Hi.\ncompression: {trigger_tokens: 6000, target_tokens: 6000}": "$.compression",
+    f"instructions: {'words ' * 3_000}": "`$.compression.target_tokens` of 8000",
+    f"instructions: Hi.\ntools: [{{name: a, description: {'words ' * 3_000}}}]": (
+        "$.compression.target_tokens"
+    ),
     "instructions: Hi.\nthinking_level: low": "$.thinking_level",
     "instructions: Hi.\nmodel: models/gemini-3.8-live\nthinking_level: low": "$.thinking_level",
     f"{THINKER}\nthinking_level: minimal": "$.thinking_level",
@@ -54,6 +58,12 @@ def test_a_wrong_file_is_named_with_its_field(tmp_path, text, field):
     with pytest.raises(AgentError) as error:
         read(path)
     assert "wrong.yaml" in str(error.value) and field in str(error.value)
+
+
+def test_long_instructions_have_a_window_that_holds_a_conversation_too(tmp_path):
+    path = tmp_path / "long.yaml"
+    path.write_text(f"instructions: {'words ' * 3_000}\ncompression: {{target_tokens: 10000}}")
+    assert read(path).compression.target_tokens == 10_000
 
 
 @pytest.mark.parametrize(
