@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def test_every_claim_has_a_source_a_scene_and_an_entry() -> None:
         assert row.about == "wire" or row.entry, row.id
         assert set(row.models) <= families, row.id
         assert row.with_.get("of", "speech.1").partition(".")[0] in SCENES, row.id
+
+
+def test_what_only_google_can_prove_is_told_by_claims_that_there_are() -> None:
+    listed = (
+        (ROOT / "docs/sources.md").read_text("utf-8").partition("## only-google\n")[2].partition("\n## ")[0]
+    )
+    told = {id for row in listed.splitlines() for id in re.findall(r"`([a-z]+\.[a-z_]+)`", row)}
+    assert len(told) > 15 and told <= {row.id for row in claims()}
 
 
 def test_every_probe_is_asked_by_a_claim_and_says_nothing_of_nothing() -> None:
