@@ -14,7 +14,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         return _meet(args)
     if not (math.isfinite(args.seconds) and args.seconds > 0):
         raise Failure("--seconds is not a length of time.", code=USAGE)
+    if args.stack and _explain_failure(args):
+        return FAILED
     import asyncio
 
     from cli.doctor.report import Report
@@ -97,6 +99,29 @@ def run(args: argparse.Namespace) -> int:
     else:
         report.end(checkup)
     return 0 if checkup.is_well else FAILED
+
+
+def _explain_failure(args: argparse.Namespace) -> bool:
+    """Say why a stack failed, if it did. True: there is nothing that could be checked."""
+    from cli.doctor import failed_stack
+    from cli.stack.deployed import stack_status
+
+    status = stack_status(args.stack, args.region)
+    if not failed_stack.is_failed(status):
+        return False
+    is_over = not status.startswith("UPDATE_ROLLBACK")  # else it works as before that update
+    found = failed_stack.causes(args.stack, args.region)
+    if not args.json:
+        failed_stack.report(sys.stdout, args.stack, status, found)
+    elif is_over:
+        told = {
+            "stack": args.stack,
+            "status": status,
+            "ok": False,
+            "causes": [asdict(each) for each in found],
+        }
+        print(json.dumps(told))
+    return is_over
 
 
 def _stray(args: argparse.Namespace, options: Mapping[str, object]) -> str | None:

@@ -33,9 +33,9 @@ class Report:
         state = result.state.upper() if result.state == "failed" else result.state
         took = "" if result.ms is None else f"{result.ms:,} ms"
         head = f"{result.name:{NAMES}}{state:{STATES}}{took:>{TIMES - 2}}  "
-        self._print(*_wrapped(head, result.detail))
+        self._print(*wrapped(head, result.detail))
         if result.advice:
-            self._print(*_wrapped(INDENT, f"-> {result.advice}"))
+            self._print(*wrapped(INDENT, f"-> {result.advice}"))
 
     def end(self, checkup: Checkup) -> None:
         """Print the steps that were not reached, and the verdict."""
@@ -60,7 +60,8 @@ class Report:
             print(line.rstrip(), file=self._out, flush=True)
 
 
-def _wrapped(head: str, text: str) -> list[str]:
+def wrapped(head: str, text: str, indent: str = INDENT) -> list[str]:
+    """Lines of WIDTH characters: `head` before the first, `indent` before the others."""
     return textwrap.wrap(
-        text, WIDTH, initial_indent=head, subsequent_indent=INDENT, break_long_words=False
+        text, WIDTH, initial_indent=head, subsequent_indent=indent, break_long_words=False
     ) or [head]

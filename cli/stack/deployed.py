@@ -85,6 +85,12 @@ def find_deployment(name: str, region: str | None) -> Deployment:
     )
 
 
+def stack_status(name: str, region: str | None) -> str:
+    """The state of the stack of that name, in CloudFormation's words. Raises Failure."""
+    (stack,) = call(region, "cloudformation", "describe_stacks", StackName=name)["Stacks"]
+    return str(stack["StackStatus"])
+
+
 def aws_client(service: str, region: str | None) -> Any:
     """A boto3 client. Without a region it is the shell's: $AWS_REGION, which boto3 alone would not read,
     then what boto3 knows of ($AWS_DEFAULT_REGION, the profile in ~/.aws/config).
