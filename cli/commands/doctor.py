@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         return FAILED
     import asyncio
 
+    from cli.doctor.failed_start import last_failure
     from cli.doctor.report import Report
     from cli.doctor.steps import Checkup
 
@@ -91,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
     checkup = Checkup(names=names, is_local=bool(access.page))
     if not args.json:
         checkup.tell, checkup.wait = report.tell, report.wait
+    if deployment is not None:
+        checkup.why_no_relay = partial(last_failure, deployment)
     if not args.json:
         report.begin()
     asyncio.run(_examine(args, access, rotation_of(access, deployment), checkup))

@@ -68,6 +68,7 @@ class Checkup:
     names: dict[str, str] = field(
         default_factory=dict
     )  #: what STACK and AGENT stand for, where that is known
+    why_no_relay: Callable[[], str] = lambda: ""  #: what is known of a start that failed
     is_local: bool = False  #: the stack is this machine's, and its logs are on its terminal
     results: list[Result] = field(default_factory=lambda: [Result(name) for name in STEPS])
 
@@ -91,6 +92,8 @@ class Checkup:
             result.advice = self._remedy(name, note.code)
         except Trouble as trouble:
             result.state, result.code, result.detail = "failed", trouble.code, trouble.detail
+            if name == "cold start" and (why := self.why_no_relay()):
+                result.detail += f" ({why})"
             result.advice = self._remedy(name, trouble.code)
             raise Stopped from None
         else:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from cli.doctor import failed_stack
+from cli.doctor.failed_start import last_failure
+from cli.doctor.steps import Checkup, Stopped, Trouble
 from cli.main import main
+from cli.stack.deployed import Deployment, aws_client
+from records import start_failures
+from records.start_failures import Cause
+from records.table import Table
 from tests.cli.accounts import REGION, EmulatedAccount
+from tests.records import dynamo
 
 ARN = "arn:aws:cloudformation:eu-west-1:111122223333:stack/viva/1"
 
@@ -159,3 +168,23 @@ def test_a_failure_without_a_reason_is_said_to_have_none(
     fails(account, "DELETE_FAILED", of_stack("DELETE_IN_PROGRESS"), of_stack("DELETE_COMPLETE"))
     assert main(["doctor", "--stack", "viva", "--region", REGION]) == 1
     assert "None of its events says why" in capsys.readouterr().out
+
+
+def test_a_cold_start_that_fails_is_told_with_what_ecs_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's error has a few words of ours; the operator needs ECS's own."""
+    said = "CannotPullContainerError: 429 Too Many Requests"
+    deployment = Deployment("viva", "", "", "table", "", "", "")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        dynamo.make_table(aws_client("dynamodb", None), "table")
+        table = Table(aws_client("dynamodb", None), "table")
+        assert last_failure(deployment) == ""
+        start_failures.note(table, "fargate", Cause("its image cannot be pulled", said), int(time.time()))
+        checkup = Checkup(why_no_relay=lambda: last_failure(deployment))
+        with pytest.raises(Stopped), checkup.step("cold start"):
+            raise Trouble("capacity", "No relay could be had")
+    (failed,) = [result for result in checkup.results if result.state == "failed"]
+    assert failed.detail.startswith("No relay could be had (1 failed in a row, the last ")
+    assert failed.detail.endswith(f"s ago: {said})")
