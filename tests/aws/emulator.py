@@ -7,6 +7,7 @@ What it does not evaluate as AWS does, so that a green test here says nothing ab
     ECS's resources           it looks at the cluster, AWS at task or definition, and the condition's cluster
     GetLayerVersion           it asks for lambda:ListLayers instead, on everything; for ListLayerVersions too
     DeleteLayerVersion        it asks for nothing
+    ecs:TagResource           nor for this, when a task takes on its definition's tags
     logs:*                    the log driver of ECS is not there, nor does a function's run make a group
     KeyValueStore             its endpoint is a name with the account's number in front, and wants SigV4A
     MediaIngress alb          only the form with edge is walked
@@ -57,6 +58,7 @@ UNNOTICED = {
     "OwnKeysPlain",
     "OriginSecretPlain",
     "TellEdge",
+    "TagRelay",
     "DeleteBundles",
     "Logs",
     "NoLogGroups",

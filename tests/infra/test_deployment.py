@@ -34,6 +34,12 @@ FORMS: dict[str, dict[str, str]] = {
         "MediaCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/x",
         "AlarmEmail": "ops@example.com",
     },
+    "own VPC": {"VpcId": "vpc-0a", "SubnetIds": "subnet-0a,subnet-0b"},
+    "own VPC, alb": {"VpcId": "vpc-0a", "SubnetIds": "subnet-0a,subnet-0b", "MediaIngress": "alb"},
+    "zones, boundary": {
+        "Zones": "us-east-1a,us-east-1c",
+        "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
+    },
     "OIDC": {"OidcIssuer": "https://issuer.example.com"},
 }
 
@@ -145,7 +151,8 @@ def test_tasks_are_stopped_when_nobody_starts_others_and_all_they_use_is_there(f
 
     assert "Fleet" in needs("SessionFunction"), "session is gone before"
     used = {"RelayTask", "RelayRole", "RelayExecutionRole", "RelayLogs", "Cluster", "Table"}
-    used |= {"SubnetA", "SubnetB", "RelaySecurityGroup", "InternetRoute", "SubnetARoutes", "SubnetBRoutes"}
+    network = {"SubnetA", "SubnetB", "InternetRoute", "SubnetARoutes", "SubnetBRoutes"}
+    used |= {"RelaySecurityGroup", *(network & resources.keys())}
     assert used <= needs("Fleet")
 
 

@@ -47,12 +47,28 @@ def actions(made: dict[str, Any], role: str) -> set[str]:
     return {action for some in listed for action in some}
 
 
+#: with two zones and with six, old ones and one that must be enabled first
+REGIONS = (
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+    "eu-west-1",
+    "eu-central-1",
+    "ap-northeast-1",
+    "ap-southeast-2",
+    "sa-east-1",
+    "ca-central-1",
+    "me-central-1",
+)
+
+
 def test_cfn_lint_passes_on_the_template_and_on_what_sam_makes_of_it(
     made: dict[str, Any], tmp_path: Path
 ) -> None:
     transformed = tmp_path / "transformed.json"
     transformed.write_text(json.dumps(made))
     lint = [Path(sys.executable).with_name("cfn-lint"), "--non-zero-exit-code", "warning"]
+    lint += ["--regions", *REGIONS, "--"]
     result = subprocess.run([*lint, TEMPLATE, transformed], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
 
@@ -109,14 +125,14 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
             "SessionFunctionRole",
             "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
             " dynamodb:DeleteItem dynamodb:ConditionCheckItem dynamodb:Query"
-            " execute-api:ManageConnections ecs:RunTask iam:PassRole ssm:GetParameter kms:Decrypt"
-            " lambda:InvokeFunction",
+            " execute-api:ManageConnections ecs:RunTask ecs:TagResource iam:PassRole"
+            " ssm:GetParameter kms:Decrypt lambda:InvokeFunction",
         ),
         (
             "SweepFunctionRole",
             "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
             " dynamodb:DeleteItem dynamodb:Query execute-api:ManageConnections"
-            " ecs:ListTasks ecs:DescribeTasks ecs:StopTask ecs:RunTask iam:PassRole"
+            " ecs:ListTasks ecs:DescribeTasks ecs:StopTask ecs:RunTask ecs:TagResource iam:PassRole"
             " lambda:ListLayerVersions lambda:DeleteLayerVersion",
         ),
         ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),

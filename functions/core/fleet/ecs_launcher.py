@@ -54,6 +54,7 @@ class EcsLauncher:
             "taskDefinition": self._config.task_definition,
             "launchType": "FARGATE",
             "count": 1,
+            "propagateTags": "TASK_DEFINITION",
             "clientToken": relay.id,
             "startedBy": f"{STARTED_BY}{relay.id}",
             "networkConfiguration": {"awsvpcConfiguration": network},
