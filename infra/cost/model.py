@@ -34,6 +34,8 @@ class Usage:
     vcpu: float = 0.25
     memory_gb: float = 0.5
     warm_relays: int = 0  #: kept up whether or not somebody talks
+    metrics: float = 12.0  #: of ours that have data in an hour with calls: three always, and what happens
+    log_kb: float = 25.0  #: of one session: its functions' lines and Lambda's own, a line for each turn
 
     @property
     def sessions(self) -> float:
@@ -67,6 +69,7 @@ def monthly(usage: Usage, ingress: Ingress, prices: Mapping[str, Any]) -> dict[s
         "Sweep": _sweep(prices),
         "Fargate": _relays(usage, prices["fargate"]),
         "CloudFront": _edge(usage, prices["cloudfront"]),
+        "CloudWatch": _watching(usage, prices["cloudwatch"]),
         "Load balancer": _balancer(usage, prices["alb"]) if ingress == "alb" else 0.0,
         "Gemini": usage.sessions * gemini_call(usage, prices["gemini"]),
     }
@@ -115,6 +118,18 @@ def _edge(usage: Usage, price: Mapping[str, float]) -> float:
     carried = max(0.0, down_gb - price["free_gb_out"]) * price["gb_out"] + up_gb * price["gb_to_origin"]
     requests = usage.sessions * (price["ten_thousand_requests"] / 1e4 + price["million_function_runs"] / 1e6)
     return carried + requests
+
+
+def _watching(usage: Usage, price: Mapping[str, float]) -> float:
+    """Metrics by the hour in which they have data, above those that are free in every account; and logs.
+
+    Alarms and dashboard are within what is free. The sweep logs two lines of Lambda's a minute.
+    """
+    paid = max(0.0, usage.metrics - price["free_metrics"]) * price["metric_month"]
+    hours = min(HOURS, max(relay_hours(usage), min(usage.sessions, HOURS)))
+    sweep_gb = HOURS * 60 * 0.9e3 / 1e9
+    gb = sweep_gb + usage.sessions * usage.log_kb * 1e3 / 1e9
+    return (paid * hours / HOURS if usage.sessions else 0.0) + gb * price["gb_logs"]
 
 
 def _balancer(usage: Usage, price: Mapping[str, float]) -> float:

@@ -74,8 +74,8 @@ row below is paid ([why it is always on](decisions/0005-the-sweep-is-always-on.m
 balancer besides. `WarmRelays` is 0 here; each one kept warm is the Fargate row of 1,000 hours, 11 dollars
 a month. At few hours a relay is mostly waiting; the model is by far the largest part at any scale, and its
 context is billed again with every turn: shorter calls and earlier compression save more than any of the
-rest. Logs, alarms and data transfer of your own pages are not in it; the stack's alarms are the ten
-metrics that are free in every account."""
+rest. CloudWatch is logs, and metrics above the ten that are free in every account; the stack's alarms and its
+dashboard are within what is free. Data transfer of your own pages is not in it."""
 
 if __name__ == "__main__":
     DOC.write_text(document(), "utf-8")

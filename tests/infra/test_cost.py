@@ -16,13 +16,22 @@ PRICES = read_prices()
 
 def test_a_few_cents_are_paid_when_nobody_talks_and_for_the_sweep_alone() -> None:
     bill = monthly(Usage(0), "edge", PRICES)
-    assert {service for service, dollars in bill.items() if dollars} == {"Sweep"}
-    assert 0.03 < bill["Sweep"] < 0.05
+    assert {service for service, dollars in bill.items() if dollars} == {"Sweep", "CloudWatch"}
+    assert 0.03 < bill["Sweep"] < 0.05 and bill["CloudWatch"] < 0.03, "what it logs"
+
+
+def test_metrics_cost_by_the_hour_with_data_above_the_ten_that_are_free() -> None:
+    none, few, many = (monthly(Usage(each), "edge", PRICES)["CloudWatch"] for each in (0, 10, 10_000))
+    assert none < few < many
+    assert few - none < 0.15 and 0.6 < many - none < 4
+    free = monthly(Usage(10_000, metrics=10, log_kb=0), "edge", PRICES)["CloudWatch"]
+    assert free == pytest.approx(none)
 
 
 def test_the_load_balancer_is_the_only_other_fixed_cost() -> None:
     bill = monthly(Usage(0), "alb", PRICES)
-    assert {service for service, dollars in bill.items() if dollars} == {"Load balancer", "Sweep"}
+    paid = {service for service, dollars in bill.items() if dollars}
+    assert paid == {"Load balancer", "Sweep", "CloudWatch"}
     assert bill["Load balancer"] == pytest.approx(16.43, abs=0.01)
 
 
