@@ -66,7 +66,7 @@ async def test_an_answer_that_broke_off_is_told_as_lost_and_its_question_asked_a
 
 
 async def test_typed_words_are_asked_again_once_and_a_second_break_is_only_told() -> None:
-    async with lone_call() as (call, here):
+    async with lone_call(Model(takes_history_late=True)) as (call, here):
         listener = Listener(call)
         await one_turn(here)
         listener.say(media.Text("and now?"))

@@ -88,7 +88,7 @@ async def test_of_a_tool_that_nobody_answers_the_next_leg_is_told_too() -> None:
 
 async def test_a_silent_tools_result_is_only_noted_by_the_next_leg() -> None:
     tools = [ClientTool("weather", scheduling="silent")]
-    async with lone_call(tools=tools) as (call, here):
+    async with lone_call(Model(takes_notes=True), tools=tools) as (call, here):
         listener = Listener(call)
         await ask(listener, here)
         here.leg.say(SECOND, model.Said("Soon."), model.GenerationEnded(), model.TurnCompleted(idle=True))
