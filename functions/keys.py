@@ -1,4 +1,4 @@
-"""Creates and rotates the deployment's own keys; also looks up a prefix list for the template.
+"""Creates and rotates the deployment's own keys; also looks up a prefix list and an image for the template.
 
 Called by CloudFormation, as the custom resource `Keys`, and by a schedule, which rotates.
 """
@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from functions.core.keys.image import pinned
 from functions.core.keys.rotation import Keys, KeyValueStore, Names
 from functions.core.runtime import aws, custom_resource
 from functions.core.runtime.config import KeysConfig
@@ -65,7 +66,8 @@ def _answer(kind: str, event: Mapping[str, Any]) -> dict[str, str]:
         logger.info("keys rotated")
     filters = [{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
     (found,) = aws.client("ec2").describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
-    return {"CloudFrontPrefixList": str(found["PrefixListId"])}
+    image = pinned(str(event["ResourceProperties"]["Image"]))
+    return {"CloudFrontPrefixList": str(found["PrefixListId"]), "RelayImage": image}
 
 
 def _generation(event: Mapping[str, Any], of: str = "ResourceProperties") -> str:

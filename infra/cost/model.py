@@ -14,6 +14,8 @@ from protocol.media import Tokens
 PRICES = Path(__file__).with_name("prices.yaml")
 HOURS = 730.0  #: in a month
 TOKENS_PER_S = 25  #: of audio, in and out (docs/sources.md#gemini-usage)
+METRICS = 12  #: of ours that have data in an hour with calls: three always, and what happens
+LOG_KB = 25.0  #: of one session: its functions' lines and Lambda's own, a line for each turn
 Ingress = Literal["edge", "alb"]
 
 
@@ -34,8 +36,6 @@ class Usage:
     vcpu: float = 0.25
     memory_gb: float = 0.5
     warm_relays: int = 0  #: kept up whether or not somebody talks
-    metrics: float = 12.0  #: of ours that have data in an hour with calls: three always, and what happens
-    log_kb: float = 25.0  #: of one session: its functions' lines and Lambda's own, a line for each turn
 
     @property
     def sessions(self) -> float:
@@ -125,10 +125,10 @@ def _watching(usage: Usage, price: Mapping[str, float]) -> float:
 
     Alarms and dashboard are within what is free. The sweep logs two lines of Lambda's a minute.
     """
-    paid = max(0.0, usage.metrics - price["free_metrics"]) * price["metric_month"]
+    paid = max(0.0, METRICS - price["free_metrics"]) * price["metric_month"]
     hours = min(HOURS, max(relay_hours(usage), min(usage.sessions, HOURS)))
     sweep_gb = HOURS * 60 * 0.9e3 / 1e9
-    gb = sweep_gb + usage.sessions * usage.log_kb * 1e3 / 1e9
+    gb = sweep_gb + usage.sessions * LOG_KB * 1e3 / 1e9
     return (paid * hours / HOURS if usage.sessions else 0.0) + gb * price["gb_logs"]
 
 

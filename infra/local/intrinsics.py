@@ -95,6 +95,7 @@ _ATTRIBUTES = {
     ("AWS::ApiGatewayV2::Api", "Ref"): "{low}",
     ("AWS::ApiGatewayV2::Integration", "Ref"): "{low}",
     ("AWS::ApiGatewayV2::Route", "Ref"): "{low}",
+    ("Custom::Keys", "RelayImage"): "public.ecr.aws/docker/library/python@sha256:0",
     ("AWS::CloudFront::Distribution", "DomainName"): "{low}.cloudfront.net",
     ("AWS::CloudFront::KeyValueStore", "Arn"): "arn:aws:cloudfront::{account}:key-value-store/{low}",
     ("AWS::DynamoDB::Table", "Ref"): "{id}",

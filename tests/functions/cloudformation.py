@@ -32,7 +32,7 @@ class CloudFormation:
             "StackId": "stack",
             "RequestId": "request",
             "LogicalResourceId": "Keys",
-            "ResourceProperties": {"Generation": "1"},
+            "ResourceProperties": {"Generation": "1", "Image": "registry/image:1"},
             **more,
         }
 

@@ -250,6 +250,7 @@ def answering(monkeypatch):
             return {"PrefixLists": [{"PrefixListId": f"pl of {name}"}]}
 
     monkeypatch.setattr(module, "keys", lambda: deployment.keys)
+    monkeypatch.setattr(module, "pinned", lambda image: f"{image} by its digest")
     monkeypatch.setattr(module.aws, "client", lambda service: {"ec2": Ec2()}[service])
     return deployment
 
@@ -262,7 +263,10 @@ def test_creating_makes_the_keys_and_tells_the_prefix_list(answering, cloudforma
         "request",
         "Keys",
     )
-    assert answer["Data"] == {"CloudFrontPrefixList": f"pl of {module.CLOUDFRONT}"}
+    assert answer["Data"] == {
+        "CloudFrontPrefixList": f"pl of {module.CLOUDFRONT}",
+        "RelayImage": "registry/image:1 by its digest",
+    }
     assert answering.ssm.kept
     assert not any(key in json.dumps(answer) for key in answering.ssm.kept.values())
 

@@ -24,8 +24,8 @@ def test_metrics_cost_by_the_hour_with_data_above_the_ten_that_are_free() -> Non
     none, few, many = (monthly(Usage(each), "edge", PRICES)["CloudWatch"] for each in (0, 10, 10_000))
     assert none < few < many
     assert few - none < 0.15 and 0.6 < many - none < 4
-    free = monthly(Usage(10_000, metrics=10, log_kb=0), "edge", PRICES)["CloudWatch"]
-    assert free == pytest.approx(none)
+    more_free = PRICES | {"cloudwatch": PRICES["cloudwatch"] | {"free_metrics": 50}}
+    assert monthly(Usage(10_000), "edge", more_free)["CloudWatch"] == pytest.approx(many - 0.6)
 
 
 def test_the_load_balancer_is_the_only_other_fixed_cost() -> None:

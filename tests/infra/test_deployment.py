@@ -389,6 +389,7 @@ def test_message_bodies_are_never_traced(form: dict[str, Any]) -> None:
     (stage,) = of_type(form, "AWS::ApiGatewayV2::Stage").values()
     assert stage["DefaultRouteSettings"]["DataTraceEnabled"] is False
     assert "LoggingLevel" not in stage["DefaultRouteSettings"]
+    assert stage["DefaultRouteSettings"]["DetailedMetricsEnabled"] is False, "each route's would be paid for"
 
 
 def test_the_table_forgets_and_can_be_recovered(form: dict[str, Any]) -> None:
@@ -515,6 +516,15 @@ def test_the_template_holds_the_sources_that_it_must_carry() -> None:
     (container,) = task["ContainerDefinitions"]
     assert container["EntryPoint"] == ["python", "-c", (ROOT / "infra/relay/bootstrap.py").read_text()]
     assert container["Command"] == ["python", "-m", "relay"]
+
+
+def test_all_tasks_of_a_deployment_start_from_one_image_by_its_digest(made: dict[str, Any]) -> None:
+    """It is looked up anew with each new bundle."""
+    form = decide(made, {})
+    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+    assert task["ContainerDefinitions"][0]["Image"] == {"Fn::GetAtt": ["Keys", "RelayImage"]}
+    (keys,) = of_type(form, "Custom::Keys").values()
+    assert keys["Image"].startswith("public.ecr.aws/") and keys["Bundle"]["Ref"].startswith("RelayBundle")
 
 
 def test_with_an_image_of_ones_own_nothing_is_fetched(made: dict[str, Any]) -> None:

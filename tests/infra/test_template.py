@@ -62,6 +62,7 @@ REGIONS = (
 )
 
 
+@pytest.mark.timeout(300)  # ten regions, on whatever machine
 def test_cfn_lint_passes_on_the_template_and_on_what_sam_makes_of_it(
     made: dict[str, Any], tmp_path: Path
 ) -> None:
