@@ -62,6 +62,13 @@ WELL: Answers = {
     ("service-quotas", "L-0EA8095F"): Error("NoSuchResourceException", "no value of its own"),
     ("service-quotas", "default"): {"Quota": {"QuotaCode": "L-0EA8095F", "Value": 60.0}},
     ("lambda", "GetAccountSettings"): {"AccountLimit": {"ConcurrentExecutions": 1000}},
+    ("ec2", "DescribeVpcAttribute"): {"VpcId": "vpc-0a", "EnableDnsHostnames": {"Value": True}},
+    ("ec2", "DescribeSubnets"): {
+        "Subnets": [
+            {"SubnetId": "subnet-0a", "AvailabilityZone": "eu-west-1a"},
+            {"SubnetId": "subnet-0b", "AvailabilityZone": "eu-west-1b"},
+        ]
+    },
     ("ec2", "DescribeVpcs"): {"Vpcs": [{"VpcId": "vpc-1"}]},
 }
 

@@ -97,6 +97,7 @@ def both(*changes: Callable[[Here], None]) -> Callable[[Here], None]:
 
 
 CERTIFIED = f"MediaDomain: voice.example.com\nMediaCertificateArn: {CERTIFICATE}\n"
+OWN_VPC = sets("VpcId: vpc-0a\nSubnetIds: subnet-0a,subnet-0b\n")
 OWN_SECRET = "JwtSecretParameter: /mine\n"
 
 #: what is planted, to the one finding
@@ -171,6 +172,30 @@ PLANTED: dict[tuple[str, str, str], Callable[[Here], None]] = {
     ),
     ("vpc", "full", ""): answers(
         "ec2", "DescribeVpcs", {"Vpcs": [{"VpcId": f"vpc-{number}"} for number in range(5)]}
+    ),
+    ("vpc", "half", ""): sets("VpcId: vpc-0a\n"),
+    ("vpc", "no_vpc", ""): both(
+        OWN_VPC, answers("ec2", "DescribeVpcAttribute", Error("InvalidVpcID.NotFound"))
+    ),
+    ("vpc", "no_hostnames", ""): both(
+        OWN_VPC,
+        answers("ec2", "DescribeVpcAttribute", {"VpcId": "vpc-0a", "EnableDnsHostnames": {"Value": False}}),
+    ),
+    ("vpc", "other_subnets", ""): both(
+        OWN_VPC,
+        answers(
+            "ec2",
+            "DescribeSubnets",
+            {"Subnets": [{"SubnetId": "subnet-0a", "AvailabilityZone": "eu-west-1a"}]},
+        ),
+    ),
+    ("vpc", "one_zone", ""): both(
+        OWN_VPC,
+        answers(
+            "ec2",
+            "DescribeSubnets",
+            {"Subnets": [{"SubnetId": f"subnet-0{n}", "AvailabilityZone": "eu-west-1a"} for n in "ab"]},
+        ),
     ),
     ("vpc", "few_rules", ""): answers(
         "service-quotas", "default", {"Quota": {"QuotaCode": "L-0EA8095F", "Value": 50.0}}
@@ -269,6 +294,12 @@ def test_a_stack_that_is_there_is_updated_and_is_no_leftover_of_itself(here: Her
     here.account.answers["ec2", "DescribeVpcs"] = {"Vpcs": [{"VpcId": str(n)} for n in range(5)]}
     groups = [{"logGroupName": "/aws/lambda/vivavoce-keys"}]
     here.account.answers["logs", "DescribeLogGroups"] = {"logGroups": groups}
+    assert here.found() == set()
+
+
+def test_a_vpc_that_is_given_needs_no_room_for_another(here: Here) -> None:
+    OWN_VPC(here)
+    here.account.answers["ec2", "DescribeVpcs"] = {"Vpcs": [{"VpcId": str(n)} for n in range(5)]}
     assert here.found() == set()
 
 

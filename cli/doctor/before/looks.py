@@ -9,6 +9,7 @@ from cli.doctor.before.account import Account, Refused
 from cli.doctor.steps import Note, Result, Trouble
 
 NEEDED_RELAYS = 2  #: a call moves from one to another when a deployment replaces it
+NEEDED_ZONES = 2  #: of an internal load balancer; and capacity may be out in one
 FEW_FUNCTIONS = 100  #: concurrent executions below which some callers at once are refused
 PREFIX_LIST_RULES = 56  #: CloudFront's addresses count as 55 rules; and one
 VCPU_QUOTA, VPC_QUOTA, RULE_QUOTA = "L-3032A538", "L-F678F1CE", "L-0EA8095F"
@@ -172,8 +173,10 @@ def functions(account: Account, plan: Plan, step: Result) -> None:
 
 
 def vpc(account: Account, plan: Plan, step: Result, is_there: bool) -> None:
-    """Room for one more, and for CloudFront's addresses in a security group."""
-    if not is_there:
+    """Room for one more, or the one that is given; and for CloudFront's addresses in a security group."""
+    if plan.settings["VpcId"] or plan.settings["SubnetIds"]:
+        _given_vpc(account, plan, step)
+    elif not is_there:
         used, most = len(account.ask("ec2", "describe_vpcs")["Vpcs"]), _quota(account, "vpc", VPC_QUOTA)
         if used >= most:
             raise Trouble("full", f"{used} of {most:g} VPCs are in use")
@@ -182,6 +185,26 @@ def vpc(account: Account, plan: Plan, step: Result, is_there: bool) -> None:
     if rules < PREFIX_LIST_RULES:
         raise Trouble("few_rules", f"a security group may have {rules:g} rules")
     step.detail += f"{rules:g} rules in a security group"
+
+
+def _given_vpc(account: Account, plan: Plan, step: Result) -> None:
+    """DNS hostnames, because the edge dials a task by its public name; and subnets of two zones."""
+    name, given = plan.settings["VpcId"], plan.settings["SubnetIds"].split(",")
+    if not (name and all(given)):
+        raise Trouble("half", "VpcId and SubnetIds go together")
+    asked = {"VpcId": name, "Attribute": "enableDnsHostnames"}
+    found = account.find("InvalidVpcID.NotFound", "ec2", "describe_vpc_attribute", **asked)
+    if found is None:
+        raise Trouble("no_vpc", f"there is no {name} in this region")
+    if not found["EnableDnsHostnames"]["Value"]:
+        raise Trouble("no_hostnames", f"{name} gives no DNS hostnames")
+    filters = [{"Name": "vpc-id", "Values": [name]}, {"Name": "subnet-id", "Values": given}]
+    subnets = account.ask("ec2", "describe_subnets", Filters=filters)["Subnets"]
+    if len(subnets) < len(given):
+        raise Trouble("other_subnets", f"{name} has {len(subnets)} of the {len(given)} subnets")
+    if len({each["AvailabilityZone"] for each in subnets}) < NEEDED_ZONES:
+        raise Trouble("one_zone", "the subnets are all in one zone")
+    step.detail = f"{name} with {len(subnets)} subnets; "
 
 
 def _quota(account: Account, service: str, code: str) -> float:
