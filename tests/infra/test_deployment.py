@@ -40,6 +40,7 @@ FORMS: dict[str, dict[str, str]] = {
         "Zones": "us-east-1a,us-east-1c",
         "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
     },
+    "budget": {"MonthlyBudget": "50", "AlarmEmail": "ops@example.com"},
     "OIDC": {"OidcIssuer": "https://issuer.example.com"},
 }
 
@@ -433,6 +434,17 @@ def test_alarms_cost_nothing_while_nobody_talks(form: dict[str, Any]) -> None:
     for alarm in of_type(form, "AWS::CloudWatch::Alarm").values():
         counted += sum("MetricStat" in each for each in alarm.get("Metrics", [])) or 1
     assert counted <= 10
+
+
+def test_a_budget_in_dollars_tells_who_is_told_of_alarms(made: dict[str, Any]) -> None:
+    assert not of_type(decide(made, {"AlarmEmail": "ops@example.com"}), "AWS::Budgets::Budget")
+    (budget,) = of_type(decide(made, FORMS["budget"]), "AWS::Budgets::Budget").values()
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
+    told = [each["Subscribers"] for each in budget["NotificationsWithSubscribers"]]
+    assert told == [[{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]] * 2
+    (assertion,) = made["Rules"]["BudgetAndEmail"]["Assertions"]
+    assert not holds(assertion["Assert"], {"MonthlyBudget": "50", "AlarmEmail": ""})
+    assert holds(assertion["Assert"], {"MonthlyBudget": "0", "AlarmEmail": ""})
 
 
 def rules_of(form: dict[str, Any], function: str) -> list[Any]:
