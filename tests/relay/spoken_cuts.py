@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import struct
 from collections import deque
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ LENGTH = len(question())
 PAUSE = 25  #: frames of quiet after which the model answers
 THINK_S = 1.5  #: longest, until its answer begins
 WORDS_S = 3.0  #: how late the words of a question may come, from its end on
-ANSWER = 20  #: most pieces of an answer
+ANSWER = 10, 24  #: least and most pieces of an answer
 PIECE_S = 0.2  #: of the agent's voice
 
 
@@ -80,9 +81,11 @@ class ListeningLeg(ScriptedLeg):
 
     async def _answer(self, words: str) -> None:
         await asyncio.sleep(self._chance.uniform(0.1, THINK_S))
-        said = iter(answer(words))
-        for _ in range(self._chance.randint(2, ANSWER)):
-            self.say(model.Audio(voice(round(PIECE_S * 48_000))), model.Said(next(said)))
+        said = answer(words)
+        for number in range(self._chance.randint(*ANSWER)):
+            self.say(model.Audio(voice(round(PIECE_S * 48_000))))
+            if number % 2 == 0:  # words are as long as they are spoken
+                self.say(model.Said(next(said)))
             await asyncio.sleep(PIECE_S * self._chance.uniform(0.3, 1.0))
         self.say(model.Said("."), model.GenerationEnded(), model.TurnCompleted(idle=True))
         self.say(model.HandleChanged(f"after {words}"))
@@ -100,9 +103,10 @@ def asked(number: int) -> str:
 
 
 def answer(words: str) -> Iterator[str]:
-    """In pieces, each of which takes a fifth of a second."""
-    yield f"You ask: {words}"
-    yield from cycle((" It", " goes", " on", " and"))
+    """In pieces of a word."""
+    number = re.search(r"number (\d+)", words)
+    yield from ("Number", f" {number[1] if number else 'unknown'}", " leaves", " at", " nine")
+    yield from cycle((" and", " goes", " on"))
 
 
 class ListeningModel(AnsweringModel):
@@ -162,9 +166,14 @@ class SpokenScene(Scene):
     async def _until_answered(self, number: int) -> None:
         for _ in range(60):
             await asyncio.sleep(0.5)
-            if any(asked(number) in kept.agent_text for kept in self.book.kept.values()):
+            if any(answers_to(number, kept.agent_text) for kept in self.book.kept.values()):
                 break
         await asyncio.sleep(WORDS_S + 2)  # for late words, and for a second answer, which nobody wants
+
+
+def answers_to(number: int, words: str) -> bool:
+    """That these are a whole answer to that question."""
+    return words.startswith(f"Number {number} leaves at nine") and words.endswith(".")
 
 
 def answers(book: SlowBook) -> list[tuple[str, str]]:

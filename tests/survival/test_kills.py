@@ -142,6 +142,11 @@ def story(asked: Asked) -> str:
     return f", {after_s:.1f} s after it began: " + ", ".join(told)
 
 
+def is_bad(found: tuple[str, str]) -> bool:
+    """By when it was killed, and the verdict."""
+    return found[1].isupper()
+
+
 async def test_a_relay_killed_at_any_instant_loses_no_question_and_invents_none() -> None:
     chance, found = random.Random(SEED), Counter[tuple[str, str]]()
     print(f"\nseed {SEED}: {KILLS} kills of a conversation, {CALLS} with each relay")
@@ -154,9 +159,14 @@ async def test_a_relay_killed_at_any_instant_loses_no_question_and_invents_none(
             for question in await one_round(stack, mates, chance):
                 verdict = await judge(stack, question)
                 found[question.instant, verdict] += 1
-                if verdict.isupper():
-                    print(f"  {verdict}: {question.mate.name}, killed {question.instant}{story(question)}")
+                if is_bad((question.instant, verdict)):
+                    told = f"  {verdict}: {question.mate.name}, killed {question.instant}{story(question)}"
+                    print(told, flush=True)  # a run that is cut off has told what it found
+            print(
+                f"{found.total()} kills: {dict(Counter(verdict for _, verdict in found.elements()))}",
+                flush=True,
+            )
     print(f"{found.total()} kills")
     for (instant, verdict), count in sorted(found.items()):
         print(f"{instant:20} {verdict:32} {count:5}")
-    assert not [verdict for _, verdict in found if verdict.isupper()]
+    assert not list(filter(is_bad, found))
