@@ -63,9 +63,10 @@ def _answer(status: int, kind: str, body: bytes, keep: str) -> dict[str, Any]:
 
 
 def _peers() -> tuple[str, ...]:
-    """Allowed `connect-src`: this origin, the control road, and a media road of another name."""
+    """Allowed `connect-src`: this origin, the control road, and media roads of other names."""
     control = "/".join(os.environ["CONTROL_URL"].split("/")[:3])
-    return tuple(filter(None, ("'self'", control, os.environ.get("MEDIA_URL", ""))))
+    media = (os.environ.get("MEDIA_URL", ""), os.environ.get("MICROVM_URLS", ""))
+    return tuple(filter(None, ("'self'", control, *media)))
 
 
 def _type(path: str) -> str:

@@ -88,7 +88,16 @@ class Scope:
 
 
 #: Properties that give a resource its physical name.
-_NAMES = ("FunctionName", "TableName", "ClusterName", "RoleName", "LogGroupName", "Family", "LayerName")
+_NAMES = (
+    "FunctionName",
+    "TableName",
+    "ClusterName",
+    "RoleName",
+    "LogGroupName",
+    "Family",
+    "LayerName",
+    "Name",
+)
 
 #: (resource type, "Ref" or attribute) -> the physical form.
 _ATTRIBUTES = {
@@ -102,6 +111,8 @@ _ATTRIBUTES = {
     ("AWS::DynamoDB::Table", "Arn"): "arn:aws:dynamodb:{region}:{account}:table/{id}",
     ("AWS::Lambda::Function", "Ref"): "{id}",
     ("AWS::Lambda::Function", "Arn"): "arn:aws:lambda:{region}:{account}:function:{id}",
+    ("AWS::Lambda::MicrovmImage", "ImageArn"): "arn:aws:lambda:{region}:{account}:microvm-image:{id}",
+    ("AWS::Lambda::MicrovmImage", "LatestActiveImageVersion"): "1",
     ("AWS::Lambda::LayerVersion", "Ref"): "arn:aws:lambda:{region}:{account}:layer:{id}:1",
     ("AWS::ECS::Cluster", "Ref"): "{id}",
     ("AWS::ECS::Cluster", "Arn"): "arn:aws:ecs:{region}:{account}:cluster/{id}",

@@ -65,3 +65,5 @@ def test_it_may_connect_to_us_and_to_the_control_road_only(monkeypatch):
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
     monkeypatch.setenv("MEDIA_URL", "wss://m.example")
     assert "wss://m.example;" in get("/")[1]["content-security-policy"]
+    monkeypatch.setenv("MICROVM_URLS", "wss://*.lambda-microvm.eu-west-1.on.aws")
+    assert "wss://*.lambda-microvm.eu-west-1.on.aws;" in get("/")[1]["content-security-policy"]

@@ -41,6 +41,8 @@ FORMS: dict[str, dict[str, str]] = {
         "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
     },
     "budget": {"MonthlyBudget": "50", "AlarmEmail": "ops@example.com"},
+    "microvm": {"RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"},
+    "both": {"RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip", "SleepingRelays": "1"},
     "OIDC": {"OidcIssuer": "https://issuer.example.com"},
 }
 
@@ -126,7 +128,10 @@ def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str,
     readers |= {"sweep": config.SweepConfig}  # type: ignore[dict-item]
     for function in of_type(form, "AWS::Lambda::Function").values():
         name = function["Handler"].split(".")[1]
-        given = dict.fromkeys(function["Environment"]["Variables"], "1") | {"TOKEN_LOCK": "full"}
+        given = dict.fromkeys(function["Environment"]["Variables"], "1") | {
+            "TOKEN_LOCK": "full",
+            "RELAY_HOMES": "both",
+        }
         if name in readers:
             readers[name].from_env(given)
 
@@ -289,6 +294,8 @@ def test_every_log_group_forgets_and_every_function_and_the_relay_has_one(form: 
     used = {f["LoggingConfig"]["LogGroup"]["Ref"] for f in of_type(form, "AWS::Lambda::Function").values()}
     (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
     used.add(task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]["awslogs-group"]["Ref"])
+    images = of_type(form, "AWS::Lambda::MicrovmImage").values()
+    used |= {image["Logging"]["CloudWatch"]["LogGroup"]["Ref"] for image in images}
     assert used == groups.keys()
 
 
@@ -544,3 +551,48 @@ def test_with_an_image_of_ones_own_nothing_is_fetched(made: dict[str, Any]) -> N
     (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
     assert "EntryPoint" not in task["ContainerDefinitions"][0]
     assert "FetchBundle" not in {statement["Sid"] for _, statement in statements(form)}
+
+
+def test_microvms_are_there_only_where_they_are_asked_for_and_in_a_region_that_has_them(
+    made: dict[str, Any],
+) -> None:
+    kinds = {"AWS::Lambda::MicrovmImage"}
+    assert not any(each["Type"] in kinds for each in decide(made, {})["Resources"].values())
+    form = decide(made, FORMS["both"])
+    (image,) = of_type(form, "AWS::Lambda::MicrovmImage").values()
+    assert image["Resources"] == [{"MinimumMemoryInMiB": 512}]
+    said = {(role, each["Sid"]): each for role, each in statements(form)}
+    for role in ("SessionFunctionRole", "SweepFunctionRole"):
+        assert said[role, "Microvms"]["Resource"]["Fn::Sub"].endswith(
+            ":microvm-image:${AWS::StackName}-relay"
+        )
+        assert said[role, "HandRoleToMicrovm"]["Resource"] == {"Fn::GetAtt": ["MicrovmRole", "Arn"]}
+    started = {"lambda:RunMicrovm", "lambda:GetMicrovm", "lambda:ResumeMicrovm"}
+    assert set(said["SessionFunctionRole", "Microvms"]["Action"]) == started | {
+        "lambda:CreateMicrovmAuthToken"
+    }
+    ended = {"lambda:SuspendMicrovm", "lambda:TerminateMicrovm"}
+    assert set(said["SweepFunctionRole", "Microvms"]["Action"]) == started | ended
+
+
+def test_a_relay_may_do_the_same_in_both_homes_but_for_what_only_a_task_needs(made: dict[str, Any]) -> None:
+    form = decide(made, FORMS["both"])
+    of = {
+        role: {each["Sid"]: each for name, each in statements(form) if name == role}
+        for role in ("RelayRole", "MicrovmRole")
+    }
+    assert of["MicrovmRole"].keys() == {"Record", "MintAndReady", "Logs"}
+    for sid in ("Record", "MintAndReady"):
+        assert of["MicrovmRole"][sid] == of["RelayRole"][sid]
+
+
+def test_a_microvm_has_the_hooks_that_the_relay_answers_and_time_to_drain(made: dict[str, Any]) -> None:
+    from relay.task import microvm
+
+    (image,) = of_type(decide(made, FORMS["both"]), "AWS::Lambda::MicrovmImage").values()
+    hooks = {**image["Hooks"]["MicrovmHooks"], **image["Hooks"]["MicrovmImageHooks"]}
+    enabled = {name.lower() for name, state in hooks.items() if state == "ENABLED"}
+    assert enabled == {"ready", "validate", "run", "resume", "suspend", "terminate"}
+    given = {pair["Key"]: pair["Value"] for pair in image["EnvironmentVariables"]}
+    assert image["Hooks"]["Port"] == microvm.HOOKS_PORT and given["RELAY_PORT"] == "8080"
+    assert int(given["DRAIN_SECONDS"]) + 10 < hooks["TerminateTimeoutInSeconds"]

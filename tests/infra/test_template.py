@@ -161,9 +161,9 @@ def test_each_role_may_do_what_it_needs_and_no_more(
 
 @pytest.mark.parametrize("role", ["SessionFunctionRole", "SweepFunctionRole"])
 def test_passing_roles_and_starting_tasks_is_bound_to_ecs_and_to_this_cluster(
-    made: dict[str, Any], role: str
+    deployed: dict[str, Any], role: str
 ) -> None:
-    policy = made["Resources"][role]["Properties"]["Policies"][0]
+    policy = deployed["Resources"][role]["Properties"]["Policies"][0]
     by_id = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
     passed = by_id["HandRolesToRelay"]["Condition"]
     assert passed == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
