@@ -40,6 +40,7 @@ from infra.local.invocation import Invocation, InvocationLog
 from infra.local.lambda_api import lambda_app
 from infra.local.logs import Logs
 from infra.local.management import management_app
+from infra.local.microvm.home import DOOR, Account, MicrovmHome
 from infra.local.page import LocalUser, page_app
 from infra.local.process import machine_environment
 from infra.local.region import Region, furnish, new_access_key
@@ -87,6 +88,7 @@ class Options:
     workers: int = 6  #: processes of one function at a time
     dead_address: Dead = "refuses"  #: how the address of a task that is gone behaves
     task_start_s: float = 0.0  #: an artificial cold start of relay tasks
+    microvms: Account = field(default_factory=Account)  #: where relays live in those (`RelayHomes`)
     schedule_speed: float = 1.0  #: the template's schedules come round so many times as often
     limits: Limits = field(default_factory=Limits)
     loses_disconnect: bool = False
@@ -159,7 +161,11 @@ class LocalStack:
     async def _start_region(self, parts: AsyncExitStack, sockets: "Sockets") -> Region:
         key = new_access_key()
         default_url = await parts.enter_async_context(aws_apis(REGION, key, self.logs.sink("aws")))
-        endpoints = {"lambda": url_of(sockets.lambda_api), "ecs": url_of(sockets.ecs)}
+        endpoints = {
+            "lambda": url_of(sockets.lambda_api),
+            "ecs": url_of(sockets.ecs),
+            "lambda-microvms": url_of(sockets.microvms),
+        }
         return Region(REGION, default_url, endpoints, key)
 
     def _read_template(self, sockets: "Sockets") -> Stack:
@@ -204,6 +210,17 @@ class LocalStack:
             )
         )
         await parts.enter_async_context(Endpoint(ecs_app(self.tasks, guard), sockets.ecs))
+        self.microvms = MicrovmHome(
+            self.template.snapshot,
+            {**common, "RELAY_HOME": "microvm"},
+            self.options.relay_environment,
+            self.options.root,
+            self.urls.page,
+            self.logs.sink,
+            self.options.microvms,
+        )
+        await parts.enter_async_context(self.microvms)
+        await parts.enter_async_context(Endpoint(self.microvms.api(guard), sockets.microvms))
         options = GatewayOptions(self.options.limits, self.options.loses_disconnect, self.urls.media)
         self.gateway = await parts.enter_async_context(
             Gateway(self.template.api, functions.invoke, sockets.control, options)
@@ -215,6 +232,7 @@ class LocalStack:
         doors = {
             self.template.api.stage: door_to(port_of(sockets.control)),
             "r": self.edge.attend,
+            DOOR: self.microvms.attend,
             "": door_to(port_of(sockets.page), one_request=True),
         }
         is_ours = is_host_of_loopback if is_loopback(self.options.host) else is_host_of_machine
@@ -261,13 +279,14 @@ class Sockets:
     management: socket.socket
     lambda_api: socket.socket
     ecs: socket.socket
+    microvms: socket.socket
     page: socket.socket
 
     @classmethod
     def bind(cls, options: Options) -> Self:
         """Binds them all, but for the front on loopback. Raises OSError when a wanted port is taken."""
         front = listen(options.port, options.host)
-        return cls(front, *(listen() for _ in range(5)))
+        return cls(front, *(listen() for _ in range(6)))
 
     def close(self) -> None:
         """Closes those that no part has closed yet."""

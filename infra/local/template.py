@@ -85,6 +85,17 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The relay's MicroVM image. `hooks` has the time limits in seconds of those that are ENABLED."""
+
+    arn: str
+    version: str
+    environment: Mapping[str, str]
+    hooks: Mapping[str, float]
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """A template with nothing left to resolve."""
 
@@ -97,6 +108,7 @@ class Stack:
     task: Task
     schedules: tuple[Schedule, ...] = ()
     rules: tuple[Rule, ...] = ()
+    snapshot: Snapshot | None = None  #: where relays live in MicroVMs
 
 
 def transform(path: Path, *, region: str = "us-east-1") -> dict[str, Any]:
@@ -197,7 +209,8 @@ def localise(stack: Stack, addresses: Mapping[str, str]) -> Stack:
         for name, function in stack.functions.items()
     }
     task = replace(stack.task, environment=local(stack.task.environment))
-    return replace(stack, functions=functions, task=task)
+    snapshot = stack.snapshot and replace(stack.snapshot, environment=local(stack.snapshot.environment))
+    return replace(stack, functions=functions, task=task, snapshot=snapshot)
 
 
 def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
@@ -222,6 +235,7 @@ def _read_stack(scope: Scope) -> Stack:
         task=_task(scope),
         schedules=tuple(_schedules(scope)),
         rules=tuple(_rules(scope)),
+        snapshot=next(_snapshots(scope), None),
     )
 
 
@@ -309,6 +323,23 @@ def _task(scope: Scope) -> Task:
         environment={pair["Name"]: str(pair["Value"]) for pair in container.get("Environment", ())},
         stop_timeout_s=float(container.get("StopTimeout", 30)),
     )
+
+
+def _snapshots(scope: Scope) -> Iterator[Snapshot]:
+    for name, properties in _of_type(scope, "AWS::Lambda::MicrovmImage"):
+        image = scope.resolve(properties)
+        hooks = {**image["Hooks"]["MicrovmHooks"], **image["Hooks"]["MicrovmImageHooks"]}
+        yield Snapshot(
+            arn=str(scope.attribute(name, "ImageArn")),
+            version=str(scope.attribute(name, "LatestActiveImageVersion")),
+            environment={pair["Key"]: str(pair["Value"]) for pair in image["EnvironmentVariables"]},
+            hooks={
+                hook.lower(): float(hooks[f"{hook}TimeoutInSeconds"])
+                for hook, state in hooks.items()
+                if state == "ENABLED"
+            },
+            memory_mb=int(image["Resources"][0]["MinimumMemoryInMiB"]),
+        )
 
 
 def _schedules(scope: Scope) -> Iterator[Schedule]:

@@ -309,3 +309,22 @@ def test_intrinsics_resolve_as_cloudformation_documents(value: Any, resolved: An
 def test_what_cannot_be_resolved_is_an_error_that_names_it(value: Any, message: str) -> None:
     with pytest.raises(UnresolvedIntrinsic, match=message):
         SCOPE.resolve(value)
+
+
+def test_the_snapshot_is_read_with_its_hooks_and_only_where_it_is_asked_for() -> None:
+    assert read_template(TEMPLATE, {}, stack="viva").snapshot is None
+    given = {"RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip"}
+    snapshot = read_template(TEMPLATE, given, stack="viva").snapshot
+    assert snapshot is not None and snapshot.arn.endswith(":microvm-image:viva-relay")
+    assert snapshot.environment["RELAY_HOME"] == "microvm" and snapshot.memory_mb == 512
+    assert snapshot.hooks == {
+        "run": 5,
+        "resume": 5,
+        "suspend": 5,
+        "terminate": 60,
+        "ready": 60,
+        "validate": 10,
+    }
+    elsewhere = read_template(TEMPLATE, given, stack="viva", region="eu-central-1")
+    session = elsewhere.functions["viva-session"].environment
+    assert elsewhere.snapshot is None and session["RELAY_HOMES"] == "fargate"
