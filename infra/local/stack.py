@@ -197,29 +197,9 @@ class LocalStack:
         common = machine_environment(self.options.root) | self.region.environment()
         functions = await parts.enter_async_context(self._functions(common))
         await parts.enter_async_context(Endpoint(lambda_app(functions, guard), sockets.lambda_api))
-        task = self.template.task
-        relay_environment = {**task.environment, **self.options.relay_environment}
-        self.tasks = await parts.enter_async_context(
-            Tasks(
-                replace(task, environment=relay_environment),
-                common,
-                self.options.root,
-                self.logs.sink,
-                start_delay_s=self.options.task_start_s,
-                on_stopped=partial(self._tell_stopped, functions),
-            )
-        )
+        self.tasks = await parts.enter_async_context(self._tasks(common, functions))
         await parts.enter_async_context(Endpoint(ecs_app(self.tasks, guard), sockets.ecs))
-        self.microvms = MicrovmHome(
-            self.template.snapshot,
-            {**common, "RELAY_HOME": "microvm"},
-            self.options.relay_environment,
-            self.options.root,
-            self.urls.page,
-            self.logs.sink,
-            self.options.microvms,
-        )
-        await parts.enter_async_context(self.microvms)
+        self.microvms = await parts.enter_async_context(self._microvm_home(common))
         await parts.enter_async_context(Endpoint(self.microvms.api(guard), sockets.microvms))
         options = GatewayOptions(self.options.limits, self.options.loses_disconnect, self.urls.media)
         self.gateway = await parts.enter_async_context(
@@ -242,6 +222,28 @@ class LocalStack:
             self.template.schedules, functions.invoke_later, speed=self.options.schedule_speed
         )
         clocks.start(rounds, name="schedules")
+
+    def _tasks(self, common: Mapping[str, str], functions: Functions) -> Tasks:
+        task = self.template.task
+        return Tasks(
+            replace(task, environment={**task.environment, **self.options.relay_environment}),
+            common,
+            self.options.root,
+            self.logs.sink,
+            start_delay_s=self.options.task_start_s,
+            on_stopped=partial(self._tell_stopped, functions),
+        )
+
+    def _microvm_home(self, common: Mapping[str, str]) -> MicrovmHome:
+        return MicrovmHome(
+            self.template.snapshot,
+            {**common, "RELAY_HOME": "microvm"},
+            self.options.relay_environment,
+            self.options.root,
+            self.urls.page,
+            self.logs.sink,
+            self.options.microvms,
+        )
 
     def _tell_stopped(self, functions: Functions, task: RelayTask) -> None:
         event = task_stopped(task.describe(), account=ACCOUNT, region=REGION)
