@@ -73,9 +73,11 @@ class Seams:
         within = [large for large, end in zip(self._is_large, self.is_end, strict=False) if not end][1:]
         large_within = log((len(within) + 2) / (sum(within) + 1))  # names are rare, or they are not
         has_spaces = 3 * sum(" " in piece for piece in pieces) > len(pieces)
-        costs = []
+        costs, seen = [], set()
         for n, (before, piece) in enumerate(pairs, 1):
-            cost = large_within if self._is_large[n] and not self.is_end[n] else 0.0
+            is_again = pairs[n : n + 1] and pairs[n] in seen  # with the next one: all of a turn comes again
+            seen.add((before, piece))
+            cost = large_within if self._is_large[n] and not self.is_end[n] and not is_again else 0.0
             is_bare = has_spaces and self._is_large[n] and piece[:1].isalpha() and not before[-1:].isspace()
             if is_bare and piece != before and not _grows(before, piece):
                 cost += JOINED
