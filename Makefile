@@ -59,9 +59,9 @@ hostile: setup ## 10,000 hostile messages on each road
 interleavings: .venv/ready ## ten thousand orders in which a model may tell of one conversation, against its truth
 	@INTERLEAVINGS=10000 $(BIN)/pytest -n 0 -s tests/relay/test_interleavings.py
 
-faults: setup ## every fault on every link by script, then the soak of a thousand conversations (half an hour)
+faults: setup ## every fault on every link by script, then the soaks of docs/reliability.md (an hour and a quarter)
 	@$(BIN)/pytest -s -m faults tests/faults
-	@$(BIN)/python -m bench.record soak weight
+	@$(BIN)/python -m bench.record soak weight soaks
 
 SOAK_MINUTES ?= 10
 SOAK_EVIDENCE ?= .local/soaks

@@ -19,6 +19,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 COMMANDS = {
     "soak": "vivavoce soak --minutes 60 --sessions 12 --seed 2026 --runs 1000 --each 20",
     "weight": "vivavoce soak --minutes 40 --sessions 12 --seed 7 --runs 1000 --no-kills",
+    "soaks": "python -m bench.soaks --minutes 10 --evidence .local/soaks",
     "rotations": "python -m bench.rotations --rotations 200",
     "day": "python -m bench.day --hours 24 --seed 1",
     "breaks": "python -m bench.day --hours 16 --seed 1 --breaks",
