@@ -122,7 +122,16 @@ def test_a_secret_that_the_operator_brings_is_neither_made_nor_removed():
 def test_a_rotation_goes_in_the_order_in_which_nobody_is_refused(deployment):
     deployment.steps.clear()
     deployment.keys.rotate()
-    assert deployment.steps == ["/s/origin", "edge", PAUSE_S, "/s/route"]
+    assert deployment.steps == ["/s/origin", "edge", PAUSE_S, "/s/route", "edge"]
+
+
+def test_a_deployment_in_the_pause_of_a_rotation_locks_nobody_out(deployment):
+    """It tells the edge the keys that lie in SSM, of which the new one for routes is not one yet."""
+    deployment.keys = Keys(
+        deployment.ssm, deployment.edge, NAMES, lambda: deployment.now, lambda _: deployment.keys.ensure()
+    )
+    deployment.keys.rotate()
+    assert deployment.passes(deployment.ring("/s/route").current), "session signs with this one"
 
 
 def test_both_keys_are_good_while_it_lasts_and_the_old_one_never_again(deployment):

@@ -7,6 +7,7 @@
 The verifying side must know a key before the other side uses it, so a rotation goes
 
     parameter of origin ──▶ the edge's store (both) ──▶ a pause, while it spreads ──▶ parameter of route
+        ──▶ the edge's store again, which a deployment in the pause told what was before
 
 and the previous key stays accepted for KEEP_S. After a failed step the whole rotation can be retried.
 """
@@ -114,6 +115,7 @@ class Keys:
         self._publish(route, origin)
         self._pause(PAUSE_S)
         self._put(self._names.route, route)
+        self._publish(route, origin)
 
     def remove(self) -> None:
         """Delete every key that `ensure` may have created, now or under earlier settings."""
