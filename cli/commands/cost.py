@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import replace
 
 from cli.failure import USAGE, Failure
 
@@ -20,26 +21,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ingress", choices=("edge", "alb"), default="edge", help="MediaIngress (default: edge)"
     )
     parser.add_argument("--warm", type=int, default=0, metavar="N", help="WarmRelays (default: 0)")
+    parser.add_argument(
+        "--home",
+        choices=("fargate", "both", "microvm"),
+        default="fargate",
+        help="RelayHomes (default: fargate)",
+    )
+    parser.add_argument("--sleeping", type=int, default=0, metavar="N", help="SleepingRelays (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Raises Failure for hours that are none."""
-    from infra.cost.model import Usage, monthly, read_prices
+    from infra.cost.model import Usage, Vms, monthly, read_prices
     from infra.cost.table import HOURS, as_text, rows
 
     hours = tuple(args.hours or HOURS)
     if not all(math.isfinite(each) and each >= 0 for each in hours):
         raise Failure("--hours is not a number of hours.", code=USAGE)
-    if args.warm < 0:
-        raise Failure("--warm is not a number of relays.", code=USAGE)
+    for name in ("warm", "sleeping"):
+        if getattr(args, name) < 0:
+            raise Failure(f"--{name} is not a number of relays.", code=USAGE)
     prices = read_prices()
+    setup = Usage(0, warm_relays=args.warm, vms=Vms(args.home, args.sleeping))
     if args.json:
         bills = {
-            f"{each:g}": monthly(Usage(each, warm_relays=args.warm), args.ingress, prices) for each in hours
+            f"{each:g}": monthly(replace(setup, session_hours=each), args.ingress, prices) for each in hours
         }
         print(json.dumps({"as_of": str(prices["as_of"]), "ingress": args.ingress, "dollars": bills}))
         return 0
-    print(as_text(rows(hours, args.ingress, prices, args.warm)))
+    print(as_text(rows(hours, args.ingress, prices, setup)))
     print(f"\nprices of {prices['as_of']}, {prices['region']}; what is assumed: docs/cost.md")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,21 @@ TOKENS_PER_S = 25  #: of audio, in and out (docs/sources.md#gemini-usage)
 METRICS = 12  #: of ours that have data in an hour with calls: three always, and what happens
 LOG_KB = 25.0  #: of one session: its functions' lines and Lambda's own, a line for each turn
 Ingress = Literal["edge", "alb"]
+Home = Literal["fargate", "both", "microvm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vms:
+    """How MicroVMs are used, where there are any."""
+
+    home: Home = "fargate"  #: RelayHomes
+    sleeping: int = 0  #: SleepingRelays
+    capacity: int = 3  #: calls of one
+    idle_minutes: float = 1.5  #: one without calls waits this long
+    snapshot_gb: float = 1.0  #: memory, and what is written to the disk
+
+
+NO_VMS = Vms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,7 @@ class Usage:
     vcpu: float = 0.25
     memory_gb: float = 0.5
     warm_relays: int = 0  #: kept up whether or not somebody talks
+    vms: Vms = NO_VMS
 
     @property
     def sessions(self) -> float:
@@ -47,16 +64,37 @@ def read_prices(path: Path = PRICES) -> dict[str, Any]:
     return prices
 
 
-def relay_hours(usage: Usage) -> float:
-    """Hours of relay tasks. Few sessions: each wakes a task of its own, up to one that never sleeps.
+def vm_share(usage: Usage) -> float:
+    """Share of the time in which calls are in MicroVMs: with `both`, while one of them would take them all.
 
-    Many: as many tasks as the calls fill. Warm ones run all the time. The largest of these, so that the
-    estimate errs upwards.
+    Calls are taken to come independently of each other, so that their number is Poisson's.
     """
-    each = usage.call_minutes + usage.idle_minutes + usage.start_minutes
-    alone = min(usage.sessions * each / 60, HOURS)
-    together = usage.session_hours / (usage.capacity * usage.fill)
-    return max(alone, together, usage.warm_relays * HOURS)
+    if usage.vms.home != "both":
+        return float(usage.vms.home == "microvm")
+    mean = usage.session_hours / HOURS
+    return sum(
+        math.exp(-mean) * mean**count / math.factorial(count) for count in range(usage.vms.capacity + 1)
+    )
+
+
+def relay_hours(usage: Usage) -> float:
+    """Hours of relay tasks; warm ones run all the time."""
+    hours = (1 - vm_share(usage)) * _hours(usage, usage.capacity, usage.idle_minutes + usage.start_minutes)
+    return max(hours, usage.warm_relays * HOURS)
+
+
+def vm_hours(usage: Usage) -> float:
+    """Hours of MicroVMs that are awake for calls."""
+    return vm_share(usage) * _hours(usage, usage.vms.capacity, usage.vms.idle_minutes)
+
+
+def _hours(usage: Usage, capacity: int, around_minutes: float) -> float:
+    """Few sessions: each wakes a relay of its own, up to one that never sleeps.
+
+    Many: as many relays as the calls fill. The larger of these, so that the estimate errs upwards.
+    """
+    alone = min(usage.sessions * (usage.call_minutes + around_minutes) / 60, HOURS)
+    return max(alone, usage.session_hours / (capacity * usage.fill))
 
 
 def monthly(usage: Usage, ingress: Ingress, prices: Mapping[str, Any]) -> dict[str, float]:
@@ -68,6 +106,7 @@ def monthly(usage: Usage, ingress: Ingress, prices: Mapping[str, Any]) -> dict[s
         "DynamoDB": _table(usage, prices["dynamodb"]),
         "Sweep": _sweep(prices),
         "Fargate": _relays(usage, prices["fargate"]),
+        "MicroVMs": _machines(usage, prices["microvm"]),
         "CloudFront": _edge(usage, prices["cloudfront"]),
         "CloudWatch": _watching(usage, prices["cloudwatch"]),
         "Load balancer": _balancer(usage, prices["alb"]) if ingress == "alb" else 0.0,
@@ -100,7 +139,7 @@ def _sweep(prices: Mapping[str, Any]) -> float:
 def _table(usage: Usage, price: Mapping[str, float]) -> float:
     turns = usage.call_minutes * 60 / usage.turn_s
     writes = 24 + turns * 9  # opening and ending; a turn is two transactions and a handle
-    heartbeats = relay_hours(usage) * 720 * 2
+    heartbeats = (relay_hours(usage) + vm_hours(usage)) * 720 * 2
     reads = usage.sessions * 20 + usage.session_hours * 720  # each heartbeat asks for each call's session
     return (
         (usage.sessions * writes + heartbeats) * price["million_writes"] + reads * price["million_reads"]
@@ -112,11 +151,28 @@ def _relays(usage: Usage, price: Mapping[str, float]) -> float:
     return relay_hours(usage) * hour
 
 
+def _machines(usage: Usage, price: Mapping[str, float]) -> float:
+    """MicroVMs: awake, launched, asleep, and what they send out, which no CloudFront carries."""
+    if usage.vms.home == "fargate":
+        return 0.0
+    second = usage.vcpu * price["vcpu_second"] + usage.memory_gb * price["gb_second"]
+    launches = min(usage.sessions * vm_share(usage), vm_hours(usage) * 60 / usage.vms.idle_minutes)
+    # A sleeper is made anew three times a day, and awake for 90 s until the sweep suspends it.
+    asleep = usage.vms.sleeping * 3 * HOURS / 24 * (2 * price["snapshot"] + 90 * second)
+    stored = (1 + usage.vms.sleeping) * usage.vms.snapshot_gb * price["gb_month"]
+    out_gb = usage.session_hours * vm_share(usage) * 3600 * 48_000 * usage.agent_share / 1e9
+    carried = max(0.0, out_gb - price["free_gb_out"]) * price["gb_out"]
+    return vm_hours(usage) * 3600 * second + launches * price["snapshot"] + asleep + stored + carried
+
+
 def _edge(usage: Usage, price: Mapping[str, float]) -> float:
-    down_gb = usage.session_hours * 3600 * 48_000 * usage.agent_share / 1e9
-    up_gb = usage.session_hours * 3600 * 32_000 / 1e9
+    share = 1 - vm_share(usage)
+    down_gb = usage.session_hours * share * 3600 * 48_000 * usage.agent_share / 1e9
+    up_gb = usage.session_hours * share * 3600 * 32_000 / 1e9
     carried = max(0.0, down_gb - price["free_gb_out"]) * price["gb_out"] + up_gb * price["gb_to_origin"]
-    requests = usage.sessions * (price["ten_thousand_requests"] / 1e4 + price["million_function_runs"] / 1e6)
+    requests = (
+        usage.sessions * share * (price["ten_thousand_requests"] / 1e4 + price["million_function_runs"] / 1e6)
+    )
     return carried + requests
 
 

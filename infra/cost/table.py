@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra.cost.model import Ingress, Usage, monthly, read_prices
+from infra.cost.model import Home, Ingress, Usage, Vms, monthly, read_prices
 
 DOC = Path(__file__).resolve().parents[2] / "docs/cost.md"
 HOURS = (0, 10, 100, 1_000, 10_000)  #: session-hours a month
 INGRESSES: tuple[Ingress, ...] = ("edge", "alb")
+AS_DEPLOYED = Usage(0)
+MICROVMS: tuple[tuple[Home, int], ...] = (("both", 0), ("both", 1), ("microvm", 0))
 
 
 def rows(
-    hours: Sequence[float], ingress: Ingress, prices: Mapping[str, Any], warm: int = 0
+    hours: Sequence[float], ingress: Ingress, prices: Mapping[str, Any], setup: Usage = AS_DEPLOYED
 ) -> list[list[str]]:
-    """A heading, a row for each service, and the totals."""
-    bills = [monthly(Usage(each, warm_relays=warm), ingress, prices) for each in hours]
+    """A heading, a row for each service that costs anything, and the totals. `setup` is for any hours."""
+    bills = [monthly(replace(setup, session_hours=each), ingress, prices) for each in hours]
     own = [sum(bill.values()) - bill["Gemini"] for bill in bills]
     table = [["dollars a month", *(f"{each:,g} h" for each in hours)]]
-    table += [[service, *(money(bill[service]) for bill in bills)] for service in bills[0]]
+    table += [
+        [service, *(money(bill[service]) for bill in bills)]
+        for service in bills[0]
+        if any(bill[service] for bill in bills)
+    ]
     table.append(["AWS", *map(money, own)])
     table.append(["AWS, a minute", *(_minute(cost, each) for cost, each in zip(own, hours, strict=True))])
     table.append(["All", *(money(sum(bill.values())) for bill in bills)])
@@ -53,6 +60,11 @@ def document() -> str:
     prices = read_prices()
     parts = [_OPENING.format(as_of=prices["as_of"], region=prices["region"])]
     parts += [f"## `MediaIngress: {each}`\n\n{as_markdown(rows(HOURS, each, prices))}" for each in INGRESSES]
+    parts += [
+        f"## `RelayHomes: {home}`, `SleepingRelays: {asleep}`\n\n"
+        + as_markdown(rows(HOURS, "edge", prices, Usage(0, vms=Vms(home, asleep))))
+        for home, asleep in MICROVMS
+    ]
     others = [["for carrying a minute, without the model", "dollars", "source"]]
     for other in prices["others"]:
         price = "not verified" if other["minute"] is None else f"{other['minute']:.5f}"
@@ -71,7 +83,10 @@ own numbers.
 When nobody talks, one thing runs: the sweep, a call a minute (43,800 a month), which finds what died
 silently. It is inside Lambda's free tier of a million calls, if nothing else uses that up; outside it the
 row below is paid ([why it is always on](decisions/0005-the-sweep-is-always-on.md)). `alb` has its load
-balancer besides. `WarmRelays` is 0 here; each one kept warm is the Fargate row of 1,000 hours, 11 dollars
+balancer besides, and a deployment with MicroVMs the 8 cents of its snapshot. A MicroVM is twice as dear as a
+task, and takes 3 calls instead of 40; what is paid for is that a caller waits for seconds instead of half a
+minute. With `both` calls are in MicroVMs while one would take them all.
+`WarmRelays` is 0 here; each one kept warm is the Fargate row of 1,000 hours, 11 dollars
 a month. At few hours a relay is mostly waiting; the model is by far the largest part at any scale, and its
 context is billed again with every turn: shorter calls and earlier compression save more than any of the
 rest. CloudWatch is logs, and metrics above the ten that are free in every account; the stack's alarms and its

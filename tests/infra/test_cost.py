@@ -7,7 +7,17 @@ import json
 import pytest
 
 from cli.main import main
-from infra.cost.model import HOURS, Usage, gemini_call, monthly, read_prices, relay_hours, tokens
+from infra.cost.model import (
+    HOURS,
+    Usage,
+    Vms,
+    gemini_call,
+    monthly,
+    read_prices,
+    relay_hours,
+    tokens,
+    vm_share,
+)
 from infra.cost.table import DOC, document
 from protocol.media import Tokens
 
@@ -102,3 +112,32 @@ def test_a_sessions_tokens_are_priced_by_their_kind() -> None:
         total = 0 if field == "cached" else million
         assert tokens(Tokens(**{field: million}, total=total), price) == pytest.approx(dollars), field
     assert tokens(Tokens(input_audio=100, total=1_000_100), price) == pytest.approx(0.7503)
+
+
+def test_a_microvm_costs_what_was_reckoned_elsewhere_and_nothing_while_there_is_none() -> None:
+    assert all(monthly(Usage(hours), "edge", PRICES)["MicroVMs"] == 0 for hours in (0, 10, 10_000))
+    price = PRICES["microvm"]
+    minute = 60 * (0.25 * price["vcpu_second"] + 0.5 * price["gb_second"])
+    assert minute == pytest.approx(0.00053, abs=0.00001)
+    idle = monthly(Usage(0, vms=Vms("both")), "edge", PRICES)
+    assert idle["MicroVMs"] == pytest.approx(0.08) and idle["Fargate"] == 0, "the snapshot of the image"
+
+
+def test_a_sleeping_relay_costs_about_what_the_template_says() -> None:
+    none, two = (monthly(Usage(0, vms=Vms("both", each)), "edge", PRICES)["MicroVMs"] for each in (0, 2))
+    assert (two - none) / 2 == pytest.approx(0.35, abs=0.05)
+
+
+def test_calls_are_in_microvms_while_one_takes_them_all_and_in_tasks_beyond() -> None:
+    assert vm_share(Usage(10_000)) == 0 and vm_share(Usage(10_000, vms=Vms("microvm"))) == 1
+    few, many = vm_share(Usage(10, vms=Vms("both"))), vm_share(Usage(10_000, vms=Vms("both")))
+    assert few > 0.999 and many < 0.01
+    bill = monthly(Usage(10, vms=Vms("both")), "edge", PRICES)
+    assert bill["MicroVMs"] > 0.4 and bill["Fargate"] < 0.01 and bill["CloudFront"] < 0.01
+    assert monthly(Usage(10_000, vms=Vms("both")), "edge", PRICES)["Fargate"] == pytest.approx(10.8, abs=0.2)
+
+
+def test_homes_and_sleeping_relays_may_be_reckoned_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--hours", "0", "--home", "both", "--sleeping", "1", "--json"]) == 0
+    assert 0.3 < json.loads(capsys.readouterr().out)["dollars"]["0"]["MicroVMs"] < 0.5
+    assert main(["cost", "--sleeping", "-1"]) == 2
