@@ -18,6 +18,7 @@ from tests.aws.conftest import ROOT
 CHECKOV = ROOT / ".local/checkov/bin/checkov"
 FORMS = {
     "edge": {},
+    "microvms": {"RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip"},
     "alb": {"MediaIngress": "alb", "AlbSlots": "8"},
     "domain": {
         "MediaDomain": "voice.example.com",
