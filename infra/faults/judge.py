@@ -32,6 +32,7 @@ class ClientEvent:
     turn: int = 0
     role: str = ""
     text: str = ""
+    whole: bool = False  #: `text` replaces all that was told of the turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,9 @@ def _finished(events: Sequence[ClientEvent], verdict: Verdict) -> dict[int, str]
     finished: dict[int, str] = {}
     for event in events:
         if event.kind == "transcript" and event.role == "agent":
-            words[event.turn] = words.get(event.turn, "") + event.text
+            words[event.turn] = event.text if event.whole else words.get(event.turn, "") + event.text
             if event.turn in finished:
-                finished[event.turn] += event.text
+                finished[event.turn] = words[event.turn]
         elif event.kind == "turn.started" and event.role == "agent":
             words[event.turn] = ""
         elif event.kind == "turn.ended" and event.role == "agent":
@@ -177,4 +178,5 @@ def client_event(event: object) -> ClientEvent | None:
         return None
     text = event.text if isinstance(event, media.Transcript) and event.role == "agent" else ""
     kind = str(type(event).__struct_config__.tag)  # type: ignore[attr-defined]
-    return ClientEvent(e, n, kind, getattr(event, "turn", 0), getattr(event, "role", ""), text)
+    named = getattr(event, "turn", 0), getattr(event, "role", "")
+    return ClientEvent(e, n, kind, *named, text, getattr(event, "whole", False))

@@ -62,6 +62,13 @@ def test_words_that_come_after_a_turns_end_are_its_own() -> None:
     assert amended_never.lost == ["turn 2: kept otherwise than it was told"]
 
 
+def test_words_that_are_told_anew_take_the_place_of_all_before() -> None:
+    anew = ClientEvent(1, 0, "transcript", 2, "agent", "You wrote: ask1x2, so", whole=True)
+    told = renumbered([*TOLD, anew])
+    kept = [KEPT[0], replace(KEPT[1], agent_text=anew.text), KEPT[2]]
+    assert judge(replace(SEEN, events=told), kept, ANSWERED).findings == []
+
+
 def test_a_finished_turn_that_a_relay_names_as_lost_is_lost() -> None:
     verdict = judge(replace(SEEN, lost_turns=frozenset({3, 4})), KEPT, ANSWERED)
     assert verdict.lost == ["turn 3: told as finished, named as lost"]
