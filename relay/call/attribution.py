@@ -65,6 +65,7 @@ class WordStream:
 
     def __init__(self, *, runs_ahead: bool) -> None:
         self._runs_ahead = runs_ahead  #: words may come before their sound
+        self.splits_replies = False  #: one turn may be of several parts
         self._past: deque[Part] = deque(maxlen=SETTLED)  #: before the cursor
         self._parts: deque[Part] = deque()  #: from the cursor on
         self._left: list[tuple[Turn, str]] = []  #: words that were held when the cursor moved on
@@ -170,7 +171,14 @@ class WordStream:
             return []
         found = None
         if len(parts) > 1:
-            found = Settlement(parts, self._spacing, pace, now, runs_ahead=self._runs_ahead).settle()
+            found = Settlement(
+                parts,
+                self._spacing,
+                pace,
+                now,
+                runs_ahead=self._runs_ahead,
+                splits_replies=self.splits_replies,
+            ).settle()
         told = []
         for n, pieces in enumerate(found or [part.pieces for part in parts]):
             part = parts[n]

@@ -198,7 +198,7 @@ class Conversation:
 
     def expect(self, *, splits_replies: bool) -> None:
         """Of the model at the other end. `splits_replies`: one reply may come as several turns."""
-        self._agent.splits_replies = splits_replies
+        self._agent.expect(splits_replies=splits_replies)
 
     def changed_leg(self, gap_ms: int) -> None:
         """Another leg carries the conversation on; the client hears only how long there was none."""

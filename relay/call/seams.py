@@ -25,7 +25,8 @@ SHORT = 5  #: letters that are said twice by chance
 class Seams:
     """Seam `n` is before piece `n`, the last one behind the last piece."""
 
-    def __init__(self, came: Sequence[Piece]) -> None:
+    def __init__(self, came: Sequence[Piece], *, splits_replies: bool = False) -> None:
+        """`splits_replies`: a turn may be of several parts, and the next one begins as a turn does."""
         pieces = [piece.text for piece in came]
         pairs = list(pairwise(pieces))
         self._is_apart = [after.at > before.at + APART_S for before, after in pairwise(came)]
@@ -33,7 +34,7 @@ class Seams:
         self.has_ends = any(self.is_end)
         self._is_large = [piece.lstrip()[:1].isupper() for piece in pieces]
         self.begin = [0.0, *self._costs_of_beginning(pieces, pairs)]  #: a turn begins there
-        self._go_on = [0.0, *self._costs_of_going_on(pieces, pairs)]
+        self._go_on = [0.0, *self._costs_of_going_on(pieces, pairs, splits_replies)]
         self._gone_on = [0.0, *accumulate(self._go_on)]
 
     def within(self, start: int, end: int) -> float:
@@ -69,7 +70,9 @@ class Seams:
             costs.append(cost)
         return costs
 
-    def _costs_of_going_on(self, pieces: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def _costs_of_going_on(
+        self, pieces: Sequence[str], pairs: Sequence[tuple[str, str]], splits_replies: bool
+    ) -> list[float]:
         within = [large for large, end in zip(self._is_large, self.is_end, strict=False) if not end][1:]
         large_within = log((len(within) + 2) / (sum(within) + 1))  # names are rare, or they are not
         has_spaces = 3 * sum(" " in piece for piece in pieces) > len(pieces)
@@ -79,6 +82,7 @@ class Seams:
             seen.add((before, piece))
             cost = large_within if self._is_large[n] and not self.is_end[n] and not is_again else 0.0
             is_bare = has_spaces and self._is_large[n] and piece[:1].isalpha() and not before[-1:].isspace()
+            is_bare = is_bare and not (splits_replies and self.is_end[n])
             if is_bare and piece != before and not _grows(before, piece):
                 cost += JOINED
             costs.append(cost)

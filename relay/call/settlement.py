@@ -59,11 +59,18 @@ class Settlement:
     """Of `parts`, which have pieces so far. `now`: those of the latest may still come."""
 
     def __init__(
-        self, parts: Sequence[Part], spacing: Spacing, pace: float, now: float, *, runs_ahead: bool
+        self,
+        parts: Sequence[Part],
+        spacing: Spacing,
+        pace: float,
+        now: float,
+        *,
+        runs_ahead: bool,
+        splits_replies: bool = False,
     ) -> None:
         self._parts, self._now, self._runs_ahead = parts, now, runs_ahead
         self._pieces = [piece for part in parts for piece in part.pieces]
-        self._seams = Seams(self._pieces)
+        self._seams = Seams(self._pieces, splits_replies=splits_replies)
         self._sizes: dict[int, tuple[list[float], Iterator[float]]] = {}
         self._found: dict[Cuts, tuple[float, Cuts, Manner]] = {}
         self._spacing, self._pace = spacing, pace

@@ -154,7 +154,12 @@ class Agent:
         self._is_completed = False  #: so the model says of the answer that runs
         self._cut_at = self._ended_at = float("-inf")  #: when it was interrupted last, or ended
         self._tells_generated = False  #: the model says when all of an answer has come
-        self.splits_replies = False  #: the model may go on by itself after a complete turn
+        self._splits_replies = False  #: the model may go on by itself after a complete turn
+
+    def expect(self, *, splits_replies: bool) -> None:
+        """The model may go on by itself after a complete turn."""
+        self._splits_replies = splits_replies
+        self.words.expect(splits_replies=splits_replies)
 
     # ---- what it says
 
@@ -255,12 +260,13 @@ class Agent:
         self._moves("generated")
         if self._reply is ReplyState.GENERATED:
             self.over_at = max(self._plays_until, now) + GENERATED_S
-            if not self.splits_replies:
+            if not self._splits_replies:
                 self._turns.end_audio()
 
     def completed(self, now: float, *, goes_on: bool) -> None:
         """The model says that its turn is complete. `goes_on`: by itself, within this turn of ours."""
-        self.splits_replies |= goes_on
+        if goes_on:
+            self.expect(splits_replies=True)
         if self._reply in (ReplyState.NONE, ReplyState.CUT):
             self._moves("completed")
         elif goes_on:

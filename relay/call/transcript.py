@@ -21,6 +21,10 @@ class Transcript:
         self._held_at: float | None = None  #: words are held since then
         self._settles_at: float | None = None  #: it is looked then where the latest words belong
 
+    def expect(self, *, splits_replies: bool) -> None:
+        """One turn may be of several parts."""
+        self._stream.splits_replies = splits_replies
+
     @property
     def last(self) -> Part | None:
         """The party's part of the turn in which it spoke last."""
