@@ -6,7 +6,7 @@ from collections import Counter
 
 from functions.core.fleet import reap_vms, start_relay
 from functions.core.fleet.reap_relays import Fleet
-from functions.core.runtime.ports import LaunchFailed, SweepPorts, TasksUnknown, VmList
+from functions.core.runtime.ports import SweepPorts, TasksUnknown, VmList
 from records import relays, suspension
 from records.relays import Relay
 
@@ -36,23 +36,13 @@ def reconcile(ports: SweepPorts, fleet: Fleet, counts: Counter[str]) -> None:
     coming = sum(
         relay.is_coming(now) and not relay.leases for relay in fleet.relays if relay.home == "microvm"
     )
-    _launch(ports, wanted - len(kept) - len(tired) - coming, counts)
+    missing = wanted - len(kept) - len(tired) - coming
+    if missing > 0:  # those are ready in some seconds, and go to sleep at the next round
+        started = start_relay.start(ports, config, relays.pool(ports.table), missing, "microvm")
+        counts["relays_started"] += sum(1 for _ in started)
 
 
 def _suspend(ports: SweepPorts, vms: VmList, relay: Relay, counts: Counter[str]) -> None:
     """One that is not suspended in time stays SUSPENDING, where nobody is led to it, until the next round."""
     if vms.suspend(relay.vm) and suspension.sleep(ports.table, relay.id):
         counts["vms_suspended"] += 1
-
-
-def _launch(ports: SweepPorts, missing: int, counts: Counter[str]) -> None:
-    """Those are ready in some seconds, and go to sleep at the next round."""
-    for _ in range(missing):
-        try:
-            relay = start_relay.register(ports, ports.config.relay, relays.pool(ports.table), "microvm")
-            if relay is None:
-                return
-            start_relay.launch(ports, relay)
-        except (start_relay.Full, LaunchFailed):
-            return
-        counts["relays_started"] += 1

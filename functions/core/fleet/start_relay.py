@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 
 from functions.core.fleet import give_up_relay
 from functions.core.runtime.config import RelayConfig
@@ -52,6 +53,22 @@ def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
         relays.mark_vm(ports.table, relay.id, launched.vm, launched.address)
     relays.mark_launched(ports.table, relay.id)
     logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot, "home": relay.home})
+
+
+def start(ports: Dispatch, config: RelayConfig, seen: Pool, missing: int, home: Home) -> Iterator[Relay]:
+    """Start `missing` relays and give each; end at a concurrent start: there are more than were counted."""
+    pool = seen
+    for _ in range(missing):
+        try:
+            relay = register(ports, config, pool, home)
+            if relay is None:
+                return
+            launch(ports, relay)
+        except (Full, LaunchFailed):
+            return
+        yield relay
+        # The pool's first start makes its generation 1, each later one adds 1.
+        pool = Pool(pool.generation + 1, {**pool.slots, relay.slot: relay.id})
 
 
 def relaunch(ports: Dispatch, relay: Relay, asker: str = "") -> None:

@@ -6,10 +6,9 @@ from collections import Counter
 
 from functions.core.fleet import start_relay
 from functions.core.fleet.reap_relays import Fleet
-from functions.core.runtime.ports import LaunchFailed, SweepPorts
+from functions.core.runtime.ports import SweepPorts
 from records import relays
-from records.relays import Pool, Relay
-from records.start_times import Home
+from records.relays import Relay
 
 WARM_LEASE_S = 180  #: three sweeps; a warm relay that is not renewed in that time ends when idle
 
@@ -33,7 +32,9 @@ def reconcile(ports: SweepPorts, seen: Fleet, counts: Counter[str]) -> None:
     needs_room = _drain_old(ports, old, usable, counts)
     if needs_room and not missing and not any(relay.state == "STARTING" for relay in usable):
         missing = 1
-    _start(ports, seen.pool, missing, steady, counts)
+    for relay in start_relay.start(ports, config, seen.pool, missing, steady):
+        counts["relays_started"] += 1
+        relays.keep_warm(ports.table, relay.id, ports.now() + WARM_LEASE_S)
 
 
 def _drain_old(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts: Counter[str]) -> bool:
@@ -49,23 +50,6 @@ def _drain_old(ports: SweepPorts, old: list[Relay], usable: list[Relay], counts:
         relays.order(ports.table, relay.id, "drain")
         counts["relays_drained"] += 1
     return False
-
-
-def _start(ports: SweepPorts, seen: Pool, missing: int, home: Home, counts: Counter[str]) -> None:
-    """Start `missing` relays; stop at a concurrent start, for then there are more than were counted."""
-    pool = seen
-    for _ in range(missing):
-        try:
-            relay = start_relay.register(ports, ports.config.relay, pool, home)
-            if relay is None:
-                return
-            start_relay.launch(ports, relay)
-        except (start_relay.Full, LaunchFailed):
-            return
-        counts["relays_started"] += 1
-        relays.keep_warm(ports.table, relay.id, ports.now() + WARM_LEASE_S)
-        # The pool's first start makes its generation 1, each later one adds 1.
-        pool = Pool(pool.generation + 1, {**pool.slots, relay.slot: relay.id})
 
 
 def _is_older(relay: Relay, revision: str) -> bool:
