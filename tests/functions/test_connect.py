@@ -170,7 +170,7 @@ def test_a_credential_in_authorization_offers_our_subprotocol_as_react_native_do
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "vivavoce"}}
 
 
-def test_a_credential_in_both_places_needs_a_good_origin():
+def test_a_credential_in_both_places_needs_a_good_origin(table):
     token = make_jwt()
     assert open_with(token, Authorization=f"Bearer {token}", Origin=RN) == {"statusCode": 403}
     assert open_with(token, Authorization=f"Bearer {token}", Origin=ORIGIN)["statusCode"] == 200
