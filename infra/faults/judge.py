@@ -33,6 +33,8 @@ class ClientEvent:
     role: str = ""
     text: str = ""
     whole: bool = False  #: `text` replaces all that was told of the turn
+    outcome: str = ""  #: of an agent's turn that ended
+    at: float = 0.0  #: Unix time at which it came; the simulator's ledger has the same clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Verdict:
         default_factory=list
     )  #: typed, and in no turn: lost with a connection or a relay
     finished: int = 0  #: turns that ended at the client
+    kept: Sequence[StoredTurn] = ()  #: the table, as it was judged
 
     @property
     def findings(self) -> list[str]:
@@ -76,7 +79,7 @@ class Verdict:
 
 def judge(seen: ClientRecord, kept: Sequence[StoredTurn], answered: Iterable[str]) -> Verdict:
     """`kept` as the table lists it; `answered`: every answer that the model began, as text."""
-    verdict = Verdict()
+    verdict = Verdict(kept=kept)
     if seen.outcome == STUCK:
         verdict.stuck.append("neither went on nor ended")
     _judge_events(seen.events, verdict)
@@ -171,7 +174,7 @@ def _judge_markers(
             verdict.reordered.append(f"{what} in the order {found}")
 
 
-def client_event(event: object) -> ClientEvent | None:
+def client_event(event: object, at: float = 0.0) -> ClientEvent | None:
     """Convert an event of the client for the judge; None for one without a number."""
     n, e = getattr(event, "n", 0), getattr(event, "e", 0)
     if not n or isinstance(event, AudioFrame):
@@ -179,4 +182,5 @@ def client_event(event: object) -> ClientEvent | None:
     text = event.text if isinstance(event, media.Transcript) and event.role == "agent" else ""
     kind = str(type(event).__struct_config__.tag)  # type: ignore[attr-defined]
     named = getattr(event, "turn", 0), getattr(event, "role", "")
-    return ClientEvent(e, n, kind, *named, text, getattr(event, "whole", False))
+    ended = getattr(event, "outcome", "")
+    return ClientEvent(e, n, kind, *named, text, getattr(event, "whole", False), ended, at)

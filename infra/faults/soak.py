@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from infra.faults import leak_check
 from infra.faults.faulted_stack import FaultedStack, FaultedStackOptions
@@ -176,9 +177,15 @@ class Soak:
 def _evidence(faulted: FaultedStack, session: str, plan: Plan, seen: ClientRecord, verdict: Verdict) -> str:
     """Report of a run: its plan, the events of its client, and its log lines."""
     lines = [f"{line.source}: {line.text}" for line in faulted.stack.logs.lines if session in line.text]
-    ledger = [str(line) for line in faulted.model.ledger.lines if f"ask{plan.number}x" in str(line)]
-    parts = [*verdict.findings, session, str(plan), *map(str, seen.events), str(seen.asked), *lines, *ledger]
-    return "\n".join(parts) + "\n"
+    ledger = map(str, _model_lines(faulted.model.ledger.lines, f"ask{plan.number}x"))
+    facts = [*map(str, seen.events), str(seen.asked), *map(str, verdict.kept)]
+    return "\n".join([*verdict.findings, session, str(plan), *facts, *lines, *ledger]) + "\n"
+
+
+def _model_lines(ledger: Sequence[dict[str, Any]], marker: str) -> list[dict[str, Any]]:
+    """All that the model noted of the connections on which `marker` was said."""
+    theirs = {line.get("connection") for line in ledger if marker in str(line)}
+    return [line for line in ledger if line.get("connection") in theirs - {None}]
 
 
 async def verdict_on(faulted: FaultedStack, session: str, seen: ClientRecord) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -83,7 +84,7 @@ class VirtualUser:
     async def _listen(self, call: Conversation) -> None:
         try:
             async for event in call.events():
-                if (brief := client_event(event)) is not None:
+                if (brief := client_event(event, time.time())) is not None:
                     self.events.append(brief)
                 self._heed(event)
         finally:

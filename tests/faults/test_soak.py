@@ -60,7 +60,11 @@ async def test_a_table_that_loses_a_turn_fails_the_soak(
     await one.run_one(faulted, plan(300_003))
     assert one.tally.failures(each=0) == ["1 lost", "1 unasked"]
     assert "run 300003: turn 2: told as finished, not kept" in one.tally.findings
-    assert "ask300003x2" in (tmp_path / "run-300003.txt").read_text()
+    evidence = (tmp_path / "run-300003.txt").read_text()
+    assert "ask300003x2" in evidence
+    assert "outcome='completed'" in evidence.partition("StoredTurn(number=1")[0], "as told"
+    assert "outcome='completed'" in evidence.partition("StoredTurn(number=1")[2], "as kept"
+    assert "'kind': 'connection.opened'" in evidence, "all of the model's connections, not their words alone"
 
 
 @pytest.mark.faults
