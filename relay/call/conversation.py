@@ -19,6 +19,7 @@ from protocol.server import ServerSession
 from protocol.states import TurnState
 from relay.call.bill import Bill
 from relay.call.client_tools import ClientTools
+from relay.call.question import Ending
 from relay.call.speakers import Agent, User
 from relay.call.turns import Failure, Turns
 from relay.turn import Turn
@@ -65,9 +66,9 @@ class Conversation:
         return self._bill.used
 
     @property
-    def answered_at(self) -> float:
-        """Loop time at which the agent last began to answer."""
-        return self._turns.answered_at
+    def answers(self) -> float | None:
+        """Loop time at which the agent began to answer; None: no answer runs."""
+        return self._turns.answered_at if self._agent.answers else None
 
     # ---- what is heard here
 
@@ -186,7 +187,7 @@ class Conversation:
         begun = self._turns.cut, self._turns.agent
         return next((turn for turn in begun if turn and turn.state is not TurnState.ENDED), None)
 
-    def leg_lost(self, now: float) -> Turn | None:
+    def leg_lost(self, ending: Ending, now: float) -> Turn | None:
         """The model leg is gone: what it had begun ends with what has come, when that has been played.
 
         Returns the turn that is cut like this.
@@ -194,7 +195,7 @@ class Conversation:
         self._toolbox.leg_lost()
         self._recap_tools()
         self._user.words.leg_lost(keeps_last=True)
-        return self._agent.leg_lost(now)
+        return self._agent.leg_lost(ending, now)
 
     def expect(self, *, splits_replies: bool) -> None:
         """Of the model at the other end. `splits_replies`: one reply may come as several turns."""

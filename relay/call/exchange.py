@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from gemini.messages import BEGIN, Credential, FlushAudio, ModelCommand, ModelEvent, SayText
+from gemini.messages import BEGIN, Credential, FlushAudio, ModelCommand, ModelEvent, SayText, StopAnswer
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.codec import media_error
@@ -110,7 +110,10 @@ class Exchange:
         """Pass on what the conversation left: commands to the model, turns to the record, words to all."""
         now, conversation = clock.now(), self.conversation
         while conversation.commands:
-            self.model.put(conversation.commands.popleft())
+            command = conversation.commands.popleft()
+            if isinstance(command, StopAnswer):
+                self._watchdogs.model.questions.unwanted()
+            self.model.put(command)
         while conversation.finished:
             turn = conversation.finished.popleft()
             self.resumption.note(turn, now)
@@ -127,8 +130,8 @@ class Exchange:
     def _open_from(self) -> float | None:
         """Since then something is said that is not in a finished turn. Loop time."""
         questions = self._watchdogs.model.questions
-        has_tool = questions.answering is not None and questions.answering.has_tool  # not to be called twice
-        since = questions.began_at, None if has_tool else self.conversation.answered_from
+        answered_from = None if questions.has_tool else self.conversation.answered_from  # not called twice
+        since = questions.began_at, answered_from
         return min((at for at in since if at is not None), default=None)
 
     def _note_question(self, now: float) -> None:
@@ -271,11 +274,10 @@ class Exchange:
         if self.is_over:
             return
         self.conversation.uplink_dropped_ms = self.model.uplink.dropped_ms + self.session.uplink_dropped_ms
-        self._watchdogs.model.heard(said, now)
         self._hearing.model_said(said, now)
         self.session.receipts.untold = self.model.uplink.untold
         self.conversation.model_said(said, now)
-        self.resumption.answered_at = self._watchdogs.model.questions.answered_at
+        self._watchdogs.model.heard(said, now, self.conversation.answers)
         if self.session.is_backed_up:
             self.model.readable.clear()
         self.flush()
@@ -294,8 +296,11 @@ class Exchange:
             self._greets = credential.greets
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
         profile = credential.profile
-        self._watchdogs.model.leg_changed(now, credential.silence_ms, is_proactive=profile.proactive.value)
-        self.conversation.expect(splits_replies=profile.splits_replies.value)
+        proactive, splits = profile.proactive.value, profile.splits_replies.value
+        self._watchdogs.model.leg_changed(
+            now, credential.silence_ms, is_proactive=proactive, splits_replies=splits
+        )
+        self.conversation.expect(splits_replies=splits)
         if credential.is_fallback and credential.model != self._fallback:
             self._fallback = credential.model
             self.recording.note_model(credential.model)
@@ -312,14 +317,13 @@ class Exchange:
             return
         if self.client.gone_at is None:
             self._watchdogs.outage.begin(now)
-        cut = self.conversation.leg_lost(now)
+        ending = self._watchdogs.model.leg_lost(now, runs=self.conversation.answers is not None)
+        cut = self.conversation.leg_lost(ending, now)
         if cut is not None:
             self.resumption.note(cut, now)
-        is_broken = cut is not None and cut.failure is not None
-        if self._watchdogs.model.leg_lost(now, is_broken=is_broken) and cut is not None:
+        if ending == "again" and cut is not None:
             self.resumption.asks_again(cut)
             self.model.asks_again(self._watchdogs.model.questions.times[1])
-        self.resumption.answered_at = self._watchdogs.model.questions.answered_at
         self.flush()
 
     # ---- time
@@ -344,8 +348,11 @@ class Exchange:
     def _handle_timeout(self, now: float) -> None:
         """Hello, tools, playback reports, watchdogs, the missing client, the session's length."""
         self.client.handle_timeout(now)
+        ran = self.conversation.answers
         if self.conversation.handle_timeout(now):
             self.note_trouble("tool_unanswered")
+        if ran is not None and self.conversation.answers is None:
+            self._watchdogs.model.answer_over(now)
         self._note_heard(self._hearing.handle_timeout(now))
         self._check_watchdogs(now)
         self.recording.handle_timeout(now)
@@ -378,6 +385,7 @@ class Exchange:
 
     def _notice_changes(self, now: float) -> None:
         self._watchdogs.suspend(self._is_suspended, now)
+        self.resumption.answered_at = self._watchdogs.model.questions.answered_at
         if (asked := self._watchdogs.model.questions.times) != self._asked:
             self._asked = asked
             self.model.asks(*asked)

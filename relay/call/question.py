@@ -1,8 +1,14 @@
-"""What the user, or a tool, has said and nobody has answered. Pure: time is an argument."""
+"""What the user, or a tool, has said and nobody has answered. Pure: time is an argument.
+
+Here, and nowhere else, is decided that a question is answered: when all sound of an answer to it has come, or
+that answer is over, or the user wants no more of it. Whether it is asked again on the next leg, with which
+outcome a broken turn ends, and which handle is a way back, follows from this.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from relay.model.replay_buffer import LEAD_S
 from relay.timeouts import Timeouts
@@ -10,6 +16,9 @@ from relay.timeouts import Timeouts
 NEVER = float("-inf")
 REACTION_S = 1.5  #: after speech over an answer, for the model to react
 SPEECH_S = 1.0  #: of speech: less may be a cough
+
+#: of an answer whose leg is gone: all of it had come, or its question is asked again, or is not
+Ending = Literal["whole", "again", "lost"]
 
 
 @dataclass(slots=True)
@@ -24,11 +33,30 @@ class Question:
     is_mended: bool = False  #: it was asked again, on another leg
     ended_at: float = NEVER  #: when all of it was said, however long it has been waited for since
     has_tool: bool = False  #: a tool was called for it, which must not be called twice
-    has_whole_answer: bool = False  #: all sound of the answer that runs has come
+    again_to: float = NEVER  #: what was said until then is asked again, for its answer broke off
 
     def __post_init__(self) -> None:
         if self.ended_at == NEVER:
             self.ended_at = self.said_at
+
+
+class Sound:
+    """Whether all sound of the answer that runs has come."""
+
+    def __init__(self) -> None:
+        self.is_whole = False
+        self.tells_end = False  #: the model says so
+        self.splits_replies = False  #: it may go on by itself after that
+
+    def ended(self) -> None:
+        """All of it has come, or of a part of it."""
+        self.tells_end = True
+        self.is_whole = not self.splits_replies
+
+    def goes_on(self, *, after_tool: bool) -> None:
+        """The model will say more, by itself or `after_tool`."""
+        self.is_whole = False
+        self.splits_replies |= not after_tool
 
 
 class Questions:
@@ -38,7 +66,8 @@ class Questions:
         self.open: Question | None = None
         self.answering: Question | None = None  #: what the answer that runs is to
         self.answered_at = self._answered_before = 0.0  #: the last answer that was heard, and the one before
-        self.tells_whole = False  #: the model says when all sound of an answer has come
+        self._broke_at = 0.0  #: the answer that broke off began then
+        self.sound = Sound()  #: of the answer that runs
         self.spoken_over: tuple[float, float] | None = (
             None  #: speech over the answer that runs, from when to when
         )
@@ -68,10 +97,15 @@ class Questions:
         return self.began_at, said_at, self.user_speaks
 
     @property
+    def has_tool(self) -> bool:
+        """A tool was called by the answer that runs."""
+        return self.answering is not None and self.answering.has_tool
+
+    @property
     def unfinished(self) -> Question | None:
         """What an answer runs to of which more must come."""
         asked = self.answering
-        return None if asked is None or asked.has_whole_answer or asked.has_tool else asked
+        return None if asked is None or self.sound.is_whole or asked.has_tool else asked
 
     def expected_until(self, timeouts: Timeouts) -> float:
         """Until then an answer is likely to come, or is owed for certain."""
@@ -120,10 +154,13 @@ class Questions:
         is_behind: bool = False,
         has_tool: bool = False,
     ) -> None:
+        again_to = NEVER
         if self.open is not None:
             began_at, is_sure = min(began_at, self.open.began_at), is_sure or self.open.is_sure
+            again_to = self.open.again_to
         is_short = said_at - began_at < SPEECH_S
         self.open = Question(began_at, said_at, is_sure, is_behind, is_short, has_tool=has_tool)
+        self.open.again_to = again_to
 
     def answered(self, began_at: float) -> None:
         """Sound has come of an answer that began then: the first, or more."""
@@ -131,14 +168,18 @@ class Questions:
             self._answered_before, self.answered_at = self.answered_at, began_at
         if self.open is not None and not self.open.is_behind:
             self.answering, self.open = self.open, None
-        elif self.answering is not None:
-            self.answering.has_whole_answer = False
+        self.sound.is_whole = False
 
-    def answer_whole(self) -> None:
-        """All sound of the answer that runs has come."""
-        self.tells_whole = True
-        if self.answering is not None:
-            self.answering.has_whole_answer = True
+    def unwanted(self) -> None:
+        """The user wants no more of the answer that runs, nor to have the one that broke off again."""
+        asked, self.answering = self.open, None
+        if asked is None or asked.again_to == NEVER:
+            return
+        self.answered_at = self._broke_at
+        if asked.ended_at <= asked.again_to:
+            self.open = None
+        else:  # what was said since is to be answered
+            asked.began_at, asked.again_to = asked.again_to, NEVER
 
     def tool_called(self) -> None:
         """By the answer that runs."""
@@ -165,8 +206,10 @@ class Questions:
         if asked is None or asked.is_mended or self.user_speaks:
             return False
         ended_at = max(each.ended_at for each in (asked, self.open) if each)
-        self.open = Question(asked.began_at, now, is_sure=True, is_mended=True, ended_at=ended_at)
-        self.answered_at = self._answered_before
+        self.open = Question(
+            asked.began_at, now, is_sure=True, is_mended=True, ended_at=ended_at, again_to=now
+        )
+        self._broke_at, self.answered_at = self.answered_at, self._answered_before
         return True
 
     def wait_from(self, now: float) -> None:
@@ -185,6 +228,7 @@ class Questions:
     def answer_over(self, now: float) -> None:
         """The answer that ran is over: what came behind it is waited for."""
         self.answering = self.spoken_over = None
+        self.sound.is_whole = False
         if self.open is not None and self.open.is_behind:
             self.open.is_behind = False
             self.wait_from(now)

@@ -10,8 +10,8 @@ from typing import Literal
 from protocol.audio import downlink_ms
 from protocol.states import TurnState, advance
 from relay.call.attribution import Cost
-from relay.call.hearing import is_sound
 from relay.call.part import Part
+from relay.call.question import Ending
 from relay.call.states import REPLY, ReplyState
 from relay.call.transcript import Transcript
 from relay.call.turns import Turns
@@ -155,6 +155,14 @@ class Agent:
         self._cut_at = self._ended_at = float("-inf")  #: when it was interrupted last, or ended
         self._tells_generated = False  #: the model says when all of an answer has come
         self._splits_replies = False  #: the model may go on by itself after a complete turn
+        self._broken = 0  #: number of the turn that broke off, and is given again in the next one
+        self._stops: tuple[int, ...] = ()  #: numbers by which the client may stop the turn that runs
+
+    @property
+    def answers(self) -> bool:
+        """An answer runs. One that was spoken over when it was complete may be over."""
+        is_over = self._is_completed and self._turns.user is not None
+        return self._reply not in (ReplyState.NONE, ReplyState.CUT) and not is_over
 
     def expect(self, *, splits_replies: bool) -> None:
         """The model may go on by itself after a complete turn."""
@@ -168,19 +176,23 @@ class Agent:
             self._leave(now)
         self._sounded_at = now
         if self._reply is ReplyState.CUT:  # the rest of an answer, whose words come all the same
-            return self._note_sound(self._turns.drop(pcm), pcm, now)
+            turn = self._turns.agent
+            if turn is not None and self.words.has(turn):  # else it is of one that is given again
+                self.words.note_sound(self._turns.drop(pcm), pcm, now, is_over=True)
+            return
         self._answer(now)
-        self._note_sound(self._turns.speak(pcm, now), pcm, now)
+        self.words.note_sound(self._turns.speak(pcm, now), pcm, now, is_over=False)
         self._plays_until = max(self._plays_until, now) + downlink_ms(len(pcm)) / 1000
         self.over_at, self._is_completed = self._plays_until + SILENCE_S, False
-        return None
 
     def say(self, text: str, finished: bool, now: float) -> None:
         """A piece of the transcript of its speech."""
         if text:
             if self._is_answered_anew(now):
-                self._end_part(now, is_cut=True)
+                self.words.end_last(now, is_cut=True)
             part = self.words.find(text, now, ahead=self._ahead())
+            if part is None and self._reply is ReplyState.CUT and not self._user.awaits_answer:
+                return  # of an answer that is not wanted
             if part is None:  # they come before their sound
                 self._leave(now)
                 part = self._answer(now)
@@ -192,10 +204,11 @@ class Agent:
         """It speaks, in the answer that runs or in a new one."""
         if self._reply is ReplyState.NONE:
             self.words.release()
-            self._end_part(now, is_cut=False)
+            self.words.end_last(now, is_cut=False)
             turn = self._turns.begin_agent(now)
             self._user.answered(turn, now)
             self.words.part_of(turn)
+            self._stops, self._broken = (turn.number, self._broken), 0
         self._moves("speech")
         assert self._turns.agent is not None
         return self.words.part_of(self._turns.agent)
@@ -218,12 +231,6 @@ class Agent:
             return False
         return self._reply is not ReplyState.RUNNING or at >= self._sounded_at - REACTION_S
 
-    def _note_sound(self, turn: Turn, pcm: bytes, now: float) -> None:
-        if self.words.has(turn) and is_sound(pcm):
-            part = self.words.part_of(turn)
-            part.sound(downlink_ms(len(pcm)) / 1000, now)
-            part.is_over = self._reply is ReplyState.CUT
-
     # ---- how it ends
 
     def interrupted(self, now: float) -> None:
@@ -233,12 +240,18 @@ class Agent:
             self._interrupt("user", now)
 
     def stopped(self, number: int, played_ms: int, now: float) -> bool:
-        """The client stops it. False: its turn ended while that was on its way."""
+        """The client stops it. False: its turn ended while that was on its way.
+
+        One that broke off will not be given again, and what comes of that already is dropped.
+        """
         turn = self._turns.agent
-        if turn is None or turn.number != number or not self._turns.is_speaking:
+        if turn is None or number not in self._stops or not self._turns.is_speaking:
             return False
-        turn.played_ms = played_ms
+        turn.played_ms = played_ms if turn.number == number else 0
         self._interrupt("client", now)
+        if self._broken:
+            turn.failure, self._broken = None, 0
+            self._moves("unwanted")
         return True
 
     def _interrupt(self, cause: Literal["user", "client"], now: float) -> None:
@@ -247,7 +260,7 @@ class Agent:
                 self._turns.cut_late(now)
             return
         self._turns.interrupt(cause, now)
-        self._end_part(now, is_cut=True)
+        self.words.end_last(now, is_cut=True)
         self._moves("interrupted")
         if self._is_completed:
             self._moves("completed")
@@ -285,7 +298,7 @@ class Agent:
         may_be_cut = self._reply is ReplyState.RUNNING and self._turns.user is not None
         self._moves("completed")
         self.over_at = None
-        self._end_part(now, is_cut=may_be_cut)
+        self.words.end_last(now, is_cut=may_be_cut)
         if self._turns.is_speaking and self._turns.agent is not None:
             self._turns.end_audio()
             self.finish(self._turns.agent, now)
@@ -300,11 +313,11 @@ class Agent:
             self._cut_at, self._user.has_spoken = now, False
         else:
             self._complete(now)
-        self._end_part(now, is_cut=is_cut)
+        self.words.end_last(now, is_cut=is_cut)
         self._moves("left")
         self.over_at, self._is_completed = None, False
 
-    def leg_lost(self, now: float) -> Turn | None:
+    def leg_lost(self, ending: Ending, now: float) -> Turn | None:
         """What it had begun ends with what has come, when that has played. Returns the turn that is cut."""
         self.words.leg_lost(keeps_last=False)
         self._moves("left")
@@ -312,8 +325,8 @@ class Agent:
         turn = self._turns.agent
         if turn is None or not self._turns.is_speaking:
             return None
-        if turn.state is TurnState.SPEAKING:
-            turn.failure = "lost"
+        turn.failure = None if ending == "whole" else "lost"
+        self._broken = turn.number if ending == "again" else 0
         self._turns.end_audio()
         turn.finish_at = max(now, (turn.first_audio_at or now) + turn.audio_ms / 1000)
         return turn
@@ -323,12 +336,6 @@ class Agent:
         self._user.words.release()
         self.words.release()
         self._turns.finish(turn, now)
-
-    def _end_part(self, now: float, *, is_cut: bool) -> None:
-        part = self.words.last
-        if part is not None and not part.is_over:
-            part.end(now)
-            part.is_cut = is_cut
 
     def _moves(self, event: str) -> None:
         self._reply = advance(REPLY, self._reply, event)

@@ -63,12 +63,14 @@ _RUNS = {
     "paused": R.PAUSED,
     "completed": R.NONE,
     "interrupted": R.CUT,
+    "unwanted": R.CUT,
     "left": R.NONE,
 }
 
+#: `unwanted`: it broke off, is asked for again on another leg, and was stopped by the user meanwhile;
 #: `left`: the leg is gone, or the user was answered anew before the model ended this answer
 REPLY: dict[ReplyState, dict[str, ReplyState]] = {
-    R.NONE: dict.fromkeys(_RUNS, R.NONE) | {"speech": R.RUNNING},
+    R.NONE: dict.fromkeys(_RUNS, R.NONE) | {"speech": R.RUNNING, "unwanted": R.CUT},
     R.RUNNING: _RUNS,
     R.GENERATED: _RUNS,
     R.PAUSED: _RUNS | {"generated": R.PAUSED},

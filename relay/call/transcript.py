@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from protocol.audio import downlink_ms
 from protocol.media import Role
 from relay.call.attribution import WordStream
+from relay.call.hearing import is_sound
 from relay.call.part import Part
 from relay.call.told import Told
 from relay.turn import Turn
@@ -37,6 +39,20 @@ class Transcript:
     def part_of(self, turn: Turn) -> Part:
         """The party's part of `turn`, begun if need be."""
         return self._stream.part_of(turn, turn.user_words if self._role == "user" else turn.agent_words)
+
+    def note_sound(self, turn: Turn, pcm: bytes, now: float, *, is_over: bool) -> None:
+        """Of the agent's voice in `turn`, which is heard no more when that `is_over`."""
+        if self.has(turn) and is_sound(pcm):
+            part = self.part_of(turn)
+            part.sound(downlink_ms(len(pcm)) / 1000, now)
+            part.is_over = is_over
+
+    def end_last(self, now: float, *, is_cut: bool) -> None:
+        """The party's latest part sounds no more."""
+        part = self.last
+        if part is not None and not part.is_over:
+            part.end(now)
+            part.is_cut = is_cut
 
     def find(self, piece: str, now: float, *, ahead: float | None) -> Part | None:
         """The part that `piece` belongs to; None: one that has not begun. `ahead`: see `WordStream.place`."""

@@ -16,11 +16,11 @@ from typing import Literal
 from gemini import messages as model
 from gemini.messages import SILENCE_MS, ModelCommand, ModelEvent
 from protocol.audio import downlink_ms
-from protocol.states import advance
 from relay.call.hearing import is_sound
 from relay.call.pulse import Pulse
-from relay.call.question import NEVER, Question, Questions
-from relay.call.states import ANSWER, AnswerState
+from relay.call.question import NEVER, Ending, Question, Questions
+from relay.call.running_answer import RunningAnswer
+from relay.call.states import AnswerState
 from relay.model.uplink_queue import Quiet, Speech
 from relay.timeouts import Timeouts
 
@@ -59,28 +59,26 @@ class ModelWatchdog:
         self._has_heard = False  #: we have: then the model's own hearing counts for nothing
         self._pause_s = PAUSE_S  #: of quiet that do not end the user's turn
         self._sounded_at = NEVER  #: when the last of an answer came
-        self._answer = AnswerState.NONE
+        self._answer = RunningAnswer()
         self._is_excused = False  #: the end of a turn without an answer is to come, and is no fault
         self._fault: Trouble | None = None  #: what the turn that has just ended was
-        self._turn_at = 0.0  #: the agent's turn began then, if one runs
-        self._inaudible_s = 0.0  #: how much of it came that nobody can hear
         self._plays_until = 0.0  #: when received audio has played out, or of the latest event if later
 
     # ---- what is said
 
     def user_started(self, at: float) -> None:
         self._has_heard = True
-        self.questions.start(at, in_answer=self._is_in_turn)
+        self.questions.start(at, in_answer=self._answer.goes_on)
 
     def user_stopped(self, at: float) -> None:
         self._has_heard = True
-        self.questions.stop(at, is_sure=False, in_answer=self._is_in_turn)
+        self.questions.stop(at, is_sure=False, in_answer=self._answer.goes_on)
 
     def sent(self, item: Speech | Quiet | ModelCommand, now: float) -> None:
         """The model was given something."""
         match item:
             case model.SayText(respond=True):
-                self.questions.ask(now, now, is_sure=True, is_behind=self._is_in_turn)
+                self.questions.ask(now, now, is_sure=True, is_behind=self._answer.goes_on)
             case model.MarkActivity(started=True):
                 self.questions.start(now, in_answer=False)
             case model.MarkActivity(started=False):
@@ -89,30 +87,28 @@ class ModelWatchdog:
                 pass  # it is to know, and to say nothing
             case model.AnswerTool():
                 self.questions.ask(now, now, is_sure=True, has_tool=True)
-            case model.StopAnswer():
-                self.questions.answering = None  # the user wants no more of it
             case Quiet() | model.FlushAudio():
                 self.questions.wait_from(now)  # the model was kept waiting for the end of the turn
 
-    def heard(self, event: ModelEvent, now: float) -> None:
-        """The model gave a sign."""
+    def heard(self, event: ModelEvent, now: float, answers: float | None = None) -> None:
+        """The model gave a sign. `answers`: when the answer began that runs now, by the conversation."""
         if not isinstance(event, model.AtWork):
             self.pulse.event(now)
         self.questions.goes_on(now)
         match event:
-            case model.Audio(pcm) if self._answer is AnswerState.AUDIO or is_sound(pcm):
-                self._goes_on(now, downlink_ms(len(pcm)) / 1000)
+            case model.Audio(pcm) if self._answer.state is AnswerState.AUDIO or is_sound(pcm):
+                self._goes_on(now, answers, downlink_ms(len(pcm)) / 1000)
             case model.ToolRequested():
-                self._goes_on(now)
+                self._goes_on(now, answers)
                 self.questions.tool_called()
             case model.GenerationEnded():
-                self.questions.answer_whole()
+                self.questions.sound.ended()
             case model.Said() if self._is_read:
-                self._goes_on(now)
+                self._goes_on(now, answers)
             case model.Said():
-                self._goes_on_unheard(now)
+                self._goes_on_unheard(now, answers)
             case model.Audio(pcm):
-                self._goes_on_unheard(now, downlink_ms(len(pcm)) / 1000)
+                self._goes_on_unheard(now, answers, downlink_ms(len(pcm)) / 1000)
             case model.SpeechStarted() if not self._has_heard:
                 self.questions.start(now, in_answer=False)
             case model.SpeechEnded() if not self._has_heard:
@@ -125,31 +121,52 @@ class ModelWatchdog:
                 self._is_excused = True
             case model.Interrupted():
                 self._is_excused = True
-                self._moves("interrupted")
-                self.questions.answer_cut(now)
-            case model.TurnCompleted(idle, ending):
-                self._end_turn(idle, ending, now)
+                if answers is None:  # else it was told before, of another one
+                    self._answer.advance("interrupted")
+                    self.questions.answer_cut(now)
+            case model.TurnCompleted(idle=False):
+                self.questions.sound.goes_on(after_tool=self.questions.has_tool)
+                self._is_excused = False
+            case model.TurnCompleted(ending=ending):
+                self._end_turn(ending, now, answers)
 
-    def leg_changed(self, now: float, silence_ms: int = SILENCE_MS, *, is_proactive: bool = True) -> None:
+    def leg_changed(
+        self,
+        now: float,
+        silence_ms: int = SILENCE_MS,
+        *,
+        is_proactive: bool = True,
+        splits_replies: bool = False,
+    ) -> None:
         """Another leg is up. It was told again what is unanswered; of a turn it knows nothing.
 
         `silence_ms` of quiet end the user's turn by its setup.
         """
         self._pause_s, self._is_proactive = max(PAUSE_S, silence_ms / 1000), is_proactive
+        self.questions.sound.splits_replies = splits_replies
         self.questions.answer_over(now)
         self.questions.wait_from(now)
-        self._moves("leg")
+        self._answer.advance("leg")
         self._plays_until = now
         self.pulse.leg_changed(now)
         self._is_excused, self._fault = False, None
 
-    def leg_lost(self, now: float, *, is_broken: bool) -> bool:
-        """The leg is gone; `is_broken`, and an answer with it. True: what that was to is asked again."""
-        may_be_whole = not self.questions.tells_whole and now >= self._plays_until + PAUSE_S
+    def leg_lost(self, now: float, *, runs: bool) -> Ending:
+        """The leg is gone, and with it an answer that `runs`. What becomes of that, and of its question."""
+        asked = self.questions
+        may_be_whole = not asked.sound.tells_end and now >= self._plays_until + PAUSE_S
+        is_broken = runs and not asked.sound.is_whole
+        is_unheard = asked.open is not None and not asked.open.is_behind
         if not is_broken or may_be_whole:
-            self.questions.answering = None
-        is_mended = self.questions.open is not None and self.questions.open.is_mended
-        return self.questions.reopen(now) or (is_broken and is_mended)
+            asked.answering = None
+        if asked.reopen(now) or (is_broken and is_unheard):
+            return "again"
+        return "lost" if is_broken else "whole"
+
+    def answer_over(self, now: float) -> None:
+        """By what was heard of it, whether the model says so or not."""
+        self._answer.is_over()
+        self.questions.answer_over(now)
 
     # ---- what is wrong
 
@@ -164,8 +181,8 @@ class ModelWatchdog:
             self.pulse.excuse(now)
             return None
         fault, self._fault = self._fault, None
-        if self._answer is AnswerState.UNHEARD:
-            self._moves("told")
+        if self._answer.state is AnswerState.UNHEARD:
+            self._answer.advance("told")
             fault = "empty_turn"
         if fault is not None:
             return self._judge(fault, now)
@@ -174,13 +191,13 @@ class ModelWatchdog:
             return self._judge_silence(asked, now)
         stuck_at, trouble = self._stuck
         if asked is None and now >= stuck_at:
-            self._moves("endless")
+            self._answer.advance("endless")
             return Finding(trouble)
         return None
 
     def next_timeout(self, now: float) -> float | None:
         """Time at which to `check`, or at which `is_engaged` may end; None for never. While a leg is up."""
-        if self._answer is AnswerState.UNHEARD or self._fault is not None:
+        if self._answer.state is AnswerState.UNHEARD or self._fault is not None:
             return now
         waits = [at for at in (self._quiet_at, self.questions.expected_until(self._timeouts)) if at > now]
         asked = self.questions.open
@@ -197,54 +214,52 @@ class ModelWatchdog:
 
     # ---- the agent's turn
 
-    def _goes_on(self, now: float, sounds_s: float = 0.0) -> None:
-        if not self._is_in_turn:
-            self._turn_at = now
-        self._moves("audio")
+    def _goes_on(self, now: float, answers: float | None, sounds_s: float = 0.0) -> None:
+        self._take(answers, now)
+        self._answer.advance("audio")
         self._sounded_at = now
         if not self._has_heard:
             self.questions.speaks_no_more()  # the model has not said so, and answers
-        self.questions.answered(self._turn_at)
+        self.questions.answered(self._answer.began_at)
         self._plays_until = max(self._plays_until, now) + sounds_s
 
-    def _goes_on_unheard(self, now: float, lasts_s: float = 0.0) -> None:
+    def _goes_on_unheard(self, now: float, answers: float | None, lasts_s: float = 0.0) -> None:
         """Text without its voice, or a voice that nobody can hear: it is no answer yet."""
-        if not self._is_in_turn:
-            self._turn_at, self._inaudible_s = now, 0.0
+        was_in_turn = self._answer.is_in_turn
+        self._take(answers, now)
+        if not was_in_turn:
             self.questions.wait_from(now)
-        self._moves("text")
+        self._answer.advance("text")
         self._plays_until = max(self._plays_until, now)
-        self._inaudible_s += 0.0 if self._is_read else lasts_s
+        self._answer.inaudible_s += 0.0 if self._is_read else lasts_s
         asked = self.questions.open
-        is_certain = self._answer is AnswerState.TEXT and self._inaudible_s >= INAUDIBLE_S
+        is_certain = self._answer.state is AnswerState.TEXT and self._answer.inaudible_s >= INAUDIBLE_S
         if is_certain and asked is not None and not asked.is_mended:
-            self._moves("inaudible")
+            self._answer.advance("inaudible")
 
-    def _end_turn(self, idle: bool, ending: model.Ending, now: float) -> None:
+    def _take(self, answers: float | None, now: float) -> None:
+        if self._answer.take(answers, now):
+            self.questions.answer_over(now)  # nobody has said so
+
+    def _end_turn(self, ending: model.Ending, now: float, answers: float | None) -> None:
+        """The model is idle. When the conversation `answers` on, this may be told of the one before."""
         self._plays_until = max(self._plays_until, now)
         is_excused, self._is_excused = self._is_excused or ending == "wants_more", False
-        if not idle:
+        if answers is not None:
             return
-        if self._is_in_turn:
-            self.pulse.worked(now - self._turn_at)
-            self._moves("completed")
+        if self._answer.is_in_turn:
+            self.pulse.worked(now - self._answer.began_at)
+            self._answer.advance("completed")
         elif self.questions.open is not None and not is_excused:
             self._fault = "rejected_turn" if ending == "rejected" else "empty_turn"
         self.questions.answer_over(now)
-
-    def _moves(self, event: str) -> None:
-        self._answer = advance(ANSWER, self._answer, event)
-
-    @property
-    def _is_in_turn(self) -> bool:
-        return self._answer in (AnswerState.TEXT, AnswerState.AUDIO)
 
     # ---- how long it may take
 
     def _answer_due(self, asked: Question) -> float:
         """When an answer that has not come is judged. A leg that lives is given its time."""
         stops_at = self.pulse.stops_at(asked.said_at, is_certain=asked.is_mended)
-        if self._answer is AnswerState.TEXT:
+        if self._answer.state is AnswerState.TEXT:
             return min(asked.said_at + self._timeouts.answer_s, stops_at)
         patient_until = asked.said_at + self._timeouts.patience_s
         dead_at = max(asked.said_at, self.pulse.alive_at) + self._timeouts.answer_s
@@ -259,13 +274,15 @@ class ModelWatchdog:
     @property
     def _stuck(self) -> tuple[float, Trouble]:
         """When the turn that runs has been silent, or has run, for too long, or nobody is behind it."""
-        endless_at = min(self._plays_until + self._timeouts.stall_s, self._turn_at + self._timeouts.turn_s)
+        endless_at = min(
+            self._plays_until + self._timeouts.stall_s, self._answer.began_at + self._timeouts.turn_s
+        )
         frozen_at, asked = float("inf"), self.questions
         if asked.spoken_over is not None:
             frozen_at = self.pulse.stops_at(NEVER)
         elif asked.unfinished is not None:
             frozen_at = max(self._plays_until, self.pulse.stops_at(NEVER))
-        if not self._is_in_turn:
+        if not self._answer.is_in_turn:
             return float("inf"), "endless_turn"
         if asked.user_speaks or endless_at <= frozen_at:
             return endless_at, "endless_turn"
@@ -274,7 +291,7 @@ class ModelWatchdog:
     def _judge_silence(self, asked: Question, now: float) -> Finding | None:
         is_patience_over = now >= asked.said_at + self._timeouts.patience_s
         is_rightful = not asked.is_sure and not self.pulse.has_stopped(asked.said_at)
-        if is_patience_over and is_rightful and self._answer is AnswerState.NONE:
+        if is_patience_over and is_rightful and self._answer.state is AnswerState.NONE:
             self.questions.open = None  # rightly so: the user's next words are another try
             return None
         return self._judge("silent_model", now)

@@ -13,6 +13,7 @@ from protocol.errors import RemoteProtocolError
 from protocol.media import Agent, Live, LiveLimits, Tokens
 from protocol.server import ServerSession
 from relay.call.conversation import AS_USUAL, Conversation
+from relay.call.question import Ending
 from relay.call.turns import FLUSH_WAIT_S
 
 MS20 = bytes(960)  # 20 ms of the agent's audio
@@ -212,14 +213,12 @@ def test_an_answer_that_is_talked_over_is_interrupted() -> None:
     assert outcomes(table) == ["interrupted"]
 
 
-@pytest.mark.parametrize(
-    ("events", "outcome"), [((), "lost"), ((model.GenerationEnded(),), "completed")], ids=["cut", "all came"]
-)
-def test_an_answer_whose_model_is_lost(events: tuple[model.ModelEvent, ...], outcome: str) -> None:
+@pytest.mark.parametrize(("ending", "outcome"), [("again", "lost"), ("lost", "lost"), ("whole", "completed")])
+def test_an_answer_whose_model_is_lost(ending: Ending, outcome: str) -> None:
+    """What of it had come is not decided there."""
     table = Table()
     answer(table)
-    table.model(*events)
-    table.talk.leg_lost(3.0)
+    table.talk.leg_lost(ending, 3.0)
     table.talk.handle_timeout(5.0)
     table.read()
     assert outcomes(table) == [outcome] == [turn.outcome for turn in table.talk.finished]
@@ -352,7 +351,7 @@ def test_a_tool_asked_for_by_another_leg_is_called_again() -> None:
     table = Table(tools=(ClientTool("weather"),))
     table.model(model.ToolRequested("fc-1", "weather", {}))
     table.says(media.ToolResult("call-1-1", ok=True, data="rain"))
-    table.talk.leg_lost(2.0)
+    table.talk.leg_lost("again", 2.0)
     table.model(model.ToolRequested("fc-1", "weather", {}))
     assert [m for m in table.events() if m[0] == "tool.call"] == [("tool.call",)] * 2
 
