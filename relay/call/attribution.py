@@ -169,26 +169,44 @@ class WordStream:
         parts, pace = self._settled_parts(), self._habits.room(1.0)
         if not any(part.sound_s for part in parts) or not any(part.pieces for part in parts):
             return []
-        found = None
+        settled = [part.pieces for part in parts]
         if len(parts) > 1:
-            found = Settlement(
+            ways = Settlement(
                 parts,
                 self._spacing,
                 pace,
                 now,
                 runs_ahead=self._runs_ahead,
                 splits_replies=self.splits_replies,
-            ).settle()
+            )
+            settled = [list(pieces) for pieces in ways.settle() or settled]
+        is_moved = any(part.pieces != pieces for part, pieces in zip(parts, settled, strict=True))
+        if is_moved:
+            self._learn_spacing(settled)
         told = []
-        for n, pieces in enumerate(found or [part.pieces for part in parts]):
-            part = parts[n]
-            was, before, part.pieces = part.is_said_twice, part.pieces, list(pieces)
+        for n, (part, pieces) in enumerate(zip(parts, settled, strict=True)):
+            was, before, was_twice, part.pieces = part.wording, part.pieces, part.is_said_twice, pieces
             is_next_missing = any(each.sound_s and not each.pieces for each in parts[n + 1 : n + 2])
             part.is_said_twice = not is_next_missing and is_said_twice(part, pace, self._spacing)
-            if before != part.pieces or was is not part.is_said_twice:
-                told.append((part.turn, part.retake(self._spacing, part.pieces)))
+            if not is_moved and was_twice is part.is_said_twice:
+                continue
+            words = part.retake(self._spacing, pieces)
+            if before != pieces:
+                part.is_finished = bool(pieces) and pieces[-1].ends
+            if before != pieces or str(words) != str(was):
+                told.append((part.turn, words))
+            else:
+                part.wording = was
         self._move_cursor()
         return told
+
+    def _learn_spacing(self, turns: list[list[Piece]]) -> None:
+        """Anew, of the pieces where they are now."""
+        self._spacing.forget()
+        for pieces in turns:
+            wording = Wording(Words(), self._spacing)
+            for piece in pieces:
+                wording.take(piece.text)
 
     def _settled_parts(self) -> list[Part]:
         """The latest ones, behind one that keeps its words; none when that would be too much work."""

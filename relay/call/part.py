@@ -80,13 +80,13 @@ class Part:
             self.pieces[-1] = replace(self.pieces[-1], ends=True)
 
     def retake(self, spacing: Spacing, pieces: list[Piece]) -> Words:
-        """Make its words anew, of these pieces."""
+        """Make its words anew, of these pieces: what they tell of the spacing is known already."""
         words = Words()
-        self.pieces, self.wording = pieces, Wording(words, spacing, keeps_all=self.is_said_twice)
+        self.pieces, self.wording = pieces, Wording(words, spacing.copy(), keeps_all=self.is_said_twice)
         for piece in pieces:
             self.wording.take(piece.text)
         self.wording.release()
-        self.is_finished = bool(pieces) and pieces[-1].ends
+        self.wording.go_on(spacing)
         return words
 
     def heard_s(self, now: float) -> float | None:

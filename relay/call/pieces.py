@@ -225,6 +225,11 @@ class Spacing:
             if self._lacks > self._has_inner:
                 self._brings_spaces = False
 
+    def forget(self) -> None:
+        """Missing spaces were found between pieces that are of two turns: they tell nothing."""
+        if not self._brings_spaces:
+            self._brings_spaces, self._run, self._lacks, self._has_inner = None, 0, 0, False
+
     def between(self, last: str, first: str) -> str | None:
         """A space, or nothing; None when that is not known yet."""
         if not last or last.isspace() or first.isspace() or first in _CLOSING or last in _OPENING:
@@ -248,7 +253,7 @@ class Joiner:
     """Puts the pieces of one turn together. Those are held of which it is not known yet how they join."""
 
     def __init__(self, spacing: Spacing) -> None:
-        self._spacing = spacing
+        self.spacing = spacing  #: of the stream
         self._last = ""  #: character of the text
         self._held: list[str] = []
 
@@ -263,7 +268,7 @@ class Joiner:
     def take(self, pieces: list[str]) -> str:
         """The text that can be added now."""
         for piece in pieces:
-            self._spacing.learn(self._held[-1][-1:] if self._held else self._last, piece)
+            self.spacing.learn(self._held[-1][-1:] if self._held else self._last, piece)
             self._held.append(piece)
         return self._join(is_forced=False)
 
@@ -280,7 +285,7 @@ class Joiner:
     def _join(self, *, is_forced: bool) -> str:
         texts: list[str] = []
         while self._held:
-            gap = self._spacing.between(self._last, self._held[0][:1])
+            gap = self.spacing.between(self._last, self._held[0][:1])
             if gap is None and not is_forced:
                 break
             piece = self._held.pop(0)

@@ -58,6 +58,10 @@ class Wording:
         held = self._joiner.take(self.repetitions.release())
         return self._added(held + self._joiner.grow(rest))
 
+    def go_on(self, spacing: Spacing) -> None:
+        """From here on learn as `spacing` does."""
+        self._joiner.spacing = spacing
+
     def release(self) -> str:
         """The text that was held."""
         return self._added(self._joiner.take(self.repetitions.release()) + self._joiner.release())

@@ -7,7 +7,10 @@ import pytest
 from gemini import messages as model
 from protocol import media
 from protocol.audio import DOWNLINK_HZ
+from relay.call.attribution import WordStream
 from relay.call.transcript import SETTLE_S
+from relay.turn import Turn
+from relay.words import Words
 from tests.relay.test_conversation import Table
 from tests.relay.test_late_words import ask, record
 
@@ -138,3 +141,28 @@ def test_a_sentence_that_comes_twice_was_said_twice_when_it_sounds_so_long(
     table.talk.handle_timeout(8.0)
     (turn,) = table.talk.finished
     assert turn.agent_text.strip() == text
+
+
+def test_where_turns_meet_no_space_is_missing() -> None:
+    """Pieces cut anywhere, placed in the answer before theirs: moved, they tell nothing of its spaces."""
+    stream, spoken = WordStream(runs_ahead=True), []
+    for number, sound_s in enumerate((3.0, 2.0, 2.0), 1):
+        spoken.append(stream.part_of(Turn(number, 10.0 * number), Words()))
+        spoken[-1].sound(sound_s, 10.0 * number)
+        spoken[-1].end(10.0 * number + sound_s)
+    for at, placed, piece in (
+        (10.5, 0, "All trains go to the ri"),
+        (10.6, 0, "ver. Some go beh"),
+        (10.7, 0, "ind"),
+        (20.1, 0, "E"),  # of the second
+        (20.2, 1, "very ticket is valid again."),
+        (30.1, 1, "M"),  # of the third
+        (30.2, 2, "ountains are behind them."),
+    ):
+        stream.take(spoken[placed], piece, at)
+    told = {turn.number: str(words) for turn, words in stream.settle(40.0)}
+    assert told == {
+        1: "All trains go to the river. Some go behind",
+        2: "Every ticket is valid again.",
+        3: "Mountains are behind them.",
+    }
