@@ -18,6 +18,7 @@ CLOSING = 8.0  #: it begins with a full stop or the like
 AGAIN, AGAIN_SHORT = 6.0, 3.0  #: it begins with the piece that came before, or a longer one that begins so
 JOINED = 6.0  #: two words without a space between them, in a stream that has spaces
 UNENDED = 4.0  #: a turn ends within a sentence and was not cut short
+PAUSE_S = 1.0  #: between two pieces, and a turn may begin with what the one before began with
 APART_S = 6.0  #: what comes again so much later was rather said again than sent again
 SHORT = 5  #: letters that are said twice by chance
 
@@ -30,6 +31,7 @@ class Seams:
         pieces = [piece.text for piece in came]
         pairs = list(pairwise(pieces))
         self._is_apart = [after.at > before.at + APART_S for before, after in pairwise(came)]
+        self._has_pause = [True, *(after.at > before.at + PAUSE_S for before, after in pairwise(came))]
         self.is_end = [False, *map(is_ended, pieces)]  #: a sentence ends there
         self.has_ends = any(self.is_end)
         self._is_large = [piece.lstrip()[:1].isupper() for piece in pieces]
@@ -50,12 +52,14 @@ class Seams:
                 n,
             )
             for n in range(1, len(self.begin))
-            if self.begin[n] < WITHIN
+            if self.begin[n] < (CLOSING if self._has_pause[n] else WITHIN)
         )
         return [n for *_, n in against[:count]]
 
     def _costs_of_beginning(self, pieces: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[float]:
-        behind_end = [large for large, end in zip(self._is_large, self.is_end, strict=False) if end]
+        is_new = [True, *(before != piece for before, piece in pairs)]
+        signs = zip(self._is_large, self.is_end, is_new, strict=False)
+        behind_end = [large for large, end, new in signs if end and new]
         begins_large = self._is_large[0] and 2 * sum(behind_end) > len(behind_end)
         begins_spaced = pieces[0][:1].isspace()
         again = sum(a == b and not apart for (a, b), apart in zip(pairs, self._is_apart, strict=True))

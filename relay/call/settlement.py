@@ -28,6 +28,7 @@ WORK = 6_000  #: or so many, divided by the pieces: of a long talk only the like
 STEPS = 3  #: in which words and manner are fitted to each other
 USUAL = ((0.2, 0.5), (3.0, 2.0))  #: words are so late, and by so much more or less, where nothing is learned
 SPREAD_S = 0.4  #: at least
+MISSING = 1.2  #: times the letters that came in a second of sound are usual: there are turns without words
 BELIEVED_S = 4.0  #: of sound, for which the pace so far is worth
 
 MARGIN = 1.5  #: by which another way to cut must be better
@@ -35,6 +36,7 @@ FINE = 2.0  #: where no turn is without words, and none costs more, nothing is l
 SILENT = 6.0  #: a turn has no words at all
 EXPECTED = 1.0  #: it has none yet
 UNHEARD = 9.0  #: words are of a turn of which nothing was heard
+EARLY, EARLY_S = 9.0, 1.0  #: words came before their turn had begun, by more than our clocks may differ
 FINISHED = 8.0  #: words come behind the mark that these were all
 UNFINISHED = 2.0  #: there is no such mark, where others have one
 FAR, LATEST = 12.0, 12.0  #: at most, for length and lateness
@@ -93,8 +95,14 @@ class Settlement:
             return None
         count = max(2 * len(self._parts), min(SEAMS, WORK // len(self._pieces)))
         places = sorted({*cuts, *self._seams.likeliest(count, cuts)})
-        pace = self._overall_pace(cuts)
-        usual = [replace(manner, pace=pace, off=OFF / 2, late_s=late, spread_s=by) for late, by in USUAL]
+        paces = [self._overall_pace(cuts)]
+        if self._pace > MISSING * paces[0]:
+            paces.append(self._pace)
+        usual = [
+            replace(manner, pace=pace, off=OFF / 2, late_s=late, spread_s=by)
+            for pace in paces
+            for late, by in USUAL
+        ]
         for each in (manner, *usual):
             self._fit(each, places)
         if not self._found:
@@ -197,6 +205,7 @@ class Settlement:
         if part.is_over and size > MOST * manner.pace * part.sound_s + MORE:
             return IMPOSSIBLE
         cost = self._seam(start, end) + log(manner.spread_s)
+        cost += EARLY * (self._pieces[start].at < part.turn.started_at - EARLY_S)
         cost += self._cost_of_length(part, size, manner, is_open)
         if not is_open:
             cost += self._cost_of_ending(part, end, manner)

@@ -111,6 +111,10 @@ HARD = (
     10216,
     11770,
     16102,
+    21366,
+    24441,
+    27754,
+    30966,
 )  #: placed wrongly at once, or by a hair
 SETTLED_BY = {
     "nothing is looked at again": ("settle", never),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from gemini import messages as model
@@ -143,6 +145,37 @@ def test_a_sentence_that_comes_twice_was_said_twice_when_it_sounds_so_long(
     assert turn.agent_text.strip() == text
 
 
+def answered(
+    table: Table, at: float, sound_s: float, told: list[tuple[float, str]], *, cut_at: float | None = None
+) -> None:
+    """Asked for a second from `at` on, answered from `at` + 1.5 on; `told` are the answer's words, and when."""
+    ask(table, at)
+    sounds_at = at + 1.5
+    ends_at = sounds_at + sound_s if cut_at is None else cut_at
+    events: list[tuple[float, model.ModelEvent]] = [(when, model.Said(text)) for when, text in told]
+    step_s = (ends_at - sounds_at) / (2 * sound_s)
+    events += [(sounds_at + n * step_s, model.Audio(HALF)) for n in range(round(2 * sound_s))]
+    if cut_at is None:
+        events.append((ends_at, model.TurnCompleted(idle=True)))
+    for when, event in sorted(events, key=lambda each: each[0]):
+        table.talk.handle_timeout(when)
+        table.model(event, now=when)
+
+
+def test_an_answer_that_begins_with_all_words_of_the_one_before_is_another_one() -> None:
+    """A transcript that comes whole, twice, ahead of its sound: the longer one looks like its next snapshot."""
+    table = Table()
+    first, second = "Every garden reaches", "Every garden reaches behind Geneva without a warning."
+    answered(table, 0.0, 2.0, [(1.2, "That is all."), (1.9, "That is all.")])
+    answered(table, 6.0, 1.5, [(7.2, first), (7.8, first)], cut_at=9.0)
+    table.talk.user_started(8.8)
+    table.model(model.Interrupted(), now=9.0)
+    table.talk.user_stopped(10.2)
+    answered(table, 10.2, 4.0, [(11.3, second), (12.2, second)])
+    table.talk.close(30.0)
+    assert [agent for *_, agent in record(table)] == ["That is all.", first, second]
+
+
 def test_where_turns_meet_no_space_is_missing() -> None:
     """Pieces cut anywhere, placed in the answer before theirs: moved, they tell nothing of its spaces."""
     stream, spoken = WordStream(runs_ahead=True), []
@@ -166,3 +199,25 @@ def test_where_turns_meet_no_space_is_missing() -> None:
         2: "Every ticket is valid again.",
         3: "Mountains are behind them.",
     }
+
+
+def in_words(text: str, began_at: float, lasts_s: float, chance: random.Random) -> list[tuple[float, str]]:
+    """One by one, without spaces; some of them come twice."""
+    words = text.split()
+    told = [(began_at + lasts_s * n / len(words), word) for n, word in enumerate(words)]
+    return sorted([*told, *((at + 0.05, word) for at, word in told if chance.random() < 0.4)])
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_answers_that_are_not_transcribed_take_no_words_from_others(seed: int) -> None:
+    """Two in a row, between one of three sentences and one whose words run ahead of its sound."""
+    chance, table = random.Random(seed), Table()
+    first = "My train leaves the river here. This museum opens at noon. Another one closes then."
+    last = "This harbour is very slow."
+    sound_s = chance.uniform(5.0, 7.0)
+    answered(table, 0.0, sound_s, in_words(first, 1.4, sound_s * 0.6, chance))
+    answered(table, 12.0, chance.uniform(2.0, 5.0), [])
+    answered(table, 20.0, chance.uniform(2.0, 6.0), [])
+    answered(table, 28.0, chance.uniform(1.5, 2.3), in_words(last, 29.3, 1.0, chance))
+    table.talk.close(60.0)
+    assert [agent for *_, agent in record(table)] == [first, "", "", last]
