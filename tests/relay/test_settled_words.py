@@ -148,7 +148,7 @@ def test_a_sentence_that_comes_twice_was_said_twice_when_it_sounds_so_long(
 def answered(
     table: Table, at: float, sound_s: float, told: list[tuple[float, str]], *, cut_at: float | None = None
 ) -> None:
-    """Asked for a second from `at` on, answered from `at` + 1.5 on; `told` are the answer's words, and when."""
+    """Asked for a second from `at` on, answered from `at` + 1.5 on; `told` are the words of that, and when."""
     ask(table, at)
     sounds_at = at + 1.5
     ends_at = sounds_at + sound_s if cut_at is None else cut_at
@@ -163,7 +163,7 @@ def answered(
 
 
 def test_an_answer_that_begins_with_all_words_of_the_one_before_is_another_one() -> None:
-    """A transcript that comes whole, twice, ahead of its sound: the longer one looks like its next snapshot."""
+    """A transcript comes whole, twice, ahead of its sound: the longer one looks like its next snapshot."""
     table = Table()
     first, second = "Every garden reaches", "Every garden reaches behind Geneva without a warning."
     answered(table, 0.0, 2.0, [(1.2, "That is all."), (1.9, "That is all.")])
