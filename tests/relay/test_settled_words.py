@@ -148,7 +148,7 @@ def test_a_sentence_that_comes_twice_was_said_twice_when_it_sounds_so_long(
 def answered(
     table: Table, at: float, sound_s: float, told: list[tuple[float, str]], *, cut_at: float | None = None
 ) -> None:
-    """Asked for a second from `at` on, answered from `at` + 1.5 on; `told` are the words of that, and when."""
+    """Asked for a second from `at` on, answered from `at` + 1.5 on; `told` are its words, and when."""
     ask(table, at)
     sounds_at = at + 1.5
     ends_at = sounds_at + sound_s if cut_at is None else cut_at
