@@ -14,6 +14,11 @@ from protocol.media import Tokens
 BEGIN = "(The user is here and has said nothing yet. Begin the conversation.)"
 #: said to a model that knows nothing of a tool's call, behind what the user asked
 CALLED = "(Before the connection was changed, you called {name} with {args} for this. It returned {result}.)"
+#: told as the agent's words where there are none: a model whose history ends on a question, or has two in a
+#: row, may answer what was answered
+UNWRITTEN = "(Answered by voice; the words were not kept.)"
+UNHEARD = "(Interrupted before anything of the answer was heard.)"
+UNANSWERED = "(No answer was given.)"
 SILENCE_MS = 800  #: of quiet that ends a turn where the setup does not say; measured by others
 
 # ---- what the model leg tells

@@ -304,5 +304,5 @@ class ModelWatchdog:
                 asked.is_mended = True
                 self.questions.wait_from(now)
             return Finding(trouble)
-        self.questions.open = None
+        self.questions.open, self.questions.answered_at = None, now  # the next leg is not asked it either
         return Finding(trouble, FAILURES[trouble])

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gemini.messages import Recall
+from gemini.messages import UNANSWERED, UNHEARD, UNWRITTEN, Recall
 from gemini.profiles import Profile
 from protocol.media import PastTurn
 from relay.turn import Turn
@@ -129,7 +129,7 @@ class Resumption:
         for noted_at, turn in reversed(self._turns):
             if turn is self._asked_in:
                 continue  # it is said as it was said
-            said = turn.user_text, turn.heard_text()
+            said = turn.user_text, _answer(turn)
             chars += sum(map(len, said))
             if noted_at < since or chars > RECALL_CHARS:
                 break
@@ -138,5 +138,21 @@ class Resumption:
         return reversed(lines)
 
 
+def _answer(turn: Turn) -> str:
+    """What was heard of the answer in a turn that is over; to a question, never nothing."""
+    heard = turn.heard_text()
+    if heard.strip() or not turn.user_text.strip():
+        return heard
+    if turn.cut_at is not None and turn.heard_ms() <= 0:
+        return UNHEARD
+    return UNANSWERED if turn.first_audio_at is None else UNWRITTEN
+
+
 def _turn(past: PastTurn) -> Turn:
-    return Turn(past.turn, BEFORE, user_text=past.user, agent_text=past.agent)
+    """Of another relay, as it was kept: why there are no words of it, its outcome says."""
+    turn = Turn(past.turn, BEFORE, user_text=past.user, agent_text=past.agent)
+    if past.outcome == "interrupted" or past.interrupted:
+        turn.cut_at = BEFORE if not past.agent else None  # what was heard of it is all that is kept
+    if past.outcome in ("", "completed"):
+        turn.first_audio_at = BEFORE
+    return turn

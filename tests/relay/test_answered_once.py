@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from gemini import messages as model
+from gemini import profiles
 from gemini.messages import ModelCommand
 from protocol import media
 from relay.model.port import UpstreamError
+from relay.model.resumption import Resumption
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model
 from tests.relay.test_rotation import SECOND, one_turn
@@ -137,3 +139,60 @@ async def test_a_reply_in_parts_is_whole_at_its_last_end_only(told: tuple[model.
         here.leg.say(SECOND, model.Said("Well."), model.GenerationEnded(), ENDED)
         await asyncio.sleep(4)
         assert outcomes(listener)[1:] == [(2, "lost"), (3, "completed")]
+
+
+WORDLESS = [SECOND, model.GenerationEnded(), ENDED]
+
+
+@pytest.mark.parametrize("count", [3, 2], ids=["completed", "generated"])
+async def test_a_history_has_a_place_for_an_answer_whose_words_never_came(count: int) -> None:
+    """A model that is given a history which ends on a question may answer that."""
+    async with lone_call(Model(takes_history_late=True, splits_replies=False)) as (call, here):
+        listener = Listener(call)
+        await asked(here, listener)
+        here.leg.say(*WORDLESS[:count], LOST)
+        await asyncio.sleep(3)
+        assert here.leg.commands == [model.Recall((("user", "and now?"), ("agent", model.UNWRITTEN)))]
+        assert outcomes(listener) == [(1, "completed"), (2, "completed")]
+
+
+async def test_a_history_has_a_place_for_an_answer_of_which_nothing_was_heard() -> None:
+    async with lone_call(Model(takes_history_late=True)) as (call, here):
+        listener = Listener(call)
+        await asked(here, listener)
+        here.leg.say(SECOND, model.Said("Well,"))
+        await asyncio.sleep(0.1)
+        listener.say(media.Interrupt(2, 0))
+        await asyncio.sleep(2)
+        here.leg.say(model.Interrupted(), ENDED, LOST)
+        await asyncio.sleep(1)
+        assert here.leg.commands == [model.Recall((("user", "and now?"), ("agent", model.UNHEARD)))]
+
+
+async def test_a_history_has_a_place_for_an_answer_that_was_given_up() -> None:
+    async with lone_call(Model(takes_history_late=True)) as (call, here):
+        listener = Listener(call)
+        await asked(here, listener)
+        for _ in range(2):
+            here.leg.say(ENDED)
+            await asyncio.sleep(AGED_S)
+        assert outcomes(listener) == [(1, "completed"), (2, "empty")]
+        here.leg.say(LOST)
+        await asyncio.sleep(1)
+        assert here.leg.commands == [model.Recall((("user", "and now?"), ("agent", model.UNANSWERED)))]
+
+
+@pytest.mark.parametrize(
+    ("past", "told"),
+    [
+        (media.PastTurn(1, "why", outcome="completed"), model.UNWRITTEN),
+        (media.PastTurn(1, "why"), model.UNWRITTEN),
+        (media.PastTurn(1, "why", interrupted=True, outcome="interrupted"), model.UNHEARD),
+        (media.PastTurn(1, "why", outcome="rejected"), model.UNANSWERED),
+        (media.PastTurn(1, "why", "be", interrupted=True, outcome="interrupted"), "be"),
+    ],
+    ids=["unwritten", "of an older relay", "unheard", "rejected", "cut"],
+)
+def test_a_history_of_another_relay_has_a_place_for_each_answer(past: media.PastTurn, told: str) -> None:
+    recall = Resumption(None, 0.0, [past]).recall(None, profiles.CAUTIOUS)
+    assert recall == model.Recall((("user", "why"), ("agent", told)))
