@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help contact dialects foreign setup run test check client-check browser firefox native hostile interleavings faults soaks reliability scale survival kills survive packages lock lint types schema clean
+.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings faults soaks reliability scale survival kills survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ SOAK_EVIDENCE ?= .local/soaks
 
 soaks: setup ## the soak with each kind of model in its dialect, and a table; SOAK_MINUTES=10 each, SOAK_EVIDENCE=.local/soaks
 	@$(BIN)/python -m bench.soaks --minutes $(SOAK_MINUTES) --evidence $(SOAK_EVIDENCE)
+
+first-word: .venv/ready ## from a click to the first audio when nothing runs, in each home, by others' start times; RUNS=20 SEED=1 PACE=2
+	@$(BIN)/python -m bench.first_word --runs $(or $(RUNS),20) --seed $(or $(SEED),1) --pace $(or $(PACE),2) $(ARGS)
 
 contact: .venv/ready ## alter the simulator in sixty ways, one by one: doctor --google must name each (a quarter of an hour)
 	@$(PYTEST) -m 'contact or not contact' tests/cli/test_cli_contact_alterations.py

@@ -25,6 +25,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     chunk_ms: int = 40  #: PCM in one server message; Google's own size is not known
     chunk_cut: Literal["sample", "byte"] = "sample"  #: byte: messages end in the middle of a sample
     think_s: float = 0.3  #: from the end of the user's turn to the first audio
+    token_s: float = 0.0  #: that minting a token takes
+    setup_s: float = 0.0  #: from the setup to `setupComplete`
     handle_every_s: float = 1.2  #: between resumption handles (measured by others)
     connection_limit_s: float = 600.0  #: "around 10 minutes"; some 3.8 connections ran 58
     go_away_left_s: float = 50.0  #: `goAway` comes this long before the limit

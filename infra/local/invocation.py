@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-Status = Literal["ok", "error", "timeout", "exit", "init"]
+Status = Literal["ok", "error", "timeout", "exit", "init", "throttled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Outcome:
     request_id: str
     payload: bytes
     status: Status = "ok"
+    init_ms: float = 0.0  #: that it waited for an execution environment to start; 0: one was there
 
     @property
     def failed(self) -> bool:
@@ -40,6 +41,8 @@ class Invocation:
     connection_id: str | None
     duration_ms: float
     status: Status
+    began_at: float = 0.0  #: wall clock, epoch s
+    init_ms: float = 0.0  #: of the duration, for an execution environment to start
 
     def line(self) -> str:
         """As JSON, with AWS's names where AWS has one."""
@@ -49,6 +52,7 @@ class Invocation:
             "routeKey": self.route_key,
             "connectionId": self.connection_id,
             "duration_ms": self.duration_ms,
+            "init_ms": self.init_ms,
             "status": self.status,
         }
         return json.dumps(told)
@@ -63,7 +67,7 @@ class InvocationLog:
 
     async def record(self, invoke: Invoke, function: str, event: Any) -> Outcome:
         """Runs `invoke` and notes it."""
-        started = time.perf_counter()
+        began_at, started = time.time(), time.perf_counter()
         outcome = await invoke(function, event)
         context = event.get("requestContext") if isinstance(event, Mapping) else None
         context = context if isinstance(context, Mapping) else {}
@@ -74,6 +78,8 @@ class InvocationLog:
             connection_id=context.get("connectionId"),
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             status=outcome.status,
+            began_at=began_at,
+            init_ms=outcome.init_ms,
         )
         self.entries.append(entry)
         self._write(entry.line())

@@ -45,6 +45,8 @@ async def _event(request: web.Request) -> Any:
 
 async def _answer(functions: Functions, name: str, event: Any) -> web.Response:
     outcome = await functions.invoke(name, event)
+    if outcome.status == "throttled":
+        raise AwsError(429, "TooManyRequestsException", "Rate Exceeded.")
     headers = {"x-amzn-RequestId": outcome.request_id, "X-Amz-Executed-Version": "$LATEST"}
     if outcome.failed:
         headers["X-Amz-Function-Error"] = "Unhandled"

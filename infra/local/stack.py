@@ -26,6 +26,7 @@ from infra.local import schedule
 from infra.local.aws import aws_apis
 from infra.local.background import Background
 from infra.local.breaks import add_breaks, drain_relays, kill_relay, model_goes_away, order_rotation
+from infra.local.cold_starts import Environments
 from infra.local.connections import Limits
 from infra.local.ecs import ecs_app
 from infra.local.edge import Dead, Edge
@@ -86,6 +87,7 @@ class Options:
     host: str = "127.0.0.1"  #: the address that this port is opened at
     log_directory: Path | None = None  #: None: log lines stay in memory
     workers: int = 6  #: processes of one function at a time
+    environments: Environments = field(default_factory=Environments)  #: how functions start and run
     dead_address: Dead = "refuses"  #: how the address of a task that is gone behaves
     task_start_s: float = 0.0  #: an artificial cold start of relay tasks
     microvms: Account = field(default_factory=Account)  #: where relays live in those (`RelayHomes`)
@@ -195,7 +197,7 @@ class LocalStack:
         """In this order, so that on the way down nothing is left that could call what has gone."""
         guard = signed_only(self.region.access_key)
         common = machine_environment(self.options.root) | self.region.environment()
-        functions = await parts.enter_async_context(self._functions(common))
+        self.functions = functions = await parts.enter_async_context(self._functions(common))
         await parts.enter_async_context(Endpoint(lambda_app(functions, guard), sockets.lambda_api))
         self.tasks = await parts.enter_async_context(self._tasks(common, functions))
         await parts.enter_async_context(Endpoint(ecs_app(self.tasks, guard), sockets.ecs))
@@ -230,7 +232,7 @@ class LocalStack:
             common,
             self.options.root,
             self.logs.sink,
-            start_delay_s=self.options.task_start_s,
+            start_delay_s=self._task_start_s,
             on_stopped=partial(self._tell_stopped, functions),
         )
 
@@ -244,6 +246,10 @@ class LocalStack:
             self.logs.sink,
             self.options.microvms,
         )
+
+    def _task_start_s(self) -> float:
+        starts = self.options.environments.starts
+        return starts.task_s() if starts else self.options.task_start_s
 
     def _tell_stopped(self, functions: Functions, task: RelayTask) -> None:
         event = task_stopped(task.describe(), account=ACCOUNT, region=REGION)
@@ -263,13 +269,14 @@ class LocalStack:
         return page
 
     def _functions(self, common: Mapping[str, str]) -> Functions:
-        pools = {}
+        pools, how = {}, self.options.environments
         for name, function in self.template.functions.items():
             environment = {**common, **function.environment, **self.options.function_environment}
             sink = self.logs.sink(name)
-            site = Site(function, environment, self.options.root, REGION, ACCOUNT, sink)
-            pools[name] = Pool(site, self.options.workers)
-        return Functions(pools, self._log)
+            share = how.share(function.memory_mb)
+            site = Site(function, environment, self.options.root, REGION, ACCOUNT, sink, share)
+            pools[name] = Pool(site, self.options.workers, how.starts)
+        return Functions(pools, self._log, how.concurrency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class Tasks:
         root: Path,
         log: Callable[[str], OnLine],
         *,
-        start_delay_s: float = 0.0,
+        start_delay_s: Callable[[], float] = lambda: 0.0,
         on_stopped: Callable[[RelayTask], object] = lambda task: None,
     ) -> None:
         self.definition = definition
@@ -133,7 +133,7 @@ class Tasks:
 
     async def _live(self, task: RelayTask) -> None:
         try:
-            async with asyncio.timeout(self.start_delay_s):
+            async with asyncio.timeout(self.start_delay_s()):
                 await task.stop_asked.wait()
         except TimeoutError:
             await self._run(task)

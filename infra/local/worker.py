@@ -8,12 +8,14 @@ import json
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from aiohttp import web
 
+from infra.local.cold_starts import cpu_s, slowed
 from infra.local.endpoint import local_only
 from infra.local.invocation import Outcome, Status
 from infra.local.process import Child, OnLine
@@ -33,6 +35,7 @@ class Site:
     region: str
     account: str
     on_line: OnLine
+    share: float | None = None  #: part of a processor that the handler has; None: all that there is
 
 
 class WorkerError(Exception):
@@ -56,6 +59,12 @@ class Worker:
         self._child: Child | None = None
         self._watch: asyncio.Task[None] | None = None
 
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that its process has used."""
+        assert self._child
+        return cpu_s(self._child.process.pid)
+
     async def start(self) -> Self:
         """Returns when the worker asks for its first event. Raises WorkerError when it does not."""
         port = await self._serve()
@@ -77,11 +86,14 @@ class Worker:
 
     async def run(self, request_id: str, event: bytes) -> Outcome:
         """Hands `event` to the handler. On a timeout the process is killed, as Lambda does."""
+        assert self._child
         self._result = asyncio.get_running_loop().create_future()
-        self._next.put_nowait((request_id, event))
         limit_s = self.site.function.timeout_s
         try:
-            async with asyncio.timeout(limit_s):
+            async with AsyncExitStack() as held, asyncio.timeout(limit_s):
+                if self.site.share is not None:
+                    await held.enter_async_context(slowed(self._child, self.site.share))
+                self._next.put_nowait((request_id, event))
                 status, payload = await self._result
         except TimeoutError:
             self.kill()

@@ -83,8 +83,9 @@ class Connection:
         if admitted.was_resumed and self.triggers.take(faults.ForgetContext) is not None:
             admitted.memory.entries.clear()
         slow = self.triggers.take(faults.SlowSetup)
-        if slow:
-            await self._world.clock.sleep(slow.delay_s)
+        setup_s = self._world.behaviour.setup_s + (slow.delay_s if slow else 0)
+        if setup_s:
+            await self._world.clock.sleep(setup_s)
         self.line.emit({"setupComplete": {"sessionId": admitted.memory.lineage}})
         return admitted
 

@@ -134,6 +134,8 @@ class Running:
         except Refusal as refused:
             return _error(400, "INVALID_ARGUMENT", refused.close.reason)
         case = self.cases.of_setup(token.setup)
+        if token_s := self.world.behaviour.token_s:
+            await self.world.clock.sleep(token_s)
         nth = case.count("token")
         if fault := case.refusal(RefuseToken, nth):
             return self._refuse(fault, nth)

@@ -71,7 +71,7 @@ class Ecs:
 async def ecs(definition: Task = TASK, *, start_delay_s: float = 0.0) -> AsyncIterator[Ecs]:
     logs = Logs(None)
     environment = machine_environment(FIXTURES)
-    running = Tasks(definition, environment, FIXTURES, logs.sink, start_delay_s=start_delay_s)
+    running = Tasks(definition, environment, FIXTURES, logs.sink, start_delay_s=lambda: start_delay_s)
     async with running as tasks, Endpoint(ecs_app(tasks, signed_only("KEY")), listen()) as endpoint:
         client = Region("us-east-1", "", {"ecs": endpoint.url}, "KEY").client("ecs")
         yield Ecs(client, tasks, logs)

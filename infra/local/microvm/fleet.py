@@ -51,6 +51,11 @@ class Machines:
             if machine.snapshot is not None and machine.state != "TERMINATED":
                 await machine.snapshot.discard()
 
+    async def ready_ahead(self) -> None:
+        """Return once the snapshot for the next launch is there."""
+        if self._spare is not None:
+            await asyncio.wait([self._spare])
+
     def launch(self, payload: str, longest_s: int) -> Machine:
         """A new VM, PENDING. Raises AwsError: ThrottlingException, ServiceQuotaExceededException."""
         self._take_token()

@@ -1,5 +1,6 @@
 """MicroVMs as a part of the local stack: the image from the template, the API, and the door to the VMs."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -79,6 +80,16 @@ class MicrovmHome:
     def all(self) -> Mapping[str, Machine]:
         """Every VM by its id, those that have ended too."""
         return self._machines.all if self._machines else {}
+
+    async def ready_ahead(self) -> None:
+        """Return once the next launch has its snapshot, and takes no longer than is drawn."""
+        if self._machines is not None:
+            await self._machines.ready_ahead()
+
+    async def end_all(self) -> None:
+        """End every VM."""
+        if self._machines is not None:
+            await asyncio.gather(*(machine.terminate() for machine in self.all.values()))
 
     def api(self, guard: Middleware) -> web.Application:
         """The API; empty without an image."""

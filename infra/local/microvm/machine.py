@@ -126,6 +126,8 @@ class Machine:
     reason: str = ""
     snapshot: Snapshot | None = None
     started_at: float = field(default_factory=time.time)
+    asked_at: float = field(default_factory=time.time)  #: of the launch, or the latest wake
+    running_at: float = 0.0  #: of its end
     ended_at: float = 0.0  #: 0: not yet
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  #: a change waits for the one before
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -135,7 +137,7 @@ class Machine:
         self.snapshot = snapshot
         snapshot.child.signal(signal.SIGCONT)
         if await self._passed("run", {"runHookPayload": self.payload}):
-            self.state = "RUNNING"
+            self._now_runs()
 
     async def suspend(self, took_s: float) -> None:
         """/suspend, then stopped, with every connection cut."""
@@ -151,10 +153,14 @@ class Machine:
     async def wake(self, took_s: float) -> None:
         """Go on, then /resume."""
         assert self.snapshot
+        self.asked_at = time.time()
         await asyncio.sleep(took_s)
         self.snapshot.child.signal(signal.SIGCONT)
         if await self._passed("resume"):
-            self.state = "RUNNING"
+            self._now_runs()
+
+    def _now_runs(self) -> None:
+        self.state, self.running_at = "RUNNING", time.time()
 
     async def terminate(self, reason: str = "") -> None:
         """/terminate where it runs, then gone. Safe to call again."""
