@@ -113,7 +113,7 @@ class Functions:
 
     def __init__(self, pools: Mapping[str, Pool], log: InvocationLog, concurrency: int = 0) -> None:
         self.log = log
-        self._pools = pools
+        self._pools = dict(pools)
         self._tasks = Background()
         self._concurrency, self._running = concurrency, 0
 
@@ -142,6 +142,12 @@ class Functions:
             raise UnknownFunction(function)
         running = self._tasks.start(self.log.record(self._run, function, event), name=f"invoke {function}")
         return await asyncio.shield(running)
+
+    async def remove(self, function: str) -> None:
+        """Deletes the function, as the end of a stack does. Raises UnknownFunction."""
+        if function not in self._pools:
+            raise UnknownFunction(function)
+        await self._pools.pop(function).stop()
 
     def invoke_later(self, function: str, event: Any) -> None:
         """Runs it without a caller that waits, again while it is throttled. Raises UnknownFunction."""

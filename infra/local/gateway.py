@@ -28,6 +28,7 @@ from infra.local import events
 from infra.local.background import Background
 from infra.local.connections import Limits, Peer, SlowClient
 from infra.local.endpoint import url_of
+from infra.local.functions import UnknownFunction
 from infra.local.invocation import Invoke
 from infra.local.selection import body_path, route_key
 from infra.local.site import came_by
@@ -227,6 +228,8 @@ class Gateway:
                 outcome = await invocation
         except TimeoutError:
             raise IntegrationFailure(504) from None
+        except UnknownFunction:  # deleted
+            raise IntegrationFailure(500) from None
         if outcome.failed:
             raise IntegrationFailure(502)
         try:

@@ -1,4 +1,4 @@
-"""The Invoke call of the Lambda API, for the functions and relays that call a function by name."""
+"""Invoke, for functions and relays that call a function by name; and the layers, of which there is none."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from infra.local.worker import PAYLOAD_BYTES
 
 
 def lambda_app(functions: Functions, guard: Middleware) -> web.Application:
-    """Invoke, with its three invocation types."""
+    """Invoke, with its three invocation types; a relay's code is on this machine, and in no layer."""
     app = web.Application(middlewares=[guard], client_max_size=PAYLOAD_BYTES)
 
     async def invoke(request: web.Request) -> web.Response:
@@ -30,7 +30,11 @@ def lambda_app(functions: Functions, guard: Middleware) -> web.Application:
         except UnknownFunction:
             raise AwsError(404, "ResourceNotFoundException", f"Function not found: {name}") from None
 
+    async def no_versions(_: web.Request) -> web.Response:
+        return web.json_response({"LayerVersions": []})
+
     app.router.add_post("/2015-03-31/functions/{name}/invocations", invoke)
+    app.router.add_get("/2018-10-31/layers/{name}/versions", no_versions)
     return app
 
 
