@@ -184,6 +184,39 @@ async def test_connections_may_hang_after_a_suspension_in_place_of_ending() -> N
                     await wire.recv()
 
 
+async def test_clients_may_not_notice_a_suspension_that_breaks_what_the_program_had_connected() -> None:
+    async with account(cut="holds") as here:
+        id = await here.run()
+        async with here.wire(id) as wire:
+            await wire.recv()
+            await here.call("suspend_microvm", microvmIdentifier=id)
+            await here.until(id, "SUSPENDED")
+            await wire.send("tell")  # waits there
+            await here.call("resume_microvm", microvmIdentifier=id)
+            story = json.loads(await wire.recv())
+            assert [each["hook"] for each in story["hooks"]] == ["ready", "run", "suspend"]
+            await here.until(id, "RUNNING")
+            assert len((await here.story(id))["lost"]) == 2  # at the snapshot of the image, and since
+
+
+async def test_a_vm_that_is_lost_is_told_nothing_and_one_that_has_aged_is() -> None:
+    async with account() as here:
+        lost, old = await here.run(), await here.run()
+        async with here.wire(lost) as wire:
+            await wire.recv()
+            here.machines.lose(here.machines.all[lost])
+            with pytest.raises(ConnectionClosed):
+                await wire.recv()
+        await here.until(lost, "TERMINATED")
+        here.machines.age(here.machines.all[old], left_s=0.5)
+        assert (await here.call("get_microvm", microvmIdentifier=old))["state"] == "RUNNING"
+        await here.until(old, "TERMINATED")
+        told = await here.call("get_microvm", microvmIdentifier=old)
+        assert "maximum duration" in told["stateReason"]
+        lived_s = (told["terminatedAt"] - told["startedAt"]).total_seconds()
+        assert 28_800 <= lived_s < 28_805
+
+
 async def test_a_hook_that_fails_ends_the_vm_and_says_so() -> None:
     async with account(FAILS="run") as here:
         answer = await here.call("run_microvm", imageIdentifier=ARN)

@@ -1,6 +1,7 @@
 """All MicroVMs of the account: what is launched, woken, suspended and ended, in which times and quotas."""
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import time
@@ -88,6 +89,16 @@ class Machines:
             machine.state = "TERMINATING" if machine.state != "RUNNING" else machine.state
             self._change(machine, lambda: machine.terminate("TerminateMicrovm was called."))
 
+    def lose(self, machine: Machine) -> None:
+        """End it without a word to it, as the failure of a host does."""
+        self._change(machine, lambda: machine.terminate("The MicroVM was lost.", is_told=False))
+
+    def age(self, machine: Machine, left_s: float) -> None:
+        """Have it live for only so long from now on: as if it had been launched long ago."""
+        machine.ends_at = time.time() + left_s
+        machine.started_at = machine.ends_at - machine.longest_s
+        machine.news.set()
+
     def _require(self, machine: Machine, state: str) -> None:
         if machine.state != state:
             raise AwsError(409, "ConflictException", f"The MicroVM is {machine.state}, not {state}")
@@ -113,12 +124,13 @@ class Machines:
             self._spare = self._spare or self._tasks.start(self._snapshot(), name="snapshot")
             await asyncio.sleep(max(0.0, took_s - (time.monotonic() - began)))
             await machine.run(snapshot)
-        try:
-            async with asyncio.timeout(machine.longest_s):
-                await machine.ended.wait()
-        except TimeoutError:
-            async with machine.turn:
-                await machine.terminate("The maximum duration was reached.")
+        while machine.state != "TERMINATED" and (left_s := machine.ends_at - time.time()) > 0:
+            machine.news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await machine.news.wait()
+        async with machine.turn:
+            await machine.terminate("The maximum duration was reached.")
 
     async def _snapshot(self) -> Snapshot:
         guest = (self.image.port, self.image.hooks_port)

@@ -91,6 +91,13 @@ class MicrovmHome:
         if self._machines is not None:
             await asyncio.gather(*(machine.terminate() for machine in self.all.values()))
 
+    @property
+    def machines(self) -> Machines:
+        """What the platform does by itself is done there. Raises LookupError without an image."""
+        if self._machines is None:
+            raise LookupError("this deployment has no MicroVMs")
+        return self._machines
+
     def api(self, guard: Middleware) -> web.Application:
         """The API; empty without an image."""
         if self._machines is None:

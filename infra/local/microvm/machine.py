@@ -8,6 +8,7 @@ wake it is to let it go on (SIGCONT). A hook that fails ends the VM, as AWS says
 """
 
 import asyncio
+import math
 import signal
 import time
 from collections.abc import Mapping
@@ -128,9 +129,10 @@ class Machine:
     started_at: float = field(default_factory=time.time)
     asked_at: float = field(default_factory=time.time)  #: of the launch, or the latest wake
     running_at: float = 0.0  #: of its end
+    ends_at: float = math.inf  #: at the latest, asleep or awake; once it has run
     ended_at: float = 0.0  #: 0: not yet
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  #: a change waits for the one before
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)  #: it has ended, or ends at another time
 
     async def run(self, snapshot: Snapshot) -> None:
         """Go on from the snapshot: /run, with the payload."""
@@ -138,6 +140,7 @@ class Machine:
         snapshot.child.signal(signal.SIGCONT)
         if await self._passed("run", {"runHookPayload": self.payload}):
             self._now_runs()
+            self.ends_at = time.time() + self.longest_s
 
     async def suspend(self, took_s: float) -> None:
         """/suspend, then stopped, with every connection cut."""
@@ -162,17 +165,17 @@ class Machine:
     def _now_runs(self) -> None:
         self.state, self.running_at = "RUNNING", time.time()
 
-    async def terminate(self, reason: str = "") -> None:
-        """/terminate where it runs, then gone. Safe to call again."""
+    async def terminate(self, reason: str = "", *, is_told: bool = True) -> None:
+        """/terminate where it runs, if `is_told`, then gone. Safe to call again."""
         if self.state == "TERMINATED":
             return
         was, self.state, self.reason = self.state, "TERMINATING", self.reason or reason
         if self.snapshot is not None:
-            if was == "RUNNING" and "terminate" in self.image.hooks:
+            if is_told and was == "RUNNING" and "terminate" in self.image.hooks:
                 await self._hooked("terminate", {})
             await self.snapshot.discard()
         self.state, self.ended_at = "TERMINATED", time.time()
-        self.ended.set()
+        self.news.set()
 
     async def _passed(self, name: Hook, body: Mapping[str, str] | None = None) -> bool:
         """Call a hook, if the image has it. False when it failed, and so the VM has ended."""

@@ -15,7 +15,8 @@ from infra.local.endpoint import listen, port_of
 from infra.local.splice import Pair, close, copy, dial
 
 #: How an end sees a cut. "resets": at once. "hangs": nothing comes any more, until it gives up by itself.
-Cut = Literal["resets", "hangs"]
+#: "holds": what the VM had connected resets; who had connected to it waits, and goes on when it wakes.
+Cut = Literal["resets", "hangs", "holds"]
 
 _HERE = re.compile(r"(?<=//)127\.0\.0\.1:(\d+)")
 
@@ -48,10 +49,15 @@ class Network:
 
         return {name: lead(value) for name, value in environment.items()}
 
-    async def join(self, client: Pair, server: Pair) -> None:
-        """Copy between the two until one ends, or all are cut."""
+    async def attend(self, client: Pair, guest: Pair) -> None:
+        """Join a client to the VM."""
+        await self._join(client, guest, is_held=self._cut == "holds")
+
+    async def _join(self, client: Pair, server: Pair, *, is_held: bool = False) -> None:
+        """Copy between the two until one ends, or all are cut; no cut ends what `is_held`."""
         task = self._tasks.start(_both_ways(client, server), name="connection of a VM")
-        self._joined.add(task)
+        if not is_held:
+            self._joined.add(task)
         try:
             await asyncio.wait([task])
             if task.cancelled() and self._cut == "hangs":
@@ -94,7 +100,7 @@ class Network:
         except asyncio.CancelledError:
             _abort(client)
             raise
-        await self.join(client, server)
+        await self._join(client, server)
 
 
 def _abort(*pairs: Pair) -> None:

@@ -59,7 +59,7 @@ class Proxy:
         except (OSError, KeyError):
             raise Refused(502) from None
         guest[1].write(_onward(head, "/" + "/".join(rest)).encode())
-        await machine.snapshot.network.join(client, guest)
+        await machine.snapshot.network.attend(client, guest)
 
 
 def _asked(head: Head) -> tuple[str, int]:
