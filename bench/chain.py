@@ -74,7 +74,8 @@ def _of_functions(invocations: Iterable[Invocation]) -> Iterable[Span]:
 
 def _of_relays(stack: LocalStack) -> Iterable[Span]:
     for machine in stack.microvms.all.values():
-        yield Span("MicroVM", "home", machine.asked_at, machine.running_at or machine.asked_at)
+        waking = machine.waking
+        yield Span("MicroVM", "home", waking.asked_at, waking.done_at or waking.asked_at)
     for task in stack.tasks.all:
         yield Span("Fargate task", "home", task.times["createdAt"], task.times.get("startedAt", 0))
 

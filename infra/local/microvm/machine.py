@@ -115,6 +115,14 @@ class Snapshot:
 
 
 @dataclass(slots=True)
+class Waking:
+    """From the request until the VM runs, in epoch seconds."""
+
+    asked_at: float
+    done_at: float = 0.0  #: 0: not yet
+
+
+@dataclass(slots=True)
 class Machine:
     """One VM from RunMicrovm on. Changes of its state are asked for by `fleet`, one at a time."""
 
@@ -127,8 +135,7 @@ class Machine:
     reason: str = ""
     snapshot: Snapshot | None = None
     started_at: float = field(default_factory=time.time)
-    asked_at: float = field(default_factory=time.time)  #: of the launch, or the latest wake
-    running_at: float = 0.0  #: of its end
+    waking: Waking = field(default_factory=lambda: Waking(time.time()))  #: the launch, or the latest wake
     ends_at: float = math.inf  #: at the latest, asleep or awake; once it has run
     ended_at: float = 0.0  #: 0: not yet
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  #: a change waits for the one before
@@ -156,14 +163,14 @@ class Machine:
     async def wake(self, took_s: float) -> None:
         """Go on, then /resume."""
         assert self.snapshot
-        self.asked_at = time.time()
+        self.waking = Waking(time.time())
         await asyncio.sleep(took_s)
         self.snapshot.child.signal(signal.SIGCONT)
         if await self._passed("resume"):
             self._now_runs()
 
     def _now_runs(self) -> None:
-        self.state, self.running_at = "RUNNING", time.time()
+        self.state, self.waking.done_at = "RUNNING", time.time()
 
     async def terminate(self, reason: str = "", *, is_told: bool = True) -> None:
         """/terminate where it runs, if `is_told`, then gone. Safe to call again."""
