@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gemini import refusals
+from gemini.profiles import bare
 
 GOOGLE_URL = "https://generativelanguage.googleapis.com"  #: the default of GeminiUrl in template.yaml
 API_VERSION = "v1beta"  #: of tokens and of the connections they open; the library's default is another
 NEW_SESSION_S = 90  #: a token must be used within this time
 
 Lock = Literal["full", "masked"]
+
+#: fields of a LiveConnectConfig that the wire has in `generationConfig`
+GENERATION = ("response_modalities", "speech_config", "thinking_config", "temperature", "media_resolution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +54,50 @@ def refusal_names(status: str | None, details: object) -> list[str]:
     return [name for name in (str(name or "") for name in names) if re.fullmatch("[A-Z_]{2,40}", name)]
 
 
-def config(request: TokenRequest) -> dict[str, Any]:
-    """CreateAuthTokenConfig of google-genai."""
-    setup = dict(request.setup)
+def body(request: TokenRequest) -> dict[str, Any]:
+    """The JSON of `POST auth_tokens`, as google-genai writes it.
+
+    Two levels of names are lowerCamel, the rest is as in the setup: protobuf's JSON takes both spellings, but
+    in a mask only the former.
+    """
+    config = dict(request.setup)
     if request.lock == "full":
         # Even without a handle: the field is what asks the model for handles.
-        setup["session_resumption"] = {"handle": request.handle} if request.handle else {}
+        config["session_resumption"] = {"handle": request.handle} if request.handle else {}
+    generation = {camel(name): config.pop(name) for name in GENERATION if name in config}
+    setup = {
+        "model": f"models/{bare(request.model)}",
+        "generationConfig": generation,
+        **{camel(name): value for name, value in config.items()},
+    }
+    if "tools" in setup:
+        setup["tools"] = [{camel(name): value for name, value in each.items()} for each in setup["tools"]]
+    # Absent: the client's setup is ignored as a whole. Else what it names overrides the client's.
+    mask = {} if request.lock == "full" else {"fieldMask": ",".join(_masked(setup))}
     return {
         "uses": 1,
-        "expire_time": _time(request.expires_at),
-        "new_session_expire_time": _time(request.now + NEW_SESSION_S),
-        "live_connect_constraints": {"model": request.model, "config": setup},
-        # Absent: the client's setup is ignored as a whole. Empty: what is set here overrides it.
-        **({} if request.lock == "full" else {"lock_additional_fields": []}),
+        "expireTime": at(request.expires_at).isoformat(),
+        "newSessionExpireTime": at(request.now + NEW_SESSION_S).isoformat(),
+        "bidiGenerateContentSetup": setup,
+        **mask,
     }
 
 
-def _time(epoch_s: int) -> datetime.datetime:
+def _masked(setup: dict[str, Any]) -> Iterator[str]:
+    """The paths of the fields that are set, as google-genai names them."""
+    for name, value in setup.items():
+        if name in ("generationConfig", "systemInstruction"):
+            yield from (f"{name}.{part}" for part in value)
+        else:
+            yield name
+
+
+def camel(name: str) -> str:
+    """A name of ours in lowerCamel."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def at(epoch_s: int) -> datetime.datetime:
+    """The moment, in UTC."""
     return datetime.datetime.fromtimestamp(epoch_s, datetime.UTC)

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gemini.profiles import bare
+from gemini.tokens import GENERATION
 
 METHOD = "google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 STS_URL = "https://sts.googleapis.com/v1/token"  #: exchanges an AWS identity for a token
 IAM_URL = "https://iamcredentials.googleapis.com"  #: exchanges that for a service account's
-
-#: fields of a LiveConnectConfig that the wire has in `generationConfig`
-_GENERATION = ("response_modalities", "speech_config", "thinking_config", "temperature", "media_resolution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def address(base_url: str) -> str:
 def setup(place: Place, model: str, config: dict[str, Any], handle: str | None) -> dict[str, Any]:
     """The first message's setup, from what a token would lock. Names inside stay as google-genai has them:
     protobuf's JSON takes both spellings."""
-    generation = {name: config[name] for name in _GENERATION if name in config}
+    generation = {name: config[name] for name in GENERATION if name in config}
     rest = {name: value for name, value in config.items() if name not in generation}
     return {
         "model": place.resource(model),

@@ -78,9 +78,6 @@ async def _in_time(key: str, url: str) -> None:
 
     Raises MintFailed, and TimeoutError after ANSWER_S.
     """
-    from functions.core.minting import gemini_tokens
-
-    gemini_tokens.load()
     answer: Future[None] = Future()
     answer.set_running_or_notify_cancel()  # from here on only the thread settles it
 

@@ -22,7 +22,7 @@ Made by `make aws-bundles` from a real `sam build`: wheels for {TARGET}, Python 
 """
 _FOOT = """
 Each holds the modules that its entry points import and the packages of its lock; of botocore, the models of
-the services it calls. google-genai is in `mint` only, awscrt (for the edge's key store) in `keys` only.
+the services it calls. google-auth is in `mint` only, awscrt (for the edge's key store) in `keys` only.
 """
 
 

@@ -102,7 +102,7 @@ HARMLESS: list[tuple[str, str]] = [
     ("relay/call/x.py", POLL.replace("asyncio.sleep(1)", "gap.wait()")),
     ("tests/relay/test_x.py", "self._wire = wire.__class__\n"),
     ("functions/core/runtime/aws.py", "import boto3\n"),
-    ("functions/core/minting/gemini_tokens.py", "def f():\n    from google import genai\n"),
+    ("functions/core/minting/vertex_tokens.py", "def f():\n    from google.auth import aws\n"),
     ("tests/simulator/test_sdk.py", "from google import genai\nimport boto3\nfrom tests import fakes\n"),
     ("tests/relay/test_call.py", "import relay\nimport functions\n"),
     ("gemini/wire.py", 'NAME = "realtimeInput"\n'),

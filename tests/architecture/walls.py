@@ -54,7 +54,6 @@ APART = {
 DOORS = {
     "webrtcvad": ("relay/call/hearing.py", "tests/", "bench/"),
     "google": (
-        "functions/core/minting/gemini_tokens.py",
         "functions/core/minting/vertex_tokens.py",
         "tests/",
         "bench/",

@@ -257,9 +257,9 @@ def test_a_server_of_ones_own_is_the_model_and_its_key_is_said(
 @pytest.mark.parametrize(
     ("status", "key", "complaint"),
     [
-        (404, None, "makes no tokens as Google does (ClientError 404"),
-        (403, None, "refused a made-up key (ClientError 403"),
-        (403, "the-key", "refused the key in GEMINI_API_KEY (ClientError 403"),
+        (404, None, "makes no tokens as Google does (HTTP 404"),
+        (403, None, "refused a made-up key (HTTP 403"),
+        (403, "the-key", "refused the key in GEMINI_API_KEY (HTTP 403"),
     ],
 )
 def test_a_server_that_gives_no_token_is_one_line_and_nothing_starts(
@@ -280,7 +280,7 @@ def test_a_server_that_gives_no_token_is_one_line_and_nothing_starts(
 
 def test_a_server_that_is_not_there_is_one_line(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
     run = vivavoce("dev", "--gemini-url", "http://127.0.0.1:1")
-    complaint = "http://127.0.0.1:1 cannot be asked for a token (ConnectError)."
+    complaint = "http://127.0.0.1:1 cannot be asked for a token (NewConnectionError)."
     assert run.code == 1 and complaint in run.complaint and pretence.steps == []
 
 
@@ -388,7 +388,7 @@ def test_a_network_that_is_not_there_is_one_line(
     monkeypatch.setenv("GEMINI_API_KEY", "the-key")
     monkeypatch.setattr(tokens, "GOOGLE_URL", "http://127.0.0.1:1")
     run = vivavoce("dev")
-    assert run.code == 1 and "Google cannot be asked for a token (ConnectError)." in run.complaint
+    assert run.code == 1 and "Google cannot be asked for a token (NewConnectionError)." in run.complaint
     assert pretence.steps == []
 
 

@@ -393,7 +393,7 @@ def test_what_google_calls_the_reason_is_logged(call, edges, caplog):
     ]
     assert mint.handler(event, CONTEXT) == {"error": "key_refused"}
     (line,) = [record for record in caplog.records if record.message == "token not made"]
-    assert line.reason == "ClientError 400 API_KEY_INVALID API key not valid."
+    assert line.reason == "HTTP 400 API_KEY_INVALID API key not valid."
 
 
 @pytest.mark.parametrize(

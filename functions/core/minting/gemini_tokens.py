@@ -1,20 +1,23 @@
-"""Ephemeral Gemini tokens, by google-genai: the only file of the functions that imports it.
+"""Ephemeral Gemini tokens, by one HTTPS request: Google's library takes half a second of CPU to import.
 
-The import costs about a second of CPU, so it waits for the first token.
+docs/decisions/0034-tokens-by-https.md
 """
 
 from __future__ import annotations
 
 import functools
-import warnings
-from typing import TYPE_CHECKING
+import json
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
 
 from gemini import refusals, tokens
 
-if TYPE_CHECKING:
-    from google.genai import Client
-
-TIMEOUT_MS = 6_000  #: of one request; the relay waits for us
+TIMEOUT_S = 6.0  #: of one request; the relay waits for us
+CONNECT_S = 3.0
 
 
 class MintFailed(Exception):
@@ -29,45 +32,61 @@ class MintFailed(Exception):
         self.code = code
 
 
-def load() -> None:
-    """Import the library now, for a caller that counts the time of what follows."""
-    import google.genai  # noqa: F401
-
-
 class GoogleTokens:
     """Mints with a long-lived key."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url = f"{url.rstrip('/')}/{tokens.API_VERSION}/auth_tokens"
 
     def mint(self, key: str, request: tokens.TokenRequest) -> str:
         """The token's name. Raises MintFailed."""
-        import httpx2
-        from google.genai import errors
-
         if not tokens.could_be_key(key):
             raise MintFailed("no key that could be one", "key_refused")
-        client = _client(key, self._url)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # "experimental": the pinned version is what we tested
-                name: str | None = client.auth_tokens.create(config=tokens.config(request)).name
-        except errors.APIError as error:
-            code = tokens.refusal_code(error.code, str(error.details))
-            names = tokens.refusal_names(error.status, error.details)
-            told = [type(error).__name__, str(error.code), *names, refusals.scrub(str(error.message or ""))]
-            raise MintFailed(" ".join(told).strip(), code) from None
-        except (httpx2.HTTPError, ValueError) as error:
+            answer = _pool(self._url).request(
+                "POST",
+                self._url,
+                body=json.dumps(tokens.body(request)).encode(),
+                headers={"Content-Type": "application/json", "x-goog-api-key": key},
+                timeout=urllib3.Timeout(connect=CONNECT_S, total=TIMEOUT_S),
+                retries=False,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
             raise MintFailed(type(error).__name__) from None
-        if not name:
+        told = _object(answer.data)
+        if answer.status != 200:
+            raise _refusal(answer.status, told, answer.data)
+        name = told.get("name")
+        if not isinstance(name, str) or not name:
             raise MintFailed("no name")
         return name
 
 
-@functools.lru_cache(maxsize=1)
-def _client(key: str, url: str) -> Client:
-    """One client per container and key: making one takes 100 ms."""
-    from google.genai import Client, types
+def _refusal(status: int, told: Mapping[str, Any], data: bytes) -> MintFailed:
+    """The failure for an answer of Google's that is not a token."""
+    error = told.get("error")
+    error = error if isinstance(error, dict) else {}
+    said = str(error.get("message") or data.decode(errors="replace"))
+    code = tokens.refusal_code(status, str(told or said))
+    names = tokens.refusal_names(error.get("status"), told)
+    return MintFailed(" ".join(["HTTP", str(status), *names, refusals.scrub(said)]).strip(), code)
 
-    options = types.HttpOptions(base_url=url, api_version=tokens.API_VERSION, timeout=TIMEOUT_MS)
-    return Client(api_key=key, http_options=options)
+
+def _object(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`; empty for anything else."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@functools.cache
+def _pool(url: str) -> urllib3.PoolManager:
+    """Connections to that address, past a proxy if the environment has one for it."""
+    at = urlsplit(url)
+    proxy = urllib.request.getproxies().get(at.scheme, "")
+    if proxy and not urllib.request.proxy_bypass(at.hostname or ""):
+        return urllib3.ProxyManager(proxy)
+    return urllib3.PoolManager()

@@ -2,7 +2,7 @@
 
     the function's AWS role ─ signed GetCallerIdentity ─▶ Google's STS ─▶ a service account's token, an hour
 
-By google-auth, which google-genai brings along (docs/decisions/0025-vertex-by-federation.md).
+By google-auth, imported when first needed (docs/decisions/0025-vertex-by-federation.md).
 """
 
 from __future__ import annotations
