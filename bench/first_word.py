@@ -157,17 +157,24 @@ async def until(stack: LocalStack, is_so: Callable[[list[Relay]], bool]) -> None
             await asyncio.sleep(0.3)
 
 
+async def end(stack: LocalStack, unwanted: Sequence[Relay]) -> None:
+    """Take these relays out of the pool, and end what they run in."""
+    table = Table(stack.client("dynamodb"), stack.table)
+    for relay in unwanted:
+        await asyncio.to_thread(relays.leave, table, relay.id)
+        if relay.vm:
+            await stack.microvms.all[relay.vm].terminate()
+        for task in stack.tasks.all:
+            if task.started_by.endswith(relay.id):
+                task.stop("")
+
+
 async def clear(stack: LocalStack, way: Way) -> None:
     """Nothing is warm: no function, no relay, or one that sleeps."""
     if way.sleeps:
-        await until(stack, lambda found: [relay.state for relay in found] == ["SUSPENDED"])
-    elif not way.is_warm:
-        table = Table(stack.client("dynamodb"), stack.table)
-        for relay in await fleet(stack):
-            await asyncio.to_thread(relays.leave, table, relay.id)
-        for task in stack.tasks.all:
-            task.stop("")
-        await stack.microvms.end_all()
+        await until(stack, lambda found: "SUSPENDED" in {relay.state for relay in found})
+    if not way.is_warm:
+        await end(stack, [relay for relay in await fleet(stack) if relay.state != "SUSPENDED"])
     if not way.is_warm:
         await stack.functions.cool()
         await stack.functions.start_ahead(SPARES)

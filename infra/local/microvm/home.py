@@ -1,6 +1,5 @@
 """MicroVMs as a part of the local stack: the image from the template, the API, and the door to the VMs."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -85,11 +84,6 @@ class MicrovmHome:
         """Return once the next launch has its snapshot, and takes no longer than is drawn."""
         if self._machines is not None:
             await self._machines.ready_ahead()
-
-    async def end_all(self) -> None:
-        """End every VM."""
-        if self._machines is not None:
-            await asyncio.gather(*(machine.terminate() for machine in self.all.values()))
 
     @property
     def machines(self) -> Machines:
