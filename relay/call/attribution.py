@@ -40,6 +40,7 @@ SETTLED_CHARS = 10_000  #: of pieces, in which it is looked for
 FULL = 0.85  #: of the letters that a turn's sound has room for, and none need be missing
 CUT_SHARE = 0.55  #: of that: words of an interrupted turn may never come
 OVERFULL = 1.15  #: and more than that is too much
+OWED_S = 10.0  #: after a turn was heard, its words may still come
 
 
 class Cost:
@@ -54,6 +55,7 @@ class Cost:
     WITHIN = 2.0  #: a turn begins with a small letter, or behind a space, and those before did not
     LATEST = 6.0  #: words are much more, or less, late than usual
     UNHEARD = 3.0  #: the user was not heard to begin
+    OWED = 6.0  #: likewise, and a turn that was heard has no words yet
     UNASKED = 6.0  #: the agent begins by itself, with words before their sound
     AGAIN = 3.0  #: for a turn, when a piece of it would come again as others did
     DONE = 1.0  #: a turn that is over may have all of its words
@@ -80,6 +82,11 @@ class WordStream:
     def has(self, turn: Turn) -> bool:
         """Words may still come for `turn`."""
         return any(part.turn is turn for part in self._parts)
+
+    def is_owed(self, now: float) -> bool:
+        """A turn was heard of late that has no words."""
+        heard = [part for part in (*self._past, *self._parts) if part.sound_s and not part.pieces]
+        return any(now < part.ended_at + OWED_S for part in heard)
 
     def part_of(self, turn: Turn, words: Words) -> Part:
         """The party's part of `turn`, begun if need be."""
@@ -117,22 +124,18 @@ class WordStream:
         return self._moved(self._parts[at], piece)
 
     def move_to(self, part: Part) -> Part:
-        """The words that come belong to `part`, or to one behind it."""
+        """The words that come belong to `part`, or to one behind it. So do those that are held, if they may."""
         carried: list[str] = []
         while self._parts[0] is not part:
             held = self._parts[0].wording.repetitions.carry()
             carried += held
-            self._carry(len(held))
+            before, behind = self._parts[0].pieces, self._parts[1].pieces
+            behind[:0] = before[len(before) - len(held) :]
+            del before[len(before) - len(held) :]
             self._leave()
         for piece in carried:
             self._left.append((part.turn, part.wording.take(piece)))
         return part
-
-    def _carry(self, count: int) -> None:
-        """The latest pieces of the part at the cursor are of the next one."""
-        before, behind = self._parts[0].pieces, self._parts[1].pieces
-        behind[:0] = before[len(before) - count :]
-        del before[len(before) - count :]
 
     def take(self, part: Part, piece: str, now: float) -> str:
         """The text that `piece` adds to `part`, to which the cursor has moved."""

@@ -64,12 +64,16 @@ class Seams:
         begins_spaced = pieces[0][:1].isspace()
         again = sum(a == b and not apart for (a, b), apart in zip(pairs, self._is_apart, strict=True))
         repeats = 10 * again > len(pieces)
+        grows = sum(_grows(a, b) for a, b in pairs) > 1
         costs = []
         for (before, piece), is_apart in zip(pairs, self._is_apart, strict=True):
             cost = CLOSING * is_closing(piece) + SPACED * (piece[:1].isspace() and not begins_spaced)
             cost += WITHIN * (begins_large and piece.lstrip()[:1].islower())
             if piece == before or _grows(before, piece):
-                sent_again = AGAIN if repeats or letters(before) > SHORT else AGAIN_SHORT
+                is_likely = (
+                    repeats if letters(before) <= SHORT else grows or piece == before or not is_ended(before)
+                )
+                sent_again = AGAIN if is_likely else AGAIN_SHORT
                 cost += sent_again / 2 if is_apart else sent_again
             costs.append(cost)
         return costs

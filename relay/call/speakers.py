@@ -110,7 +110,8 @@ class User:
     def say(self, text: str, finished: bool, now: float) -> None:
         """A piece of the transcript of his speech."""
         if text:
-            part = self.words.find(text, now, ahead=self._ahead()) or self.words.part_of(self._unheard(now))
+            part = self.words.find(text, now, ahead=self._ahead(now))
+            part = part or self.words.part_of(self._unheard(now))
             turn = part.turn
             if turn is self._turns.user and not (self.is_heard and self.is_speaking):
                 turn.user_ended_at = turn.user_ended_at or now  # the only sign of it
@@ -121,12 +122,12 @@ class User:
         if finished:
             self.words.finished()
 
-    def _ahead(self) -> float | None:
+    def _ahead(self, now: float) -> float | None:
         """What speaks against words of a turn that was not heard to begin; None: it cannot be."""
         if self._turns.user is not None and self.words.has(self._turns.user):
             return None
         if self.is_heard:
-            return Cost.UNHEARD
+            return Cost.UNHEARD + Cost.OWED * self.words.is_owed(now)
         last = self.words.last
         is_over = last is None or last.turn.state in (TurnState.ENDED, TurnState.INTERRUPTED)
         return -Cost.UNENDED if is_over or self._turns.user is not None else Cost.FINISHED

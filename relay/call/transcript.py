@@ -36,6 +36,10 @@ class Transcript:
         """Words may still come for `turn`."""
         return self._stream.has(turn)
 
+    def is_owed(self, now: float) -> bool:
+        """A turn was heard of late that has no words."""
+        return self._stream.is_owed(now)
+
     def part_of(self, turn: Turn) -> Part:
         """The party's part of `turn`, begun if need be."""
         return self._stream.part_of(turn, turn.user_words if self._role == "user" else turn.agent_words)

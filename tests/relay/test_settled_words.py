@@ -10,6 +10,8 @@ from gemini import messages as model
 from protocol import media
 from protocol.audio import DOWNLINK_HZ
 from relay.call.attribution import WordStream
+from relay.call.part import Piece
+from relay.call.seams import Seams
 from relay.call.transcript import SETTLE_S
 from relay.turn import Turn
 from relay.words import Words
@@ -221,3 +223,32 @@ def test_answers_that_are_not_transcribed_take_no_words_from_others(seed: int) -
     answered(table, 28.0, chance.uniform(1.5, 2.3), in_words(last, 29.3, 1.0, chance))
     table.talk.close(60.0)
     assert [agent for *_, agent in record(table)] == [first, "", "", last]
+
+
+def test_a_sentence_that_has_ended_and_is_said_longer_is_rather_another_one_than_a_snapshot() -> None:
+    """Unless the transcript comes in snapshots."""
+    sentences = ["Where is it?", "Why does the train leave?", "Why does the train leave Geneva?"]
+    snapshots = ["Why does", "Why does the train leave?", "Why does the train leave Geneva?"]
+    against = [
+        Seams([Piece(text, 5.0 * n) for n, text in enumerate(told)]).begin[2]
+        for told in (sentences, snapshots)
+    ]
+    assert against[0] < against[1]
+
+
+def test_late_words_of_a_turn_that_was_heard_begin_no_other_one() -> None:
+    """Snapshots of the first question were taken for those of the second: that is not a third one."""
+    table = Table()
+    ask(table, 1.0, lasts_s=2.2)
+    table.model(model.Audio(HALF), now=4.2)
+    table.talk.user_started(5.3)
+    table.model(model.Interrupted(), model.TurnCompleted(idle=True), now=5.5)
+    table.model(model.Heard("When"), now=5.8)
+    table.talk.user_stopped(7.3)
+    table.talk.handle_timeout(7.9)
+    table.model(model.Audio(HALF), model.Audio(HALF), now=8.1)
+    table.model(model.Heard("When is"), model.Heard("When is the train?"), now=8.9)
+    table.model(model.Heard("Where"), model.Heard("Where is Bern?"), model.Audio(HALF), now=9.2)
+    table.talk.handle_timeout(13.0)
+    table.model(model.TurnCompleted(idle=True), now=13.5)
+    assert record(table) == [(1, "When is the train?", ""), (2, "Where is Bern?", "")]
