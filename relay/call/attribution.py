@@ -124,7 +124,7 @@ class WordStream:
         return self._moved(self._parts[at], piece)
 
     def move_to(self, part: Part) -> Part:
-        """The words that come belong to `part`, or to one behind it. So do those that are held, if they may."""
+        """The words that come belong to `part`, or to one behind it; those that are held too, if they may."""
         carried: list[str] = []
         while self._parts[0] is not part:
             held = self._parts[0].wording.repetitions.carry()
