@@ -1,7 +1,7 @@
 import { loadWorklets } from './modules.js';
 import { BrowserMicrophone } from './microphone.js';
 import { BrowserPlayer, wake } from './player.js';
-import { onDemand } from '../ondemand.js';
+import { type Chunk, onDemand } from '../ondemand.js';
 import type { AudioOptions } from '../options.js';
 import type { AudioDevices, AudioEngine, AudioEvents, AudioLevels } from './engine.js';
 
@@ -17,7 +17,7 @@ export class BrowserEngine implements AudioEngine {
   #events: AudioEvents | null = null;
   #output: GainNode | null = null;
   #listening = new AbortController();
-  readonly #analysers = new WeakMap<AudioNode, AnalyserNode>();
+  #spectrum?: Chunk['spectrum']; //: once one was asked for
   readonly #options: AudioOptions;
 
   constructor(options: AudioOptions) {
@@ -30,8 +30,8 @@ export class BrowserEngine implements AudioEngine {
       get output() {
         return player.level;
       },
-      inputSpectrum: (into) => this.#analyse(microphone.source, into),
-      outputSpectrum: (into) => this.#analyse(this.#output, into),
+      inputSpectrum: (into) => this.#analyse(into, microphone.source),
+      outputSpectrum: (into) => this.#analyse(into, this.#output),
     };
   }
 
@@ -124,15 +124,14 @@ export class BrowserEngine implements AudioEngine {
     context.close().catch(() => {});
   }
 
-  #analyse(node: AudioNode | null, into: Uint8Array<ArrayBuffer>): void {
+  /** Zeros until the code that reads spectra has been fetched: few apps draw them. */
+  #analyse(into: Uint8Array<ArrayBuffer>, node: AudioNode | null): void {
     into.fill(0);
-    if (!node) return;
-    let analyser = this.#analysers.get(node);
-    if (!analyser) {
-      analyser = new AnalyserNode(node.context, { fftSize: 2 * into.length });
-      node.connect(analyser);
-      this.#analysers.set(node, analyser);
-    }
-    analyser.getByteFrequencyData(into);
+    if (this.#spectrum) this.#spectrum(into, node);
+    else
+      onDemand().then(
+        ({ spectrum }) => (this.#spectrum = spectrum),
+        () => {}, // the next one tries again
+      );
   }
 }

@@ -25,7 +25,7 @@ export interface AudioLevels {
   /** RMS, 0 to 1. */
   readonly input: number;
   readonly output: number;
-  /** Fills `into` with frequency data, 0 to 255; its length is a power of two. */
+  /** Fills `into` with frequency data, 0 to 255; its length is a power of two. The first ones are zeros. */
   inputSpectrum(into: Uint8Array<ArrayBuffer>): void;
   outputSpectrum(into: Uint8Array<ArrayBuffer>): void;
 }

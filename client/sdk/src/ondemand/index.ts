@@ -7,4 +7,5 @@ export { recall, settle } from './history.js';
 export { encodeImage } from './image.js';
 export { microphoneError } from './microphone.js';
 export { routeTo } from './speaker.js';
+export { spectrum } from './spectrum.js';
 export { blank } from './wire.js';

@@ -137,13 +137,12 @@ export class Control {
   async #token(reason: Reason, signal: AbortSignal): Promise<string> {
     const { token } = this.#source;
     if (!token) throw badOption('session.token');
-    if (typeof token === 'string') return token;
     try {
-      const given = await token({ reason, signal });
+      const given = typeof token === 'string' ? token : await token({ reason, signal });
       if (given && typeof given === 'string') return given;
+      throw new VoiceError('token_failed');
     } catch (error) {
       throw toVoiceError(error, 'token_failed');
     }
-    throw new VoiceError('token_failed');
   }
 }

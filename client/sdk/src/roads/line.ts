@@ -32,7 +32,7 @@ export class Line {
     this.#events = events;
     this.setDeadline(OPEN_TIMEOUT_MS);
     this.#socket = link.transport.open(url, protocols, {
-      opened: () => events.opened(),
+      opened: events.opened,
       received: (data) => this.#receive(data),
       closed: (code) => this.close(code),
     });
