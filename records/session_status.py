@@ -76,7 +76,7 @@ def disowned(table: Table, held: Mapping[str, int]) -> dict[str, str]:
 def end(table: Table, seen: SessionStatus, reason: str, now: int) -> bool:
     """End a session whose status is as seen. False after a newer request, a join or an end.
 
-    Releases its lease as `sessions.finish` does.
+    Releases what it has as `sessions.finish` does.
     """
     unchanged = "#state = :open AND #epoch = :epoch AND #request_seq = :seq AND #joined_epoch = :joined"
     try:
@@ -95,10 +95,10 @@ def end(table: Table, seen: SessionStatus, reason: str, now: int) -> bool:
         )
     except ConditionFailed:
         return False
-    open_sessions.leave(table, seen.user, seen.id)
+    minutes.settle(table, seen.id)
     if seen.relay:
         relays.release(table, seen.relay, seen.id)
-    minutes.settle(table, seen.id)
+    open_sessions.leave(table, seen.user, seen.id)  # the last: see `sessions.finish`
     return True
 
 

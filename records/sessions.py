@@ -270,10 +270,10 @@ def next_reply_seq(table: Table, session: str) -> int:
 
 
 def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> None:
-    """End a session; release its lease and its slot among its user's open sessions.
+    """End a session; settle its minutes, release its lease and its slot among its user's open sessions.
 
     Harmless when it has ended. Raises Fenced when another relay owns it. A crash may lose the writes after
-    the first: heartbeats and `open_sessions` clean up both.
+    the first: the sweep does them for a session that is counted still, so that is the last.
     """
     try:
         item = table.update(
@@ -288,10 +288,10 @@ def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> Non
         )
     except ConditionFailed:
         raise Fenced(session) from None
-    open_sessions.leave(table, item["user"], session)
+    minutes.settle(table, session)
     if item.get("relay"):
         relays.release(table, item["relay"], session)
-    minutes.settle(table, session)
+    open_sessions.leave(table, item["user"], session)
 
 
 def cancel(table: Table, session: str, reason: str, now: int) -> str:

@@ -8,7 +8,8 @@ from deployment import CONTEXT
 
 from functions import sweep as sweep_function
 from functions.core.fleet import reap_relays, reap_sessions, warm_and_drain
-from records import open_sessions, relays, sessions, tickets
+from records import minutes, open_sessions, relays, session_status, sessions, tickets
+from records.table import READS
 
 
 def sweep():
@@ -226,6 +227,51 @@ def test_what_a_crash_left_after_the_end_of_a_session_is_given_back(talking, rel
     table.update(sessions.key(ready["session"]), "SET #state = :ended", ended="ENDED")
     assert sweep() == {"places_freed": 2}  # the user's, and the relay's
     assert (relays.load(table, "r1").leases, open_sessions.listed(table), sweep()) == ({}, {}, {})
+
+
+class Crash(BaseException):
+    """The end of a process, in a test."""
+
+
+@pytest.fixture
+def crash(table, monkeypatch):
+    """Runs something that ends after so many writes to the table."""
+
+    def after(writes, work, *args):
+        left, whole = iter(range(writes)), type(table).request
+
+        def request(table, operation, **asked):
+            if operation not in READS and next(left, None) is None:
+                raise Crash
+            return whole(table, operation, **asked)
+
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            patch.setattr(type(table), "request", request)
+            work(*args)
+
+    return after
+
+
+def end_by_sweep(table, session, now):
+    session_status.end(table, session_status.load_all(table, [session])[session], "abandoned", now)
+
+
+def end_by_client(table, session, now):
+    sessions.cancel(table, session, "client", now)
+
+
+@pytest.mark.parametrize("end", [end_by_sweep, end_by_client])
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_an_end_that_crashed_half_way_gives_back_the_minutes_of_the_day(
+    talking, relay, crash, table, clock, end, writes
+):
+    relay("r1")
+    _, ready = talking()
+    minutes.note_connected(table, ready["session"], 1, 60.0, int(clock()))
+    crash(writes, end, table, ready["session"], int(clock()))
+    assert sweep()["places_freed"] >= 1
+    assert minutes.seconds_today(table, "ada", int(clock())) == 60.0
+    assert (is_counted(table, ready), relays.load(table, "r1").leases) == (False, {})
 
 
 def test_tasks_of_ours_that_no_record_knows_are_stopped_and_others_are_not(relay, edges, clock):

@@ -6,7 +6,7 @@ from collections import Counter
 
 from functions.core.runtime.entry import logger, place_of
 from functions.core.runtime.ports import SweepPorts
-from records import open_sessions, relays, session_status
+from records import minutes, open_sessions, relays, session_status
 from records.relays import Relay
 from records.session_status import SessionStatus
 from records.table import StoreError
@@ -26,6 +26,7 @@ def reap(ports: SweepPorts, counts: Counter[str]) -> None:
             status = found.get(session)
             try:
                 if status is None or status.state == "ENDED":
+                    minutes.settle(ports.table, session)
                     open_sessions.leave(ports.table, user, session)
                     counts["places_freed"] += 1
                 else:
