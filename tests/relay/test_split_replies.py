@@ -9,8 +9,12 @@ import pytest
 from gemini import messages as model
 from protocol import media
 from relay.call.transcript import SETTLE_S
+from relay.model.port import UpstreamError
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model, voice
+from tests.relay.speech import hush
+from tests.relay.test_broken_answers import AT_NINE, WHOLE, half_an_answer
+from tests.relay.test_watchdogs import ends
 
 pytestmark = pytest.mark.looptime
 
@@ -51,3 +55,17 @@ async def test_the_words_of_each_part_are_in_their_turn_without_a_full_stop_at_i
     kept = {turn.number: turn for turn in [*(turn for _, turn in here.book.turns), *here.book.amended]}
     said = [(kept[n].user_text, kept[n].agent_text.replace(" ", "")) for n in sorted(kept)]
     assert said == [(each, f"Letmethinkaboutthat.Youwrote:{each}") for each in questions]
+
+
+async def test_a_question_is_asked_again_when_the_leg_is_lost_between_two_parts_of_its_answer() -> None:
+    async with lone_call(Model(splits_replies=True)) as (call, here):
+        listener = Listener(call)
+        number = await half_an_answer(listener, here)
+        here.leg.say(model.GenerationEnded(), model.TurnCompleted(idle=False))
+        number = await hush(listener, 3, number)
+        here.leg.say(UpstreamError("upstream_unavailable"))
+        number = await hush(listener, 2, number)
+        assert bytes(here.leg.pcm).count(WHOLE) == 1
+        here.leg.say(*AT_NINE)
+        await hush(listener, 2, number)
+        assert [told.outcome for told in ends(listener)] == ["completed", "lost", "completed"]
