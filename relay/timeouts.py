@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Timeouts:
     """How long what is waited for, in seconds."""
 
-    answer_s: float = 10.0  #: for a sign of life of a model that was asked, or the voice of what it says
+    #: for a sign of life of a model that was asked, the voice of what it says, or more of what has stopped
+    answer_s: float = 10.0
     patience_s: float = 35.0  #: for the answer of one that shows life: some think for half a minute
     stall_s: float = 20.0  #: for more of an answer, or its end, after what came of it has played
     turn_s: float = 600.0  #: the longest turn of the agent's

@@ -103,9 +103,10 @@ class SlowSetup(_Fault, frozen=True, tag="slow_setup"):
 
 
 class Stall(_Fault, frozen=True, tag="stall"):
-    """Nothing comes for a while, and then all of it."""
+    """Nothing comes for a while, and then all of it. `pongs`: but these, for it is the model that stalls."""
 
     lasts_s: float = 5.0
+    pongs: bool = True
 
 
 class Garbage(_Fault, frozen=True, tag="garbage"):

@@ -17,6 +17,7 @@ REGULAR = 3  #: gaps that make a habit
 WITHIN_S = 10.0  #: of each other and of what was asked
 STOPPED = 2.5  #: times the usual gap, and nobody is behind the socket
 LEAST_S = 2.5  #: a network may take that long to deliver
+SOCKET_S = 3.0  #: after a pong, the socket lives: longer than from one ping to the next pong
 SIGN_S = 2.0  #: after what was said, for the first sign of a leg that has given none
 
 
@@ -67,6 +68,10 @@ class Pulse:
         """Signs came by themselves until something was asked, and none has since."""
         was_regular = len(self._beats) >= REGULAR and self._beats[-REGULAR] > asked_at - WITHIN_S
         return was_regular and self._model_at <= asked_at
+
+    def lives_until(self, patience_s: float) -> float:
+        """While the socket answers pings, the leg may go on by itself: for so long since its latest sign."""
+        return min(self.alive_at + SOCKET_S, self._model_at + patience_s)
 
     def stops_at(self, said_at: float, *, is_certain: bool = False) -> float:
         """When nobody is behind the socket if nothing comes until then; NEVER when that cannot be told.

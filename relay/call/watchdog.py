@@ -281,7 +281,8 @@ class ModelWatchdog:
         if asked.spoken_over is not None:
             frozen_at = self.pulse.stops_at(NEVER)
         elif asked.unfinished is not None:
-            frozen_at = max(self._plays_until, self.pulse.stops_at(NEVER))
+            lives_until = self.pulse.lives_until(self._timeouts.answer_s)
+            frozen_at = max(self._plays_until, self.pulse.stops_at(NEVER), lives_until)
         if not self._answer.is_in_turn:
             return float("inf"), "endless_turn"
         if asked.user_speaks or endless_at <= frozen_at:

@@ -22,7 +22,7 @@ from relay.ports import TroubleFound
 
 logger = logging.getLogger("relay.model.carriage")
 
-PING_EVERY_S = 5.0  #: a leg that says nothing is given its time while it shows life
+PING_EVERY_S = 2.0  #: a leg that says nothing is given its time while it shows life
 EXPIRY_MARGIN_S = 60.0  #: a running connection is cut when its credential expires
 
 End = Literal["parked", "due"]

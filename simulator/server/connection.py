@@ -179,8 +179,8 @@ class Connection:
                 self._go_away(fault)
             case faults.Freeze(mode=mode, lasts_s=lasts_s):
                 self.line.freeze(mode, lasts_s)
-            case faults.Stall(lasts_s=lasts_s):
-                self.line.stall(lasts_s)
+            case faults.Stall(lasts_s=lasts_s, pongs=pongs):
+                self.line.stall(lasts_s, pongs=pongs)
             case faults.SlowPong(delay_s=delay_s):
                 self.line.pong_delay_s = delay_s
             case faults.Abort():

@@ -37,6 +37,8 @@ class Line:
         self._outbox: asyncio.Queue[bytes | Pong | Close] = asyncio.Queue(OUTBOX_MESSAGES)
         self._frozen = ""
         self._stalled_until = 0.0
+        self._holds_pongs = False  #: while it is stalled
+        self._held: list[bytes | Pong | Close] = []
 
     @property
     def code(self) -> int:
@@ -85,7 +87,8 @@ class Line:
         with contextlib.suppress(ClientConnectionResetError):
             while True:
                 item = await self._outbox.get()
-                await self._clock.sleep_until(self._stalled_until)
+                if self._is_held(item):
+                    continue
                 match item:
                     case bytes(message):
                         await self._socket.send_bytes(message)
@@ -107,9 +110,26 @@ class Line:
         if lasts_s is not None:
             self._clock.later(lasts_s, self._thaw)
 
-    def stall(self, lasts_s: float) -> None:
-        """Send nothing for so long; what is due meanwhile goes out after it."""
-        self._stalled_until = self._clock.now() + lasts_s
+    def stall(self, lasts_s: float, *, pongs: bool) -> None:
+        """Send nothing for so long, or nothing but `pongs`; what is due meanwhile goes out after it."""
+        self._stalled_until, self._holds_pongs = self._clock.now() + lasts_s, not pongs
+        self._clock.later(lasts_s, self._go_on)
+
+    def _is_held(self, item: bytes | Pong | Close) -> bool:
+        """Until the stall is over; in order behind what is held already."""
+        is_stalled = bool(self._held) or self._clock.now() < self._stalled_until
+        if not is_stalled or (isinstance(item, Pong) and not self._holds_pongs):
+            return False
+        self._held.append(item)
+        return True
+
+    def _go_on(self) -> None:
+        """The stall is over: what is held goes out before what has come behind it."""
+        held, self._held, self._stalled_until = self._held, [], 0.0
+        while not self._outbox.empty():
+            held.append(self._outbox.get_nowait())
+        for item in held:
+            self._put(item)
 
     def abort(self) -> None:
         """Reset the TCP connection."""

@@ -84,7 +84,29 @@ async def test_a_model_that_gives_no_handles_is_given_its_time() -> None:
         assert len(here.legs) == 1 and not call.troubles
 
 
-async def test_a_leg_that_freezes_in_mid_answer_is_left_and_the_question_asked_again() -> None:
+@pytest.mark.parametrize("is_deaf", [True, False], ids=["without pongs", "with pongs"])
+async def test_a_leg_that_freezes_in_mid_answer_is_left_and_the_question_asked_again(is_deaf: bool) -> None:
+    """At once when its socket is dead too; one that answers pings may be a stall, and is given its time."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        here.leg.is_deaf = is_deaf
+        waits_s = STOPS_S if is_deaf else Timeouts().answer_s
+        await one_turn(here, answer="Because.")
+        number = await hush(listener, 1, await speak(listener, question()))
+        async with beating(here, at_work=True):
+            here.leg.say(model.Heard("When?"))
+            number = await hush(listener, 5, number)
+        here.leg.say(SECOND, model.Said("At"))
+        assert await until_left(here, 1, within_s=waits_s + 0.5) > waits_s - 0.5
+        await hush(listener, 1, number)
+        assert bytes(here.leg.pcm).count(WHOLE) == 1
+        here.leg.say(*AT_NINE)
+        await asyncio.sleep(2)
+        assert [told.outcome for told in ends(listener)] == ["completed", "lost", "completed"]
+
+
+@pytest.mark.parametrize("stalls_s", [4.0, 8.0])
+async def test_an_answer_that_stalls_on_a_socket_that_answers_pings_goes_on(stalls_s: float) -> None:
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here, answer="Because.")
@@ -93,12 +115,12 @@ async def test_a_leg_that_freezes_in_mid_answer_is_left_and_the_question_asked_a
             here.leg.say(model.Heard("When?"))
             number = await hush(listener, 5, number)
         here.leg.say(SECOND, model.Said("At"))
-        assert await until_left(here, 1, within_s=STOPS_S + 0.5) > STOPS_S - 0.5
-        await hush(listener, 1, number)
-        assert bytes(here.leg.pcm).count(WHOLE) == 1
-        here.leg.say(*AT_NINE)
+        await hush(listener, 1 + stalls_s, number)
+        here.leg.say(SECOND, model.Said(" nine."), model.GenerationEnded(), model.TurnCompleted(idle=True))
         await asyncio.sleep(2)
-        assert [told.outcome for told in ends(listener)] == ["completed", "lost", "completed"]
+        assert len(here.legs) == 1 and not call.troubles
+        assert [turn.agent_text for _, turn in here.book.turns] == ["Because.", "At nine."]
+        assert [told.outcome for told in ends(listener)] == ["completed", "completed"]
 
 
 async def test_who_speaks_over_an_answer_to_a_leg_that_freezes_is_heard_by_the_next() -> None:

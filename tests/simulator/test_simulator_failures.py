@@ -44,8 +44,9 @@ async def test_an_answer_may_be_inaudible() -> None:
     assert transcript(messages) == "You wrote: go"
 
 
-async def test_sound_may_stop_and_go_on() -> None:
-    stall = "{kind: stall, at: {turn: 1}, after_s: 0.2, lasts_s: 8}"
+@pytest.mark.parametrize("pongs", ["true", "false"])
+async def test_sound_may_stop_and_go_on(pongs: str) -> None:
+    stall = f"{{kind: stall, at: {{turn: 1}}, after_s: 0.2, lasts_s: 8, pongs: {pongs}}}"
     async with serve(scripted(stall)) as running, live(running) as client:
         before = running.world.clock.now()
         messages = await ask(client)
