@@ -236,6 +236,8 @@ class WordStream:
             part.is_finished = not (keeps_last and part is self.last)
         while self._parts and not keeps_last:
             self._leave()
+        if not keeps_last:
+            self._past.clear()
 
     def _leave(self) -> None:
         part = self._parts.popleft()

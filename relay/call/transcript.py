@@ -86,6 +86,8 @@ class Transcript:
     def leg_lost(self, *, keeps_last: bool) -> None:
         """What is missing will not come: `keeps_last`, but for the words of the latest turn."""
         self.release()
+        if not keeps_last:
+            self.settle(float("inf"))  # words of the next leg are of its own turns
         self._stream.leg_lost(keeps_last=keeps_last)
 
     def settle(self, now: float) -> None:

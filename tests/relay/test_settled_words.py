@@ -252,3 +252,27 @@ def test_late_words_of_a_turn_that_was_heard_begin_no_other_one() -> None:
     table.talk.handle_timeout(13.0)
     table.model(model.TurnCompleted(idle=True), now=13.5)
     assert record(table) == [(1, "When is the train?", ""), (2, "Where is Bern?", "")]
+
+
+def test_no_words_of_another_leg_move_to_an_answer_that_broke_off_without_any() -> None:
+    """All words had moved back by one turn, to the one whose words were lost with its leg."""
+    table = Table()
+    table.says(media.Text("q1"), now=0.0)
+    table.model(*[model.Audio(HALF)] * 4, now=0.1)
+    table.talk.leg_lost("lost", 1.6)
+    table.talk.handle_timeout(2.4)
+    ask(table, 2.6, lasts_s=3.8)
+    table.model(model.Heard("[speech 3.8 s]"), now=7.0)
+    table.model(*[model.Audio(HALF)] * 9, model.Said("[speech 3.8 s]"), now=7.1)
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=7.6)
+    for number, at in ((3, 8.2), (4, 9.9)):
+        table.says(media.Text(f"q{number}"), now=at)
+        table.model(model.Audio(HALF), now=at + 0.09)
+        for piece in ("You", " wr", "ote:", " ask", f"95x{number}"):
+            table.model(*[model.Audio(HALF)] * (piece != "You"), model.Said(piece), now=at + 0.1)
+        table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=at + 0.4)
+        table.talk.handle_timeout(at + 1.5)
+    table.talk.handle_timeout(9.9 + 0.1 + SETTLE_S)
+    assert [agent for _, _, agent in record(table)] == [
+        *("", "[speech 3.8 s]", "You wrote: ask95x3", "You wrote: ask95x4"),
+    ]
