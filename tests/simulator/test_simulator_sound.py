@@ -91,6 +91,21 @@ def test_an_echo_is_like_its_words_and_unlike_others(known: dict[str, Sample]) -
     assert similarity(said, b"") == 0.0
 
 
+@pytest.mark.parametrize("name", ["question", "interruption"])
+@pytest.mark.parametrize("louder", [1.5, 3.0])
+@pytest.mark.parametrize("filler_s", [1.7, 1.70012])
+def test_an_echo_is_found_at_the_end_of_a_reply_that_begins_louder(
+    known: dict[str, Sample], name: str, louder: float, filler_s: float
+) -> None:
+    """As of a model that thinks first: against its loudest sound the echo's quiet end is next to nothing."""
+    said = known[name].pcm
+    echo = speaker.echo(said)
+    loudest = max(map(abs, pcm.samples(echo)))
+    filler = tone(310, filler_s, pcm.OUT_HZ, min(32_000, louder * loudest))
+    assert similarity(said, filler + tones.encode("0a1b2") + echo) > 0.98
+    assert similarity(known["frage"].pcm, filler + tones.encode("0a1b2") + echo) < 0.5
+
+
 def events_of(detector: TurnDetector, sound: bytes, step: int = 1_000) -> list[SpeechEvent]:
     return [event for at in range(0, len(sound), step) for event in detector.feed(sound[at : at + step])]
 
