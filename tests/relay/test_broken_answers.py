@@ -112,7 +112,8 @@ async def test_an_answer_that_the_user_has_interrupted_is_not_asked_for_again(by
 
 
 async def test_an_answer_of_which_all_sound_had_come_is_not_asked_for_again() -> None:
-    async with lone_call() as (call, here):
+    """Of a model that splits its replies, more may come: `turnComplete` says, see test_split_replies.py."""
+    async with lone_call(Model(splits_replies=False)) as (call, here):
         listener = Listener(call)
         number = await half_an_answer(listener, here)
         here.leg.say(model.GenerationEnded(), LOST)
