@@ -8,7 +8,7 @@ import pytest
 
 from gemini import profiles
 from tests import dialect
-from tests.dialects import LEFT_OUT, Run, read
+from tests.dialects import LEFT_OUT, Run, main, read
 
 REPORT = """<testsuites><testsuite>
   <testcase name="good"/><testcase name="bad"><failure/></testcase>
@@ -26,6 +26,23 @@ def test_a_report_is_read_by_its_cases(tmp_path: Path) -> None:
 )
 def test_a_run_is_good_when_pytest_says_so(failed: tuple[str, ...], code: int, verdict: str) -> None:
     assert Run("m", 9, failed, 2, 1.0, code).row().endswith(f"  {verdict}")
+
+
+@pytest.mark.parametrize("skipped", [0, 3])
+def test_a_run_in_which_nothing_ran_is_not_good(skipped: int) -> None:
+    run = Run("m", skipped, (), skipped, 1.0, 0)
+    assert not run.is_good and run.row().endswith("  no test ran")
+
+
+def test_a_run_is_not_good_whose_report_names_a_failure_that_the_exit_code_does_not() -> None:
+    run = Run("m", 9, ("bad",), 0, 1.0, 0)
+    assert not run.is_good and run.row().endswith("  bad")
+
+
+def test_a_model_whose_name_is_misspelt_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["dialects", "gemini-3.8-life"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
 
 
 def test_what_is_left_out_is_there() -> None:
