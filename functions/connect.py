@@ -15,7 +15,7 @@ from functions.core.admission.jwt import Claims, KeySource
 from functions.core.admission.signing_keys import Issuer, SharedSecret
 from functions.core.runtime import aws
 from functions.core.runtime.config import ConnectConfig
-from functions.core.runtime.entry import guarded, logger
+from functions.core.runtime.entry import guarded, logger, make_ready
 from functions.core.runtime.secrets_cache import Secret
 from records import connections
 
@@ -30,6 +30,9 @@ def keys() -> KeySource:
     if config().oidc_issuer:
         return Issuer(config().oidc_issuer)
     return SharedSecret(Secret(aws.client("ssm"), config().jwt_secret_parameter, time.monotonic))
+
+
+make_ready(keys, lambda: aws.table(config().table_name))
 
 
 @guarded({"statusCode": 500})

@@ -8,13 +8,16 @@ from typing import Any
 
 from functions.core.runtime import aws
 from functions.core.runtime.config import DisconnectConfig
-from functions.core.runtime.entry import guarded
+from functions.core.runtime.entry import guarded, make_ready
 from records import connections
 
 
 @functools.cache
 def config() -> DisconnectConfig:
     return DisconnectConfig.from_env(os.environ)
+
+
+make_ready(lambda: aws.table(config().table_name))
 
 
 @guarded({"statusCode": 500})

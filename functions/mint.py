@@ -13,7 +13,7 @@ from functions.core.minting.gemini_tokens import GoogleTokens, MintFailed
 from functions.core.minting.vertex_tokens import Federation, VertexTokens
 from functions.core.runtime import aws
 from functions.core.runtime.config import MintConfig
-from functions.core.runtime.entry import guarded, logger, metrics
+from functions.core.runtime.entry import guarded, logger, make_ready, metrics
 from functions.core.runtime.secrets_cache import Secret, SecretUnavailable
 from gemini.tokens import GOOGLE_URL
 from gemini.vertex import Place
@@ -45,6 +45,9 @@ def _vertex(config: MintConfig) -> VertexTokens:
         return VertexTokens(place, Federation(*who))
     here = config.gemini_url.rstrip("/")
     return VertexTokens(place, Federation(*who, f"{here}/v1/token", here), here)
+
+
+make_ready(mint)
 
 
 @guarded(FAILED)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from agents.catalogue import catalogue
 from functions.core.fleet import replace_leaving
 from functions.core.fleet.homes import launchers
 from functions.core.fleet.microvms import MicrovmDoor
 from functions.core.runtime import aws
 from functions.core.runtime.config import SessionConfig
-from functions.core.runtime.entry import guarded
+from functions.core.runtime.entry import guarded, make_ready
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.secrets_cache import Secret
 from functions.core.sessions import dispatch, notify_waiting
@@ -38,6 +39,9 @@ def ports() -> Ports:
         config=config,
         admittance=MicrovmDoor(aws.client("lambda-microvms"), microvm) if microvm else None,
     )
+
+
+make_ready(ports, catalogue)
 
 
 @guarded({"statusCode": 500})

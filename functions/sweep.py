@@ -19,7 +19,7 @@ from functions.core.fleet.microvms import MicrovmList
 from functions.core.fleet.sweep import sweep
 from functions.core.runtime import aws, custom_resource
 from functions.core.runtime.config import SweepConfig
-from functions.core.runtime.entry import guarded
+from functions.core.runtime.entry import guarded, make_ready
 from functions.core.runtime.ports import SweepPorts
 from functions.core.sessions.replies import Replies
 
@@ -39,6 +39,9 @@ def ports() -> SweepPorts:
         config=config,
         vms=MicrovmList(aws.client("lambda-microvms"), microvm, time.sleep) if microvm else None,
     )
+
+
+make_ready(ports)
 
 
 @guarded({"failed": 1})

@@ -6,6 +6,7 @@ A failure is logged by type and place, without its text, which may quote a peer'
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,20 @@ def guarded(fallback: object) -> Callable[[Handler], Handler]:
         return handler
 
     return wrap
+
+
+def make_ready(*makers: Callable[[], object]) -> None:
+    """Make at import, in Lambda, what a handler needs: INIT has a whole processor, whatever the memory.
+
+    One that fails is made again by the first request, which then answers for it.
+    """
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        return
+    for make in makers:
+        try:
+            make()
+        except Exception as error:
+            logger.error("not made ready", extra=place_of(error))
 
 
 def flush() -> None:
