@@ -6,7 +6,7 @@ import { badOption, VoiceError } from './errors.js';
 import { type Connected, Emitter, type VoiceEvents } from './events.js';
 import type { Host } from './host.js';
 import { Mic } from './mic.js';
-import { onDemand } from './ondemand.js';
+import { type Chunk, onDemand } from './ondemand.js';
 import type {
   ConnectOptions,
   DeviceControls,
@@ -31,6 +31,8 @@ export class VoiceClient {
   readonly speaker: SpeakerControls;
   readonly devices: DeviceControls;
   #call: Call | null = null;
+  #early?: InstanceType<Chunk['EarlyRoad']>;
+  #left = 0; //: times that the app has hung up
   readonly #host: Host & CallHost;
 
   constructor(options: VoiceClientOptions) {
@@ -78,6 +80,17 @@ export class VoiceClient {
   }
 
   /**
+   * Fetch a token and open the control road, before the click: the next `connect()` saves the time of both. Asks for no
+   * microphone and makes no sound; not seen in the state. Repeat it as you like. Resolves when that is done, or cannot
+   * be done, of which `connect()` will tell; never rejects. `disconnect()` undoes it.
+   */
+  async prepare(): Promise<void> {
+    const left = this.#left;
+    const chunk = await onDemand().catch(() => {});
+    if (chunk && !this.#call && left === this.#left) await (this.#early ??= new chunk.EarlyRoad(this.#host)).open();
+  }
+
+  /**
    * Call the agent. Call it inside a click: sound and microphone are prepared before anything is awaited. While a call
    * is open it returns that call's promise; one that is being hung up is over at once. Rejects with VoiceError.
    */
@@ -85,7 +98,7 @@ export class VoiceClient {
     if (this.#call?.isEnding) this.#call.abort();
     if (this.#call) return this.#call.joined;
     if (signal?.aborted) return Promise.reject(aborted());
-    const call = new Call({ ...this.#host });
+    const call = new Call(this.#early?.lend(this.#host) ?? { ...this.#host });
     this.#call = call;
     call.begin(resume);
     const abort = () => call.abort();
@@ -97,6 +110,8 @@ export class VoiceClient {
 
   /** End the session. Resolves when everything is released; never rejects. */
   async disconnect(reason?: string): Promise<void> {
+    this.#left += 1;
+    this.#early?.close();
     await (this.#call ? this.#call.end(reason) : this.#host.mic.disable());
   }
 

@@ -66,6 +66,8 @@ export interface VoiceClientOptions {
   readonly reconnect?: ReconnectPolicy | false | undefined;
   /** Time limit from connect() to `connected`, cold start included. Default 150000. */
   readonly connectTimeoutMs?: number | undefined;
+  /** What `prepare()` has opened closes when no call has begun for so long. Default 120000. */
+  readonly prepareTimeoutMs?: number | undefined;
   /**
    * When its page goes, a call ends; `keep` leaves the session to the next page: `connect({ resume })`. A page in the
    * back/forward cache keeps its call, and mends it when it is back. Default end.

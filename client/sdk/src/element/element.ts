@@ -84,12 +84,11 @@ export class VivavoceCall extends Base {
     this.#show();
   }
 
-  /** Load what a call needs, so that a click begins it at once. Rejects when that cannot be had. */
+  /** Load what a call needs and open the control road: a click begins at once. Rejects when nothing can be loaded. */
   async prepare(): Promise<VoiceClient> {
-    this.#core ??= await loadCore();
-    const tokenUrl = this.#askWhere();
-    if (tokenUrl) this.#url = (await admit(tokenUrl, this.#core)).url ?? '';
-    return this.#clientOf(this.#core);
+    const client = await this.#load();
+    if (this.isConnected) await client.prepare();
+    return client;
   }
 
   /** Call the agent; best inside a click. Rejects with the error that the element shows. */
@@ -114,7 +113,7 @@ export class VivavoceCall extends Base {
     if (this.#client) this.#view.listen(this.#client);
     const prepare = () => void this.prepare().catch(() => {}); // the click will say why
     for (const type of ['pointerenter', 'focusin'] as const)
-      this.addEventListener(type, prepare, { once: true, signal });
+      this.addEventListener(type, prepare, { signal });
     if (this.hasAttribute('prepare')) prepare();
     this.#show();
   }
@@ -137,6 +136,13 @@ export class VivavoceCall extends Base {
     this.#show();
   }
 
+  async #load(): Promise<VoiceClient> {
+    this.#core ??= await loadCore();
+    const tokenUrl = this.#askWhere();
+    if (tokenUrl) this.#url = (await admit(tokenUrl, this.#core)).url ?? '';
+    return this.#clientOf(this.#core);
+  }
+
   async #connect(isSilent: boolean): Promise<Connected> {
     this.#problem = undefined;
     const attempt = (this.#attempts += 1);
@@ -144,7 +150,7 @@ export class VivavoceCall extends Base {
       if (!this.#core || !this.#client || this.#askWhere()) {
         this.#isLoading = true;
         this.#show();
-        await this.prepare();
+        await this.#load();
       }
       const [core, client] = [this.#core as unknown as Core, this.#client as unknown as VoiceClient];
       if (attempt !== this.#attempts) throw new core.VoiceError('aborted');

@@ -2,6 +2,7 @@
 export { ToolCalls } from './calls.js';
 export { cite } from './citation.js';
 export { checkSpeaker, listDevices, mediaDevices } from './devices.js';
+export { EarlyRoad } from './early.js';
 export { FrameForm } from './form.js';
 export { recall, settle } from './history.js';
 export { encodeImage } from './image.js';

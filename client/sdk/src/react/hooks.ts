@@ -26,12 +26,13 @@ import type {
 import { useClientOrOwn, useVoiceClient } from './context.js';
 import { isSameList, useEventOf, useLatest, useSelected, useVoiceState } from './state.js';
 
-type Calls = Pick<VoiceClient, 'connect' | 'disconnect' | 'sendText' | 'interrupt'>;
+type Calls = Pick<VoiceClient, 'prepare' | 'connect' | 'disconnect' | 'sendText' | 'interrupt'>;
 
 /** The client's methods, bound: good as event handlers, the same at every render. */
 function useCalls(client: VoiceClient): Calls {
   return useMemo(
     () => ({
+      prepare: () => client.prepare(),
       connect: (options) => client.connect(isEvent(options) ? {} : options),
       disconnect: (reason) => client.disconnect(typeof reason === 'string' ? reason : undefined),
       sendText: (text, options) => client.sendText(text, options),
@@ -46,7 +47,7 @@ function isEvent(options: unknown): boolean {
   return typeof options === 'object' && options !== null && 'nativeEvent' in options;
 }
 
-export interface UseConnection extends Pick<Calls, 'connect' | 'disconnect'> {
+export interface UseConnection extends Pick<Calls, 'prepare' | 'connect' | 'disconnect'> {
   readonly status: ConnectionStatus;
   readonly error: VoiceError | undefined;
   readonly starting: StartingState | undefined;
@@ -55,13 +56,13 @@ export interface UseConnection extends Pick<Calls, 'connect' | 'disconnect'> {
 }
 
 export function useConnection(): UseConnection {
-  const { connect, disconnect } = useCalls(useVoiceClient());
+  const { prepare, connect, disconnect } = useCalls(useVoiceClient());
   const status = useVoiceState((state) => state.status);
   const error = useVoiceState((state) => state.error);
   const starting = useVoiceState((state) => state.starting);
   const reconnect = useVoiceState((state) => state.reconnect);
   const endsAt = useVoiceState((state) => state.endsAt);
-  return { status, error, starting, reconnect, endsAt, connect, disconnect };
+  return { status, error, starting, reconnect, endsAt, prepare, connect, disconnect };
 }
 
 export function useAgentState(): AgentState {

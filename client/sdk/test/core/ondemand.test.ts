@@ -116,3 +116,14 @@ test('what cannot be blanked is not shown', async () => {
   await client.disconnect();
   expect(shown).not.toHaveBeenCalled();
 });
+
+test('prepare() whose code cannot be fetched leaves everything to connect()', async () => {
+  const { server, client } = await live();
+  network.isDown = true;
+  await client.prepare();
+  expect(server.transport.sockets).toEqual([]);
+  await client.connect();
+  expect(client.getSnapshot().status).toBe('connected');
+  expect(client.getSnapshot()).not.toHaveProperty('error');
+  await client.disconnect();
+});

@@ -58,6 +58,23 @@ describe('what is loaded, and when', () => {
     await vi.waitFor(() => expect(element.client).toBeDefined());
   });
 
+  test('the control road as well, once, which the click then uses and an element that goes closes', async () => {
+    const placed = place({ prepare: '' });
+    const open = () => placed.server.transport.openOn('control').length;
+    await vi.waitFor(() => expect(open()).toBe(1));
+    for (const type of ['pointerenter', 'focusin', 'pointerenter']) placed.element.dispatchEvent(new Event(type));
+    await settled();
+    expect(placed.card.says()[0]).toBe('Talk to Assistant');
+    placed.card.key('start').click();
+    await vi.waitFor(() => expect(placed.element.client?.getSnapshot().status).toBe('connected'));
+    expect(placed.server.transport.sockets).toHaveLength(2);
+    await placed.element.disconnect();
+    placed.element.dispatchEvent(new Event('pointerenter'));
+    await vi.waitFor(() => expect(open()).toBe(1));
+    placed.element.remove();
+    await vi.waitFor(() => expect(open()).toBe(0));
+  });
+
   test('a click begins the call, also when nothing was loaded', async () => {
     const { element, server, engine, card } = await called({ agent: 'front-desk', voice: 'Kore', language: 'de-CH' });
     expect(server.requests[0]).toMatchObject({ type: 'start', agent: 'front-desk', config: { voice: 'Kore', language: 'de-CH' } });

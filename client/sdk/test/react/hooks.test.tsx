@@ -56,6 +56,52 @@ function Call() {
   );
 }
 
+function Prepared() {
+  const { prepare, connect } = useConnection();
+  useEffect(() => void prepare(), [prepare]);
+  return <button type="button" onPointerEnter={prepare} onFocus={prepare} onClick={() => connect()} />;
+}
+
+describe('prepare()', () => {
+  // At the root: only there React plays effects twice.
+  test.each([StrictMode, ({ children }: { children: ReactNode }) => children])(
+    'in an effect and at every pointer and focus is one connection, which the click uses (%#)',
+    async (Mode) => {
+      const { server, options } = rig();
+      render(
+        <Mode>
+          <VoiceProvider {...options}>
+            <Prepared />
+          </VoiceProvider>
+        </Mode>,
+      );
+      await settle();
+      const button = screen.getByRole('button');
+      fireEvent.pointerEnter(button);
+      fireEvent.focus(button);
+      await settle();
+      expect(server.transport.openOn('control')).toHaveLength(1);
+      fireEvent.click(button);
+      await settle();
+      expect(server.transport.openOn('media')).toHaveLength(1);
+      expect(server.transport.sockets).toHaveLength(2);
+    },
+  );
+
+  test.each([0, 5])('is undone when the provider goes, %i ms later', async (ms) => {
+    const { server, options } = rig();
+    const { unmount } = render(
+      <VoiceProvider {...options}>
+        <Prepared />
+      </VoiceProvider>,
+    );
+    if (ms) await act(() => new Promise((resolve) => setTimeout(resolve, ms)));
+    unmount();
+    await settle();
+    expect(server.transport.sockets.filter(({ isClosed }) => !isClosed)).toEqual([]);
+  });
+});
+
 describe('the provider', () => {
   // At the root: only there React plays effects twice.
   beforeEach(() => configure({ reactStrictMode: true }));
