@@ -11,7 +11,7 @@ from agents.catalogue import catalogue, spoken_by
 from functions.core.minting import mint as minting
 from functions.core.minting.gemini_tokens import GoogleTokens, MintFailed
 from functions.core.minting.vertex_tokens import Federation, VertexTokens
-from functions.core.runtime import aws
+from functions.core.runtime import aws, settings
 from functions.core.runtime.config import MintConfig
 from functions.core.runtime.entry import guarded, logger, make_ready, metrics
 from functions.core.runtime.secrets_cache import Secret, SecretUnavailable
@@ -24,7 +24,7 @@ SECRETS = {"ParameterNotFound": "key_refused"}  #: permanent errors of the store
 
 @functools.cache
 def mint() -> minting.Mint:
-    config = MintConfig.from_env(os.environ)
+    config = MintConfig.from_env(settings.laid_under(os.environ))
     agents = spoken_by(catalogue(), config.gemini_model)
     return minting.Mint(
         table=aws.table(config.table_name),

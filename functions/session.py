@@ -13,7 +13,7 @@ from agents.catalogue import catalogue
 from functions.core.fleet import replace_leaving
 from functions.core.fleet.homes import launchers
 from functions.core.fleet.microvms import MicrovmDoor
-from functions.core.runtime import aws
+from functions.core.runtime import aws, settings
 from functions.core.runtime.config import SessionConfig
 from functions.core.runtime.entry import guarded, make_ready
 from functions.core.runtime.ports import Ports
@@ -27,7 +27,7 @@ MARGIN_MS = 8_000  #: of this function's time, to finish work in progress when n
 
 @functools.cache
 def ports() -> Ports:
-    config = SessionConfig.from_env(os.environ)
+    config = SessionConfig.from_env(settings.laid_under(os.environ))
     table, microvm = aws.table(config.table_name), config.relay.microvm
     return Ports(
         table=table,

@@ -17,7 +17,7 @@ from functions.core.fleet.ecs_tasks import EcsTasks
 from functions.core.fleet.homes import launchers
 from functions.core.fleet.microvms import MicrovmList
 from functions.core.fleet.sweep import sweep
-from functions.core.runtime import aws, custom_resource
+from functions.core.runtime import aws, custom_resource, settings
 from functions.core.runtime.config import SweepConfig
 from functions.core.runtime.entry import guarded, make_ready
 from functions.core.runtime.ports import SweepPorts
@@ -28,7 +28,7 @@ MARGIN_MS = 15_000  #: of this function's time, for the response to CloudFormati
 
 @functools.cache
 def ports() -> SweepPorts:
-    config = SweepConfig.from_env(os.environ)
+    config = SweepConfig.from_env(settings.laid_under(os.environ))
     table, microvm = aws.table(config.table_name), config.relay.microvm
     return SweepPorts(
         table=table,

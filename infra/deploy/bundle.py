@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"  #: of the functions and of the relay's image
 TARGET = "aarch64-manylinux2014"  #: Fargate and Lambda on ARM64
 PAGE = Path("client/console")  #: where the console page is built, if there is one
+SETTINGS = Path("deployment.yaml")
+READS_SETTINGS = Path("functions/core/runtime/settings.py")
 ROOMS = ("agents", "functions", "gemini", "protocol", "records", "relay")
 
 
@@ -81,6 +85,8 @@ def modules(entry: tuple[str, ...], root: Path = ROOT) -> list[Path]:
                 waiting += _imported(root, file)
     if any(file.parts[0] == "agents" for file in found):
         found |= {file.relative_to(root) for file in (root / "agents").glob("*.yaml")}
+    if READS_SETTINGS in found and (root / SETTINGS).is_file():
+        found.add(SETTINGS)
     return sorted(found)
 
 
@@ -121,7 +127,39 @@ def build(name: str, directory: Path, *, platform: str = TARGET, python: str = P
         shutil.copyfile(ROOT / file, place / file)
     if name == "page":
         shutil.copytree(built_page(), place / "page")
+    if (place / READS_SETTINGS).is_file():
+        check_settings(place, ROOT / "template.yaml", ROOT / "samconfig.toml")
     compile_all(place, python)
+
+
+ASKED = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from functions.core.runtime import settings
+try:
+    given = settings.read(settings.FILE) if settings.FILE.exists() else {}
+    settings.variables(given)
+except settings.SettingsError as error:
+    sys.exit(str(error))
+print(json.dumps([list(given), list(settings.SETTINGS)]))
+"""
+
+
+def check_settings(place: Path, template: Path, sam_config: Path) -> None:
+    """Raises SystemExit with a sentence for a setting that functions in `place` could not use or find."""
+    command = [sys.executable, "-I", "-B", "-c", ASKED, str(place)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        sys.exit(f"bundle: {ran.stderr.strip()}")
+    given, own = json.loads(ran.stdout)
+    declared = template.read_text("utf-8").partition("\nParameters:\n")[2].partition("\nRules:")[0]
+    known = {*own, *re.findall(r"^  (\w+):$", declared, re.MULTILINE)}
+    if unknown := [name for name in given if name not in known]:
+        sys.exit(f"bundle: {SETTINGS}: {', '.join(unknown)} is no setting")
+    said = re.sub(r"#.*", "", sam_config.read_text("utf-8") if sam_config.is_file() else "")
+    if stray := [name for name in own if re.search(rf"\b{name}\b", said)]:
+        names = ", ".join(stray)
+        sys.exit(f"bundle: {names} in {sam_config.name} has no effect any more: set it in {SETTINGS}")
 
 
 def install(lock: Path, place: Path, platform: str, python: str) -> None:

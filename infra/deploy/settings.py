@@ -1,7 +1,7 @@
-"""deployment.yaml: what an operator sets of the template's parameters.
+"""deployment.yaml: what an operator sets, of the template's parameters and of what functions read themselves.
 
-The file is `sam deploy`'s (samconfig.toml names it), read here as SAM reads it, and checked against the
-template before anything is deployed. `python -m infra.deploy.settings` writes it anew: what is set stays set.
+The file is `sam deploy`'s (samconfig.toml names it) and in the functions' bundles, read here as SAM reads it,
+and checked before anything is deployed. `python -m infra.deploy.settings` writes it anew: what is set stays.
 """
 
 from __future__ import annotations
@@ -16,15 +16,28 @@ from typing import Any
 import yaml
 from samtranslator.yaml_helper import yaml_parse
 
+from functions.core.runtime import settings
+from functions.core.runtime.settings import SETTINGS as SETTINGS_OF_FUNCTIONS
+from functions.core.runtime.settings import SettingsError
 from infra.deploy.embed import TEMPLATE
+
+__all__ = ["SettingsError"]
 
 SETTINGS = TEMPLATE.with_name("deployment.yaml")
 WIDTH = 110
 HEAD = """\
-# Settings of your deployment. `sam deploy` reads them. What stays commented out keeps its default, which a
-# later version may improve. `vivavoce doctor --before` checks them; docs/deploy.md says more of each. Words
-# like "true" go in quotes, and lists may be written as lists.
-# The comments are from template.yaml, by `python -m infra.deploy.settings`, which keeps what is set.
+# Settings of your deployment. `sam build` checks them, and `sam build && sam deploy` brings them about. What
+# stays commented out has its default. docs/deploy.md says more of each. Words like "true" go in quotes, and
+# lists may be written as lists.
+# The comments are made by `python -m infra.deploy.settings`, which keeps what is set.
+
+# ==== Parameters of the stack: what was deployed once stays until something else is written; to go back,
+# write the default.
+"""
+READ_BY_FUNCTIONS = """
+# ==== Read by functions from this file: a line that is commented out again is the default again.
+
+# ---- the model, and what one user may have
 """
 _SECTION = re.compile(r"  # -- (.+)")
 _NAME = re.compile(r"  (\w+):")
@@ -32,39 +45,27 @@ _NAME = re.compile(r"  (\w+):")
 Parameters = Mapping[str, Mapping[str, Any]]
 
 
-class SettingsError(ValueError):
-    """The file is no mapping of names to values; the message says what it is."""
-
-
 def read(path: Path = SETTINGS) -> dict[str, str]:
     """What is set, as SAM hands it to CloudFormation. Raises SettingsError, OSError."""
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path.name} is not YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(found or {}, dict):
-        raise SettingsError(f"{path.name} does not hold `Name: value` lines")
-    return {str(name): _as_sam_reads(value) for name, value in (found or {}).items()}
+    return settings.read(path)
 
 
 def defaults(template: Path = TEMPLATE) -> dict[str, str]:
     """What counts where nothing is set."""
     parameters: Parameters = yaml_parse(template.read_text("utf-8"))["Parameters"]
-    return {name: str(each["Default"]) for name, each in parameters.items()}
-
-
-def _as_sam_reads(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(str(each).strip() for each in value if each not in (None, ""))
-    return "" if value is None else str(value)
+    own = {name: str(each.default) for name, each in SETTINGS_OF_FUNCTIONS.items()}
+    return own | {name: str(each["Default"]) for name, each in parameters.items()}
 
 
 def mistakes(given: Mapping[str, str], template: Path = TEMPLATE) -> Iterator[str]:
-    """What CloudFormation would refuse of these settings, minutes later; in one sentence each."""
+    """What would be refused of these settings, minutes later; in one sentence each."""
     parameters = yaml_parse(template.read_text("utf-8"))["Parameters"]
     for name, value in given.items():
-        if name not in parameters:
-            near = difflib.get_close_matches(name, parameters, 1)
+        if own := SETTINGS_OF_FUNCTIONS.get(name):
+            if said := own.mistake(value):
+                yield f"{name} {said}"
+        elif name not in parameters:
+            near = difflib.get_close_matches(name, [*parameters, *SETTINGS_OF_FUNCTIONS], 1)
             yield f"{name} is no setting" + (f"; is {near[0]} meant?" if near else "")
         elif wrong := _mistake(parameters[name], value):
             yield f"{name} {wrong}"
@@ -94,7 +95,7 @@ def _number_mistake(parameter: Mapping[str, Any], value: str) -> str:
 
 
 def written(given: Mapping[str, str], template: Path = TEMPLATE) -> str:
-    """The file's text: each parameter with its description, commented out where it is not `given`."""
+    """The file's text: each setting with its description, commented out where it is not `given`."""
     text = template.read_text("utf-8")
     parameters: Parameters = yaml_parse(text)["Parameters"]
     lines = [HEAD.rstrip()]
@@ -104,14 +105,19 @@ def written(given: Mapping[str, str], template: Path = TEMPLATE) -> str:
         if section := _SECTION.fullmatch(line):
             lines += ["", f"# ---- {section[1]}"]
         elif name := _NAME.fullmatch(line):
-            lines += _entry(name[1], parameters[name[1]], given)
+            found = parameters[name[1]]
+            default = found["Default"] if found["Type"] == "String" else int(found["Default"])
+            lines += _entry(name[1], str(found["Description"]), default, given)
+    lines.append(READ_BY_FUNCTIONS.rstrip())
+    for own, each in SETTINGS_OF_FUNCTIONS.items():
+        lines += _entry(own, each.description, each.default, given)
     return "\n".join(lines) + "\n"
 
 
-def _entry(name: str, parameter: Mapping[str, Any], given: Mapping[str, str]) -> list[str]:
-    told = textwrap.wrap(str(parameter["Description"]), WIDTH, initial_indent="# ", subsequent_indent="# ")
-    value = given.get(name, parameter["Default"])
-    shown = _quoted(value) if parameter["Type"] == "String" else str(value)
+def _entry(name: str, description: str, default: str | int, given: Mapping[str, str]) -> list[str]:
+    told = textwrap.wrap(description, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    value = str(given.get(name, default))
+    shown = _quoted(value) if isinstance(default, str) else value
     return [*told, f"{'' if name in given else '#'}{name}: {shown}"]
 
 

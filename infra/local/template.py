@@ -17,6 +17,7 @@ from samtranslator.public.exceptions import InvalidDocumentException
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from functions.core.runtime.settings import SETTINGS, variables
 from infra.local.intrinsics import Scope, UnresolvedIntrinsic
 from infra.local.rules import Rule, check
 from infra.local.schedule import Schedule, period_s
@@ -137,20 +138,23 @@ def read_template(
 ) -> Stack:
     """The stack that `path` describes under `parameters`; the others keep their defaults.
 
+    What functions would read from deployment.yaml may be among them, and is laid into their environment.
     Raises TemplateError for a missing or unknown parameter or resource, or for an intrinsic that
-    cannot be resolved here.
+    cannot be resolved here; SettingsError.
     """
     made = transform(path, region=region)
+    of_file = {name: value for name, value in parameters.items() if name in SETTINGS}
+    rest = {name: value for name, value in parameters.items() if name not in of_file}
     scope = Scope(
         stack=stack,
         region=region,
-        parameters=_parameters(made.get("Parameters", {}), parameters),
+        parameters=_parameters(made.get("Parameters", {}), rest),
         resources=made["Resources"],
         conditions=made.get("Conditions", {}),
         mappings=made.get("Mappings", {}),
     )
     try:
-        return _read_stack(scope)
+        return _set(_read_stack(scope), of_file)
     except UnresolvedIntrinsic as error:
         raise TemplateError(f"{path.name}: {error}") from error
 
@@ -221,6 +225,16 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     if missing := declared.keys() - values.keys():
         raise TemplateError(f"no value for the parameter: {', '.join(sorted(missing))}")
     return values
+
+
+def _set(stack: Stack, of_file: Mapping[str, str]) -> Stack:
+    """With settings of deployment.yaml in the environment of the functions that read them."""
+
+    def laid(function: Function) -> Function:
+        under = variables(of_file, function.handler.split(".")[1])
+        return replace(function, environment={**under, **function.environment})
+
+    return replace(stack, functions={name: laid(function) for name, function in stack.functions.items()})
 
 
 def _read_stack(scope: Scope) -> Stack:

@@ -83,8 +83,11 @@ def programs(**said: str | None) -> Callable[[Here], None]:
     return change
 
 
-def stack_is(status: str) -> Callable[[Here], None]:
+def stack_is(status: str, **parameters: str) -> Callable[[Here], None]:
     described = {"StackName": "vivavoce", "CreationTime": "2026-01-01T00:00:00Z", "StackStatus": status}
+    described |= {
+        "Parameters": [{"ParameterKey": name, "ParameterValue": each} for name, each in parameters.items()]
+    }
     return answers("cloudformation", "DescribeStacks", {"Stacks": [described]})
 
 
@@ -135,6 +138,12 @@ PLANTED: dict[tuple[str, str, str], Callable[[Here], None]] = {
                 ],
             }
         },
+    ),
+    ("stack", "moved", "a limit that was deployed otherwise"): stack_is(
+        "UPDATE_COMPLETE", MinutesPerDay="60", StartsPerMinute="10", WarmRelays="3"
+    ),
+    ("stack", "moved", "and another that the file sets"): both(
+        stack_is("UPDATE_COMPLETE", MinutesPerDay="60", StartsPerMinute="20"), sets("MinutesPerDay: 90\n")
     ),
     ("key", "missing", ""): answers("ssm", "GetParameter", Error("ParameterNotFound")),
     ("key", "not_secure", ""): answers("ssm", "GetParameter", parameter("String", KEY)),
@@ -209,6 +218,11 @@ def test_what_is_planted_is_named_and_nothing_else(here: Here, planted: tuple[st
     assert here.found() == {planted[:2]}
     (said,) = [result.advice for result in here.checkup.results if result.code]
     assert said and "STACK" not in said
+
+
+def test_a_limit_that_the_file_sets_as_it_was_deployed_is_well(here: Here) -> None:
+    both(stack_is("UPDATE_COMPLETE", MinutesPerDay="60"), sets("MinutesPerDay: 60\n"))(here)
+    assert here.found() == set()
 
 
 SECRETS = {

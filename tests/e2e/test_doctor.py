@@ -126,7 +126,7 @@ async def test_a_model_that_ignores_the_handle_in_a_locked_token_is_found_out() 
             code, out, _ = await doctor("--url", stack.urls.page, "--json")
         WITNESS.logs(line.text for line in stack.logs.lines)
     step, reason, told = failed(out)
-    assert (code, step, reason) == (1, "rotation", "forgotten") and "TokenLock=masked" in told
+    assert (code, step, reason) == (1, "rotation", "forgotten") and "TokenLock: masked" in told
 
 
 async def test_a_key_that_is_not_googles_fails_at_the_mint() -> None:

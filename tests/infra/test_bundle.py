@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infra.deploy import bundle
 from infra.deploy.bundle import BUNDLES, ROOT, modules
+from infra.deploy.embed import TEMPLATE
 
 MODULES = {
     "relay/__init__.py": "",
@@ -98,3 +100,46 @@ def test_a_build_by_an_old_python_says_which_one_is_needed_and_how_to_name_it() 
     assert told.stderr == (
         "bundle: this is Python 3.9, and 3.11 or newer is needed; name another: PYTHON=python3.13 sam build\n"
     )
+
+
+def place(tmp_path: Path, settings: str) -> Path:
+    """As much of a bundle as reads its settings."""
+    built = tmp_path / "built"
+    for file in modules(("functions.core.runtime.settings",)):
+        (built / file).parent.mkdir(parents=True, exist_ok=True)
+        (built / file).write_bytes((ROOT / file).read_bytes())
+    assert (built / bundle.SETTINGS).is_file(), "deployment.yaml goes with them"
+    (built / "yaml").symlink_to(Path(yaml.__file__).parent)
+    (built / bundle.SETTINGS).write_text(settings)
+    return built
+
+
+@pytest.mark.parametrize(
+    ("settings", "config", "said"),
+    [
+        ("MinutesPerDay: many\n", "", "MinutesPerDay is 'many', and takes a whole number"),
+        ("MinutesPerDay: 0\n", "", "MinutesPerDay is 0, and takes 1 or more"),
+        ("TokenLock: half\n", "", "TokenLock is 'half', and takes full, masked"),
+        ("MinutePerDay: 5\n", "", "deployment.yaml: MinutePerDay is no setting"),
+        ("- a\n", "", "deployment.yaml does not hold `Name: value` lines"),
+        (
+            "",
+            'parameter_overrides = "MinutesPerDay=60 WarmRelays=1"',
+            "MinutesPerDay in samconfig.toml has no effect any more: set it in deployment.yaml",
+        ),
+    ],
+)
+def test_a_build_refuses_a_setting_that_functions_could_not_use_or_not_find(
+    settings: str, config: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "samconfig.toml").write_text(config)
+    with pytest.raises(SystemExit) as refused:
+        bundle.check_settings(place(tmp_path, settings), TEMPLATE, tmp_path / "samconfig.toml")
+    assert refused.value.code == f"bundle: {said}"
+
+
+@pytest.mark.parametrize("settings", ["", "#MinutesPerDay: 5\n", "MinutesPerDay: 5\nWarmRelays: 1\n"])
+def test_a_build_takes_good_settings_and_the_samconfig_of_this_checkout(
+    settings: str, tmp_path: Path
+) -> None:
+    bundle.check_settings(place(tmp_path, settings), TEMPLATE, ROOT / "samconfig.toml")

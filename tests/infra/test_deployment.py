@@ -128,10 +128,7 @@ def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str,
     readers |= {"sweep": config.SweepConfig}  # type: ignore[dict-item]
     for function in of_type(form, "AWS::Lambda::Function").values():
         name = function["Handler"].split(".")[1]
-        given = dict.fromkeys(function["Environment"]["Variables"], "1") | {
-            "TOKEN_LOCK": "full",
-            "RELAY_HOMES": "both",
-        }
+        given = dict.fromkeys(function["Environment"]["Variables"], "1") | {"RELAY_HOMES": "both"}
         if name in readers:
             readers[name].from_env(given)
 
@@ -477,9 +474,11 @@ def test_the_sweep_is_called_every_minute_and_keeps_as_many_warm_as_is_said(form
     assert form["Parameters"]["WarmRelays"]["Default"] == 0
     session = form["Resources"]["SessionFunction"]["Properties"]["Environment"]["Variables"]
     shared = given.keys() & session.keys()
-    assert "RELAY_SLOTS" in shared and {name: given[name] for name in shared} == {
+    assert "RELAY_CAPACITY" in shared and {name: given[name] for name in shared} == {
         name: session[name] for name in shared
     }
+    has_balancer = bool(of_type(form, "AWS::ElasticLoadBalancingV2::LoadBalancer"))
+    assert ("RELAY_SLOTS" in shared) == has_balancer, "else deployment.yaml says"
 
 
 def test_the_edge_function_is_made_when_its_store_has_been_written_to(form: dict[str, Any]) -> None:

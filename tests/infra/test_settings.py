@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from functions.core.runtime.settings import SETTINGS
 from infra.deploy import settings
 from infra.deploy.embed import TEMPLATE
 from infra.local.template import transform
@@ -26,7 +27,9 @@ def test_it_names_every_parameter_with_its_default_and_sets_none_by_itself() -> 
     text = settings.written({})
     assert yaml.safe_load(text) is None
     shown = [line[1:] for line in text.splitlines() if line.startswith("#") and line[1:2].isalpha()]
-    assert yaml.safe_load("\n".join(shown)) == {n: p["Default"] for n, p in PARAMETERS.items()}
+    own = {name: each.default for name, each in SETTINGS.items()}
+    assert yaml.safe_load("\n".join(shown)) == {n: p["Default"] for n, p in PARAMETERS.items()} | own
+    assert not PARAMETERS.keys() & own.keys(), "one place for each"
 
 
 def test_sam_deploy_reads_it() -> None:
@@ -72,6 +75,9 @@ def test_a_file_of_another_form_is_said_to_be_none(tmp_path: Path, text: str) ->
         ({"MediaIngress": "nlb"}, "MediaIngress is 'nlb', and takes edge, alb"),
         ({"ServePage": "False"}, "ServePage is 'False', and takes true, false; write \"false\", in quotes"),
         ({"WarmRelays": "many"}, "WarmRelays is 'many', and takes a number"),
+        ({"MinutesPerDay": "1.5"}, "MinutesPerDay is '1.5', and takes a whole number"),
+        ({"TokenLock": "half"}, "TokenLock is 'half', and takes full, masked"),
+        ({"MinutePerDay": "1"}, "MinutePerDay is no setting; is MinutesPerDay meant?"),
         ({"MaxRelays": "0"}, "MaxRelays is 0, and takes 1 or more"),
         ({"KeyRotationDays": "400"}, "KeyRotationDays is 400, and takes 365 or less"),
         ({"OidcIssuer": "issuer"}, "OidcIssuer is 'issuer', and must look like ^(https://.+)?$"),

@@ -238,6 +238,16 @@ def test_parameters_reach_the_environment() -> None:
     assert stack.task.environment["RELAY_CAPACITY"] == "7"
 
 
+def test_settings_that_functions_read_themselves_reach_those_functions_alone() -> None:
+    stack = read_template(TEMPLATE, {"MinutesPerDay": "7", "MaxRelays": "9"}, stack="viva")
+    session, sweep = stack.functions["viva-session"].environment, stack.functions["viva-sweep"].environment
+    assert (session["MINUTES_PER_DAY"], session["RELAY_SLOTS"], sweep["RELAY_SLOTS"]) == ("7", "9", "9")
+    assert "MINUTES_PER_DAY" not in sweep
+    with_balancer = {"MaxRelays": "9", "MediaIngress": "alb", "AlbSlots": "2"}
+    alb = read_template(TEMPLATE, with_balancer, stack="viva").functions["viva-session"]
+    assert alb.environment["RELAY_SLOTS"] == "2"
+
+
 def test_an_unknown_parameter_is_refused_by_name() -> None:
     with pytest.raises(TemplateError, match="no such parameter: Speling"):
         read_template(TEMPLATE, {"Speling": "x"}, stack="viva")
@@ -245,7 +255,9 @@ def test_an_unknown_parameter_is_refused_by_name() -> None:
 
 def test_an_intrinsic_that_cannot_be_resolved_here_is_refused_by_name(tmp_path: Path) -> None:
     copy = tmp_path / "template.yaml"
-    copy.write_text(TEMPLATE.read_text().replace("TOKEN_LOCK: !Ref TokenLock", "TOKEN_LOCK: !ImportValue x"))
+    copy.write_text(
+        TEMPLATE.read_text().replace("GEMINI_URL: !Ref GeminiUrl", "GEMINI_URL: !ImportValue x", 1)
+    )
     with pytest.raises(TemplateError, match="Fn::ImportValue is not supported"):
         read_template(copy, {}, stack="viva")
 

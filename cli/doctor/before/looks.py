@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cli.doctor.before.account import Account, Refused
 from cli.doctor.steps import Note, Result, Trouble
+from functions.core.runtime.settings import SETTINGS
 
 NEEDED_RELAYS = 2  #: a call moves from one to another when a deployment replaces it
 NEEDED_ZONES = 2  #: of an internal load balancer; and capacity may be out in one
@@ -79,8 +80,18 @@ def stack(account: Account, plan: Plan, step: Result) -> bool:
         raise Trouble(STUCK[status], f"{plan.stack} is {status}")
     if status.endswith("_IN_PROGRESS"):
         raise Trouble("busy", f"{plan.stack} is {status}")
+    if lost := list(_lost(found["Stacks"][0].get("Parameters", []), plan)):
+        raise Trouble("moved", "; ".join(lost))
     step.detail = f"{plan.stack} is {status}, and will be updated"
     return True
+
+
+def _lost(parameters: Sequence[Mapping[str, str]], plan: Plan) -> Iterator[str]:
+    """Values that the stack was given for what is no parameter any more, and that the file does not set."""
+    for each in parameters:
+        name, had = each["ParameterKey"], each.get("ParameterValue", "")
+        if name in SETTINGS and had != plan.settings[name]:
+            yield f"{name} was deployed as {had!r}, and would be {plan.settings[name]!r}"
 
 
 def leftovers(account: Account, plan: Plan, step: Result) -> None:

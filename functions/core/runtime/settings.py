@@ -1,0 +1,150 @@
+"""Settings that functions read from deployment.yaml, which is in their bundle as the agents' files are.
+
+CloudFormation is not told of them: it would keep a parameter's last value when the line is taken out again,
+and the defaults of the first deployment for ever. `sam build` has checked what is in the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).resolve().parents[3] / "deployment.yaml"
+
+
+class SettingsError(ValueError):
+    """A setting, or the file, cannot be used. The text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. The functions named read it as the variable of that name."""
+
+    variable: str
+    functions: tuple[str, ...]
+    default: int | str
+    description: str
+    least: int = 1  #: of a number
+    pattern: str = ".*"  #: of a word
+    values: tuple[str, ...] = ()  #: that a word may have; empty: any
+
+    def mistake(self, value: str) -> str:
+        """Sentence without its subject; empty for a value that can be used."""
+        if isinstance(self.default, int):
+            if not re.fullmatch(r"-?\d+", value):
+                return f"is {value!r}, and takes a whole number"
+            return f"is {value}, and takes {self.least} or more" if int(value) < self.least else ""
+        if self.values and value not in self.values:
+            return f"is {value!r}, and takes {', '.join(self.values)}"
+        return "" if re.fullmatch(self.pattern, value) else f"is {value!r}, and must look like {self.pattern}"
+
+
+SESSION, MINT = ("session",), ("mint",)
+SETTINGS = {
+    "MaxSessionMinutes": Setting(
+        "MAX_SESSION_MINUTES", SESSION, 30, "Minutes after which a session is ended."
+    ),
+    "SessionsPerUser": Setting(
+        "SESSIONS_PER_USER", SESSION, 3, "Sessions that one user may have at the same time."
+    ),
+    "StartsPerMinute": Setting(
+        "STARTS_PER_MINUTE", SESSION, 10, "Sessions that one user may start in a minute."
+    ),
+    "MinutesPerDay": Setting("MINUTES_PER_DAY", SESSION, 120, "Minutes that one user may talk in a day."),
+    "MaxRelays": Setting(
+        "RELAY_SLOTS",
+        ("session", "sweep"),
+        50,
+        "The most relay tasks at a time, which bounds what a runaway can cost. With MediaIngress alb, "
+        "AlbSlots counts instead.",
+    ),
+    "GeminiModel": Setting(
+        "GEMINI_MODEL",
+        MINT,
+        "",
+        "The model that every agent talks with, in place of its own. Empty - as the agents' files say.",
+        pattern="[A-Za-z0-9._/-]{0,128}",
+    ),
+    "TokenLock": Setting(
+        "TOKEN_LOCK",
+        MINT,
+        "full",
+        "Whether an ephemeral token locks the whole setup (full) or all but the resumption handle (masked).",
+        values=("full", "masked"),
+    ),
+    "VertexProject": Setting(
+        "VERTEX_PROJECT",
+        MINT,
+        "",
+        "A Google Cloud project whose Vertex AI has the models, in place of the Gemini API and its key. "
+        "Empty - the Gemini API.",
+        pattern="[a-z0-9:.-]{0,63}",
+    ),
+    "VertexLocation": Setting(
+        "VERTEX_LOCATION",
+        MINT,
+        "",
+        "With VertexProject, where the models run, such as us-central1 or global.",
+        pattern="[a-z0-9-]{0,32}",
+    ),
+    "VertexProvider": Setting(
+        "VERTEX_PROVIDER",
+        MINT,
+        "",
+        "With VertexProject, the workload identity provider that knows mint's role.",
+        pattern=r"(//iam\.googleapis\.com/projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+"
+        r"/providers/[a-z0-9-]+)?",
+    ),
+    "VertexServiceAccount": Setting(
+        "VERTEX_SERVICE_ACCOUNT",
+        MINT,
+        "",
+        "With VertexProject, the service account that mint becomes there.",
+        pattern=r"([a-z0-9-]+@[a-z0-9.-]+)?",
+    ),
+}
+
+
+def read(path: Path) -> dict[str, str]:
+    """Everything that the file sets, as SAM hands it to CloudFormation. Raises SettingsError, OSError."""
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(found or {}, dict):
+        raise SettingsError(f"{path.name} does not hold `Name: value` lines")
+    return {str(name): _as_sam_reads(value) for name, value in (found or {}).items()}
+
+
+def _as_sam_reads(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(str(each).strip() for each in value if each not in (None, ""))
+    return "" if value is None else str(value)
+
+
+def variables(given: Mapping[str, str], function: str = "") -> dict[str, str]:
+    """The settings among `given` as variables, of one function or of all. Raises SettingsError."""
+    mine = {name: each for name, each in SETTINGS.items() if name in given}
+    if wrong := [f"{name} {said}" for name, each in mine.items() if (said := each.mistake(given[name]))]:
+        raise SettingsError("; ".join(wrong))
+    return {
+        each.variable: given[name]
+        for name, each in mine.items()
+        if not function or function in each.functions
+    }
+
+
+@functools.cache
+def _of_file(file: Path) -> Mapping[str, str]:
+    return variables(read(file)) if file.exists() else {}
+
+
+def laid_under(environment: Mapping[str, str], file: Path = FILE) -> Mapping[str, str]:
+    """`environment` with what the file sets where it says nothing. Raises SettingsError."""
+    return {**_of_file(file), **environment}

@@ -1,0 +1,66 @@
+"""What functions read of deployment.yaml: under their environment, and under no other name than they know."""
+
+import dataclasses
+
+import pytest
+
+from functions.core.runtime import settings
+from functions.core.runtime.config import ConnectConfig, LimitsConfig, MintConfig, RelayConfig
+
+WORDS = (
+    *("TABLE_NAME", "GEMINI_KEY_PARAMETER", "GEMINI_URL", "CLUSTER", "RELAY_TASK_DEFINITION"),
+    *("RELAY_SUBNETS", "RELAY_SECURITY_GROUP", "RELAY_REVISION"),
+)
+NEEDED = dict.fromkeys(WORDS, "x")
+VERTEX = dict.fromkeys(
+    ("VERTEX_PROJECT", "VERTEX_LOCATION", "VERTEX_PROVIDER", "VERTEX_SERVICE_ACCOUNT"), "x"
+)
+
+
+@pytest.fixture
+def laid(tmp_path):
+    """Lays deployment.yaml of that text under an environment."""
+
+    def lay(text, environment=None):
+        (tmp_path / "deployment.yaml").write_text(text)
+        return settings.laid_under(environment or {}, tmp_path / "deployment.yaml")
+
+    return lay
+
+
+def test_what_the_file_sets_counts_and_the_rest_has_its_default(laid):
+    limits = LimitsConfig.from_env(laid("MinutesPerDay: 7\nWarmRelays: 2\n"))
+    assert limits == dataclasses.replace(LimitsConfig.from_env({}), day_minutes=7)
+
+
+def test_a_line_that_is_commented_out_again_is_the_default_again(laid):
+    assert LimitsConfig.from_env(laid("#MinutesPerDay: 7\n")) == LimitsConfig.from_env({})
+
+
+def test_without_a_file_all_is_default(tmp_path):
+    assert settings.laid_under({"A": "b"}, tmp_path / "none.yaml") == {"A": "b"}
+
+
+@pytest.mark.parametrize(("said", "slots"), [({}, 7), ({"RELAY_SLOTS": "4"}, 4)])
+def test_the_environment_counts_over_the_file(laid, said, slots):
+    """With a load balancer the template itself says how many relays there are at most."""
+    assert RelayConfig.from_env(laid("MaxRelays: 7\n", NEEDED | said)).slots == slots
+
+
+def test_a_mistake_is_named(laid):
+    with pytest.raises(settings.SettingsError, match=r"SessionsPerUser is -1.*; VertexLocation is 'Über'"):
+        laid("SessionsPerUser: -1\nVertexLocation: Über\n")
+
+
+@pytest.mark.parametrize("name", settings.SETTINGS)
+def test_each_setting_is_read_by_a_function_and_its_default_is_the_code_s(name):
+    each = settings.SETTINGS[name]
+    reader = {"session": LimitsConfig, "mint": MintConfig}[each.functions[0]]
+    if name == "MaxRelays":
+        reader = RelayConfig
+    other = each.default + 1 if isinstance(each.default, int) else each.values[-1] if each.values else "word"
+    assert each.mistake(str(each.default)) == ""
+    assert reader.from_env({**NEEDED, each.variable: str(each.default)}) == reader.from_env(NEEDED)
+    needed = NEEDED | VERTEX  # which go together
+    assert reader.from_env({**needed, each.variable: str(other)}) != reader.from_env(needed)
+    assert each.variable not in {field.name.upper() for field in dataclasses.fields(ConnectConfig)}
