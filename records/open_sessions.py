@@ -52,10 +52,18 @@ def leave(table: Table, user: str, session: str) -> None:
     counted = "attribute_exists(#sessions.#session)"
     try:
         left = table.update(_key(user), "REMOVE #sessions.#session", counted, {"session": session})
-        if not left["sessions"]:
-            table.update(_key(user), "REMOVE #GSI1PK, #GSI1SK", "size(#sessions) = :none", none=0)
     except ConditionFailed:
-        pass
+        return
+    if not left["sessions"]:
+        unlist(table, user)
+
+
+def unlist(table: Table, user: str) -> None:
+    """Take a user without sessions out of the index."""
+    try:
+        table.update(_key(user), "REMOVE #GSI1PK, #GSI1SK", "size(#sessions) = :none", none=0)
+    except ConditionFailed:
+        pass  # one was opened meanwhile
 
 
 def listed(table: Table) -> dict[str, frozenset[str]]:

@@ -274,6 +274,17 @@ def test_an_end_that_crashed_half_way_gives_back_the_minutes_of_the_day(
     assert (is_counted(table, ready), relays.load(table, "r1").leases) == (False, {})
 
 
+def test_a_user_whose_last_session_crashed_as_it_ended_is_not_looked_at_for_ever(
+    talking, relay, crash, table, clock
+):
+    relay("r1")
+    _, ready = talking()
+    crash(4, end_by_client, table, ready["session"], int(clock()))
+    assert open_sessions.listed(table) == {"ada": frozenset()}
+    sweep()
+    assert open_sessions.listed(table) == {}
+
+
 def test_tasks_of_ours_that_no_record_knows_are_stopped_and_others_are_not(relay, edges, clock):
     relay("r1")
     for name in ("r1", "stray", "gone"):

@@ -22,6 +22,8 @@ def reap(ports: SweepPorts, counts: Counter[str]) -> None:
     holders = {status.relay for status in found.values() if status.relay}
     known = {relay.id: relay for relay in relays.load_all(ports.table, holders)}
     for user, entered in opened.items():
+        if not entered:
+            open_sessions.unlist(ports.table, user)  # a crash came before it
         for session in sorted(entered):
             status = found.get(session)
             try:
