@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 import simulator
 from infra.local.stack import LocalStack, Options
 from records import relays
-from records.relays import Relay
-from records.table import Table
 from tests import dialect
 from tests.e2e.conftest import GEMINI_KEY, System
 from tests.e2e.talk import user
+from tests.pool import until
 from tests.witness import WITNESS
-
-
-async def until(stack: LocalStack, is_so: Callable[[list[Relay]], bool]) -> list[Relay]:
-    """The relays of the pool, once `is_so` of them."""
-    table = Table(stack.client("dynamodb"), stack.table)
-    async with asyncio.timeout(60):
-        while True:
-            pool = await asyncio.to_thread(relays.pool, table)
-            found = await asyncio.to_thread(relays.load_all, table, pool.slots.values())
-            if is_so(found):
-                return found
-            await asyncio.sleep(0.2)
 
 
 async def test_a_warm_relay_comes_by_itself_does_not_leave_for_idleness_and_takes_the_first_call() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,26 +13,12 @@ from infra.local.microvm.home import Account
 from infra.local.microvm.network import Cut
 from infra.local.stack import LocalStack, Options
 from protocol import media
-from records import relays
-from records.relays import Relay
-from records.table import Table
 from tests import dialect
+from tests.pool import until
 from vivavoce import Conversation, Reconnecting
 
 pytestmark = pytest.mark.timeout(240)
 VMS = {"RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"}
-
-
-async def until(stack: LocalStack, is_so: Callable[[list[Relay]], bool]) -> list[Relay]:
-    """The relays of the pool, once `is_so` of them."""
-    table = Table(stack.client("dynamodb"), stack.table)
-    async with asyncio.timeout(90):
-        while True:
-            pool = await asyncio.to_thread(relays.pool, table)
-            found = await asyncio.to_thread(relays.load_all, table, pool.slots.values())
-            if is_so(found):
-                return found
-            await asyncio.sleep(0.2)
 
 
 async def answered(stack: LocalStack) -> str:
