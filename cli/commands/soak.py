@@ -43,6 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="", metavar="NAME", help="talk to this model, not to the agents' own"
     )
+    parser.add_argument(
+        "--homes", choices=("fargate", "microvm", "both"), default="fargate", help="of the relays"
+    )
+    parser.add_argument(
+        "--suspension",
+        choices=("resets", "hangs", "holds"),
+        default="resets",
+        help="what is seen of a MicroVM suspended under a call (default: its connections reset)",
+    )
     parser.add_argument("--no-kills", action="store_true", help="kill no process: judges relay memory")
     parser.add_argument(
         "--evidence", type=Path, metavar="FOLDER", help="keep there what is known of bad runs (words, too)"
@@ -62,7 +71,17 @@ def run(args: argparse.Namespace) -> int:
 
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     print(f"seed {seed}; starting the stack…", file=sys.stderr, flush=True)
-    terms = Terms(args.minutes, args.sessions, seed, args.runs, not args.no_kills, args.evidence, args.model)
+    terms = Terms(
+        args.minutes,
+        args.sessions,
+        seed,
+        args.runs,
+        kills=not args.no_kills,
+        evidence=args.evidence,
+        model=args.model,
+        homes=args.homes,
+        suspension=args.suspension,
+    )
     soak = Soak(terms, _say)
     tally = asyncio.run(soak.run())
     print(json.dumps(tally.as_json(args.each)) if args.json else tally.table())

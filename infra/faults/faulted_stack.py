@@ -9,6 +9,7 @@ client ─client-gateway─▶ gateway ─▶ functions ─function-dynamodb─�
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import tempfile
@@ -16,13 +17,17 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import simulator
 from infra.faults.clock import JumpingClock
 from infra.faults.link import Firings, Link
 from infra.faults.memory_probe import MemoryProbe
+from infra.local.endpoint import AwsError
+from infra.local.microvm.home import Account
+from infra.local.microvm.machine import Machine
+from infra.local.microvm.network import Cut
 from infra.local.stack import ROOT, LocalStack, Options
 from infra.local.tasks import RelayTask
 from records import turns
@@ -31,6 +36,8 @@ from simulator.scenario import Behaviour, Scenario
 from vivavoce import Conversation
 from vivavoce import Options as ClientOptions
 from vivavoce.reactions import Speaker
+
+Homes = Literal["fargate", "microvm", "both"]
 
 LINKS = (
     "client-gateway",
@@ -49,6 +56,8 @@ class FaultedStackOptions:
     time_scale: float = 8.0  #: of the model
     behaviour: Behaviour = field(default_factory=lambda: Behaviour(voice="synthetic"))
     parameters: Mapping[str, str] = field(default_factory=dict)  #: of the template
+    homes: Homes = "fargate"  #: with any other one MicroVM sleeps while nobody needs it
+    suspension: Cut = "resets"  #: what is seen of one under a call
 
 
 class FaultedStack:
@@ -126,6 +135,43 @@ class FaultedStack:
         os.kill(alive[number % len(alive)] or 0, signal.SIGKILL)
         return True
 
+    @property
+    def vms(self) -> list[Machine]:
+        """MicroVMs that run."""
+        return [machine for machine in self.stack.microvms.all.values() if machine.state == "RUNNING"]
+
+    def vm(self, number: int) -> Machine | None:
+        """One of the MicroVMs that run. None when there is none."""
+        running = self.vms
+        return running[number % len(running)] if running else None
+
+    async def suspend_vm(self, number: int, for_s: float) -> bool:
+        """Suspend one, whatever calls it has, and wake it after `for_s`. False when there is none."""
+        machine = self.vm(number)
+        if machine is None:
+            return False
+        with contextlib.suppress(AwsError):  # the sweep may do either first
+            self.stack.microvms.machines.suspend(machine)
+            await asyncio.sleep(for_s)
+            async with machine.turn:  # it may not have been suspended yet
+                pass
+            self.stack.microvms.machines.wake(machine)
+        return True
+
+    def lose_vm(self, number: int) -> bool:
+        """End one without a word to it. False when there is none."""
+        machine = self.vm(number)
+        if machine is not None:
+            self.stack.microvms.machines.lose(machine)
+        return machine is not None
+
+    def age_vm(self, number: int, left_s: float) -> bool:
+        """Have one reach the end of its eight hours in `left_s`. False when there is none."""
+        machine = self.vm(number)
+        if machine is not None:
+            self.stack.microvms.machines.age(machine, left_s)
+        return machine is not None
+
     async def restart_model(self) -> None:
         """Restart the model without its state: earlier resumption handles are unknown."""
         async with self._restarting:
@@ -163,10 +209,21 @@ class FaultedStack:
         return Options(
             gemini_url=self.model.url,
             gemini_key="faulted-stack-key",
-            parameters={"MediaUrl": f"ws://{address['client-relay']}", **self._options.parameters},
+            parameters={
+                "MediaUrl": f"ws://{address['client-relay']}",
+                **self._home_parameters(),
+                **self._options.parameters,
+            },
+            microvms=Account(cut=self._options.suspension),
             relay_environment=relay,
             function_environment=function,
         )
+
+    def _home_parameters(self) -> dict[str, str]:
+        if self._options.homes == "fargate":
+            return {}
+        homes = {"RelayHomes": self._options.homes, "SleepingRelays": "1"}
+        return {**homes, "MicrovmCode": "s3://bucket/relay.zip"}
 
     def _set_targets(self) -> None:
         """Set the target of every link."""

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 
 from functions.core.fleet.ecs_launcher import EcsLauncher
 from functions.core.fleet.ecs_tasks import EcsTasks
+from functions.core.fleet.homes import HomeLauncher
+from functions.core.fleet.microvms import MicrovmLauncher, MicrovmList
 from functions.core.fleet.sweep import sweep
 from functions.core.runtime.config import SweepConfig
 from functions.core.runtime.entry import logger
-from functions.core.runtime.ports import SweepPorts
+from functions.core.runtime.ports import Launcher, SweepPorts
 from functions.core.sessions.replies import Replies
 from infra.faults.faulted_stack import FaultedStack
 from infra.local.stack import NAME
 from records import open_sessions, relays
+from records.start_times import Home
 from records.table import StoreError
 
 CLIENT_TASKS = ("conversation", "speaker", "media writer", "user listens")
@@ -35,26 +38,33 @@ class Leaks:
     sockets: int  #: of sessions, on any link
     leases: int  #: places on relays and among the users' open sessions
     handles: int  #: file descriptors of relays beyond what an idle one keeps
-    places: tuple[str, ...] = ()  #: descriptions of the sockets and leases
+    places: tuple[str, ...] = ()  #: descriptions of the sockets, leases and machines
+    machines: int = 0  #: MicroVMs that are no relay's
 
     @property
     def leaks(self) -> list[str]:
-        names = ("tasks", "sockets", "leases", "handles")
+        names = ("tasks", "sockets", "leases", "handles", "machines")
         return [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
 
 
 def sweeper(faulted: FaultedStack) -> Callable[[], dict[str, int]]:
     """The deployment's `sweep` as a function: the local stack has no schedule that runs it."""
-    environment = faulted.stack.template.functions[f"{NAME}-session"].environment
+    environment = faulted.stack.template.functions[f"{NAME}-sweep"].environment
     config = SweepConfig.from_env(environment)
-    ecs = faulted.stack.client("ecs")
+    ecs, lambda_vms = faulted.stack.client("ecs"), faulted.stack.client("lambda-microvms")
+    launchers: dict[Home, Launcher] = {"fargate": EcsLauncher(ecs, config.relay)}
+    vms = None
+    if config.relay.microvm:
+        launchers["microvm"] = MicrovmLauncher(lambda_vms, config.relay.microvm)
+        vms = MicrovmList(lambda_vms, config.relay.microvm, time.sleep)
     ports = SweepPorts(
         table=faulted.table,
         replies=Replies(faulted.stack.client("apigatewaymanagementapi"), faulted.table, time.sleep),
-        launcher=EcsLauncher(ecs, config.relay),
+        launcher=HomeLauncher(launchers),
         clock=time.time,
         tasks=EcsTasks(ecs, config.relay.cluster),
         config=config,
+        vms=vms,
     )
 
     def once() -> dict[str, int]:
@@ -92,8 +102,20 @@ async def count(faulted: FaultedStack) -> Leaks:
     tasks = sum(task.get_name() in CLIENT_TASKS for task in asyncio.all_tasks())
     sockets = [f"{name} {number}" for name in WIRES for number in faulted.links[name].connections]
     leases = await asyncio.to_thread(_leases, faulted)
-    handles = sum(max(0, handles_of(task.process_id) - POOLED) for task in faulted.relays)
-    return Leaks(tasks, len(sockets), len(leases), handles, (*sockets, *leases))
+    processes = [task.process_id for task in faulted.relays]
+    processes += [vm.snapshot.child.process.pid for vm in faulted.vms if vm.snapshot]
+    handles = sum(max(0, handles_of(process) - POOLED) for process in processes)
+    machines = await asyncio.to_thread(_strays, faulted)
+    places = (*sockets, *leases, *machines)
+    return Leaks(tasks, len(sockets), len(leases), handles, places, len(machines))
+
+
+def _strays(faulted: FaultedStack) -> list[str]:
+    """MicroVMs that cost money, and that nobody knows."""
+    known = relays.load_all(faulted.table, relays.pool(faulted.table).slots.values())
+    owned = {relay.vm for relay in known}
+    alive = [vm for vm in faulted.stack.microvms.all.values() if vm.state != "TERMINATED"]
+    return [f"{vm.state} {vm.id}" for vm in alive if vm.id not in owned]
 
 
 def _leases(faulted: FaultedStack) -> list[str]:

@@ -69,9 +69,12 @@ class Plan:
     has_speaker: bool
 
 
-def plans(seed: int) -> Iterator[Plan]:
-    """Endless plans. Each round uses every (fault, link) pair once, in random order."""
-    chance = random.Random(seed)
+def plans(seed: int, *, has_vms: bool = False) -> Iterator[Plan]:
+    """Endless plans. Each round uses every (fault, link) pair once, in random order.
+
+    `has_vms`: relays live in MicroVMs, too, and something happens to those; all else is as without.
+    """
+    chance, fate = random.Random(seed), random.Random(f"{seed} of MicroVMs")
     deck: list[tuple[str, str]] = []
     number = 0
     while True:
@@ -83,7 +86,7 @@ def plans(seed: int) -> Iterator[Plan]:
             number,
             _prompts(number, chance),
             tuple(_fault(kind, link, chance) for kind, link in pairs),
-            tuple(_incidents(chance)),
+            (*_incidents(chance), *(_vm_incidents(fate) if has_vms else ())),
             has_speaker=chance.random() < 0.3,
         )
 
@@ -154,3 +157,10 @@ def _incidents(chance: random.Random) -> Iterator[Incident]:
     if chance.random() < 0.03:
         kind = chance.choice(("relay clock", "function clock"))
         yield Incident(kind, at_s, seconds=chance.choice((-20.0, -5.0, 5.0, 20.0, 45.0)))
+
+
+def _vm_incidents(chance: random.Random) -> Iterator[Incident]:
+    for kind, share in (("vm suspended", 0.06), ("vm lost", 0.03), ("vm grown old", 0.02)):
+        if chance.random() < share:
+            at_s, number, seconds = chance.uniform(0.0, 4.0), chance.randrange(8), chance.uniform(0.2, 15.0)
+            yield Incident(kind, at_s, number, seconds)

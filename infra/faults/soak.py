@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from infra.faults import leak_check
-from infra.faults.faulted_stack import FaultedStack, FaultedStackOptions
+from infra.faults.faulted_stack import FaultedStack, FaultedStackOptions, Homes
 from infra.faults.judge import PROTOCOL_ERRORS, ClientRecord, StoredTurn, Verdict, judge
 from infra.faults.memory_probe import MemoryProbe, growth
 from infra.faults.plan import Incident, Plan, PlannedFault, plans
 from infra.faults.tally import Tally
 from infra.faults.virtual_user import VirtualUser
+from infra.local.microvm.network import Cut
 from vivavoce.playback import VirtualSpeaker
 
 SWEEP_S = 20.0  #: between sweeps; the deployment's come every minute
@@ -26,7 +27,8 @@ LATE_S = 20.0  #: for a turn to be written after its session
 SETTLE_S = 300.0  #: a place on a relay that starts is held for 180 s, and then a client is waited for
 SAMPLE_S = 10.0  #: between memory samples of the relays
 OUR_FAULT = ("internal", *PROTOCOL_ERRORS)  #: a typed reason, and yet one to look into
-KILLS = ("relay killed", "model restarted")
+KILLS = ("relay killed", "model restarted", "vm lost")
+OLD_S = 60.0  #: that a MicroVM still has which grows old: three sweeps, of which the first drains it
 CLOCK_S = 3.0  #: how long a clock is off
 PARAMETERS = {"RelayCapacity": "6", "ResumeSeconds": "45", "StartsPerMinute": "1000"}
 
@@ -42,6 +44,8 @@ class Terms:
     kills: bool = True  #: else no process dies, and a relay lives long enough for its memory to be judged
     evidence: Path | None = None  #: folder for reports of runs with findings
     model: str = ""  #: that all talk to; empty: as the agents say
+    homes: Homes = "fargate"  #: of the relays
+    suspension: Cut = "resets"  #: what is seen of a MicroVM's that is suspended under a call
 
 
 @dataclass
@@ -62,7 +66,12 @@ class Soak:
     async def _run_all(self) -> Tally:
         began_at = time.monotonic()
         deadline = began_at + self.terms.minutes * 60
-        options = FaultedStackOptions(parameters={**PARAMETERS, "GeminiModel": self.terms.model})
+        terms = self.terms
+        options = FaultedStackOptions(
+            parameters={**PARAMETERS, "GeminiModel": terms.model},
+            homes=terms.homes,
+            suspension=terms.suspension,
+        )
         async with FaultedStack(options) as faulted:
             async with asyncio.TaskGroup() as tasks:
                 watches = (self._report(faulted), self._sweep(faulted), self._sample_memory(faulted))
@@ -74,6 +83,8 @@ class Soak:
             self.tally.firings = faulted.firings
             left = await leak_check.wait_until_clean(faulted, SETTLE_S)
             self.tally.leaks = left.leaks
+            if woken := sum(vm.waking.wakes for vm in faulted.stack.microvms.all.values()):
+                self.tally.incidents["vm woken"] = woken
             if left.leaks and self.terms.evidence:
                 lines = [f"{line.source}: {line.text}" for line in faulted.stack.logs.lines]
                 (self.terms.evidence / "left.txt").write_text("\n".join([*left.places, *lines]))
@@ -87,7 +98,7 @@ class Soak:
                 tasks.create_task(self._visit(faulted, waiting))
 
     def _until_over(self, deadline: float) -> Iterator[Plan]:
-        for plan in plans(self.terms.seed):
+        for plan in plans(self.terms.seed, has_vms=self.terms.homes != "fargate"):
             if time.monotonic() > deadline or 0 < self.terms.runs < plan.number:
                 return
             yield plan
@@ -154,6 +165,12 @@ class Soak:
                 open_ones = sorted(faulted.model.connections)
                 if open_ones:
                     faulted.model.inject(incident.fault, open_ones[incident.number % len(open_ones)])
+            case "vm suspended":
+                await faulted.suspend_vm(incident.number, incident.seconds)
+            case "vm lost":
+                faulted.lose_vm(incident.number)
+            case "vm grown old":
+                faulted.age_vm(incident.number, OLD_S)
 
     async def _report(self, faulted: FaultedStack) -> None:
         while True:

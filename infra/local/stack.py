@@ -242,7 +242,7 @@ class LocalStack:
             {**common, "RELAY_HOME": "microvm"},
             self.options.relay_environment,
             self.options.root,
-            self.urls.page,
+            self.template.parameters["MediaUrl"].replace("ws", "http", 1),
             self.logs.sink,
             self.options.microvms,
         )

@@ -120,6 +120,7 @@ class Waking:
 
     asked_at: float
     done_at: float = 0.0  #: 0: not yet
+    wakes: int = 0  #: of this VM, this one among them; 0: it is the launch
 
 
 @dataclass(slots=True)
@@ -163,7 +164,7 @@ class Machine:
     async def wake(self, took_s: float) -> None:
         """Go on, then /resume."""
         assert self.snapshot
-        self.waking = Waking(time.time())
+        self.waking = Waking(time.time(), wakes=self.waking.wakes + 1)
         await asyncio.sleep(took_s)
         self.snapshot.child.signal(signal.SIGCONT)
         if await self._passed("resume"):
