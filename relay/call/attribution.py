@@ -60,6 +60,7 @@ class Cost:
     AGAIN = 3.0  #: for a turn, when a piece of it would come again as others did
     DONE = 1.0  #: a turn that is over may have all of its words
     BEGUN = 1.5  #: a piece begins like a turn, where one might be over
+    JOINED = 6.0  #: likewise, right behind a word, in a transcript that brings its spaces
 
 
 class WordStream:
@@ -296,8 +297,11 @@ class Habits:
         """What speaks against more words of a part that may have all of them."""
         if (self._grows or part.wording.grew) and part.wording.letters:
             return Cost.CLOSING  # what does not grow begins anew
-        if not part.wording.said or not part.is_over or not (part.is_cut or is_ended(part.wording.tail)):
+        if not part.wording.said or not part.is_over:
             return 0.0
+        if not (part.is_cut or is_ended(part.wording.tail)):
+            is_bare = piece[:1].isupper() and not part.wording.tail[-1:].isspace()
+            return Cost.JOINED * (is_bare and self._goes_on_spaced)
         is_full = part.wording.sounded >= FULL * room
         if not piece[:1].isupper():
             return Cost.DONE * is_full

@@ -276,3 +276,28 @@ def test_no_words_of_another_leg_move_to_an_answer_that_broke_off_without_any() 
     assert [agent for _, _, agent in record(table)] == [
         *("", "[speech 3.8 s]", "You wrote: ask95x3", "You wrote: ask95x4"),
     ]
+
+
+@pytest.mark.parametrize("speed", [1.0, 8.0])
+def test_a_capital_right_behind_a_word_begins_the_next_turn_at_once(speed: float) -> None:
+    """Few words for a long sound, and no full stop; others come with spaces, so one is missing here.
+
+    `speed`: of the model, against the time in which its sound plays.
+    """
+    table = Table()
+    ask(table, 0.0, lasts_s=0.1)
+    said = [model.Said(piece) for piece in ("You", " wr", "ote:", " one")]
+    table.model(*[model.Audio(HALF)] * 2, *said, now=0.2)
+    table.model(model.Interrupted(), now=0.3)
+    ask(table, 3.0, lasts_s=3.4)
+    for n, piece in enumerate(["[sp", "eech", " 3.4", " s]"]):
+        table.model(*[model.Audio(HALF)] * 2, model.Said(piece), now=6.6 + n / speed)
+    ended_at = 6.6 + 4 / speed
+    table.model(model.GenerationEnded(), model.TurnCompleted(idle=True), now=ended_at)
+    ask(table, ended_at + 1.5, lasts_s=0.1)
+    told = [model.Said(piece) for piece in ("You", " wr", "ote:", " two")]
+    table.model(model.Audio(HALF), *told, now=ended_at + 1.8)
+    assert [agent for *_, agent in record(table)] == ["You wrote: one", "[speech 3.4 s]"]
+    table.model(model.Audio(HALF), model.GenerationEnded(), model.TurnCompleted(idle=True), now=ended_at + 2)
+    table.talk.close(30.0)
+    assert [agent for *_, agent in record(table)][2:] == ["You wrote: two"]
