@@ -28,13 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="RelayHomes (default: fargate)",
     )
     parser.add_argument("--sleeping", type=int, default=0, metavar="N", help="SleepingRelays (default: 0)")
+    parser.add_argument(
+        "--beside", action="store_true", help="dollars a minute of every home, beside what others are paid"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Raises Failure for hours that are none."""
     from infra.cost.model import Usage, Vms, monthly, read_prices
-    from infra.cost.table import HOURS, as_text, rows
+    from infra.cost.table import BESIDE, HOURS, as_text, beside, rows
 
     hours = tuple(args.hours or HOURS)
     if not all(math.isfinite(each) and each >= 0 for each in hours):
@@ -44,6 +47,10 @@ def run(args: argparse.Namespace) -> int:
             raise Failure(f"--{name} is not a number of relays.", code=USAGE)
     prices = read_prices()
     setup = Usage(0, warm_relays=args.warm, vms=Vms(args.home, args.sleeping))
+    if args.beside:
+        table = beside(prices, args.hours or BESIDE)
+        print(json.dumps(table) if args.json else as_text(table))
+        return 0
     if args.json:
         bills = {
             f"{each:g}": monthly(replace(setup, session_hours=each), args.ingress, prices) for each in hours

@@ -211,6 +211,14 @@ def tokens(used: Tokens, price: Mapping[str, float]) -> float:
     return dollars / 1e6
 
 
+def minute_elsewhere(other: Mapping[str, Any], usage: Usage) -> float | None:
+    """Dollars of carrying a minute with somebody else, at any number of hours. None: not known."""
+    if "vcpu_hour" not in other:
+        return None if other["minute"] is None else float(other["minute"])
+    held = other["used_vcpu"] * other["vcpu_hour"] + other["held_gb"] * other["gb_hour"]
+    return float(held / 60 + 60 * 48_000 * usage.agent_share / 1e9 * other["gb_out"])
+
+
 def gemini_call(usage: Usage, price: Mapping[str, float]) -> float:
     """One session at the model. Every turn bills the whole context again, until compression cuts it."""
     spoken = usage.turn_s * TOKENS_PER_S

@@ -12,13 +12,14 @@ from infra.cost.model import (
     Usage,
     Vms,
     gemini_call,
+    minute_elsewhere,
     monthly,
     read_prices,
     relay_hours,
     tokens,
     vm_share,
 )
-from infra.cost.table import DOC, document
+from infra.cost.table import BESIDE, DOC, SETUPS, beside, document, free_of
 from protocol.media import Tokens
 
 PRICES = read_prices()
@@ -141,3 +142,46 @@ def test_homes_and_sleeping_relays_may_be_reckoned_in(capsys: pytest.CaptureFixt
     assert main(["cost", "--hours", "0", "--home", "both", "--sleeping", "1", "--json"]) == 0
     assert 0.3 < json.loads(capsys.readouterr().out)["dollars"]["0"]["MicroVMs"] < 0.5
     assert main(["cost", "--sleeping", "-1"]) == 2
+
+
+def test_no_home_has_a_fixed_cost_but_the_sweep_and_the_snapshot_when_no_relay_sleeps() -> None:
+    """And of these Lambda's and the logs' free tiers, which do not end, leave a cent and the snapshot."""
+    for home, snapshot in (("fargate", 0.0), ("both", 0.08), ("microvm", 0.08)):
+        bill = monthly(Usage(0, vms=Vms(home)), "edge", free_of(PRICES))  # type: ignore[arg-type]
+        assert bill.pop("MicroVMs") == pytest.approx(snapshot), home
+        assert bill.pop("Sweep") == pytest.approx(0.011, abs=0.001), "what it reads of the table"
+        assert not any(bill.values()), home
+
+
+def test_each_home_stands_beside_what_others_are_paid_at_each_number_of_hours() -> None:
+    head, *table = beside(PRICES)
+    assert [int(each.removesuffix(" h").replace(",", "")) for each in head[2:]] == list(BESIDE)
+    assert len(table) == len(SETUPS) + len(PRICES["others"])
+    name, fixed, *minutes = table[0]
+    bill = monthly(Usage(1_000), "edge", PRICES)
+    assert float(minutes[3]) == pytest.approx((sum(bill.values()) - bill["Gemini"]) / 60_000, abs=5e-6)
+    assert bill["CloudWatch"] > 0 and float(fixed) < 0.07, name
+    assert [float(each) for each in minutes] == sorted(map(float, minutes), reverse=True), (
+        "the more, the less"
+    )
+    assert table[-1][0] == "Pipecat Cloud" and set(table[-1][2:]) == {"not verified"}
+
+
+def test_agentcore_is_reckoned_from_its_prices_and_a_use_that_is_said() -> None:
+    (other,) = [each for each in PRICES["others"] if "vcpu_hour" in each]
+    minute = minute_elsewhere({**other, "gb_out": 0.0}, Usage(0))
+    assert minute == pytest.approx(0.00005, abs=0.000005), (
+        "as it was reckoned elsewhere, without what is sent"
+    )
+
+
+def test_every_price_of_others_has_its_source_and_its_day() -> None:
+    assert all(len(other["source"]) > 30 and str(other["seen"]) >= "2026" for other in PRICES["others"])
+
+
+def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--beside"]) == 0
+    told = capsys.readouterr().out
+    assert "LiveKit Cloud" in told and "AgentCore" in told
+    assert main(["cost", "--beside", "--json", "--hours", "5"]) == 0
+    assert json.loads(capsys.readouterr().out)[0] == ["dollars a minute", "fixed, a month", "5 h"]
