@@ -150,11 +150,12 @@ dashboard are within what is free. Data transfer of your own pages is not in it.
 
 _BESIDE = """## Beside others
 
-All of AWS, CloudWatch included, without the model; the chart's scale is logarithmic. Nothing runs by itself
-but the sweep: with Lambda's free tier and that of logs, which do not end, the fixed part is {mine:.2f}
-dollars a month with tasks, and with MicroVMs that and the 8 cents of the image's snapshot, if `SleepingRelays` is 0.
-Sources of our prices: [sources](sources.md#prices) and [there](sources.md#microvms); of others: below, with
-the day on which they were seen. No price of others was read from its own price page."""
+All of AWS, CloudWatch included, without the model; the chart's scale is logarithmic. Nothing runs by
+itself but the sweep: with Lambda's free tier and that of logs, which do not end, the fixed part is
+{mine:.2f} dollars a month with tasks, and with MicroVMs that and the 8 cents of the image's snapshot, if
+`SleepingRelays` is 0. Sources of our prices: [sources](sources.md#prices) and
+[there](sources.md#microvms); of others: below, with the day on which they were seen. No price of others
+was read from its own price page."""
 
 if __name__ == "__main__":
     DOC.write_text(document(), "utf-8")
