@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.commands import doctor
+from cli.doctor import steps
+from cli.doctor.before import examine as before
 from infra.deploy.embed import TEMPLATE
 from infra.local.template import transform
 
@@ -43,8 +47,49 @@ def test_every_output_is_explained(made: dict[str, Any]) -> None:
     assert {row[0].strip("`") for row in rows(GUIDE, "Once")} == made["Outputs"].keys()
 
 
+def test_what_only_a_real_account_can_prove_is_told_by_steps_that_there_are() -> None:
+    known = {"doctor": set(steps.STEPS), "doctor --before": set(before.STEPS)}
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    whole = {f"doctor {option}" for option in ("--stack", "--google")}  # they have no steps of their own
+    options = set(re.findall(r"--[a-z]+", parser.format_usage()))
+    assert {"--before", "--stack", "--google"} <= options
+    told = rows(GUIDE, "Only a real account")
+    assert len(told) > 10
+    for what, _, step in told:
+        commands = re.findall(r"`(doctor[a-z -]*)`(?:: ((?:\*[a-z ]+\*(?:, )?)+))?", step)
+        assert commands, what
+        for command, named in commands:
+            names = set(re.findall(r"\*([a-z ]+)\*", named))
+            assert names <= known.get(command, set()), what
+            assert bool(names) != (command in whole), what
+
+
+def test_each_step_of_a_client_s_way_that_could_surprise_is_in_that_list() -> None:
+    named = {
+        name for *_, step in rows(GUIDE, "Only a real account") for name in re.findall(r"\*([a-z ]+)\*", step)
+    }
+    obvious = {"dns", "ticket", "model"}
+    assert set(steps.STEPS) - obvious <= named
+
+
+def test_the_guide_begins_with_one_screen_of_what_to_type_and_what_appears() -> None:
+    screen = GUIDE.partition("\n## ")[0]
+    assert len(screen.splitlines()) <= 20
+    for typed in (
+        "put-parameter",
+        "doctor --before",
+        "sam build",
+        "sam deploy",
+        "token --stack",
+        "doctor --stack",
+    ):
+        assert typed in screen
+    assert f"each of {len(before.STEPS)} things" in screen and f"{len(steps.STEPS)} steps" in screen
+
+
 def test_every_test_that_is_named_is_there() -> None:
-    for name in set(re.findall(r"tests/[\w/]+(?:\.py)?", THREATS)):
+    for name in set(re.findall(r"tests/[\w/]+(?:\.py)?", THREATS + GUIDE)):
         assert (ROOT / name).exists(), name
 
 
