@@ -13,6 +13,7 @@ from typing import Any
 from functions.core.admission import jwt as admission
 from functions.core.admission.jwt import Claims, KeySource
 from functions.core.admission.signing_keys import Issuer, SharedSecret
+from functions.core.admission.warm_up import WarmUps
 from functions.core.runtime import aws
 from functions.core.runtime.config import ConnectConfig
 from functions.core.runtime.entry import guarded, logger, make_ready
@@ -32,7 +33,12 @@ def keys() -> KeySource:
     return SharedSecret(Secret(aws.client("ssm"), config().jwt_secret_parameter, time.monotonic))
 
 
-make_ready(keys, lambda: aws.table(config().table_name))
+@functools.cache
+def warm_ups() -> WarmUps:
+    return WarmUps(aws.invoker(), aws.table(config().table_name), config().wakes)
+
+
+make_ready(keys, warm_ups, lambda: aws.table(config().table_name))
 
 
 @guarded({"statusCode": 500})
@@ -48,6 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"statusCode": refused.status}
     connection = event["requestContext"]["connectionId"]
     known = connections.Connection(connection, identity.user, identity.expires_at, origin)
-    connections.put(aws.table(config().table_name), known, now)
+    table = aws.table(config().table_name)
+    warm_ups()(now, lambda: connections.put(table, known, now))
     logger.info("connection admitted", extra={"connection": connection})
     return admission.accept(headers)

@@ -54,6 +54,9 @@ make_ready(mint)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a relay with a token, or with `{"error": <code of the registry>}`."""
     began = time.perf_counter()
+    if "warm_up" in event:  # of `$connect`: to have been started, and to have the key, is all
+        mint().warm_up()
+        return {}
     try:
         answer = mint().answer(event)
     except minting.Refused as refused:

@@ -1,9 +1,10 @@
 """Relays that sleep: suspended MicroVMs, which cost next to nothing and are awake in a second.
 
-    READY --tire, if idle--> SUSPENDING --sleep--> SUSPENDED --wake_steps--> STARTING --ready--> READY
+    READY --tire, if idle--> SUSPENDING --sleep--> SUSPENDED --wake--> STARTING --ready--> READY
 
 The sweep alone brings a relay from READY to SUSPENDED, and nobody leases it meanwhile: a suspension that was
-asked for cannot be called back. One that sleeps is woken by whoever leases it, in the same transaction.
+asked for cannot be called back. One that sleeps is woken by whoever leases it, in the same transaction, or
+for somebody who has connected and may.
 """
 
 from __future__ import annotations
@@ -42,9 +43,26 @@ def wake_step(relay: str, session: str, *, until: int, now: int) -> Step:
     )
 
 
-def _moved(table: Table, relay: str, was: State, to: State, more: str = "", **values: int) -> bool:
+def wake(table: Table, relay: str, now: int) -> bool:
+    """Have it start for nobody yet: the MicroVM must then be resumed. False when it does not sleep."""
+    return _moved(
+        table,
+        relay,
+        "SUSPENDED",
+        "STARTING",
+        more=", #started_at = :now, #launched = :false",
+        now=now,
+        false=False,
+    )
+
+
+def _moved(
+    table: Table, relay: str, was: State, to: State, only: str = "", more: str = "", **values: int
+) -> bool:
+    """`only` is one more condition, `more` is what else is set."""
+    update, condition = f"SET #state = :to{more}", f"#state = :was{only}"
     try:
-        table.update(key(relay), "SET #state = :to", f"#state = :was{more}", None, was=was, to=to, **values)
+        table.update(key(relay), update, condition, None, was=was, to=to, **values)
     except ConditionFailed:
         return False
     return True

@@ -141,8 +141,12 @@ class Walker:
         token = jwt.encode({"sub": "ann", "exp": int(time.time()) + 60}, SECRET, algorithm="HS256")
         headers = {"Authorization": f"Bearer {token}"}
         context = {"connectionId": "c1", "routeKey": "$connect"}
-        answer = self.function("connect").handler({"headers": headers, "requestContext": context}, CONTEXT)
+        module = self.function("connect")
+        self._functions()
+        woken = self._noted(module.warm_ups().client)
+        answer = module.handler({"headers": headers, "requestContext": context}, CONTEXT)
         require(answer["statusCode"] == 200, "admitted")
+        require(len(woken) == 2 and all(woken), "functions woken")
 
     def disconnect_function(self) -> None:
         self.connect("c1")

@@ -13,6 +13,7 @@ from deployment import CONTEXT, GEMINI_KEY, JWT_SECRET, ORIGIN, ROUTE_KEY, make_
 from edges import Edges
 from moto import mock_aws
 from shapes import connect_event, message_event
+from vms import IMAGE, FakeMicrovms
 
 # Read when the handlers are imported, as in Lambda.
 os.environ |= {"LOG_LEVEL": "DEBUG"}
@@ -21,6 +22,9 @@ sys.path.append(str(Path(__file__).parent.parent / "records"))
 import dynamo
 
 from functions import connect, disconnect, mint, session, sweep
+from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.homes import HomeLauncher
+from functions.core.fleet.microvms import MicrovmDoor, MicrovmLauncher, MicrovmList
 from functions.core.runtime import aws
 from records import relays
 from tests import dialect
@@ -183,3 +187,32 @@ def relay(table, clock):
         return relay
 
     return make
+
+
+@pytest.fixture
+def homes(table, clock, monkeypatch):
+    """Gives the deployment homes, in the order in which they are tried, and sleeping relays."""
+
+    def give(*homes, sleeping=0):
+        fake = FakeMicrovms(clock)
+        ports, sweeping = session.ports(), sweep.ports()
+        relay = dataclasses.replace(ports.config.relay, homes=homes, microvm=IMAGE)
+        ecs, vms = EcsLauncher(aws.client("ecs"), relay), MicrovmLauncher(fake, IMAGE)
+        launcher = HomeLauncher({"fargate": ecs, "microvm": vms})
+        ports = dataclasses.replace(
+            ports,
+            launcher=launcher,
+            config=dataclasses.replace(ports.config, relay=relay),
+            admittance=MicrovmDoor(fake, IMAGE),
+        )
+        sweeping = dataclasses.replace(
+            sweeping,
+            launcher=launcher,
+            config=dataclasses.replace(sweeping.config, relay=relay, sleeping_relays=sleeping),
+            vms=MicrovmList(fake, IMAGE, lambda _: None),
+        )
+        monkeypatch.setattr(session, "ports", lambda: ports)
+        monkeypatch.setattr(sweep, "ports", lambda: sweeping)
+        return fake
+
+    return give

@@ -49,7 +49,7 @@ def clients_of(function: str, environment: dict[str, str]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("function", "clients"), [("connect", 3), ("disconnect", 2), ("session", 6), ("mint", 3), ("sweep", 4)]
+    ("function", "clients"), [("connect", 4), ("disconnect", 2), ("session", 6), ("mint", 3), ("sweep", 4)]
 )
 def test_clients_are_made_at_import_in_lambda_and_nowhere_else(function: str, clients: int) -> None:
     assert clients_of(function, LAMBDA) == (clients, "")

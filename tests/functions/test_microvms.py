@@ -1,67 +1,17 @@
 """Relays in MicroVMs: who gets one, who wakes one, what the sweep does, and where calls go on."""
 
-import dataclasses
 import datetime
 import json
 
 import pytest
 from deployment import CONTEXT
-from vms import FakeMicrovms
+from vms import become_ready, sweep, the_relays
 
 from functions import session as session_function
 from functions import sweep as sweep_function
 from functions.core.fleet import teardown
-from functions.core.fleet.ecs_launcher import EcsLauncher
-from functions.core.fleet.homes import HomeLauncher
-from functions.core.fleet.microvms import MicrovmDoor, MicrovmLauncher, MicrovmList
-from functions.core.runtime import aws
-from functions.core.runtime.config import ConfigError, MicrovmConfig, RelayConfig
+from functions.core.runtime.config import ConfigError, RelayConfig
 from records import relays, sessions
-
-IMAGE = MicrovmConfig("arn:image", "3", "arn:role", "/logs", capacity=2)
-
-
-@pytest.fixture
-def homes(table, clock, monkeypatch):
-    """Gives the deployment homes, in the order in which they are tried, and sleeping relays."""
-
-    def give(*homes, sleeping=0):
-        fake = FakeMicrovms(clock)
-        ports, sweeping = session_function.ports(), sweep_function.ports()
-        relay = dataclasses.replace(ports.config.relay, homes=homes, microvm=IMAGE)
-        ecs, vms = EcsLauncher(aws.client("ecs"), relay), MicrovmLauncher(fake, IMAGE)
-        launcher = HomeLauncher({"fargate": ecs, "microvm": vms})
-        ports = dataclasses.replace(
-            ports,
-            launcher=launcher,
-            config=dataclasses.replace(ports.config, relay=relay),
-            admittance=MicrovmDoor(fake, IMAGE),
-        )
-        sweeping = dataclasses.replace(
-            sweeping,
-            launcher=launcher,
-            config=dataclasses.replace(sweeping.config, relay=relay, sleeping_relays=sleeping),
-            vms=MicrovmList(fake, IMAGE, lambda _: None),
-        )
-        monkeypatch.setattr(session_function, "ports", lambda: ports)
-        monkeypatch.setattr(sweep_function, "ports", lambda: sweeping)
-        return fake
-
-    return give
-
-
-def the_relays(table):
-    return relays.load_all(table, relays.pool(table).slots.values())
-
-
-def become_ready(table, clock, relay):
-    """What a relay does when its MicroVM runs, or is awake again."""
-    relays.ready(table, relay, "" if relays.load(table, relay).vm else f"{relay}.example:8080", int(clock()))
-    return session_function.handler({"relay_ready": relay}, CONTEXT)["told"]
-
-
-def sweep():
-    return sweep_function.handler({}, CONTEXT)
 
 
 def test_a_call_that_finds_no_relay_begins_in_a_microvm(connected, edges, table, clock, homes):

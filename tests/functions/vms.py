@@ -3,6 +3,14 @@
 import datetime
 
 from botocore.exceptions import ClientError
+from deployment import CONTEXT
+
+from functions import session as session_function
+from functions import sweep as sweep_function
+from functions.core.runtime.config import MicrovmConfig
+from records import relays
+
+IMAGE = MicrovmConfig("arn:image", "3", "arn:role", "/logs", capacity=2)
 
 
 class FakeMicrovms:
@@ -69,3 +77,17 @@ class FakeMicrovms:
 
 def _error(code):
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+
+
+def the_relays(table):
+    return relays.load_all(table, relays.pool(table).slots.values())
+
+
+def become_ready(table, clock, relay):
+    """What a relay does when its MicroVM runs, or is awake again."""
+    relays.ready(table, relay, "" if relays.load(table, relay).vm else f"{relay}.example:8080", int(clock()))
+    return session_function.handler({"relay_ready": relay}, CONTEXT)["told"]
+
+
+def sweep():
+    return sweep_function.handler({}, CONTEXT)

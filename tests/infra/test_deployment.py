@@ -128,7 +128,8 @@ def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str,
     readers |= {"sweep": config.SweepConfig}  # type: ignore[dict-item]
     for function in of_type(form, "AWS::Lambda::Function").values():
         name = function["Handler"].split(".")[1]
-        given = dict.fromkeys(function["Environment"]["Variables"], "1") | {"RELAY_HOMES": "both"}
+        given = dict.fromkeys(function["Environment"]["Variables"], "1")
+        given |= {"RELAY_HOMES": "both", "PREPARES": "microvm"}
         if name in readers:
             readers[name].from_env(given)
 

@@ -120,7 +120,7 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("ConnectFunctionRole", "dynamodb:PutItem ssm:GetParameter kms:Decrypt"),
+        ("ConnectFunctionRole", "dynamodb:PutItem lambda:InvokeFunction ssm:GetParameter kms:Decrypt"),
         ("DisconnectFunctionRole", "dynamodb:DeleteItem"),
         (
             "SessionFunctionRole",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ import msgspec
 from agents.catalogue import Agent
 from functions.core.minting.gemini_tokens import MintFailed
 from functions.core.runtime.entry import logger
+from functions.core.runtime.secrets_cache import SecretUnavailable
 from gemini import setup
 from gemini.refusals import FALLS_BACK
 from gemini.tokens import Lock, TokenRequest
@@ -106,6 +108,12 @@ class Mint:
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
             "turns": session.config.turns,
         }
+
+    def warm_up(self) -> None:
+        """Have the key, before a relay asks. Whether it can be had, the relay is told."""
+        if self.road is None:
+            with suppress(SecretUnavailable):
+                self.key()
 
     def _first(
         self, models: Sequence[str], agent: Agent, session: Session, asked: MintRequest, now: int

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, cast, get_args
 
 from records.start_times import Home
 
 Environment = Mapping[str, str]
+
+#: What may be started for somebody who has only connected; each with those before it.
+Prepares = Literal["nothing", "sleeping", "microvm", "task"]
 
 
 class ConfigError(Exception):
@@ -24,6 +27,7 @@ class ConnectConfig:
     oidc_issuer: str  #: URL, or empty
     oidc_audience: str  #: empty: not checked
     allowed_origins: frozenset[str]  #: `*` means any; empty means native clients only
+    wakes: tuple[str, ...] = ()  #: names of the functions that a call will need
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -33,6 +37,7 @@ class ConnectConfig:
             oidc_issuer=env.get("OIDC_ISSUER", ""),
             oidc_audience=env.get("OIDC_AUDIENCE", ""),
             allowed_origins=frozenset(_list(env.get("ALLOWED_ORIGINS", ""))),
+            wakes=_list(env.get("WAKES", "")),
         )
 
 
@@ -143,6 +148,7 @@ class SessionConfig:
     mint_function: str  #: name
     relay: RelayConfig
     limits: LimitsConfig
+    prepares: Prepares = "nothing"  #: the most that a connection may start before it asks for it
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -154,6 +160,7 @@ class SessionConfig:
             mint_function=_text(env, "MINT_FUNCTION"),
             relay=RelayConfig.from_env(env),
             limits=LimitsConfig.from_env(env),
+            prepares=_prepares(env),
         )
 
 
@@ -249,6 +256,13 @@ def _homes(env: Environment) -> tuple[Home, ...]:
     if asked not in homes:
         raise ConfigError("RELAY_HOMES")
     return homes[asked]
+
+
+def _prepares(env: Environment) -> Prepares:
+    asked = env.get("PREPARES") or "nothing"
+    if asked not in get_args(Prepares):
+        raise ConfigError("PREPARES")
+    return cast(Prepares, asked)
 
 
 def _text(env: Environment, name: str) -> str:

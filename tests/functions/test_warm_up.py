@@ -1,0 +1,207 @@
+"""What is woken when somebody connects: how often, for how much, and that it is in nobody's way."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+from deployment import CONTEXT, make_jwt
+from shapes import connect_event
+from vms import become_ready, sweep, the_relays
+
+from functions import connect, mint, session
+from functions.core.admission.warm_up import WarmUps
+from functions.core.runtime.config import ConfigError, SessionConfig
+from records import connections, warm_ups
+
+WAKES = ("d-session", "d-mint")
+
+
+class FakeLambda:
+    """Stands for boto3's client."""
+
+    def __init__(self):
+        self.asked = []  #: name and event
+        self.failure = None
+
+    def invoke(self, *, FunctionName, InvocationType, Payload):
+        if self.failure:
+            raise self.failure
+        assert InvocationType == "Event"
+        self.asked.append((FunctionName, json.loads(Payload)))
+
+
+@pytest.fixture
+def containers(table, monkeypatch):
+    """Gives `$connect` containers, which share the deployment: each connects users."""
+    fake, now = FakeLambda(), [1_800_000_000.0]
+    monkeypatch.setattr(connect.time, "time", lambda: now[0])
+
+    class Container:
+        def __init__(self):
+            self.warm_ups = WarmUps(fake, table, WAKES)
+
+        def connect(self, user="ada", secret=None):
+            monkeypatch.setattr(connect, "warm_ups", lambda: self.warm_ups)
+            token = make_jwt(user, exp=int(now[0]) + 600, **({"secret": secret} if secret else {}))
+            offer = f"vivavoce, vivavoce.jwt.{token}"
+            return connect.handler(connect_event(f"c-{user}=", Sec_WebSocket_Protocol=offer), CONTEXT)
+
+    return fake, now, Container
+
+
+def test_the_first_who_connects_wakes_what_a_call_needs(containers, table):
+    fake, now, container = containers
+    assert container().connect()["statusCode"] == 200
+    assert fake.asked == [(name, {"warm_up": int(now[0])}) for name in WAKES]
+    assert connections.load(table, "c-ada=", int(now[0])).user == "ada"
+
+
+def test_a_thousand_connections_in_a_minute_wake_nothing_more(containers):
+    fake, _, container = containers
+    several = [container() for _ in range(4)]
+    for number in range(1000):
+        assert several[number % 4].connect()["statusCode"] == 200
+    assert len(fake.asked) == len(WAKES)
+
+
+def test_a_minute_later_somebody_wakes_them_again_and_only_one(containers):
+    fake, now, container = containers
+    first, second = container(), container()
+    first.connect()
+    now[0] += warm_ups.EVERY_S
+    second.connect(), first.connect(), second.connect()
+    assert len(fake.asked) == 2 * len(WAKES)
+
+
+def test_whoever_is_refused_wakes_nothing(containers):
+    fake, _, container = containers
+    assert container().connect(secret="x" * 40) == {"statusCode": 401}
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("planted"), TimeoutError()])
+def test_a_warm_up_that_fails_keeps_nobody_out(containers, table, failure, caplog):
+    fake, now, container = containers
+    fake.failure = failure
+    assert container().connect()["statusCode"] == 200
+    assert connections.load(table, "c-ada=", int(now[0])).user == "ada"
+    assert "not warmed up" in caplog.messages and "planted" not in caplog.text
+
+
+def test_a_store_that_fails_is_a_failure_of_connect_as_before(containers, table, monkeypatch):
+    _, _, container = containers
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(connect.connections, "put", fail)
+    assert container().connect() == {"statusCode": 500}
+
+
+def test_without_names_of_functions_nothing_is_woken_and_nothing_written(containers, table):
+    fake, now, _ = containers
+    done = []
+    WarmUps(fake, table, ())(int(now[0]), lambda: done.append(1))
+    assert (done, fake.asked) == ([1], []) and warm_ups.claim(table, int(now[0]))
+
+
+# ---- what the woken do
+
+
+def prepares(monkeypatch, what):
+    """Lets an opened page start that much."""
+    ports = session.ports()
+    ports = dataclasses.replace(ports, config=dataclasses.replace(ports.config, prepares=what))
+    monkeypatch.setattr(session, "ports", lambda: ports)
+
+
+def prepare(clock, ago=0):
+    return session.handler({"warm_up": int(clock()) - ago}, CONTEXT)
+
+
+def test_mint_has_the_key_and_makes_no_token(table, edges, monkeypatch):
+    assert mint.handler({"warm_up": 1}, CONTEXT) == {}
+    assert edges.token_requests == []
+
+
+@pytest.mark.parametrize("what", ["nothing", "sleeping"])
+def test_a_setting_keeps_an_opened_page_from_launching_anything(table, clock, homes, monkeypatch, what):
+    fake = homes("microvm")
+    prepares(monkeypatch, what)
+    assert prepare(clock) == {} and fake.requests == []
+
+
+@pytest.mark.parametrize("what", ["nothing", "sleeping", "microvm"])
+def test_no_task_is_started_for_an_opened_page_unless_the_setting_says_so(
+    edges, table, clock, monkeypatch, what
+):
+    prepares(monkeypatch, what)
+    assert prepare(clock) == {} and edges.run_task_requests == []
+    prepares(monkeypatch, "task")
+    assert prepare(clock) == {"relays_started": 1} and len(edges.run_task_requests) == 1
+
+
+def test_one_microvm_is_launched_and_the_call_that_follows_takes_it(
+    connected, table, clock, homes, monkeypatch
+):
+    fake = homes("microvm", "fargate")
+    prepares(monkeypatch, "microvm")
+    assert [prepare(clock) for _ in range(3)] == [{"relays_started": 1}, {}, {}]
+    (relay,) = the_relays(table)
+    become_ready(table, clock, relay.id)
+    assert prepare(clock) == {}
+    assert connected().start()[-1]["type"] == "ready" and len(fake.requests) == 1
+
+
+def test_a_sleeping_relay_is_woken_before_another_is_launched(connected, table, clock, homes, monkeypatch):
+    fake = homes("microvm", sleeping=1)
+    sweep()
+    (relay,) = the_relays(table)
+    become_ready(table, clock, relay.id)
+    sweep()
+    prepares(monkeypatch, "sleeping")
+    assert prepare(clock) == {"relays_woken": 1}
+    assert fake.states() == ["RUNNING"] and the_relays(table)[0].state == "STARTING"
+    client = connected()
+    assert client.start()[-1]["stage"] == "relay"
+    assert become_ready(table, clock, relay.id) == 1
+    assert client.replies()[-1]["type"] == "ready" and len(fake.requests) == 1
+
+
+def test_a_sleeper_that_was_woken_for_nobody_sleeps_again(table, clock, homes, monkeypatch):
+    fake = homes("microvm", sleeping=1)
+    sweep()
+    (relay,) = the_relays(table)
+    become_ready(table, clock, relay.id)
+    sweep()
+    prepares(monkeypatch, "sleeping")
+    prepare(clock)
+    assert sweep() == {}, "it is on its way, and none is missing"
+    become_ready(table, clock, relay.id)
+    assert sweep() == {"vms_suspended": 1} and fake.states() == ["SUSPENDED"]
+
+
+def test_a_sleeper_that_cannot_be_woken_is_given_up_and_another_launched(table, clock, homes, monkeypatch):
+    fake = homes("microvm", sleeping=1)
+    sweep()
+    (relay,) = the_relays(table)
+    become_ready(table, clock, relay.id)
+    sweep()
+    fake.machines["microvm-0"]["state"] = "TERMINATED"
+    prepares(monkeypatch, "microvm")
+    prepare(clock)
+    prepare(clock)
+    assert len(fake.requests) == 2 and [each.id == relay.id for each in the_relays(table)] == [False]
+
+
+def test_a_warm_up_that_has_waited_for_a_minute_is_for_nobody(table, clock, homes, monkeypatch):
+    fake = homes("microvm")
+    prepares(monkeypatch, "microvm")
+    assert prepare(clock, ago=warm_ups.EVERY_S) == {} and fake.requests == []
+
+
+def test_what_may_be_prepared_is_one_of_four(monkeypatch, table):
+    assert SessionConfig.from_env(os.environ).prepares == "nothing"
+    with pytest.raises(ConfigError, match="PREPARES"):
+        SessionConfig.from_env({**os.environ, "PREPARES": "everything"})
