@@ -178,5 +178,5 @@ def test_the_doctor_meets_google_with_the_stacks_own_key(vivavoce: Vivavoce, dep
     assert run.code == 1 and "a secret of the stack is not in SSM" in run.complaint
     boto3.client("ssm").put_parameter(Name="/viva/gemini", Value=GEMINI_KEY, Type="SecureString")
     run = vivavoce(*nowhere)
-    assert run.code == 1 and "cannot be asked for a token (ConnectError)" in run.complaint
+    assert run.code == 1 and "cannot be asked for a token (NewConnectionError)" in run.complaint
     assert GEMINI_KEY not in run.err + run.out
