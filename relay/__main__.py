@@ -24,6 +24,7 @@ from relay.model.port import ModelLeg, UpstreamError
 from relay.ports import LedgerUnavailable
 from relay.task.hooks import hooks_served
 from relay.task.microvm import HOOKS_PORT, Life
+from relay.task.minted_ahead import MintedAhead
 from relay.task.service import Relay
 
 logger = logging.getLogger("relay")
@@ -75,9 +76,10 @@ class Program:
         self._cloud = connect(config)
         tls_context()  # now, while no call waits for the loop
         functions = self._cloud.functions
+        self._ahead = ahead = MintedAhead(self._cloud.task, self._cloud.ledger, functions)
 
         def legs_for(session: str, epoch: int) -> SessionLegs:
-            return SessionLegs(config.gemini_url, functions, session, epoch)
+            return SessionLegs(config.gemini_url, functions, ahead, session, epoch)
 
         self.relay = Relay(
             config, self._cloud.ledger, self._cloud.task, legs_for, origin_check(config), functions.make_room
@@ -93,7 +95,9 @@ class Program:
             self.relay.leave()
         else:
             logger.info("relay ready", extra=facts)
-            await self._cloud.functions.announce()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._ahead.fill())
+                both.create_task(self._cloud.functions.announce())
 
     async def wake_with(self, life: Life) -> NoReturn:
         """Be ready again after each suspension of the machine."""
@@ -111,10 +115,13 @@ class SessionLegs:
 
     url: str
     functions: Functions
+    ahead: MintedAhead
     session: str
     epoch: int
 
     async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
+        if handle is None and not refused and (held := await self.ahead.take(self.session, self.epoch)):
+            return held
         try:
             return await self.functions.mint(self.session, self.epoch, handle, refused)
         except MintRefused as refused:

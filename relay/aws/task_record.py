@@ -45,6 +45,11 @@ class TaskRecord:
             await self._until_placed()
         await in_thread(relays.ready, self._table, self._config.relay, address, int(self._clock()))
 
+    async def leases(self) -> Collection[str]:
+        """Sessions that have a place here."""
+        found = await in_thread(relays.load, self._table, self._config.relay)
+        return () if found is None else found.leases.keys()
+
     async def _until_placed(self) -> None:
         """Until whoever launched our MicroVM has written down which one it is: usually long before."""
         for _ in range(PLACE_LOOKS):
