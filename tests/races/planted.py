@@ -1,0 +1,125 @@
+"""Faults: what settles a race is taken out, and the explorer must find the race.
+
+A condition is taken out of the requests on their way to the table; the product's files are as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.races import memory_table, protocols
+from tests.races.explorer import Protocol
+
+ALWAYS = "attribute_exists(PK) OR attribute_not_exists(PK)"
+
+
+class Without:
+    """A condition, or a part of one, that is not asked for."""
+
+    def __init__(self, part: str, instead: str = "") -> None:
+        self.part, self.instead, self.hits = part, instead, 0
+
+    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        if operation == "transact_write_items":
+            steps = [
+                {kind: self._changed(step)}
+                for each in request["TransactItems"]
+                for kind, step in each.items()
+            ]
+            return request | {"TransactItems": steps}
+        return self._changed(request)
+
+    def _changed(self, request: dict[str, Any]) -> dict[str, Any]:
+        condition = request.get("ConditionExpression", "")
+        if self.part not in condition:
+            return request
+        self.hits += 1
+        left = request | {"ConditionExpression": condition.replace(self.part, self.instead) or ALWAYS}
+        return _without_unused(left)
+
+
+def _without_unused(request: dict[str, Any]) -> dict[str, Any]:
+    """DynamoDB refuses names and values that no expression uses."""
+    used = set(
+        memory_table.PLACEHOLDER.findall(" ".join(request.get(name, "") for name in memory_table.EXPRESSIONS))
+    )
+    left = dict(request)
+    for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        if name in left:
+            left[name] = {each: value for each, value in left[name].items() if each in used}
+    return left
+
+
+class OneKeyOnly:
+    """Each answer voids the resume keys of all answers before it."""
+
+    def __init__(self) -> None:
+        self.hits = 0
+
+    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        update, issue = request.get("UpdateExpression", ""), "#keys.#new = :seq"
+        if issue not in update:
+            return request
+        self.hits += 1
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        only = {"M": {names["#new"]: values[":seq"]}}
+        changed = request | {"UpdateExpression": update.replace(issue, "#keys = :only")}
+        return _without_unused(changed | {"ExpressionAttributeValues": values | {":only": only}})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One that is planted, the protocol in which it must show, and a part of what is found."""
+
+    name: str
+    protocol: Callable[[], Protocol]
+    shows: str
+    plant: Callable[[], Without | OneKeyOnly]
+
+
+FAULTS = (
+    Fault(
+        "a request that was answered is answered again, with another key",
+        protocols.start_and_its_relay,
+        "two ready",
+        lambda: Without(" AND #answered_seq < :seq"),
+    ),
+    Fault(
+        "the key of an answer that came is void when a later answer is lost",
+        protocols.one_resume_twice,
+        "does not work",
+        OneKeyOnly,
+    ),
+    Fault(
+        "two copies of one start open a session each",
+        protocols.one_start_twice_with_room,
+        "more than 1 open sessions",
+        lambda: Without("attribute_not_exists(PK) OR #ttl <= :now"),
+    ),
+    Fault(
+        "starts at once pass the limit on sessions",
+        protocols.starts_at_the_limit,
+        "more than 1 open sessions",
+        lambda: Without("size(#sessions) < :limit"),
+    ),
+    Fault(
+        "starts at once reserve the same minutes",
+        protocols.minutes_that_are_left,
+        "s of a day that has 600",
+        lambda: Without("attribute_not_exists(#seconds) OR #seconds <= :room"),
+    ),
+    Fault(
+        "an idle relay ends though a call has just got its lease",
+        protocols.idle_exit,
+        "a relay that is gone",
+        lambda: Without(" AND size(#leases) = :none"),
+    ),
+    Fault(
+        "a former relay ends a session that has moved",
+        protocols.writes_of_the_former_relay,
+        "does not own it",
+        lambda: Without("#epoch = :epoch"),
+    ),
+)
