@@ -40,7 +40,7 @@ class _Subset:
         """One schema. One that says nothing the subset has a word for is a string."""
         self._left -= 1
         if depth > DEEPEST or self._left < 0:
-            return {"type": "string"}
+            return {"type": "STRING"}
         schema = self._resolved(given)
         out = {name: value for name, value in schema.items() if _is_kept(name, value)}
         choices = schema.get("anyOf") or schema.get("oneOf")
@@ -48,11 +48,11 @@ class _Subset:
             return out | self._choice(choices, depth)
         out |= _type(schema)
         match out["type"]:
-            case "string":
+            case "STRING":
                 return out | _words(schema)
-            case "array":
+            case "ARRAY":
                 return out | {"items": self.write(schema.get("items"), depth + 1)}
-            case "object":
+            case "OBJECT":
                 return out | self._object(schema, depth)
         return out
 
@@ -95,7 +95,7 @@ def _type(schema: Mapping[str, Any]) -> dict[str, Any]:
     told = kinds if isinstance(kinds, list) else [kinds]
     kind = next((each.lower() for each in told if isinstance(each, str) and each.lower() in _KINDS), None)
     kind = kind or ("object" if "properties" in schema else "array" if "items" in schema else "string")
-    out: dict[str, Any] = {"type": kind}
+    out: dict[str, Any] = {"type": kind.upper()}  # as google-genai writes the names of an enum
     if "null" in told:
         out["nullable"] = True
     form = schema.get("format")

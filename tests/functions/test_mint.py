@@ -311,7 +311,7 @@ def test_a_server_tool_is_declared_with_its_behavior(call, table):
 
 
 ARGUMENTS = {"type": "object", "properties": {"at": {"type": "string"}}, "additionalProperties": False}
-WRITTEN = {"type": "object", "properties": {"at": {"type": "string"}}}
+WRITTEN = {"type": "OBJECT", "properties": {"at": {"type": "STRING"}}}
 
 
 @pytest.mark.parametrize(

@@ -24,31 +24,31 @@ def one(schema: dict[str, Any], **beside: Any) -> Any:
 @pytest.mark.parametrize(
     ("schema", "written"),
     [
-        ({"type": "string", "additionalProperties": False}, {"type": "string"}),
-        ({"type": "string", "format": "email"}, {"type": "string"}),
-        ({"type": "string", "format": "date-time"}, {"type": "string", "format": "date-time"}),
-        ({"type": ["string", "null"]}, {"type": "string", "nullable": True}),
-        ({"const": "a"}, {"type": "string", "enum": ["a"]}),
-        ({"enum": ["a", "b"]}, {"type": "string", "enum": ["a", "b"]}),
-        ({"type": "integer", "enum": [1, 2], "minimum": 1}, {"type": "integer", "minimum": 1}),
-        ({"type": "number", "exclusiveMinimum": 0, "multipleOf": 2}, {"type": "number"}),
-        ({"type": "array"}, {"type": "array", "items": {"type": "string"}}),
+        ({"type": "string", "additionalProperties": False}, {"type": "STRING"}),
+        ({"type": "string", "format": "email"}, {"type": "STRING"}),
+        ({"type": "string", "format": "date-time"}, {"type": "STRING", "format": "date-time"}),
+        ({"type": ["string", "null"]}, {"type": "STRING", "nullable": True}),
+        ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
+        ({"enum": ["a", "b"]}, {"type": "STRING", "enum": ["a", "b"]}),
+        ({"type": "integer", "enum": [1, 2], "minimum": 1}, {"type": "INTEGER", "minimum": 1}),
+        ({"type": "number", "exclusiveMinimum": 0, "multipleOf": 2}, {"type": "NUMBER"}),
+        ({"type": "array"}, {"type": "ARRAY", "items": {"type": "STRING"}}),
         (
             {"type": "array", "items": {"type": "integer"}, "maxItems": 3, "uniqueItems": True},
-            {"type": "array", "maxItems": 3, "items": {"type": "integer"}},
+            {"type": "ARRAY", "maxItems": 3, "items": {"type": "INTEGER"}},
         ),
-        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, {"type": "number", "nullable": True}),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, {"type": "NUMBER", "nullable": True}),
         (
             {"oneOf": [{"type": "number"}, {"type": "string"}], "description": "either"},
-            {"anyOf": [{"type": "number"}, {"type": "string"}], "description": "either"},
+            {"anyOf": [{"type": "NUMBER"}, {"type": "STRING"}], "description": "either"},
         ),
-        ({"type": "STRING", "description": 7, "maxLength": True, "pattern": []}, {"type": "string"}),
-        ({"type": "whatever", "minimum": "0", "nullable": 1}, {"type": "string"}),
-        (True, {"type": "string"}),
-        ({"$ref": "#/$defs/none"}, {"type": "string"}),
+        ({"type": "STRING", "description": 7, "maxLength": True, "pattern": []}, {"type": "STRING"}),
+        ({"type": "whatever", "minimum": "0", "nullable": 1}, {"type": "STRING"}),
+        (True, {"type": "STRING"}),
+        ({"$ref": "#/$defs/none"}, {"type": "STRING"}),
         (
             {"properties": {"y": {"type": "boolean"}}, "required": ["y", "z"], "additionalProperties": True},
-            {"type": "object", "properties": {"y": {"type": "boolean"}}, "required": ["y"]},
+            {"type": "OBJECT", "properties": {"y": {"type": "BOOLEAN"}}, "required": ["y"]},
         ),
     ],
 )
@@ -59,7 +59,8 @@ def test_what_the_subset_has_no_word_for_is_left_out(schema: Any, written: objec
 def test_a_reference_is_written_out() -> None:
     place = {"type": "object", "properties": {"city": {"type": "string"}}}
     written = one({"$ref": "#/$defs/place", "description": "where"}, **{"$defs": {"place": place}})
-    assert written == {**place, "description": "where"}
+    city = {"city": {"type": "STRING"}}
+    assert written == {"type": "OBJECT", "properties": city, "description": "where"}
 
 
 def test_a_schema_that_refers_to_itself_comes_to_an_end() -> None:

@@ -47,7 +47,7 @@ async def test_a_call_wakes_a_sleeping_relay_whose_connections_are_all_dead(cut:
         )
         async with LocalStack(options) as stack:
             (asleep,) = await until(stack, lambda found: [relay.state for relay in found] == ["SUSPENDED"])
-            assert await answered(stack) == "OK."
+            assert (await answered(stack)).endswith("OK.")
             first = stack.microvms.all[asleep.vm]
             assert first.snapshot is not None and first.snapshot.network.cuts > 0
             assert stack.tasks.all == []

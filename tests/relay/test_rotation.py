@@ -136,7 +136,7 @@ async def test_no_frame_is_lost_and_few_are_said_twice_under_continuous_speech()
 
 
 async def test_a_dropped_leg_is_opened_again_and_told_what_it_forgot() -> None:
-    async with lone_call(Model(takes_history_late=True)) as (call, here):
+    async with lone_call(Model(takes_history_late=True, splits_replies=False)) as (call, here):
         listener = Listener(call)
         await one_turn(here, "one", "The first answer.")
         here.leg.say(
