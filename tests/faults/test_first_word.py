@@ -1,0 +1,40 @@
+"""The judge and the pictures of the first word's bench."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from bench.chain import Span, picture, text
+from bench.first_word import Result, Way, table
+
+CHAIN = [Span("connect: start", "start", -1.0, -0.5), Span("relay <b>", "home", 0.25, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_met"),
+    [([1.0] * 19 + [9.0], False), ([1.0] * 20, True), ([2.1] * 20, False), ([1.0] * 10 + [4.9] * 9, True)],
+)
+def test_a_goal_is_met_in_the_middle_and_at_95_of_100_or_not(seconds: list[float], is_met: bool) -> None:
+    result = Result(Way("sleeping", goal=(2.0, 5.0)), seconds, [0.5] * len(seconds))
+    assert result.is_met == is_met
+    assert ("NOT met" in table([result])) != is_met
+
+
+def test_the_chain_that_is_shown_is_of_the_run_in_the_middle() -> None:
+    result = Result(Way("x"), [3.0, 1.0, 2.0], [0.0] * 3, [[CHAIN[1]], [], [CHAIN[0]]])
+    assert result.middle == [CHAIN[0]]
+
+
+def test_a_waterfall_has_a_bar_for_each_span_at_its_place() -> None:
+    first, second = text(CHAIN).splitlines()
+    assert first.startswith("  -1.00   -0.50  connect: start")
+    assert second.index("▇") > first.rindex("▇")
+    assert second.count("▇") == round(60 * 2.75 / 4)
+
+
+def test_the_picture_is_xml_with_every_name_and_length() -> None:
+    drawn = picture([("from zero", CHAIN)])
+    words = [node.text for node in ElementTree.fromstring(drawn).iter() if node.text]
+    assert {"from zero", "connect: start", "relay <b>", "0.50", "2.75", "0 s"} <= set(words)
