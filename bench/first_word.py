@@ -33,7 +33,7 @@ from infra.local.cold_starts import ColdStarts, Environments
 from infra.local.microvm.home import Account
 from infra.local.microvm.times import Times, quantile_s
 from infra.local.stack import NAME, LocalStack, Options
-from records import relays
+from records import relays, warm_ups
 from records.relays import Relay
 from records.table import Table
 from simulator.scenario import Behaviour, Scenario
@@ -176,6 +176,9 @@ async def clear(stack: LocalStack, way: Way) -> None:
     if not way.is_warm:
         await end(stack, [relay for relay in await fleet(stack) if relay.state != "SUSPENDED"])
     if not way.is_warm:
+        # Functions do not cool down within a minute of a warm-up: the next one would not be due.
+        claims = Table(stack.client("dynamodb"), stack.table)
+        await asyncio.to_thread(claims.delete, warm_ups.KEY)
         await stack.functions.cool()
         await stack.functions.start_ahead(SPARES)
     await stack.microvms.ready_ahead()
