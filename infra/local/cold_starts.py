@@ -60,7 +60,6 @@ class Environments:
     starts: ColdStarts | None = None  #: None: in this machine's time
     concurrency: int = 0  #: of all functions together; one more is throttled. 0: no such limit
     by_memory: bool = False  #: a handler gets the share of a processor that its memory buys
-    memory_mb: int = 0  #: of every function; 0: as the template says
 
     def share(self, memory_mb: int) -> float | None:
         """Part of a processor of this machine that a handler with so much memory has; None: all there is."""
@@ -68,7 +67,7 @@ class Environments:
             return None
         processor, pace = published()["processor"], self.starts.pace if self.starts else 1.0
         return float(
-            min(1.0, (self.memory_mb or memory_mb) / processor["full_mb"]) / processor["slower"] / pace
+            min(1.0, memory_mb / processor["full_mb"]) / processor["slower"] / pace
         )
 
 
