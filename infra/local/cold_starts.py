@@ -66,9 +66,7 @@ class Environments:
         if not self.by_memory:
             return None
         processor, pace = published()["processor"], self.starts.pace if self.starts else 1.0
-        return float(
-            min(1.0, memory_mb / processor["full_mb"]) / processor["slower"] / pace
-        )
+        return float(min(1.0, memory_mb / processor["full_mb"]) / processor["slower"] / pace)
 
 
 def cpu_s(process_id: int) -> float:
