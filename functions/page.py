@@ -10,11 +10,13 @@ import functools
 import json
 import mimetypes
 import os
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 FILES = Path(__file__).resolve().parents[1] / "page"
 YEAR_S = 31_536_000
+DISCOVERY_S = 3.0  #: for the identity provider; without its answer there is no way to sign in
 _TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -29,8 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return _answer(405, "text/plain", b"", "no-store")
     path = event["rawPath"].removeprefix("/") or "index.html"
     if path == "config.json":
-        config = json.dumps({"url": os.environ["CONTROL_URL"]}).encode()
-        return _answer(200, "application/json", config, "no-cache")
+        config = {"url": os.environ["CONTROL_URL"]} | ({"signIn": asked} if (asked := _provider()) else {})
+        return _answer(200, "application/json", json.dumps(config).encode(), "no-cache")
     found = files().get(path)
     if found is None:
         return _answer(404, "text/plain", b"Not found.\n", "no-store")
@@ -62,11 +64,32 @@ def _answer(status: int, kind: str, body: bytes, keep: str) -> dict[str, Any]:
     return {"statusCode": status, "headers": headers, "body": encoded, "isBase64Encoded": True}
 
 
+def _provider() -> dict[str, str] | None:
+    """Where the page may have people sign in: the issuer's own addresses, if its tokens are for a client."""
+    issuer, client = os.environ.get("OIDC_ISSUER", ""), os.environ.get("OIDC_AUDIENCE", "")
+    if not (issuer and client):
+        return None
+    try:
+        return {**addresses(issuer), "client": client}
+    except (OSError, ValueError, KeyError):
+        return None  # the next request asks again
+
+
+@functools.cache
+def addresses(issuer: str) -> dict[str, str]:
+    """The issuer's, from its discovery document. Raises OSError, ValueError, KeyError."""
+    document = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    with urllib.request.urlopen(document, timeout=DISCOVERY_S) as answer:
+        told = json.load(answer)
+    return {"authorize": str(told["authorization_endpoint"]), "token": str(told["token_endpoint"])}
+
+
 def _peers() -> tuple[str, ...]:
-    """Allowed `connect-src`: this origin, the control road, and media roads of other names."""
+    """Allowed `connect-src`: this origin, the control road, media roads of other names, and who signs in."""
     control = "/".join(os.environ["CONTROL_URL"].split("/")[:3])
     media = (os.environ.get("MEDIA_URL", ""), os.environ.get("MICROVM_URLS", ""))
-    return tuple(filter(None, ("'self'", control, *media)))
+    provider = _provider() or {"token": ""}
+    return tuple(filter(None, ("'self'", control, *media, "/".join(provider["token"].split("/")[:3]))))
 
 
 def _type(path: str) -> str:

@@ -25,7 +25,8 @@ $(CHECKOV): | .venv/ready
 $(MINISTACK): | .venv/ready
 	@$(BIN)/uv venv -q --clear --python "$$($(BIN)/python -c 'import sys; from infra.deploy.bundle import PYTHON, find_python; \
 	  print(find_python(PYTHON) or sys.executable)')" .local/ministack-py313
-	@$(BIN)/uv pip install -q --python .local/ministack-py313/bin/python ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION)
+	@$(BIN)/uv pip install -q --python .local/ministack-py313/bin/python ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION) \
+	  $$(grep -o '^cryptography==[0-9.]*' requirements.lock)  # without it Cognito's tokens are not signed
 
 build-ConnectFunction build-DisconnectFunction build-SessionFunction build-SweepFunction: $(BUNDLE_UV)
 	@$(BUNDLE) control "$(ARTIFACTS_DIR)"

@@ -20,8 +20,10 @@ def built(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "FILES", tmp_path)
     monkeypatch.setenv("CONTROL_URL", CONTROL)
     page.files.cache_clear()
+    page.addresses.cache_clear()
     yield
     page.files.cache_clear()
+    page.addresses.cache_clear()
 
 
 def get(path, method="GET"):
@@ -67,3 +69,37 @@ def test_it_may_connect_to_us_and_to_the_control_road_only(monkeypatch):
     assert "wss://m.example;" in get("/")[1]["content-security-policy"]
     monkeypatch.setenv("MICROVM_URLS", "wss://*.lambda-microvm.eu-west-1.on.aws")
     assert "wss://*.lambda-microvm.eu-west-1.on.aws;" in get("/")[1]["content-security-policy"]
+
+
+@pytest.fixture
+def provider(edges, monkeypatch):
+    """An identity provider, which the page's function asks for its addresses."""
+    monkeypatch.setenv("OIDC_ISSUER", edges.url)
+    monkeypatch.setenv("OIDC_AUDIENCE", "a-client")
+    addresses = {
+        "authorization_endpoint": "https://in.example/authorize",
+        "token_endpoint": "https://in.example/token",
+    }
+    edges.documents["/.well-known/openid-configuration"] = addresses
+    return edges.documents
+
+
+def test_with_an_issuer_and_a_client_the_page_is_told_where_to_sign_in(provider):
+    _, headers, body = get("/config.json")
+    asked = {"authorize": "https://in.example/authorize", "token": "https://in.example/token"}
+    assert json.loads(body) == {"url": CONTROL, "signIn": {**asked, "client": "a-client"}}
+    assert "https://in.example;" in headers["content-security-policy"]
+    assert get("/")[1]["content-security-policy"] == headers["content-security-policy"]
+
+
+def test_an_issuer_that_does_not_answer_is_asked_again_with_the_next_request(provider):
+    document = provider.pop("/.well-known/openid-configuration")
+    assert json.loads(get("/config.json")[2]) == {"url": CONTROL}
+    provider["/.well-known/openid-configuration"] = document
+    assert "signIn" in json.loads(get("/config.json")[2])
+
+
+def test_an_issuer_without_a_client_signs_nobody_in_here(provider, monkeypatch):
+    """Its tokens are for whatever asks for them, and the page has no id to ask with."""
+    monkeypatch.setenv("OIDC_AUDIENCE", "")
+    assert json.loads(get("/config.json")[2]) == {"url": CONTROL}

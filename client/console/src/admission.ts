@@ -1,5 +1,7 @@
 /** URL that the page connects to, and the user it names. */
 
+import { comeBack, leaveToSignIn, type Provider } from './signIn';
+
 /** An agent as the pickers show it. */
 export interface Agent {
   readonly name: string;
@@ -23,6 +25,8 @@ export interface Admission {
   readonly agents: readonly Agent[];
   /** Faults that this page may inject; only on this machine. */
   readonly breaks: readonly ServerPart[];
+  /** Leaves for the identity provider; absent where the deployment has none. */
+  readonly signIn?: () => Promise<void>;
   token(signal?: AbortSignal): Promise<string>;
 }
 
@@ -35,6 +39,7 @@ interface Config {
   readonly session?: string;
   readonly agents?: readonly Agent[];
   readonly breaks?: readonly ServerPart[];
+  readonly signIn?: Provider;
 }
 
 export async function admit(): Promise<Admission> {
@@ -44,6 +49,12 @@ export async function admit(): Promise<Admission> {
   const breaks = config?.breaks ?? [];
   const url = config?.url ?? '';
   if (config?.session) return { standing: 'local', url, agents, breaks, token: (signal) => ask(config.session!, signal) };
+  if (config?.signIn && !link) {
+    const provider = config.signIn;
+    const token = await comeBack(provider).catch(() => null);
+    if (token) return { standing: 'signed-in', url, agents, breaks, token };
+    return { standing: 'signed-out', url, agents, breaks, signIn: () => leaveToSignIn(provider), token: () => Promise.resolve('') };
+  }
   const standing = !config ? 'unserved' : link ? 'signed-in' : 'signed-out';
   return { standing, url, agents, breaks, token: () => Promise.resolve(link) };
 }

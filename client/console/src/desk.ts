@@ -13,6 +13,8 @@ export interface Desk {
   readonly standing: Standing;
   /** what of the server the person may break */
   readonly breaks: readonly ServerPart[];
+  /** leaves for the identity provider, if the deployment has one and nobody is signed in */
+  readonly signIn?: () => Promise<void>;
   /** names the scene when nothing here is real */
   readonly demo?: string;
   readonly clock: () => number;
@@ -22,7 +24,7 @@ export interface Desk {
 export async function openDesk(): Promise<Desk> {
   const breaker = new Breaker();
   const observatory = new Observatory();
-  const { standing, url, agents, breaks, token } = await admit();
+  const { standing, url, agents, breaks, signIn, token } = await admit();
   const client = new VoiceClient({
     session: { url, token: ({ signal }) => token(signal) },
     audio: audioFor('open'),
@@ -30,5 +32,5 @@ export async function openDesk(): Promise<Desk> {
     app: { name: 'vivavoce console' },
   });
   observatory.watch(client);
-  return { client, observatory, breaker, agents, standing, breaks, clock: Date.now };
+  return { client, observatory, breaker, agents, standing, breaks, ...(signIn ? { signIn } : {}), clock: Date.now };
 }

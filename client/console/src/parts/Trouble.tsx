@@ -15,13 +15,23 @@ export function Trouble({ settings }: { settings: CallSettings }) {
   const error = useVoiceState((state) => state.error ?? state.mic.error);
   const isLocked = useVoiceState((state) => state.status === 'connected' && !state.speaker.unlocked);
   const client = useVoiceClient();
-  const { standing } = useDesk();
+  const { standing, signIn } = useDesk();
   if (isLocked) {
     return (
       <div className="trouble" role="alert">
         <p className="trouble-title">The browser keeps the sound off.</p>
         <button type="button" className="solid" onClick={() => void client.speaker.unlock()}>
           Turn sound on
+        </button>
+      </div>
+    );
+  }
+  if (signIn) {
+    return (
+      <div className="trouble" role="alert">
+        <p className="trouble-title">This page needs to know who you are.</p>
+        <button type="button" className="solid" onClick={() => void signIn()}>
+          Sign in
         </button>
       </div>
     );
