@@ -1,7 +1,7 @@
 """The quick start for colleagues: Cognito in MiniStack, its sign-in page, the console's sign-in, admission.
 
 The console's code runs in Node with a browser's few names, and the sign-in page is filled in by its form.
-Real: the template, the code flow with its proof key, the tokens' signatures, their check by `$connect`'s code.
+Real: the template, the code flow with its proof key, the signatures, their check by the code of `$connect`.
 """
 
 from __future__ import annotations
