@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from records import minutes, open_sessions, relays, sessions
+from records.attributes import Value
 from records.relays import Relay
+from records.sessions import Session
 from records.table import ConditionFailed, Key, Table
 
 
@@ -78,21 +80,29 @@ def end(table: Table, seen: SessionStatus, reason: str, now: int) -> bool:
 
     Releases what it has as `sessions.finish` does.
     """
-    unchanged = "#state = :open AND #epoch = :epoch AND #request_seq = :seq AND #joined_epoch = :joined"
+    unchanged = "#epoch = :epoch AND #request_seq = :seq AND #joined_epoch = :joined"
+    wanted: dict[str, Value] = {"epoch": seen.epoch, "seq": seen.request_seq, "joined": seen.joined_epoch}
+    condition = f"{unchanged} AND #join_deadline = :deadline"
+    return _end_if(table, seen, condition, reason, now, deadline=seen.join_deadline, **wanted)
+
+
+def end_start(table: Table, seen: Session, reason: str, now: int) -> bool:
+    """End a session that no client has ever joined and that is as seen.
+
+    False after a newer request, a move, an answer by `ready`, a join or an end.
+    """
+    unchanged = "#epoch = :epoch AND #request_seq = :seq AND #answered_seq < :seq"
+    wanted: dict[str, Value] = {"epoch": seen.epoch, "seq": seen.request_seq}
+    return _end_if(table, seen, f"{unchanged} AND #joined_epoch = :never", reason, now, never=0, **wanted)
+
+
+def _end_if(
+    table: Table, seen: SessionStatus | Session, condition: str, reason: str, now: int, **values: Value
+) -> bool:
+    update = "SET #state = :ended, #reason = :reason, #ended_at = :now"
+    values |= {"open": "OPEN", "ended": "ENDED", "reason": reason, "now": now}
     try:
-        table.update(
-            sessions.key(seen.id),
-            "SET #state = :ended, #reason = :reason, #ended_at = :now",
-            f"{unchanged} AND #join_deadline = :deadline",
-            open="OPEN",
-            ended="ENDED",
-            reason=reason,
-            now=now,
-            epoch=seen.epoch,
-            seq=seen.request_seq,
-            joined=seen.joined_epoch,
-            deadline=seen.join_deadline,
-        )
+        table.update(sessions.key(seen.id), update, f"#state = :open AND {condition}", None, **values)
     except ConditionFailed:
         return False
     minutes.settle(table, seen.id)

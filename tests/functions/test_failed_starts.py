@@ -5,7 +5,7 @@ from deployment import CONTEXT
 
 from functions import sweep as sweep_function
 from functions.core.fleet import give_up_relay, start_causes
-from records import relays, start_failures, tickets
+from records import relays, sessions, start_failures, tickets
 
 #: what ECS says (its guide, "Stopped tasks error codes"), and what a caller is told of it
 STOPS = {
@@ -119,3 +119,59 @@ def test_the_first_caller_is_told_why_nothing_was_started(connected, edges, fail
     error = connected("ada").start()[-1]
     assert (error["code"], error["retryable"]) == ("capacity", True)
     assert error["message"].endswith(f": {words}.")
+
+
+def test_when_a_launch_fails_whoever_asked_last_is_told(connected, table, edges, monkeypatch):
+    """The launch hangs; the client comes back on another connection; then it fails."""
+    first, again, run_task = connected("ada"), connected("ada"), edges.run_task
+
+    def hangs(request):
+        monkeypatch.setattr(edges, "run_task", run_task)
+        edges.lock.release()  # the request of the other connection goes by
+        try:
+            assert again.start()[-1]["stage"] == "relay"
+        finally:
+            edges.lock.acquire()
+        return 200, {"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}, None
+
+    monkeypatch.setattr(edges, "run_task", hangs)
+    first.start()
+    assert [reply["code"] for reply in again.replies()] == ["capacity"]
+    assert again.start()[-1]["stage"] == "relay"
+
+
+def test_giving_up_a_relay_ends_no_session_that_has_moved(connected, relay, table, clock, monkeypatch):
+    client = connected("ada")
+    client.start()
+    (coming,) = pooled(table)
+    relay("r2", "1")
+    load, came = sessions.load, []
+
+    def load_and_move(table, session):
+        found = load(table, session)
+        if not came:
+            monkeypatch.setattr(sessions, "load", load)
+            came.append(client.start()[-1])  # sees that its relay is gone
+            ticket = came[0]["media"]["ticket"]
+            assert tickets.burn(table, ticket, relay="r2", now=int(clock())).status == "ok"
+        return found
+
+    monkeypatch.setattr(sessions, "load", load_and_move)
+    stopped(coming)
+    assert sessions.load(table, came[0]["session"]).state == "OPEN"
+    assert client.replies() == []
+
+
+def test_a_relay_that_comes_up_as_it_is_given_up_stays(connected, table, clock, monkeypatch):
+    connected("ada").start()
+    (coming,) = pooled(table)
+    pool = relays.pool
+
+    def pool_and_ready(table):
+        monkeypatch.setattr(relays, "pool", pool)
+        relays.ready(table, coming, "r.example:8080", int(clock()))
+        return pool(table)
+
+    monkeypatch.setattr(relays, "pool", pool_and_ready)
+    stopped(coming)
+    assert (relays.load(table, coming).state, pooled(table)) == ("READY", {coming})

@@ -122,4 +122,12 @@ FAULTS = (
         "does not own it",
         lambda: Without("#epoch = :epoch"),
     ),
+    Fault(
+        "giving up a relay ends a session that has moved",
+        protocols.giving_up_what_moved,
+        "was ended under its client",
+        lambda: Without(
+            " AND #epoch = :epoch AND #request_seq = :seq AND #answered_seq < :seq AND #joined_epoch = :never"
+        ),
+    ),
 )

@@ -336,6 +336,8 @@ SMALL: tuple[Callable[[], Protocol], ...] = (
     one_start_twice_with_room,
     starts_at_the_limit,
     minutes_that_are_left,
+    giving_up,
+    giving_up_what_moved,
     one_resume_twice,
     resume_elsewhere,
     end_and_resume,
@@ -348,14 +350,12 @@ ALL: tuple[Callable[[], Protocol], ...] = (
     *SMALL,
     one_start_twice,
     start_and_sweep,
+    launch_that_fails,
     task_that_stops,
     waking_twice,
 )
 #: in which a race is known, and not mended yet
 OPEN: tuple[Callable[[], Protocol], ...] = (
-    launch_that_fails,
-    giving_up,
-    giving_up_what_moved,
     orphan_at_the_limit,
     outage,
     outage_and_sweep,

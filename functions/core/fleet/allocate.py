@@ -43,7 +43,7 @@ def place(ports: Ports, session: Session, avoid: str = "") -> Placement:
         placed = _keep_relay(ports, session, avoid) or _assign_relay(ports, session, avoid, homes)
         if placed is not None:
             return placed
-        session = _reload(ports, session)
+        session = reload(ports, session)
     raise _no_capacity(session)
 
 
@@ -125,7 +125,7 @@ def _wake(ports: Ports, session: Session, relay: Relay) -> Placement | None:
     """Wake the relay that the session was placed on; None when it cannot be woken, and the next is tried."""
     found = relays.load(ports.table, relay.id) or relay
     try:
-        start_relay.launch(ports, found, session.id)
+        start_relay.launch(ports, found, session)
     except LaunchFailed:
         return None
     return Placement(session, found)
@@ -134,14 +134,14 @@ def _wake(ports: Ports, session: Session, relay: Relay) -> Placement | None:
 def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], homes: list[Home]) -> None:
     """Start one relay in the first of `homes`, unless the pool has changed since it was read."""
     lost = [relay for relay in known if relay.is_lost(ports.now())]
-    if give_up_relay.free_lost_slots(ports, pool, known, lost, but=session.id):
+    if give_up_relay.free_lost_slots(ports, pool, known, lost, but=session):
         return  # slots were freed: read the pool again
     if not homes:
         raise _no_capacity(session)
     try:
         relay = start_relay.register(ports, ports.config.relay, pool, homes[0])
         if relay is not None:
-            start_relay.launch(ports, relay, session.id)
+            start_relay.launch(ports, relay, session)
     except start_relay.Full:
         raise _no_capacity(session) from None
     except LaunchFailed as failed:
@@ -150,9 +150,11 @@ def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], h
             raise _no_capacity(session, failed.cause.words) from None
 
 
-def _launch(ports: Ports, session: Session, relay: Relay, how: Callable[[Ports, Relay, str], None]) -> None:
+def _launch(
+    ports: Ports, session: Session, relay: Relay, how: Callable[[Ports, Relay, Session], None]
+) -> None:
     try:
-        how(ports, relay, session.id)
+        how(ports, relay, session)
     except LaunchFailed as failed:
         raise _no_capacity(session, failed.cause.words) from None
 
@@ -161,7 +163,7 @@ def _no_capacity(session: Session, why: str = "") -> Refusal:
     return Refusal("capacity", session=session.id, detail=why, retry_after_ms=give_up_relay.RETRY_MS)
 
 
-def _reload(ports: Ports, session: Session) -> Session:
+def reload(ports: Ports, session: Session) -> Session:
     """Reload the session. Raises StaleRequest, Refusal(`session_ended`)."""
     found = sessions.load(ports.table, session.id)
     if found is None or found.state == "ENDED":

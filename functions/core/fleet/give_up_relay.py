@@ -9,7 +9,7 @@ import msgspec
 from functions.core.runtime.entry import logger, metrics
 from functions.core.runtime.ports import Dispatch
 from protocol.codec import control_error
-from records import relays, sessions, start_failures
+from records import lost_relays, relays, session_status, sessions, start_failures
 from records.relays import Pool, Relay
 from records.sessions import Session
 from records.start_failures import NEVER_CAME, Cause
@@ -24,52 +24,61 @@ def free_lost_slots(
     pool: Pool,
     known: Iterable[Relay],
     lost: Sequence[Relay],
-    but: str = "",
+    but: Session | None = None,
     causes: Mapping[str, Cause] = NOTHING_SAID,
 ) -> dict[str, str]:
     """Free the slots of lost relays, and of those without a record. Returns slot to relay id.
 
     `causes` is what ECS says about their tasks, by relay.
     """
-    for relay in lost:
-        logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
-        give_up(ports, relay, causes.get(relay.id, NEVER_CAME), but)
-    alive = {relay.id for relay in known} - {relay.id for relay in lost}
+    given_up = {relay.id for relay in lost if give_up(ports, relay, causes.get(relay.id, NEVER_CAME), but)}
+    alive = {relay.id for relay in known} - given_up
     freed = {slot: relay for slot, relay in pool.slots.items() if relay not in alive}
     for slot, relay_id in freed.items():
         relays.free_slot(ports.table, slot, relay_id)
     return freed
 
 
-def give_up(ports: Dispatch, relay: Relay, cause: Cause, but: str = "") -> None:
+def give_up(ports: Dispatch, relay: Relay, cause: Cause, but: Session | None = None) -> bool:
     """Remove the relay from the pool. If it was still starting, send an error to the clients waiting for it.
 
-    `but` is the requesting session, which gets its own reply.
+    `but` is the session of the request that this is part of, which gets its own reply while it is the newest.
+    False when the relay came up, or its heart beat, since it was read: then nothing is done.
     """
-    relays.leave(ports.table, relay.id)
+    if not lost_relays.give_up(ports.table, relay):
+        return False
+    logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
     if relay.state != "STARTING":
-        return
+        return True
     in_row = start_failures.note(ports.table, relay.home, cause, ports.now())
     metrics.add_metric("relays_given_up", "Count", 1)
     left = relays.load(ports.table, relay.id)
-    for session in sorted(set(left.leases if left else ()) - {but}):
+    for session in sorted(left.leases if left else ()):
         found = sessions.load(ports.table, session)
-        if found is not None and found.state == "OPEN" and found.relay == relay.id:
+        if found is None or found.state != "OPEN" or found.relay != relay.id:
+            continue
+        if but is None or (found.id, found.request_seq) != (but.id, but.request_seq):
             _send_error(ports, found, cause, is_lasting=in_row >= LASTING and not cause.passes)
+    return True
 
 
-def cancel_start(ports: Dispatch, session: Session, code: str = "capacity") -> None:
-    """End a session that no client has joined, so that its `start` may be retried."""
-    sessions.cancel(ports.table, session.id, code, ports.now())
-    sessions.forget_request(ports.table, session)
+def cancel_start(ports: Dispatch, seen: Session, code: str = "capacity") -> bool:
+    """End a session that no client has joined, so that its `start` may be retried.
+
+    False when it is not as seen any more: it moved, was answered, or has a newer request.
+    """
+    if not session_status.end_start(ports.table, seen, code, ports.now()):
+        return False
+    sessions.forget_request(ports.table, seen)
+    return True
 
 
 def _send_error(ports: Dispatch, session: Session, cause: Cause, is_lasting: bool) -> None:
     """A call that began elsewhere is not ended for a start that fails: it asks again while it may."""
     is_new = session.joined_epoch == 0
     code = "relay_failed" if is_new and is_lasting else "capacity"
-    if is_new:
-        cancel_start(ports, session, code)
+    if is_new and not cancel_start(ports, session, code):
+        return  # whoever has changed it answers its client
     ref = session.request if is_new else session.id
     retry_ms = 0 if code == "relay_failed" else RETRY_MS
     error = control_error(code, ref=ref, detail=cause.words, retry_after_ms=retry_ms, fatal=is_new)

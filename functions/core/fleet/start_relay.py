@@ -11,6 +11,7 @@ from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import Dispatch, LaunchFailed
 from records import relays
 from records.relays import Pool, Relay
+from records.sessions import Session
 from records.start_times import Home
 from records.table import ConditionFailed
 
@@ -42,7 +43,7 @@ def register(ports: Dispatch, config: RelayConfig, seen: Pool, home: Home) -> Re
     return relay
 
 
-def launch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
+def launch(ports: Dispatch, relay: Relay, asker: Session | None = None) -> None:
     """Start it, or wake it. Raises LaunchFailed, after an error to its waiting clients, except `asker`."""
     try:
         launched = ports.launcher.launch(relay)
@@ -71,7 +72,7 @@ def start(ports: Dispatch, config: RelayConfig, seen: Pool, missing: int, home: 
         pool = Pool(pool.generation + 1, {**pool.slots, relay.slot: relay.id})
 
 
-def relaunch(ports: Dispatch, relay: Relay, asker: str = "") -> None:
+def relaunch(ports: Dispatch, relay: Relay, asker: Session | None = None) -> None:
     """Launch a relay whose registrant may have crashed before doing so. Raises LaunchFailed."""
     is_unconfirmed = relay.state == "STARTING" and not relay.launched
     if is_unconfirmed and relay.started_at <= ports.now() - RELAUNCH_S:

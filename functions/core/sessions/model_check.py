@@ -40,10 +40,12 @@ class MintQuestion:
 
 
 def refuse_without_model(ports: Ports, placed: Placement) -> None:
-    """End a session whose relay is still starting, if no relay could reach its model. Raises Refusal."""
+    """End a session whose relay is still starting, if no relay could reach its model. Raises Refusal.
+
+    One that has changed meanwhile is left alone: its relay asks, too.
+    """
     if placed.relay.state == "READY":
         return  # it asks at once itself
     code = ports.model_refusal(placed.session)
-    if code in LASTING:
-        give_up_relay.cancel_start(ports, placed.session, code)
+    if code in LASTING and give_up_relay.cancel_start(ports, placed.session, code):
         raise Refusal(code, session=placed.session.id)

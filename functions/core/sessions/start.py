@@ -10,7 +10,7 @@ from collections import Counter
 from agents.catalogue import Agent, Override, catalogue
 from functions.core.fleet import allocate, give_up_relay
 from functions.core.runtime.ports import Ports
-from functions.core.runtime.refusal import Refusal
+from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions import ready_reply
 from functions.core.sessions.model_check import refuse_without_model
 from protocol.codec import common_version
@@ -152,6 +152,8 @@ def _place_or_cancel(ports: Ports, session: Session) -> allocate.Placement:
     try:
         return allocate.place(ports, session)
     except Refusal as refusal:
-        if refusal.code == "capacity":
-            give_up_relay.cancel_start(ports, session)
+        if refusal.code == "capacity" and not give_up_relay.cancel_start(
+            ports, allocate.reload(ports, session)
+        ):
+            raise StaleRequest from None  # it was answered meanwhile, or a newer request is
         raise
