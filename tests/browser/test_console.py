@@ -193,6 +193,17 @@ async def test_a_microphone_that_cannot_be_had_is_told_with_what_to_do(
     _may_be_acted_on(code, told[code])
 
 
+async def test_a_microphone_that_nobody_hears_yet_is_not_said_to_be_on(system: System, question: str) -> None:
+    async with silence() as url:
+        seen = await drive("waiting", url=url, launch={"wav": question})
+    assert seen == {
+        "before": "mic off",
+        "state": "Connecting",
+        "during": "mic open, not heard yet",
+        "after": "mic off",
+    }
+
+
 async def test_a_server_that_refuses_is_told_with_what_to_do(system: System, question: str) -> None:
     async with AsyncExitStack() as parts:
         refused = {code: await parts.enter_async_context(refusing(code)) for code in REFUSALS}

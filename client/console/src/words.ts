@@ -55,6 +55,25 @@ function listening(state: VoiceState, mode: TalkMode): string {
   return 'Say something.';
 }
 
+/** What the microphone does. It is open before anybody hears it, and with a key only while that is held. */
+export function microphoneWords({ status, mic }: VoiceState, mode: TalkMode): string {
+  switch (mic.status) {
+    case 'off':
+      return 'mic off';
+    case 'requesting':
+      return 'asking for the mic…';
+    case 'muted':
+      return 'muted';
+    case 'paused':
+      return 'paused by the system';
+    case 'error':
+      return 'mic problem';
+    case 'live':
+      if (status === 'connecting') return 'mic open, not heard yet';
+      return mode === 'open' || mic.talking ? 'mic on' : 'waiting for the key';
+  }
+}
+
 /** A name as a person would write it. */
 export function title(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1).replaceAll(/[-_]/g, ' ');

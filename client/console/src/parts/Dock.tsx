@@ -13,7 +13,7 @@ export function Dock({ settings }: { settings: CallSettings }) {
   const keys = useKeptFocus(isInCall ? 'call' : status);
   return (
     <section className="dock" aria-label="Controls">
-      <Tape />
+      <Tape mode={settings.mode} />
       <div className="dock-body" data-in-call={isInCall}>
         <StateInWords mode={settings.mode} />
         <div className="keys" ref={keys}>{isInCall ? <CallKeys settings={settings} /> : <StartKey settings={settings} />}</div>
