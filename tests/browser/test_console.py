@@ -204,6 +204,19 @@ async def test_a_microphone_that_nobody_hears_yet_is_not_said_to_be_on(system: S
     }
 
 
+async def test_the_page_opens_the_control_road_before_the_click_and_nothing_else(
+    system: System, question: str
+) -> None:
+    seen = await drive("prepared", url=system.page, launch={"wav": question})
+    before, after = seen["before"], seen["after"]
+    assert seen["word"] == "Ready"
+    assert [(socket["road"], socket["saidAt"]) for socket in before["sockets"]] == [("control", 0)]
+    assert (before["asked"], before["contexts"]) == (0, 0)  # no microphone, no sound
+    assert [socket["road"] for socket in after["sockets"]] == ["control", "media"]
+    control = after["sockets"][0]
+    assert control["openedAt"] < after["clickedAt"] <= control["saidAt"]
+
+
 async def test_a_server_that_refuses_is_told_with_what_to_do(system: System, question: str) -> None:
     async with AsyncExitStack() as parts:
         refused = {code: await parts.enter_async_context(refusing(code)) for code in REFUSALS}

@@ -15,6 +15,8 @@ export interface CallSettings {
   readonly chooseVoice: (voice: string) => void;
   readonly mode: TalkMode;
   readonly chooseMode: (mode: TalkMode) => void;
+  /** Open the control road before the click. */
+  readonly prepare: () => void;
   readonly start: () => void;
   /** Call to listen and type: nothing asks for the microphone. */
   readonly startSilent: () => void;
@@ -31,6 +33,9 @@ export function useCallSettings(): CallSettings {
   const agent = agents.find((each) => each.name === name);
 
   useEffect(() => (agent?.allow.includes('tools') ? client.registerTool('local_time', localTime) : undefined), [agent, client]);
+
+  const prepare = useCallback(() => void client.prepare(), [client]);
+  useEffect(prepare, [prepare]); // with the page
 
   const chooseAgent = useCallback((next: string) => {
     setName(next);
@@ -56,7 +61,7 @@ export function useCallSettings(): CallSettings {
   const end = useCallback(() => void client.disconnect('user'), [client]);
 
   return useMemo(
-    () => ({ agent, agents, chooseAgent, voice, chooseVoice, mode, chooseMode, start, startSilent, end }),
-    [agent, agents, chooseAgent, voice, mode, chooseMode, start, startSilent, end],
+    () => ({ agent, agents, chooseAgent, voice, chooseVoice, mode, chooseMode, prepare, start, startSilent, end }),
+    [agent, agents, chooseAgent, voice, mode, chooseMode, prepare, start, startSilent, end],
   );
 }

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Animated, AppState, Pressable, ScrollView, Text, View } from 'react-native';
 import type { SessionSource } from 'vivavoce';
 import {
@@ -28,7 +28,8 @@ export function App({ session }: { session: SessionSource }) {
 }
 
 function Call() {
-  const { status, error, connect, disconnect } = useConnection();
+  const { status, error, prepare, connect, disconnect } = useConnection();
+  useEffect(() => void prepare(), [prepare]); // with the screen: a call begins at once
   const agent = useAgentState();
   const isOn = status === 'connected' || status === 'reconnecting';
   return (

@@ -46,6 +46,7 @@ export class DemoClient {
     at(this.scene.now);
   }
 
+  prepare = nothing;
   connect = async () => ({ sessionId: '', resumed: false });
   disconnect = nothing;
   sendText = nothing;

@@ -54,7 +54,13 @@ function StartKey({ settings }: { settings: CallSettings }) {
       <Icon name="close" /> Cancel
     </button>
   ) : (
-    <button type="button" className="key key-main" onClick={settings.start}>
+    <button
+      type="button"
+      className="key key-main"
+      onPointerEnter={settings.prepare}
+      onFocus={settings.prepare}
+      onClick={settings.start}
+    >
       <Icon name="mic" /> Start talking
     </button>
   );

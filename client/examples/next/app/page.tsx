@@ -3,7 +3,7 @@
 import { useAgentState, useConnection, useMessages, useMic } from 'vivavoce/react';
 
 export default function Page() {
-  const { status, error, connect, disconnect } = useConnection();
+  const { status, error, prepare, connect, disconnect } = useConnection();
   const agent = useAgentState();
   const { muted, toggleMuted } = useMic();
   const messages = useMessages();
@@ -11,7 +11,9 @@ export default function Page() {
   return (
     <main>
       <h1>Vivavoce in Next.js</h1>
-      <button onClick={() => (isConnected ? disconnect() : connect())}>{isConnected ? 'Hang up' : 'Talk'}</button>
+      <button onPointerEnter={prepare} onFocus={prepare} onClick={() => (isConnected ? disconnect() : connect())}>
+        {isConnected ? 'Hang up' : 'Talk'}
+      </button>
       <button onClick={toggleMuted} aria-pressed={muted} children="Mute microphone" />
       <output>{isConnected ? agent : status}</output>
       {error && <p role="alert">{error.advice}</p>}
