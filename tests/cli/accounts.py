@@ -61,6 +61,12 @@ WELL: Answers = {
     ("service-quotas", "L-F678F1CE"): {"Quota": {"QuotaCode": "L-F678F1CE", "Value": 5.0}},
     ("service-quotas", "L-0EA8095F"): Error("NoSuchResourceException", "no value of its own"),
     ("service-quotas", "default"): {"Quota": {"QuotaCode": "L-0EA8095F", "Value": 60.0}},
+    ("service-quotas", "lambda"): {
+        "Quotas": [
+            {"QuotaName": "Concurrent executions", "Value": 1000.0},
+            {"QuotaName": "MicroVM memory (GB)", "Value": 8.0},
+        ]
+    },
     ("lambda", "GetAccountSettings"): {"AccountLimit": {"ConcurrentExecutions": 1000}},
     ("ec2", "DescribeVpcAttribute"): {"VpcId": "vpc-0a", "EnableDnsHostnames": {"Value": True}},
     ("ec2", "DescribeSubnets"): {
@@ -78,13 +84,14 @@ class EmulatedAccount:
     """Clients by service. `asked` has every call, as (service, operation)."""
 
     answers: Answers = field(default_factory=lambda: copy.deepcopy(WELL))
+    region: str = REGION
     asked: list[tuple[str, str]] = field(default_factory=list)
     regions: dict[str, str] = field(default_factory=dict)  #: service to the region that it was last asked in
 
     def client(self, service: str, region: str | None) -> Any:
         made = boto3.client(
             service,
-            region_name=region or REGION,
+            region_name=region or self.region,
             aws_access_key_id="AKIAEXAMPLE",
             aws_secret_access_key="secret",
         )
@@ -107,6 +114,8 @@ class EmulatedAccount:
         """A quota is told apart by its code."""
         if service != "service-quotas":
             return operation
+        if operation == "ListServiceQuotas":
+            return "lambda"
         if operation == "GetAWSDefaultServiceQuota":
             return "default"
         body = str(params["body"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from cli.doctor.before import looks
 from cli.doctor.before.account import Account
@@ -20,6 +21,7 @@ from cli.doctor.remedies import remedies
 from cli.doctor.report import Report
 from cli.doctor.steps import Checkup, Result
 from cli.main import main
+from infra.deploy.embed import TEMPLATE
 from tests.cli.accounts import CERTIFICATE, KEY, REGION, EmulatedAccount, Error
 
 Found = set[tuple[str, str]]
@@ -62,7 +64,7 @@ class Here:
 def test_an_account_and_a_machine_that_are_well_are_found_to_be(here: Here) -> None:
     assert here.found() == set()
     states = {result.name: result.state for result in here.checkup.results}
-    assert states == dict.fromkeys(STEPS, "ok") | dict.fromkeys(("secret", "domain"), "left out")
+    assert states == dict.fromkeys(STEPS, "ok") | dict.fromkeys(("secret", "domain", "microvms"), "left out")
 
 
 def answers(service: str, operation: str, answer: Any) -> Callable[[Here], None]:
@@ -102,6 +104,8 @@ def both(*changes: Callable[[Here], None]) -> Callable[[Here], None]:
 CERTIFIED = f"MediaDomain: voice.example.com\nMediaCertificateArn: {CERTIFICATE}\n"
 OWN_VPC = sets("VpcId: vpc-0a\nSubnetIds: subnet-0a,subnet-0b\n")
 OWN_SECRET = "JwtSecretParameter: /mine\n"
+
+IN_MICROVMS = "RelayHomes: both\nMicrovmCode: s3://bucket/relay.zip\n"
 
 #: what is planted, to the one finding
 PLANTED: dict[tuple[str, str, str], Callable[[Here], None]] = {
@@ -176,6 +180,17 @@ PLANTED: dict[tuple[str, str, str], Callable[[Here], None]] = {
         "service-quotas", "fargate", {"Quota": {"QuotaCode": "L-3032A538", "Value": 0.25}}
     ),
     ("vcpu", "few", "for what is kept warm"): sets("WarmRelays: 23\n"),
+    ("microvms", "few", "for what sleeps"): sets(IN_MICROVMS + "SleepingRelays: 15\n"),
+    ("microvms", "few", "a new account"): both(
+        sets(IN_MICROVMS),
+        answers("service-quotas", "lambda", {"Quotas": [{"QuotaName": "Memory of MicroVMs", "Value": 0.5}]}),
+    ),
+    ("microvms", "unknown", "under another name"): both(
+        sets(IN_MICROVMS), answers("service-quotas", "lambda", {"Quotas": []})
+    ),
+    ("microvms", "no_region", ""): both(
+        sets(IN_MICROVMS), lambda here: setattr(here.account, "region", "eu-central-1")
+    ),
     ("functions", "few", ""): answers(
         "lambda", "GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 10}}
     ),
@@ -315,6 +330,18 @@ def test_a_vpc_that_is_given_needs_no_room_for_another(here: Here) -> None:
     OWN_VPC(here)
     here.account.answers["ec2", "DescribeVpcs"] = {"Vpcs": [{"VpcId": str(n)} for n in range(5)]}
     assert here.found() == set()
+
+
+def test_microvms_are_looked_for_where_they_are_and_the_template_says_the_same(here: Here) -> None:
+    here.settings = IN_MICROVMS
+    assert here.found() == set()
+    (seen,) = [result for result in here.checkup.results if result.name == "microvms"]
+    assert seen.detail == "8 GB of MicroVMs: 16 relays, 48 calls"
+    template = yaml_parse(TEMPLATE.read_text("utf-8"))
+    _, regions = template["Conditions"]["HasMicrovms"]["Fn::And"]
+    assert {each["Fn::Equals"][1] for each in regions["Fn::Or"]} == looks.MICROVM_REGIONS
+    resources = template["Resources"]
+    assert f'"MinimumMemoryInMiB": {looks.MICROVM_GB * 1024:.0f}' in json.dumps(resources)
 
 
 def test_the_certificate_is_looked_for_where_cloudfront_does(here: Here) -> None:

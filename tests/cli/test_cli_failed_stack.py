@@ -42,6 +42,8 @@ REASONS = {
     ),
     "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection "
     "first.": "table_protected",
+    'Resource handler returned message: "The memory quota of MicroVMs is exceeded (Service: LambdaMicrovms, '
+    "Status Code: 402)": "microvms",
     "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "
     "minimum value": "concurrency",
     "Code storage limit exceeded. (Service: Lambda, Status Code: 400)": "code_storage",

@@ -27,6 +27,7 @@ STEPS = (
     "ecs role",
     "cloudfront",
     "vcpu",
+    "microvms",
     "functions",
     "vpc",
 )
@@ -54,6 +55,7 @@ def _look(checkup: Checkup, account: Account, plan: Plan, is_there: bool) -> Non
         "key": "VertexProject needs no key" if plan.settings["VertexProject"] else "",
         "secret": "" if _brings_secret(plan) else "the deployment makes one, or an issuer signs",
         "domain": "" if is_named else "none is set",
+        "microvms": "relays live in tasks" if plan.settings["RelayHomes"] == "fargate" else "",
     }
     steps: Mapping[str, Look] = {
         "leftovers": partial(looks.leftovers, account, plan),
@@ -63,6 +65,7 @@ def _look(checkup: Checkup, account: Account, plan: Plan, is_there: bool) -> Non
         "ecs role": partial(looks.ecs_role, account, plan),
         "cloudfront": partial(looks.cloudfront, account, plan),
         "vcpu": partial(looks.vcpu, account, plan),
+        "microvms": partial(looks.microvms, account, plan),
         "functions": partial(looks.functions, account, plan),
         "vpc": partial(looks.vpc, account, plan, is_there=is_there),
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cli.doctor.before.account import Account, Refused
 from cli.doctor.steps import Note, Result, Trouble
@@ -14,6 +16,9 @@ NEEDED_ZONES = 2  #: of an internal load balancer; and capacity may be out in on
 FEW_FUNCTIONS = 100  #: concurrent executions below which some callers at once are refused
 PREFIX_LIST_RULES = 56  #: CloudFront's addresses count as 55 rules; and one
 VCPU_QUOTA, VPC_QUOTA, RULE_QUOTA = "L-3032A538", "L-F678F1CE", "L-0EA8095F"
+_MEMORY = re.compile(r"microvm.*memory|memory.*microvm", re.IGNORECASE)
+MICROVM_GB, MICROVM_CALLS = 0.5, 3  #: of one relay, as template.yaml has them
+MICROVM_REGIONS = {"us-east-1", "us-east-2", "us-west-2", "eu-west-1", "ap-northeast-1"}  #: likewise
 CERTIFICATES = "us-east-1"  #: the one region in which CloudFront looks for certificates
 
 #: states of a stack from which it cannot be updated, to the code that says what to do
@@ -173,6 +178,33 @@ def vcpu(account: Account, plan: Plan, step: Result) -> None:
         raise Trouble("few", f"{quota:g} Fargate vCPUs: {fit} relays of {plan.vcpu:g}")
     calls = min(fit, plan.relays) * int(plan.settings["RelayCapacity"])
     step.detail = f"{quota:g} Fargate vCPUs: {min(fit, plan.relays)} relays, {calls:,} calls"
+
+
+def microvms(account: Account, plan: Plan, step: Result) -> None:
+    """Lambda's quota of MicroVMs: memory of all of them, asleep or awake. By name: its code was not found."""
+    region, needed = account.place(), NEEDED_RELAYS + int(plan.settings["SleepingRelays"])
+    if region not in MICROVM_REGIONS:
+        raise Note("no_region", f"{region} has no MicroVMs: relays live in tasks")
+    limits = [
+        float(quota["Value"]) for quota in _lambda_quotas(account) if _MEMORY.search(quota["QuotaName"])
+    ]
+    if not limits:
+        raise Note("unknown", "Service Quotas names no memory of MicroVMs")
+    fit = int(min(limits) / MICROVM_GB)
+    if fit < needed:
+        raise Trouble("few", f"{min(limits):g} GB of MicroVMs: {fit} relays, and {needed} are needed")
+    step.detail = f"{min(limits):g} GB of MicroVMs: {fit} relays, {fit * MICROVM_CALLS:,} calls"
+
+
+def _lambda_quotas(account: Account) -> Iterator[Mapping[str, Any]]:
+    following: dict[str, str] = {}
+    while True:
+        asked = {"ServiceCode": "lambda", **following}
+        answer = account.ask("service-quotas", "list_service_quotas", **asked)
+        yield from answer["Quotas"]
+        if not answer.get("NextToken"):
+            return
+        following = {"NextToken": answer["NextToken"]}
 
 
 def functions(account: Account, plan: Plan, step: Result) -> None:
