@@ -43,15 +43,7 @@ class GoogleTokens:
         if not tokens.could_be_key(key):
             raise MintFailed("no key that could be one", "key_refused")
         try:
-            answer = _pool(self._url).request(
-                "POST",
-                self._url,
-                body=json.dumps(tokens.body(request)).encode(),
-                headers={"Content-Type": "application/json", "x-goog-api-key": key},
-                timeout=urllib3.Timeout(connect=CONNECT_S, total=TIMEOUT_S),
-                retries=False,
-                redirect=False,
-            )
+            answer = self._post(key, json.dumps(tokens.body(request)).encode())
         except urllib3.exceptions.HTTPError as error:
             raise MintFailed(type(error).__name__) from None
         told = _object(answer.data)
@@ -61,6 +53,26 @@ class GoogleTokens:
         if not isinstance(name, str) or not name:
             raise MintFailed("no name")
         return name
+
+    def _post(self, key: str, body: bytes) -> urllib3.BaseHTTPResponse:
+        """Once more if the connection broke: one that was kept may have died while the function was frozen.
+
+        Raises HTTPError. A token that was made and did not arrive opens nothing, and costs nothing.
+        """
+        post = functools.partial(
+            _pool(self._url).request,
+            "POST",
+            self._url,
+            body=body,
+            headers={"Content-Type": "application/json", "x-goog-api-key": key},
+            timeout=urllib3.Timeout(connect=CONNECT_S, total=TIMEOUT_S),
+            retries=False,
+            redirect=False,
+        )
+        try:
+            return post()
+        except urllib3.exceptions.ProtocolError:
+            return post()
 
 
 def _refusal(status: int, told: Mapping[str, Any], data: bytes) -> MintFailed:
