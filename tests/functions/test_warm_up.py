@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import threading
 
 import pytest
 from deployment import CONTEXT, make_jwt
@@ -10,6 +11,7 @@ from shapes import connect_event
 from vms import become_ready, sweep, the_relays
 
 from functions import connect, mint, session
+from functions.core.admission import warm_up
 from functions.core.admission.warm_up import WarmUps
 from functions.core.runtime.config import ConfigError, SessionConfig
 from records import connections, warm_ups
@@ -87,6 +89,18 @@ def test_a_warm_up_that_fails_keeps_nobody_out(containers, table, failure, caplo
     assert container().connect()["statusCode"] == 200
     assert connections.load(table, "c-ada=", int(now[0])).user == "ada"
     assert "not warmed up" in caplog.messages and "planted" not in caplog.text
+
+
+def test_a_warm_up_that_hangs_keeps_nobody_waiting(containers, monkeypatch, caplog):
+    fake, _, container = containers
+    monkeypatch.setattr(warm_up, "PATIENCE_S", 0.05)
+    released = threading.Event()
+    monkeypatch.setattr(fake, "invoke", lambda **_: released.wait(30))
+    try:
+        assert container().connect()["statusCode"] == 200
+        assert not released.is_set() and "not warmed up" in caplog.text
+    finally:
+        released.set()
 
 
 def test_a_store_that_fails_is_a_failure_of_connect_as_before(containers, table, monkeypatch):

@@ -29,13 +29,14 @@ class WarmUps:
         if not self._functions or now < self._next:
             return meanwhile()
         self._next = now + warm_ups.EVERY_S
-        with ThreadPoolExecutor(1) as beside:
-            waking = beside.submit(self._wake, now)
-            meanwhile()
-            try:
-                waking.result(PATIENCE_S)
-            except Exception as error:
-                logger.warning("not warmed up", extra=place_of(error))
+        beside = ThreadPoolExecutor(1)
+        waking = beside.submit(self._wake, now)
+        beside.shutdown(wait=False)  # one that hangs is left to itself
+        meanwhile()
+        try:
+            waking.result(PATIENCE_S)
+        except Exception as error:
+            logger.warning("not warmed up", extra=place_of(error))
         return None
 
     def _wake(self, now: int) -> None:
