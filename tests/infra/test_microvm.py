@@ -88,7 +88,7 @@ class Account:
     async def until_lost(self, id: str, count: int) -> Mapping[str, Any]:
         """What the program has seen when it has noticed so many connections that are lost."""
         async with asyncio.timeout(30):
-            while len((story := await self.story(id))["lost"]) < count:
+            while len((story := await self.story(id))["lost"]) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert len(story["lost"]) == count
         return story
@@ -164,7 +164,7 @@ async def test_a_suspended_program_stands_still_without_its_connections_and_goes
                 await wire.recv()
         await here.until(id, "SUSPENDED")
         process = here.machines.all[id].snapshot.child.process.pid  # type: ignore[union-attr]
-        assert _state_of(process) == "T"
+        await stopped(process)
         with pytest.raises(InvalidStatus):
             async with here.wire(id):
                 pass
@@ -296,6 +296,13 @@ def test_times_are_drawn_from_what_others_have_published() -> None:
     drawn = sorted(Times().draw_s("launch") for _ in range(4001))
     assert drawn[2000] == pytest.approx(2.7, abs=0.05) and drawn[0] >= 2.2 and drawn[-1] <= 3.7
     assert Times(pace=0).draw_s("wake") == 0
+
+
+async def stopped(process: int) -> None:
+    """It stands still: when it is scheduled next after the signal, which may be a while later."""
+    async with asyncio.timeout(10):
+        while _state_of(process) != "T":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def _state_of(process: int) -> str:
