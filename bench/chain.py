@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,7 @@ from infra.local.invocation import Invocation
 from infra.local.stack import LocalStack
 
 WIDTH = 60  #: characters of the text's bars
+ROW, LEFT, ACROSS = 15, 200, 660  #: of the picture: height of a row, width of the names, and of the bars
 Kind = Literal["client", "start", "work", "home"]
 COLOURS: dict[Kind, str] = {
     "client": "#8a8f98",
@@ -92,45 +94,63 @@ def text(chain: Sequence[Span]) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Where things stand in a picture: rows, and seconds across."""
+
+    low: float
+    high: float
+    rows: int
+
+    @property
+    def height(self) -> int:
+        return (self.rows + 2) * ROW
+
+    def x(self, at: float) -> float:
+        return LEFT + (at - self.low) / (self.high - self.low) * ACROSS
+
+
 def picture(chains: Sequence[tuple[str, Sequence[Span]]]) -> str:
     """An SVG with a waterfall under each title, all on one scale."""
     low = min(span.begins for _, chain in chains for span in chain)
     high = max(span.ends for _, chain in chains for span in chain)
-    row, left, across = 15, 200, 660
-    rows = sum(len(chain) + 2 for _, chain in chains)
-    height = (rows + 2) * row
-
-    def x(at: float) -> float:
-        return left + (at - low) / (high - low) * across
-
+    sheet = Sheet(low, high, sum(len(chain) + 2 for _, chain in chains))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + across + 60} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + ACROSS + 60} {sheet.height}" '
         'font-family="sans-serif" font-size="10">',
-        f'<rect width="100%" height="{height}" fill="#fff"/>',
+        f'<rect width="100%" height="{sheet.height}" fill="#fff"/>',
+        *_scale(sheet),
     ]
-    for second in range(int(low) - 1, int(high) + 1):
-        if low <= second <= high:
-            at = f"{x(second):.1f}"
-            colour = "#444" if second == 0 else "#ddd"
-            parts.append(f'<path d="M{at} {row}V{height - row}" stroke="{colour}"/>')
-            parts.append(f'<text x="{at}" y="{row - 4}" text-anchor="middle">{second} s</text>')
-    y = row
+    y = ROW
     for title, chain in chains:
-        y += row
+        y += ROW
         parts.append(f'<text x="4" y="{y + 8}" font-weight="bold">{html.escape(title)}</text>')
         for span in chain:
-            y += row
-            wide = max(2.0, x(span.ends) - x(span.begins))
-            parts.append(
-                f'<text x="{left - 6}" y="{y + 9}" text-anchor="end">{html.escape(span.name)}</text>'
-            )
-            parts.append(
-                f'<rect x="{x(span.begins):.1f}" y="{y}" width="{wide:.1f}" height="{row - 4}" '
-                f'fill="{COLOURS[span.kind]}"/>'
-            )
-            parts.append(f'<text x="{x(span.ends) + 4:.1f}" y="{y + 9}">{span.ends - span.begins:.2f}</text>')
+            y += ROW
+            parts += _bar(sheet, span, y)
+    return "\n".join([*parts, *_legend(sheet), "</svg>"]) + "\n"
+
+
+def _scale(sheet: Sheet) -> Iterable[str]:
+    for second in range(math.ceil(sheet.low), math.floor(sheet.high) + 1):
+        at = f"{sheet.x(second):.1f}"
+        colour = "#444" if second == 0 else "#ddd"
+        yield f'<path d="M{at} {ROW}V{sheet.height - ROW}" stroke="{colour}"/>'
+        yield f'<text x="{at}" y="{ROW - 4}" text-anchor="middle">{second} s</text>'
+
+
+def _bar(sheet: Sheet, span: Span, y: int) -> Iterable[str]:
+    begins, ends = sheet.x(span.begins), sheet.x(span.ends)
+    yield f'<text x="{LEFT - 6}" y="{y + 9}" text-anchor="end">{html.escape(span.name)}</text>'
+    yield (
+        f'<rect x="{begins:.1f}" y="{y}" width="{max(2.0, ends - begins):.1f}" height="{ROW - 4}" '
+        f'fill="{COLOURS[span.kind]}"/>'
+    )
+    yield f'<text x="{ends + 4:.1f}" y="{y + 9}">{span.ends - span.begins:.2f}</text>'
+
+
+def _legend(sheet: Sheet) -> Iterable[str]:
     for number, (kind, meaning) in enumerate(MEANINGS.items()):
-        place = left + number * 110
-        parts.append(f'<rect x="{place}" y="{height - row}" width="9" height="9" fill="{COLOURS[kind]}"/>')
-        parts.append(f'<text x="{place + 13}" y="{height - row + 8}">{meaning}</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        place, y = LEFT + number * 110, sheet.height - ROW
+        yield f'<rect x="{place}" y="{y}" width="9" height="9" fill="{COLOURS[kind]}"/>'
+        yield f'<text x="{place + 13}" y="{y + 8}">{meaning}</text>'
