@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -12,47 +12,54 @@ from functions.core.minting.gemini_tokens import GoogleTokens, MintFailed
 from gemini.tokens import TokenRequest
 
 REQUEST = TokenRequest("gemini-3.8-live", {}, None, "full", now=0, expires_at=60)
-ANSWER = (
-    b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 24\r\n\r\n{"name":"auth_tokens/t"}'
-)
+ANSWER = b'{"name": "auth_tokens/t"}'
 
 
-class Google:
+class Google(ThreadingHTTPServer):
     """Answers so many requests on each of its connections, and breaks that off at the next."""
 
+    daemon_threads = True  # a client may keep its connection for longer than the test
+
     def __init__(self, *answers: int) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.answers = list(answers)  #: of the connections to come
         self.requests = 0
-        self._answers = list(answers)
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        self.url = f"http://127.0.0.1:{self.server_port}"
 
-    def _serve(self) -> None:
-        for answers in self._answers:
-            connection, _ = self._listening.accept()
-            with connection:
-                self._answer(connection, answers)
 
-    def _answer(self, connection: socket.socket, answers: int) -> None:
-        while connection.recv(65_536):
-            self.requests += 1
-            if answers == 0:
-                return
-            answers -= 1
-            connection.sendall(ANSWER)
+class Connection(BaseHTTPRequestHandler):
+    """One of them."""
 
-    def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join(5)
+    protocol_version = "HTTP/1.1"  # kept
+    server: Google
+
+    def setup(self) -> None:
+        super().setup()
+        self.answers = self.server.answers.pop(0)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests += 1
+        self.close_connection = self.answers == 0
+        if self.close_connection:
+            return
+        self.answers -= 1
+        self.send_response(200)
+        self.send_header("content-length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    def log_message(self, format: str, *args: object) -> None: ...
 
 
 @pytest.fixture
 def google(request: pytest.FixtureRequest) -> Iterator[Google]:
-    running = Google(*request.param)
-    yield running
-    running.close()
+    with Google(*request.param) as running:
+        serving = threading.Thread(target=running.serve_forever, args=(0.01,))
+        serving.start()
+        yield running
+        running.shutdown()
+        serving.join()
 
 
 @pytest.mark.parametrize("google", [(1, 1)], indirect=True)
