@@ -9,6 +9,13 @@ export interface Admission {
   readonly url?: string | undefined;
 }
 
+/** What the element keeps of an answer that told it where to call. */
+export interface Admitted {
+  url: string;
+  /** Its token, until the first call takes it; empty then. */
+  spare: string;
+}
+
 /**
  * Ask `tokenUrl` for a token: the answer is the JWT as text, or JSON with `token` and perhaps `url`. Rejects with
  * VoiceError: `connect_failed` where nothing answers, `token_failed` where the answer is another.

@@ -3,7 +3,7 @@ import type { VoiceError } from '../errors.js';
 import type { Connected, WireFrame } from '../events.js';
 import type { VoiceClientOptions } from '../options.js';
 import { type ConnectionStatus, INITIAL, type Message, type VoiceState } from '../state.js';
-import { admit, type Core } from './admission.js';
+import { type Admitted, admit, type Core } from './admission.js';
 import { type Actions, isInCall, type Problem } from './parts.js';
 import type { Playing } from './transcript.js';
 import { View } from './view.js';
@@ -51,7 +51,7 @@ export class VivavoceCall extends Base {
   #view: View | undefined;
   #client: VoiceClient | undefined;
   #core: Core | undefined;
-  #url = ''; //: as the token-url has said
+  #admitted: Admitted = { url: '', spare: '' }; //: as the token-url has said
   #options: Partial<VoiceClientOptions> = {};
   #words: Words = {};
   #isLoading = false;
@@ -128,7 +128,7 @@ export class VivavoceCall extends Base {
   }
 
   attributeChangedCallback(name: string): void {
-    if (name === 'token-url') this.#url = '';
+    if (name === 'token-url') Object.assign(this.#admitted, { url: '', spare: '' });
     if (name === 'mode' && this.#client) {
       this.#client.talk.stop();
       this.#client.update({ audio: audioOf(this) });
@@ -139,7 +139,10 @@ export class VivavoceCall extends Base {
   async #load(): Promise<VoiceClient> {
     this.#core ??= await loadCore();
     const tokenUrl = this.#askWhere();
-    if (tokenUrl) this.#url = (await admit(tokenUrl, this.#core)).url ?? '';
+    if (tokenUrl) {
+      const { token: spare, url = '' } = await admit(tokenUrl, this.#core);
+      Object.assign(this.#admitted, { url, spare });
+    }
     return this.#clientOf(this.#core);
   }
 
@@ -156,7 +159,7 @@ export class VivavoceCall extends Base {
       if (attempt !== this.#attempts) throw new core.VoiceError('aborted');
       this.#isLoading = false;
       if (isSilent) void client.mic.disable(); // what was wrong with it is no matter now
-      client.update({ ...wishesOf(this, core, this.#url), audio: audioOf(this, isSilent) });
+      client.update({ ...wishesOf(this, core, this.#admitted), audio: audioOf(this, isSilent) });
       return await client.connect();
     } catch (thrown) {
       if (attempt === this.#attempts) this.#fail(thrown);
@@ -166,7 +169,7 @@ export class VivavoceCall extends Base {
 
   /** The token-url, where only its answer can say where to call. */
   #askWhere(): string | null {
-    const isKnown = this.getAttribute('url') || this.#url || this.#options.session;
+    const isKnown = this.getAttribute('url') || this.#admitted.url || this.#options.session;
     return isKnown ? null : this.getAttribute('token-url');
   }
 
@@ -184,7 +187,7 @@ export class VivavoceCall extends Base {
 
   #clientOf(core: Core): VoiceClient {
     if (this.#client) return this.#client;
-    const client = new core.VoiceClient(wishesOf(this, core, this.#url));
+    const client = new core.VoiceClient(wishesOf(this, core, this.#admitted));
     this.#client = client;
     client.on('statechange', (state, previous) => {
       const { status, sessionId, error } = state;

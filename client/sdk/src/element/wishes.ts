@@ -1,5 +1,5 @@
 import type { AudioOptions, VoiceClientOptions } from '../options.js';
-import { admit, type Core } from './admission.js';
+import { type Admitted, admit, type Core } from './admission.js';
 import type { Manner } from './words.js';
 
 /** The element, as far as it says what is wanted. */
@@ -19,13 +19,17 @@ export function nameIn(element: Element): string | undefined {
   return element.getAttribute('label') ?? (title || undefined);
 }
 
-/** Options of the client from attributes; `url` is what the token-url has said. The property `options` wins. */
-export function wishesOf(element: Wishing, core: Core, url: string): VoiceClientOptions {
+/** Options of the client from attributes; `admitted` is what the token-url has said. The property `options` wins. */
+export function wishesOf(element: Wishing, core: Core, admitted: Admitted): VoiceClientOptions {
   const attribute = (name: string) => element.getAttribute(name) ?? undefined;
   const tokenUrl = attribute('token-url');
-  const token = async ({ signal }: { signal: AbortSignal }) => (await admit(tokenUrl ?? '', core, signal)).token;
+  const token = async ({ signal }: { signal: AbortSignal }) => {
+    const { spare } = admitted;
+    admitted.spare = '';
+    return spare || (await admit(tokenUrl ?? '', core, signal)).token;
+  };
   return {
-    session: { url: attribute('url') ?? url, token: tokenUrl ? token : (attribute('token') ?? '') },
+    session: { url: attribute('url') ?? admitted.url, token: tokenUrl ? token : (attribute('token') ?? '') },
     agent: attribute('agent'),
     app: { name: 'vivavoce-call' },
     ...element.options,

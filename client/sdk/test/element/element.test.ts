@@ -354,7 +354,19 @@ describe('token-url', () => {
     const asked = backend(() => Response.json({ token: 'a.jwt', url: 'wss://elsewhere.test' }));
     element.setAttribute('token-url', '/new');
     await element.connect();
-    expect(asked).toEqual(['/new', '/new']);
+    expect(asked).toEqual(['/new']);
+  });
+
+  test('the answer that says where to call admits the first call, and no second', async () => {
+    const asked = backend(() => Response.json({ token: 'a.jwt', url: 'wss://elsewhere.test' }));
+    const { element, server } = place({ 'token-url': '/token' });
+    element.options = { transport: server.transport, audio: false };
+    await element.prepare();
+    await element.connect();
+    expect(asked).toEqual(['/token']);
+    await element.disconnect();
+    await element.connect();
+    expect(asked).toEqual(['/token', '/token']);
   });
 
   test.each([
