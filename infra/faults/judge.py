@@ -69,12 +69,13 @@ class Verdict:
     unasked: list[str] = field(
         default_factory=list
     )  #: typed, and in no turn: lost with a connection or a relay
+    to_nothing: list[str] = field(default_factory=list)  #: turns in which the agent spoke and nobody had asked
     finished: int = 0  #: turns that ended at the client
     kept: Sequence[StoredTurn] = ()  #: the table, as it was judged
 
     @property
     def findings(self) -> list[str]:
-        return [*self.lost, *self.doubled, *self.reordered, *self.stuck, *self.unasked]
+        return [*self.lost, *self.doubled, *self.reordered, *self.stuck, *self.unasked, *self.to_nothing]
 
 
 def judge(seen: ClientRecord, kept: Sequence[StoredTurn], answered: Iterable[str]) -> Verdict:
@@ -95,6 +96,7 @@ def judge(seen: ClientRecord, kept: Sequence[StoredTurn], answered: Iterable[str
         verdict.unasked += [
             f"{marker}: typed, and in no turn" for marker in seen.asked if marker not in found
         ]
+    _judge_askers(kept, verdict)
     if seen.missing_frames:
         verdict.lost.append(f"{seen.missing_frames} frames of the agent's voice")
     return verdict
@@ -172,6 +174,17 @@ def _judge_markers(
         places = [seen.asked.index(marker) for marker in dict.fromkeys(found) if marker in seen.asked]
         if places != sorted(places):
             verdict.reordered.append(f"{what} in the order {found}")
+
+
+def _judge_askers(kept: Sequence[StoredTurn], verdict: Verdict) -> None:
+    """The agent speaks when it was asked, or again for a turn before that was lost."""
+    owed = 0
+    for turn in sorted(kept, key=lambda turn: turn.number):
+        if turn.agent_text and not turn.user_text and turn.outcome != "lost":
+            if not owed:
+                verdict.to_nothing.append(f"turn {turn.number}: {turn.agent_text!r}, said to nothing")
+            owed = max(0, owed - 1)
+        owed += turn.outcome == "lost"
 
 
 def client_event(event: object, at: float = 0.0) -> ClientEvent | None:

@@ -16,7 +16,7 @@ from infra.faults.toxics import TOXICS
 from protocol.errors import REGISTRY
 
 APART = ("firings", "growths")
-MUST_BE_ZERO = ("lost", "doubled", "reordered", "stuck", "unasked")
+MUST_BE_ZERO = ("lost", "doubled", "reordered", "stuck", "unasked", "to_nothing")
 LOCAL_CODES = ("connect_failed", "connect_timeout", "connection_lost", "token_failed", "closed")
 
 
@@ -32,6 +32,7 @@ class Tally:
     firings: Firings = field(default_factory=Counter)
     finished: int = 0
     unasked: int = 0  #: typed questions that are in no turn
+    to_nothing: int = 0  #: turns of the agent that answer no question
     lost: int = 0
     doubled: int = 0
     reordered: int = 0
@@ -100,6 +101,7 @@ class Tally:
             ),
             ("turns finished", str(self.finished)),
             ("questions lost with a connection", str(self.unasked)),
+            ("agent's turns to nothing", str(self.to_nothing)),
             ("lost", str(self.lost)),
             ("doubled", str(self.doubled)),
             ("reordered", str(self.reordered)),

@@ -158,3 +158,12 @@ def test_a_question_that_is_in_no_turn_is_reported() -> None:
     seen = ClientRecord(ASKED, conversation(2))
     assert judge(seen, KEPT[:2], ANSWERED).findings == ["ask1x3: typed, and in no turn"]
     assert judge(replace(seen, outcome="store_unavailable"), KEPT[:2], ANSWERED).findings == []
+
+
+def test_an_answer_that_nobody_asked_for_is_said_to_nothing() -> None:
+    """As a noise brings it forth; but what broke off may be given again, once."""
+    lost = StoredTurn(4, "ask1x4", "You", "lost")
+    again = [StoredTurn(number, "", "You wrote: ask1x4") for number in (5, 6)]
+    assert judge(SEEN, [*KEPT, lost, again[0]], ANSWERED).to_nothing == []
+    expected = ["turn 6: 'You wrote: ask1x4', said to nothing"]
+    assert judge(SEEN, [*KEPT, lost, *again], ANSWERED).to_nothing == expected

@@ -43,6 +43,7 @@ def test_a_good_soak_has_no_failures() -> None:
     [
         *((what, what) for what in ("lost", "doubled", "reordered", "stuck")),
         ("unasked", "questions lost with a connection"),
+        ("to_nothing", "agent's turns to nothing"),
     ],
 )
 def test_every_must_be_zero_fails_the_soak(what: str, row: str) -> None:
