@@ -1,6 +1,9 @@
 """From the click until the agent's first audio, when nothing runs; real processes, starts as others measured.
 
-python -m bench.first_word --runs 20 --seed 1 --svg docs/first-word.svg
+python -m bench.first_word --runs 20 --seed 1 --ways microvm asleep --svg docs/first-word.svg
+
+Each run is told when it is over. With --results a file keeps them, so that several commands make one table;
+--minutes begins no run after so long.
 
 How long Lambda, Fargate, MicroVMs and Google take is drawn from cold_starts.yaml, times.yaml (infra/local)
 and model_times.yaml. Networks are this machine's: no distance is in it. Where others use this machine too,
@@ -14,21 +17,20 @@ import argparse
 import asyncio
 import random
 import secrets
-import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import simulator
-from bench import chain
+from bench import chain, waits
 from bench.caller import Caller
 from bench.hello import hello_cpu_s
+from bench.waits import Result, Run, Way
 from infra.local.cold_starts import ColdStarts, Environments
 from infra.local.microvm.home import Account
 from infra.local.microvm.times import Times, quantile_s
@@ -42,18 +44,6 @@ MODEL_TIMES = Path(__file__).with_name("model_times.yaml")
 SPARES = {f"{NAME}-connect": 1, f"{NAME}-session": 2, f"{NAME}-mint": 1}  #: processes started ahead
 VMS = {"RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"}
 PATIENCE_S = 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to begin. `ahead_s`: the control road is opened so long before the click."""
-
-    title: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    ahead_s: float = 0.0
-    sleeps: bool = False  #: a relay is asleep
-    is_warm: bool = False  #: everything runs
-    goal: tuple[float, float] | None = None  #: p50 and p95, s
 
 
 WAYS = {
@@ -70,37 +60,6 @@ WAYS = {
         goal=(2.0, 5.0),
     ),
 }
-
-
-@dataclass(slots=True)
-class Result:
-    """The runs of one way."""
-
-    way: Way
-    seconds: list[float] = field(default_factory=list)
-    model_s: list[float] = field(default_factory=list)  #: that Google took of these
-    chains: list[list[chain.Span]] = field(default_factory=list)
-
-    def at(self, quantile: float) -> float:
-        return quantile_of(self.seconds, quantile)
-
-    @property
-    def middle(self) -> list[chain.Span]:
-        """The chain of the run in the middle."""
-        order = sorted(range(len(self.seconds)), key=self.seconds.__getitem__)
-        return self.chains[order[len(order) // 2]]
-
-    @property
-    def is_met(self) -> bool:
-        return self.way.goal is None or (
-            self.at(0.5) <= self.way.goal[0] and self.at(0.95) <= self.way.goal[1]
-        )
-
-
-def quantile_of(values: Sequence[float], at: float) -> float:
-    """Nearest rank."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(at * len(ordered)))]
 
 
 class Model:
@@ -184,32 +143,61 @@ async def clear(stack: LocalStack, way: Way) -> None:
     await stack.microvms.ready_ahead()
 
 
-async def run(way: Way, stack: LocalStack, model: Model, result: Result, pace: float) -> None:
+async def run(way: Way, stack: LocalStack, model: Model, pace: float) -> Run:
     """One call from a cleared deployment."""
     await clear(stack, way)
-    result.model_s.append(model.draw())
+    model_s = model.draw()
     caller = Caller(stack, f"user-{secrets.token_hex(4)}")
     try:
         if way.ahead_s:
             await caller.connect()
             await asyncio.sleep(way.ahead_s * pace)
         async with asyncio.timeout(PATIENCE_S * pace):
-            result.seconds.append(await caller.click() / pace)
-        result.chains.append(chain.spans(caller, stack, pace))
+            seconds = await caller.click() / pace
+        spans = chain.spans(caller, stack, pace)
+        home_s = sum(span.ends - span.begins for span in spans if span.kind == "home")
+        return Run(seconds, model_s, home_s, spans)
     finally:
         await caller.leave()
 
 
-async def measure(way: Way, runs: int, hello_s: float, seed: int, pace: float) -> Result:
-    """So many runs of one way; the first is for a warm one to become it, and is left out there."""
-    chance, result = random.Random(f"{seed} {way.title}"), Result(way)
-    async with deployment(way, hello_s, chance, pace) as (stack, model):
-        for _ in range(runs + way.is_warm):
-            await run(way, stack, model, result, pace)
-    if way.is_warm:
-        for kept in (result.seconds, result.model_s, result.chains):
-            del kept[0]
-    return result
+async def measure(name: str, given: argparse.Namespace, hello_s: float, made: int) -> AsyncIterator[Run]:
+    """Runs of one way until there are enough, or the time is up; `made` were made by earlier commands.
+
+    The first is for a warm one to become it, and is left out.
+    """
+    way, chance = WAYS[name], random.Random(f"{given.seed} {name} {made}")
+    if made >= given.runs or given.ends_at <= time.monotonic():
+        return
+    async with deployment(way, hello_s, chance, given.pace) as (stack, model):
+        if way.is_warm:
+            await run(way, stack, model, given.pace)
+        while made < given.runs and time.monotonic() < given.ends_at:
+            yield await run(way, stack, model, given.pace)
+            made += 1
+
+
+async def measure_all(given: argparse.Namespace) -> list[Result]:
+    """Every way that was asked for, run by run, each told as it ends."""
+    hello_s, kept = await hello_cpu_s(), waits.load(given.results) if given.results else {}
+    print(
+        f"seed {given.seed}, {given.runs} runs of each, pace {given.pace:g}; a hello world starts here in "
+        f"{hello_s:.3f} CPU s, a second of work takes {busy():.1f} s",
+        flush=True,
+    )
+    results = []
+    for name in given.ways:
+        results.append(result := Result(WAYS[name], kept.get(name, [])))
+        async for made in measure(name, given, hello_s, len(result.runs)):
+            result.runs.append(made)
+            if given.results:
+                waits.keep(given.results, name, made)
+            print(
+                f"{result.way.title}, run {len(result.runs)} of {given.runs}: {made.seconds:.2f} s "
+                f"(Google {made.model_s:.2f}, home {made.home_s:.2f})",
+                flush=True,
+            )
+    return [result for result in results if result.runs]
 
 
 def busy() -> float:
@@ -220,26 +208,6 @@ def busy() -> float:
     return (time.perf_counter() - began) / 0.3
 
 
-def table(results: Sequence[Result]) -> str:
-    """As Markdown."""
-    head = ["way", "p50", "p95", "longest", "of it Google, p50", "goal p50 / p95"]
-    lines = [head, ["---"] * len(head)]
-    for result in results:
-        goal = result.way.goal
-        said = f"{goal[0]:g} / {goal[1]:g} s: {'met' if result.is_met else 'NOT met'}" if goal else ""
-        lines.append(
-            [
-                result.way.title,
-                f"{result.at(0.5):.2f} s",
-                f"{result.at(0.95):.2f} s",
-                f"{max(result.seconds):.2f} s",
-                f"{statistics.median(result.model_s):.2f} s",
-                said,
-            ]
-        )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -248,17 +216,13 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=1.0, help="see above; %(default)s")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of all that is drawn")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--minutes", type=float, default=60.0, help="no run begins after; %(default)s")
+    parser.add_argument("--results", type=Path, help="keeps the runs, one a line")
     parser.add_argument("--svg", type=Path, help="where the picture goes")
     given = parser.parse_args()
-    hello_s = asyncio.run(hello_cpu_s())
-    print(
-        f"seed {given.seed}, {given.runs} runs of each, pace {given.pace:g}; a hello world starts here in "
-        f"{hello_s:.3f} CPU s, a second of work takes {busy():.1f} s\n"
-    )
-    results = [
-        asyncio.run(measure(WAYS[name], given.runs, hello_s, given.seed, given.pace)) for name in given.ways
-    ]
-    print(table(results))
+    given.ends_at = time.monotonic() + given.minutes * 60
+    results = asyncio.run(measure_all(given))
+    print(f"\n{waits.table(results)}")
     for result in results:
         print(f"\n{result.way.title}, the run in the middle:\n{chain.text(result.middle)}")
     if given.svg:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -30,13 +31,15 @@ class Pool:
     """The workers of one function. At most `limit` at a time: Lambda would throttle, this waits.
 
     With `starts` a worker takes as long to start as is drawn, not as this machine needs: it is started ahead.
+    The CPU time of a start is then the least that was seen of this function: what else runs here only adds.
     """
 
     def __init__(self, site: Site, limit: int, starts: ColdStarts | None = None) -> None:
         self.site = site
         self._starts = starts
         self._idle: list[Worker] = []
-        self._spares: list[asyncio.Task[tuple[Worker, float]]] = []
+        self._spares: list[asyncio.Task[Worker]] = []
+        self._least_cpu_s = math.inf  #: of a start
         self._slots = asyncio.Semaphore(limit)
         self._tasks = Background()
 
@@ -77,22 +80,24 @@ class Pool:
                 return worker, 0.0
             await worker.stop()
         began = time.perf_counter()
-        worker, cpu_s = await (self._spares.pop(0) if self._spares else self._start())
+        worker = await (self._spares.pop(0) if self._spares else self._start())
         try:
             if self._starts is not None:
-                due = began + self._starts.function_s(cpu_s)
+                due = began + self._starts.function_s(self._least_cpu_s)
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
         except BaseException:
             await worker.stop()
             raise
         return worker, time.perf_counter() - began
 
-    async def _start(self) -> tuple[Worker, float]:
-        """A worker that waits for its first event, and the CPU time of its start, where that is asked for."""
+    async def _start(self) -> Worker:
+        """A worker that waits for its first event."""
         worker = Worker(self.site)
         try:
             await worker.start()
-            return worker, worker.cpu_s if self._starts is not None else 0.0
+            if self._starts is not None:
+                self._least_cpu_s = min(self._least_cpu_s, worker.cpu_s)
+            return worker
         except BaseException:
             await worker.stop()
             raise
@@ -102,7 +107,7 @@ class Pool:
         for spare in self._spares:
             await asyncio.wait([spare])
             if not spare.cancelled() and not spare.exception():
-                self._idle.append(spare.result()[0])
+                self._idle.append(spare.result())
         self._spares.clear()
         while self._idle:
             await self._idle.pop().stop()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
 from bench.chain import Span, picture, text
-from bench.first_word import Result, Way, table
+from bench.waits import Result, Run, Way, keep, load, table
 
 CHAIN = [Span("connect: start", "start", -1.0, -0.5), Span("relay <b>", "home", 0.25, 3.0)]
 
@@ -17,14 +18,22 @@ CHAIN = [Span("connect: start", "start", -1.0, -0.5), Span("relay <b>", "home", 
     [([1.0] * 19 + [9.0], False), ([1.0] * 20, True), ([2.1] * 20, False), ([1.0] * 10 + [4.9] * 9, True)],
 )
 def test_a_goal_is_met_in_the_middle_and_at_95_of_100_or_not(seconds: list[float], is_met: bool) -> None:
-    result = Result(Way("sleeping", goal=(2.0, 5.0)), seconds, [0.5] * len(seconds))
+    result = Result(Way("sleeping", goal=(2.0, 5.0)), [Run(each, 0.5, 0.7, []) for each in seconds])
     assert result.is_met == is_met
     assert ("NOT met" in table([result])) != is_met
 
 
 def test_the_chain_that_is_shown_is_of_the_run_in_the_middle() -> None:
-    result = Result(Way("x"), [3.0, 1.0, 2.0], [0.0] * 3, [[CHAIN[1]], [], [CHAIN[0]]])
-    assert result.middle == [CHAIN[0]]
+    runs = [Run(3.0, 0.0, 0.0, [CHAIN[1]]), Run(1.0, 0.0, 0.0, []), Run(2.0, 0.0, 0.0, [CHAIN[0]])]
+    assert Result(Way("x"), runs).middle == [CHAIN[0]]
+
+
+def test_runs_are_kept_from_one_command_to_the_next(tmp_path: Path) -> None:
+    assert load(tmp_path / "runs") == {}
+    kept = [Run(3.5, 0.8, 2.7, CHAIN), Run(4.0, 0.9, 2.9, [])]
+    for run in kept:
+        keep(tmp_path / "runs", "microvm", run)
+    assert load(tmp_path / "runs") == {"microvm": kept}
 
 
 def test_a_waterfall_has_a_bar_for_each_span_at_its_place() -> None:
