@@ -21,6 +21,7 @@ class FakeMicrovms:
         self.machines = {}  #: id to what GetMicrovm tells
         self.requests = []  #: of RunMicrovm
         self.refusal = None  #: code that answers the next launches
+        self.token_refusal = None  #: code that answers the next requests for a token
         self.falls_asleep = True  #: SUSPENDING becomes SUSPENDED at once
 
     def run_microvm(self, **request):
@@ -55,6 +56,8 @@ class FakeMicrovms:
         self._known(microvmIdentifier)["state"] = "TERMINATED"
 
     def create_microvm_auth_token(self, *, microvmIdentifier, expirationInMinutes, allowedPorts):
+        if self.token_refusal:
+            raise _error(self.token_refusal)
         if self._known(microvmIdentifier)["state"] == "TERMINATED":
             raise _error("ConflictException")
         assert (expirationInMinutes, allowedPorts) == (5, [{"port": 8080}])

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from functions.core.runtime.config import MicrovmConfig
 from functions.core.runtime.entry import logger
-from functions.core.runtime.ports import Launched, LaunchFailed, TasksUnknown, Vm
+from functions.core.runtime.ports import Launched, LaunchFailed, TasksUnknown, Vm, VmGone
 from records.relays import Relay
 from records.start_failures import Cause
 
@@ -18,6 +18,8 @@ LONGEST_S = 28_800  #: the platform's limit, from the launch on, asleep or awake
 TOKEN_MINUTES = 5  #: only the handshake needs it
 SUSPEND_POLL_S, SUSPEND_POLLS = 0.5, 8
 OVER = ("TERMINATING", "TERMINATED")
+#: what is answered about a VM that is no more, or does not run; which of the two when is not documented
+NOT_THERE = ("ResourceNotFoundException", "ConflictException")
 
 #: error of the API to our words; they pass by waiting
 PASSING = {
@@ -101,7 +103,7 @@ class MicrovmDoor:
             )
         except (ClientError, HTTPClientError, ConnectionError) as error:
             logger.error("no token for a microvm", extra={"vm": vm, "code": _code(error)})
-            raise LaunchFailed(_cause(error)) from None
+            raise (VmGone() if _code(error) in NOT_THERE else LaunchFailed(_cause(error))) from None
         token = answer["authToken"]["X-aws-proxy-auth"]
         base = "lambda-microvms"
         return [base, f"{base}.authentication.{token}", f"{base}.port.{self._port}"]

@@ -44,7 +44,11 @@ class Admittance(Protocol):
     """Admits clients to MicroVMs."""
 
     def protocols(self, vm: str) -> list[str]:
-        """Subprotocol entries that its proxy wants. Raises LaunchFailed: there is no such VM any more."""
+        """Subprotocol entries that its proxy wants. Raises VmGone; LaunchFailed when not known now."""
+
+
+class VmGone(Exception):
+    """A MicroVM has ended, or does not run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from functions.core.fleet.allocate import HOLD_S, Placement
 from functions.core.runtime.entry import logger, place_of
-from functions.core.runtime.ports import Ports
+from functions.core.runtime.ports import Ports, VmGone
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions import ready_reply
 from records import connections, relays, sessions
@@ -66,5 +66,9 @@ def _send_ready(ports: Ports, relay: Relay, session: str) -> Result:
     connection = connections.load(ports.table, found.connection, now)
     if connection is None or not sessions.renew_lease(ports.table, found, until=now + HOLD_S, now=now):
         return "none"
-    ready_reply.send(ports, Placement(found, relay), origin=connection.origin)
+    try:
+        ready_reply.send(ports, Placement(found, relay), origin=connection.origin)
+    except VmGone:
+        relays.report_unreachable(ports.table, relay.id, now)
+        ready_reply.lead(ports, found, origin=connection.origin, avoid=relay.id)
     return "told"

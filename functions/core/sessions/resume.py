@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functions.core.fleet import allocate
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal
 from functions.core.sessions import ready_reply
@@ -28,11 +27,10 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
     avoid = _report_unreachable(ports, session) if has_failed else ""
     try:
         asked = ready_reply.record_request(ports, session, connection.id, used_hash)
-        placed = allocate.place(ports, asked, avoid)
+        ready_reply.lead(ports, asked, origin=connection.origin, key=message.resume_key, avoid=avoid)
     except Refusal as refusal:
         refusal.fatal = refusal.code != "capacity"  # the session waits for the next attempt
         raise
-    ready_reply.send(ports, placed, origin=connection.origin, key=message.resume_key)
 
 
 def _report_unreachable(ports: Ports, session: Session) -> str:

@@ -42,9 +42,7 @@ def start(ports: Ports, connection: Connection, message: Start) -> None:
             return
         raise
     ready_reply.send_admitted(ports, session, key)
-    placed = _place_or_cancel(ports, session)
-    ready_reply.send(ports, placed, origin=connection.origin, key=key)
-    refuse_without_model(ports, placed)
+    refuse_without_model(ports, _lead_or_cancel(ports, session, key))
 
 
 def _answer_retry(ports: Ports, connection: Connection, message: Start) -> bool:
@@ -52,8 +50,8 @@ def _answer_retry(ports: Ports, connection: Connection, message: Start) -> bool:
     session = _find_opened(ports, connection, message)
     if session is None:
         return False
-    placed = allocate.place(ports, ready_reply.record_request(ports, session, connection.id))
-    ready_reply.send(ports, placed, origin=connection.origin)
+    asked = ready_reply.record_request(ports, session, connection.id)
+    ready_reply.lead(ports, asked, origin=connection.origin)
     return True
 
 
@@ -147,10 +145,10 @@ def _config_refused(field: str, rule: str) -> Refusal:
     return Refusal("config_refused", ref=field, detail=f"{field} {rule}")
 
 
-def _place_or_cancel(ports: Ports, session: Session) -> allocate.Placement:
-    """Allocate a relay; without capacity, cancel the session, so that its request may be retried."""
+def _lead_or_cancel(ports: Ports, session: Session, key: str) -> allocate.Placement:
+    """Send it to a relay; without capacity, cancel the session, so that its request may be retried."""
     try:
-        return allocate.place(ports, session)
+        return ready_reply.lead(ports, session, origin=session.origin, key=key)
     except Refusal as refusal:
         if refusal.code == "capacity" and not give_up_relay.cancel_start(
             ports, allocate.reload(ports, session)
