@@ -10,6 +10,7 @@ import functools
 import json
 import mimetypes
 import os
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 FILES = Path(__file__).resolve().parents[1] / "page"
 YEAR_S = 31_536_000
 DISCOVERY_S = 3.0  #: for the identity provider; without its answer there is no way to sign in
+AGAIN_S = 10.0  #: after which one that did not answer is asked again: not for each file of one page
 _TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -69,10 +71,16 @@ def _provider() -> dict[str, str] | None:
     issuer, client = os.environ.get("OIDC_ISSUER", ""), os.environ.get("OIDC_AUDIENCE", "")
     if not (issuer and client):
         return None
+    if time.monotonic() < silent_since.get(issuer, -AGAIN_S) + AGAIN_S:
+        return None
     try:
         return {**addresses(issuer), "client": client}
     except (OSError, ValueError, KeyError):
-        return None  # the next request asks again
+        silent_since[issuer] = time.monotonic()
+        return None
+
+
+silent_since: dict[str, float] = {}  #: issuer to when it last did not answer, on the monotonic clock
 
 
 @functools.cache

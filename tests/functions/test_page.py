@@ -19,11 +19,15 @@ def built(tmp_path, monkeypatch):
     (tmp_path.parent / "secret").write_text("no")
     monkeypatch.setattr(page, "FILES", tmp_path)
     monkeypatch.setenv("CONTROL_URL", CONTROL)
-    page.files.cache_clear()
-    page.addresses.cache_clear()
+    forget()
     yield
+    forget()
+
+
+def forget():
     page.files.cache_clear()
     page.addresses.cache_clear()
+    page.silent_since.clear()
 
 
 def get(path, method="GET"):
@@ -92,11 +96,19 @@ def test_with_an_issuer_and_a_client_the_page_is_told_where_to_sign_in(provider)
     assert get("/")[1]["content-security-policy"] == headers["content-security-policy"]
 
 
-def test_an_issuer_that_does_not_answer_is_asked_again_with_the_next_request(provider):
+def test_an_issuer_that_does_not_answer_is_asked_once_for_all_files_of_a_page(provider, monkeypatch):
+    """Each question may take three seconds, and a page is several files, one after the other."""
+    asked, now = [], [1000.0]
+    monkeypatch.setattr(page.time, "monotonic", lambda: now[0])
+    ask = page.urllib.request.urlopen
+    monkeypatch.setattr(page.urllib.request, "urlopen", lambda *a, **k: asked.append(a) or ask(*a, **k))
     document = provider.pop("/.well-known/openid-configuration")
-    assert json.loads(get("/config.json")[2]) == {"url": CONTROL}
+    for path in ("/", "/assets/index-1a2b.js", "/assets/font.woff2"):
+        assert get(path)[0] == 200
+    assert json.loads(get("/config.json")[2]) == {"url": CONTROL} and len(asked) == 1
     provider["/.well-known/openid-configuration"] = document
-    assert "signIn" in json.loads(get("/config.json")[2])
+    now[0] += page.AGAIN_S
+    assert "signIn" in json.loads(get("/config.json")[2]) and len(asked) == 2
 
 
 def test_an_issuer_without_a_client_signs_nobody_in_here(provider, monkeypatch):
