@@ -39,11 +39,16 @@ from simulator.server.loopback import is_host_of_loopback
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How this gateway departs from the common case. `loses_disconnect`: $disconnect is not invoked."""
+    """How this gateway departs from the common case. `loses_disconnect`: $disconnect is not invoked.
+
+    `throttled_status`: what a handshake gets when Lambda refuses to run $connect. AWS documents 500 for a
+    rejected invocation, of REST APIs; of WebSocket APIs nothing, so clients must be right under any 5xx.
+    """
 
     limits: Limits = field(default_factory=Limits)
     loses_disconnect: bool = False
     media_url: str = ""  #: named anew for a client that came by another name than this; "": never
+    throttled_status: int = 500
 
 
 class IntegrationFailure(Exception):
@@ -230,6 +235,8 @@ class Gateway:
             raise IntegrationFailure(504) from None
         except UnknownFunction:  # deleted
             raise IntegrationFailure(500) from None
+        if outcome.status == "throttled":  # it was never run
+            raise IntegrationFailure(self.options.throttled_status)
         if outcome.failed:
             raise IntegrationFailure(502)
         try:

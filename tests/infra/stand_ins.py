@@ -20,11 +20,20 @@ from infra.local.invocation import Outcome
 Answer = Callable[[dict[str, Any]], Any]
 
 
+class Throttled(Exception):
+    """Lambda refuses to run the function now."""
+
+
+def throttled(_: dict[str, Any]) -> Any:
+    """The answer of a function that is not run."""
+    raise Throttled
+
+
 class Lambda:
     """Stands for the functions: `answers` maps a route key to what handles its event.
 
     A handler returns the function's result, perhaps by a coroutine; raising means that the function
-    failed. `events` keeps all that came in.
+    failed, Throttled that Lambda did not run it. `events` keeps all that came in.
     """
 
     def __init__(self, answers: dict[str, Answer]) -> None:
@@ -41,6 +50,8 @@ class Lambda:
             result = answer(event)
             if inspect.isawaitable(result):
                 result = await result
+        except Throttled:
+            return Outcome(new_id(), b"{}", "throttled")
         except Exception as error:
             payload = json.dumps({"errorType": type(error).__name__}).encode()
             return Outcome(new_id(), payload, "error")

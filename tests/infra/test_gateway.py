@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from infra.local.gateway import Options
-from tests.infra.stand_ins import OpenGateway, RawConnect, refusal, upgrade
+from tests.infra.stand_ins import OpenGateway, RawConnect, refusal, throttled, upgrade
 
 KIB = 1024
 
@@ -47,6 +47,24 @@ async def test_the_handshake_waits_for_connect(open_gateway: OpenGateway) -> Non
 async def test_a_connect_that_fails_is_502(open_gateway: OpenGateway) -> None:
     async with open_gateway({"$connect": lambda _: 1 / 0}) as (gateway, _):
         assert (await refusal(gateway.url))[0] == 502
+
+
+@pytest.mark.parametrize("status", [500, 429, 503])
+async def test_a_throttled_connect_has_a_status_of_its_own(open_gateway: OpenGateway, status: int) -> None:
+    """Lambda did not run it: AWS tells that apart from a function that failed."""
+    options = Options(throttled_status=status)
+    async with open_gateway({"$connect": throttled}, options=options) as (gateway, _):
+        assert (await refusal(gateway.url))[0] == status
+    assert Options().throttled_status == 500
+
+
+async def test_a_throttled_message_is_an_internal_error_and_the_connection_stays(
+    open_gateway: OpenGateway,
+) -> None:
+    async with open_gateway({"start": throttled}) as (gateway, _), connect(gateway.url) as client:
+        await client.send('{"type":"start"}')
+        assert json.loads(await client.recv())["message"] == "Internal server error"
+        assert gateway.connections
 
 
 @pytest.mark.parametrize("result", [None, "yes", {}, {"statusCode": "many"}, [200]])
