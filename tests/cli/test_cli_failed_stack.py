@@ -16,6 +16,7 @@ from cli.main import main
 from cli.stack.deployed import Deployment, aws_client
 from records import start_failures
 from records.start_failures import Cause
+from records.start_times import Home
 from records.table import Table
 from tests.cli.accounts import REGION, EmulatedAccount
 from tests.records import dynamo
@@ -172,9 +173,17 @@ def test_a_failure_without_a_reason_is_said_to_have_none(
     assert "None of its events says why" in capsys.readouterr().out
 
 
-def test_a_cold_start_that_fails_is_told_with_what_ecs_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller's error has a few words of ours; the operator needs ECS's own."""
-    said = "CannotPullContainerError: 429 Too Many Requests"
+@pytest.mark.parametrize(
+    ("home", "kind", "said"),
+    [
+        ("fargate", "tasks", "CannotPullContainerError: 429 Too Many Requests"),
+        ("microvm", "MicroVMs", "ServiceQuotaExceededException: memory of MicroVMs"),
+    ],
+)
+def test_a_cold_start_that_fails_is_told_with_what_aws_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, home: Home, kind: str, said: str
+) -> None:
+    """The caller's error has a few words of ours; the operator needs AWS's own, of whichever home."""
     deployment = Deployment("viva", "", "", "table", "", "", "")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
@@ -183,10 +192,13 @@ def test_a_cold_start_that_fails_is_told_with_what_ecs_said_of_it(monkeypatch: p
         dynamo.make_table(aws_client("dynamodb", None), "table")
         table = Table(aws_client("dynamodb", None), "table")
         assert last_failure(deployment) == ""
-        start_failures.note(table, "fargate", Cause("its image cannot be pulled", said), int(time.time()))
+        now = int(time.time())
+        other: Home = "microvm" if home == "fargate" else "fargate"
+        start_failures.note(table, other, Cause("it was long ago", "long ago"), now - 60)
+        start_failures.note(table, home, Cause("its image cannot be pulled", said), now)
         checkup = Checkup(why_no_relay=lambda: last_failure(deployment))
         with pytest.raises(Stopped), checkup.step("cold start"):
             raise Trouble("capacity", "No relay could be had")
     (failed,) = [result for result in checkup.results if result.state == "failed"]
-    assert failed.detail.startswith("No relay could be had (1 failed in a row, the last ")
+    assert failed.detail.startswith(f"No relay could be had (1 {kind} failed in a row, the last ")
     assert failed.detail.endswith(f"s ago: {said})")

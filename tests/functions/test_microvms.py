@@ -11,7 +11,7 @@ from functions import session as session_function
 from functions import sweep as sweep_function
 from functions.core.fleet import teardown
 from functions.core.runtime.config import ConfigError, RelayConfig
-from records import relays, sessions
+from records import relays, sessions, start_failures
 
 
 def test_a_call_that_finds_no_relay_begins_in_a_microvm(connected, edges, table, clock, homes):
@@ -168,11 +168,37 @@ def test_callers_of_a_vm_that_ended_as_it_started_are_told_so(connected, table, 
     fake = homes("microvm")
     client = connected()
     client.start()
-    fake.machines["microvm-0"]["state"] = "TERMINATED"
+    fake.machines["microvm-0"] |= {"state": "TERMINATED", "stateReason": "The run hook timed out"}
     clock.now += 61
     assert sweep()["relays_lost"] == 1
     (refused,) = client.replies()
     assert refused["code"] == "capacity" and "MicroVM ended" in refused["message"]
+    assert start_failures.last(table, "microvm").cause.said == "The run hook timed out"
+
+
+def test_a_vm_that_runs_and_never_becomes_a_relay_is_told_as_that(connected, table, clock, homes):
+    homes("microvm")
+    client = connected()
+    client.start()
+    clock.now += relays.START_S + 1
+    assert sweep()["relays_lost"] == 1
+    (refused,) = client.replies()
+    assert refused["code"] == "capacity" and "did not come up in time" in refused["message"]
+
+
+def test_a_vm_that_lambda_does_not_know_any_more_is_given_up_all_the_same(connected, table, clock, homes):
+    fake = homes("microvm")
+    connected().start()
+    fake.machines.clear()
+    clock.now += 61
+    assert sweep()["relays_lost"] == 1 and the_relays(table) == []
+
+
+def test_what_lambda_says_of_a_refused_launch_is_kept_for_the_operator(connected, table, homes):
+    homes("microvm").refusal = "ServiceQuotaExceededException"
+    (_, refused) = connected().start()
+    assert "quota of MicroVMs is used up" in refused["message"]
+    assert start_failures.last(table, "microvm").cause.said == "ServiceQuotaExceededException: no"
 
 
 def test_more_calls_than_one_microvm_takes_are_worth_a_task_and_move_there(

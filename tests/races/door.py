@@ -224,6 +224,9 @@ class _Vms:
     def terminate(self, vm: str) -> None:
         self._ask("set_vm", {"vm": vm, "state": "TERMINATED"})
 
+    def reason(self, vm: str) -> str:
+        return ""
+
 
 class _InLine:
     """Stands for a pool of threads: what is handed in is done at once."""

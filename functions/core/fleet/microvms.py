@@ -134,6 +134,12 @@ class MicrovmList:
     def terminate(self, vm: str) -> None:
         self._call("terminate_microvm", microvmIdentifier=vm)
 
+    def reason(self, vm: str) -> str:
+        try:
+            return str(self._call("get_microvm", microvmIdentifier=vm).get("stateReason", ""))
+        except TasksUnknown:  # one that is gone from the API has no words, and is given up all the same
+            return ""
+
     def _listed(self) -> Iterator[Vm]:
         following: dict[str, str] = {}
         while True:
@@ -161,4 +167,6 @@ def _code(error: Exception) -> str:
 
 def _cause(error: Exception) -> Cause:
     code = _code(error)
-    return Cause(PASSING.get(code, "Lambda refuses to start it"), code, passes=code in PASSING)
+    message = str(error.response["Error"].get("Message", "")) if isinstance(error, ClientError) else ""
+    said = f"{code}: {message}" if message else code
+    return Cause(PASSING.get(code, "Lambda refuses to start it"), said, passes=code in PASSING)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from functions.core.fleet import give_up_relay, start_relay
+from functions.core.fleet import give_up_relay, start_causes, start_relay
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed, SweepPorts, TasksUnknown
 from records import relays
@@ -68,13 +68,19 @@ def stop_orphan_tasks(ports: SweepPorts, tasks: Tasks | None, fleet: Fleet, coun
 
 
 def _causes(ports: SweepPorts, lost: Sequence[Relay]) -> Mapping[str, Cause]:
-    """What ECS says about tasks that never became relays, where its event did not reach us."""
-    if not any(relay.state == "STARTING" for relay in lost):
-        return {}
+    """What AWS says about tasks and MicroVMs that never became relays, where no event has reached us."""
+    starting = [relay for relay in lost if relay.state == "STARTING"]
+    causes = {
+        relay.id: start_causes.of_vm(reason)
+        for relay in starting
+        if ports.vms and relay.vm and (reason := ports.vms.reason(relay.vm))
+    }
+    if not any(relay.home == "fargate" for relay in starting):
+        return causes
     try:
-        return ports.tasks.causes()
+        return {**causes, **ports.tasks.causes()}
     except TasksUnknown:
-        return {}
+        return causes
 
 
 def _has_exited(relay: Relay, tasks: Tasks | None, now: int) -> bool:

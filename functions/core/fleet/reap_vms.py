@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from functions.core.fleet import give_up_relay
+from functions.core.fleet import give_up_relay, start_causes
 from functions.core.fleet.microvms import LONGEST_S
 from functions.core.fleet.reap_relays import Fleet
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import SweepPorts, TasksUnknown, Vm, VmList
 from records import relays
 from records.relays import Relay
-from records.start_failures import Cause
 
 SETTLE_S = 60  #: from RunMicrovm until its id is surely in the relay's record, and the VM in the list
-ENDED = Cause("its MicroVM ended as it started")
 DRAIN_BEFORE_S = 600  #: the end that the platform sets: calls are handed on at turn gaps in this time
 
 
@@ -58,7 +56,7 @@ def _look_after(ports: SweepPorts, vms: VmList, relay: Relay, vm: Vm | None, cou
     if vm is None:
         if max(relay.started_at, relay.heartbeat) <= now - SETTLE_S:
             logger.error("microvm ended without its relay leaving", extra={"relay": relay.id})
-            give_up_relay.give_up(ports, relay, ENDED)
+            give_up_relay.give_up(ports, relay, start_causes.of_vm(vms.reason(relay.vm)))
             counts["relays_lost"] += 1
     elif vm.started_at <= now - LONGEST_S + DRAIN_BEFORE_S:
         if relay.state in ("SUSPENDED", "SUSPENDING"):

@@ -1,4 +1,4 @@
-"""What ECS says of a task that did not come up, in words for a caller. Its own go to the log and the record.
+"""What AWS says of a task or MicroVM that did not come up, in words for a caller. Its own go to the record.
 
 Source: Amazon ECS, "Stopped tasks error codes" and "RunTask" (docs/sources.md).
 """
@@ -42,6 +42,11 @@ def of_stop(task: Mapping[str, Any]) -> Cause:
     ended = f"it ended with exit status {exits[0]}" if exits else "it ended as it started"
     text = "; ".join([*filter(None, said), *(f"exit status {code}" for code in exits)])
     return _cause(_first(STOPPED, text) or ended, text)
+
+
+def of_vm(reason: str) -> Cause:
+    """Of a MicroVM that ended as it started. `reason` is its `stateReason`; its words are not documented."""
+    return Cause("its MicroVM ended as it started", reason)
 
 
 def of_refusal(said: Iterable[str]) -> Cause:

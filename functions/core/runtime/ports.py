@@ -72,6 +72,9 @@ class VmList(Protocol):
     def terminate(self, vm: str) -> None:
         """End it: its relay gets some time to drain. Raises TasksUnknown."""
 
+    def reason(self, vm: str) -> str:
+        """Why it is in its state, in AWS's words; empty when none are given, or there is no answer."""
+
 
 class TaskList(Protocol):
     """Relay tasks as listed by the orchestrator."""
