@@ -60,14 +60,6 @@ class Relay:
         """True when it is starting, within the start timeout."""
         return self.state == "STARTING" and self.started_at > now - START_S
 
-    def is_lost(self, now: int) -> bool:
-        """True when its start or its heartbeat has timed out."""
-        if self.state == "STARTING":
-            return self.started_at <= now - START_S
-        if self.state in ("SUSPENDING", "SUSPENDED"):
-            return False  # no heart beats; what became of the VM, its list says
-        return self.heartbeat <= now - LOST_S
-
     def has_room(self) -> bool:
         return len(self.leases) < self.capacity
 
@@ -78,6 +70,7 @@ class Pool:
 
     generation: int
     slots: Mapping[str, str]  #: slot to relay id
+    swept_at: tuple[int, ...] = ()  #: epoch s of the latest sweeps: the table was available then
 
     def free_slot(self, slots: int) -> str | None:
         """Lowest free one of `slots` slots, or None."""
@@ -103,7 +96,15 @@ def load_all(table: Table, relays: Iterable[str]) -> list[Relay]:
 def pool(table: Table) -> Pool:
     """The current pool."""
     item = table.get(POOL) or {}
-    return Pool(item.get("generation", 0), item.get("slots", {}))
+    swept_at = tuple(item[name] for name in ("swept_at", "swept_before") if name in item)
+    return Pool(item.get("generation", 0), item.get("slots", {}), swept_at)
+
+
+def note_sweep(table: Table, seen: Pool, now: int) -> None:
+    """Note that the table is available. Nothing is written where no relay has a slot: then nobody asks."""
+    if seen.slots:
+        before = max(seen.swept_at, default=0)
+        table.update(POOL, "SET #swept_at = :now, #swept_before = :before", now=now, before=before)
 
 
 # ---- writes of the functions, which start relays

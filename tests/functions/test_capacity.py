@@ -185,6 +185,7 @@ def test_a_task_that_never_became_ready_is_given_up(connected, edges, table, clo
 
 def test_a_silent_relay_loses_its_slot(connected, relay, table, clock):
     relay("r1", "0")
+    relays.note_sweep(table, relays.pool(table), int(clock()) + 60)
     clock.now += relays.LOST_S
     connected().start()
     assert relays.load(table, "r1").state == "STOPPING"

@@ -79,7 +79,9 @@ def test_where_all_is_well_nothing_is_done(talking, relay, edges, table, clock):
 def test_a_silent_relay_is_given_up_and_its_task_stopped(relay, edges, table, clock):
     relay("r1")
     have_task(edges, "r1")
-    clock.now += relays.LOST_S - 1
+    clock.now += 60
+    assert sweep() == {}
+    clock.now += relays.LOST_S - 61
     assert sweep() == {}
     clock.now += 1
     assert sweep() == {"relays_lost": 1, "tasks_stopped": 1}
@@ -107,10 +109,43 @@ def test_a_relay_that_beats_is_believed_more_than_the_list_of_tasks(relay, table
 def test_when_the_tasks_cannot_be_listed_only_heartbeats_count(relay, edges, table, clock):
     relay("r1")
     edges.lists_fail = True
-    clock.now += relays.LOST_S - 1
+    clock.now += 60
+    assert sweep() == {}
+    clock.now += relays.LOST_S - 61
     assert sweep() == {}
     clock.now += 1
     assert sweep() == {"relays_lost": 1}
+
+
+def test_after_an_outage_of_the_table_every_relay_and_its_calls_are_kept(
+    talking, connected, relay, edges, table, clock
+):
+    for number in range(3):
+        relay(f"r{number}", str(number))
+        have_task(edges, f"r{number}")
+    _, ready = talking()
+    sweep()
+    clock.now += 600  # no heartbeat and no sweep gets through
+    assert sweep() == {}
+    connected("grace").start()
+    owner = sessions.load(table, ready["session"]).relay
+    for number in range(3):
+        held = [ready["session"]] if owner == f"r{number}" else []
+        assert relays.heartbeat(table, f"r{number}", len(held), int(clock()), held) == set()
+    clock.now += 60
+    assert (sweep(), state(table, ready), edges.stopped) == ({}, "OPEN", [])
+
+
+def test_a_call_on_a_relay_that_leaves_outlives_an_outage_of_the_table(talking, relay, edges, table, clock):
+    relay("r1")
+    have_task(edges, "r1")
+    _, ready = talking()
+    sweep()
+    relays.stopping(table, "r1")
+    clock.now += 600
+    assert (sweep(), state(table, ready)) == ({}, "OPEN")
+    clock.now += 60
+    assert sweep()["sessions_ended"] == 1  # it was not heard after the outage, either
 
 
 @pytest.mark.parametrize("end", ["killed", "never ready"])

@@ -5,12 +5,17 @@ A condition is taken out of the requests on their way to the table; the product'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
+import pytest
+
+from records import lost_relays
 from tests.races import memory_table, protocols
-from tests.races.explorer import Protocol
+from tests.races.explorer import Protocol, Report, explore
 
 ALWAYS = "attribute_exists(PK) OR attribute_not_exists(PK)"
 
@@ -52,6 +57,26 @@ def _without_unused(request: dict[str, Any]) -> dict[str, Any]:
     return left
 
 
+class Instead:
+    """A function of the product that answers otherwise, for what is settled by no single condition."""
+
+    def __init__(self, module: ModuleType, name: str, answer: object) -> None:
+        self._module, self._name, self._answer, self.hits = module, name, answer, 0
+
+    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self._module, self._name, self._told)
+            yield
+
+    def _told(self, *_: object) -> object:
+        self.hits += 1
+        return self._answer
+
+
 class OneKeyOnly:
     """Each answer voids the resume keys of all answers before it."""
 
@@ -76,7 +101,15 @@ class Fault:
     name: str
     protocol: Callable[[], Protocol]
     shows: str
-    plant: Callable[[], Without | OneKeyOnly]
+    plant: Callable[[], Without | OneKeyOnly | Instead]
+
+    def explored(self) -> Report:
+        """What is found. Raises AssertionError when the fault was never met."""
+        plant = self.plant()
+        with plant.in_place() if isinstance(plant, Instead) else nullcontext():
+            report = explore(self.protocol(), plant)
+        assert plant.hits
+        return report
 
 
 FAULTS = (
@@ -129,5 +162,11 @@ FAULTS = (
         lambda: Without(
             " AND #epoch = :epoch AND #request_seq = :seq AND #answered_seq < :seq AND #joined_epoch = :never"
         ),
+    ),
+    Fault(
+        "silence is loss, though the table was away",
+        protocols.outage,
+        "was given up",
+        lambda: Instead(lost_relays, "is_silent", True),
     ),
 )

@@ -35,7 +35,7 @@ def main() -> int:
                 print("    " + "\n    ".join(way))
     print()
     for fault in FAULTS:
-        report = explore(fault.protocol(), fault.plant())
+        report = fault.explored()
         is_found = any(fault.shows in wrong for wrong in report.violations)
         has_failed |= not is_found
         print(

@@ -214,13 +214,6 @@ def test_a_relay_is_ready_though_its_start_duration_cannot_be_stored(table, monk
     assert relays.load(table, "r1").state == "READY"
 
 
-def test_a_silent_relay_is_lost(table):
-    start_ready(table)
-    relay = relays.load(table, "r1")
-    assert not relay.is_lost(NOW + 119)
-    assert relay.is_lost(NOW + 120)
-
-
 def test_a_session_moves_at_once_and_leaves_its_old_relay(table, open_session):
     start_ready(table, "r1", "0")
     start_ready(table, "r2", "1")

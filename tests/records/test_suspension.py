@@ -3,7 +3,7 @@
 import pytest
 from dynamo import NOW
 
-from records import relays, sessions, suspension
+from records import lost_relays, relays, sessions, suspension
 from records.table import ConditionFailed
 
 
@@ -54,7 +54,7 @@ def test_nobody_is_led_to_a_relay_that_falls_asleep(table, open_session):
 def test_a_sleeping_relay_is_woken_by_its_first_lease_and_by_no_other(table, open_session):
     asleep(table)
     first = open_session()
-    assert not relays.load(table, "r1").is_lost(NOW + 40_000)
+    assert not lost_relays.is_lost(relays.load(table, "r1"), relays.Pool(1, {}, (NOW + 60,)), NOW + 40_000)
     assert sessions.place(table, first, "r1", state="SUSPENDED", until=NOW + 60, now=NOW + 30) == 1
     woken = relays.load(table, "r1")
     assert (woken.state, woken.started_at, woken.launched, woken.vm) == (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functions.core.fleet import give_up_relay, start_relay
 from functions.core.runtime.ports import LaunchFailed, Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
-from records import relays, sessions
+from records import lost_relays, relays, sessions
 from records.relays import Pool, Relay
 from records.session_status import end_code
 from records.sessions import Session
@@ -133,7 +133,7 @@ def _wake(ports: Ports, session: Session, relay: Relay) -> Placement | None:
 
 def _start(ports: Ports, session: Session, pool: Pool, known: Sequence[Relay], homes: list[Home]) -> None:
     """Start one relay in the first of `homes`, unless the pool has changed since it was read."""
-    lost = [relay for relay in known if relay.is_lost(ports.now())]
+    lost = [relay for relay in known if lost_relays.is_lost(relay, pool, ports.now())]
     if give_up_relay.free_lost_slots(ports, pool, known, lost, but=session):
         return  # slots were freed: read the pool again
     if not homes:

@@ -10,6 +10,7 @@ from functions.core.fleet import give_up_relay, start_causes, start_relay
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed, SweepPorts, TasksUnknown
 from records import relays
+from records.lost_relays import is_lost
 from records.relays import Pool, Relay
 from records.start_failures import Cause
 
@@ -39,14 +40,15 @@ def reap(ports: SweepPorts, tasks: Tasks | None, counts: Counter[str]) -> Fleet:
     now = ports.now()
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
-    lost = [relay for relay in known if relay.is_lost(now) or _has_exited(relay, tasks, now)]
+    relays.note_sweep(ports.table, pool, now)
+    lost = [relay for relay in known if is_lost(relay, pool, now) or _has_exited(relay, tasks, now)]
     freed = give_up_relay.free_lost_slots(ports, pool, known, lost, causes=_causes(ports, lost))
     counts["relays_lost"] += len(freed)
     alive = [
         relay for relay in known if relay.id not in freed.values() and _ensure_launched(ports, relay, counts)
     ]
     slots = {slot: relay for slot, relay in pool.slots.items() if slot not in freed}
-    return Fleet(Pool(pool.generation, slots), alive)
+    return Fleet(Pool(pool.generation, slots, pool.swept_at), alive)
 
 
 def stop_orphan_tasks(ports: SweepPorts, tasks: Tasks | None, fleet: Fleet, counts: Counter[str]) -> None:

@@ -7,14 +7,15 @@ from collections import Counter
 from functions.core.runtime.entry import logger, place_of
 from functions.core.runtime.ports import SweepPorts
 from records import minutes, open_sessions, relays, session_status
-from records.relays import Relay
+from records.lost_relays import is_silent
+from records.relays import Pool, Relay
 from records.session_status import SessionStatus
 from records.table import StoreError
 
 OVERTIME_S = 60  #: grace period for the relay to end a session at its time limit
 
 
-def reap(ports: SweepPorts, counts: Counter[str]) -> None:
+def reap(ports: SweepPorts, pool: Pool, counts: Counter[str]) -> None:
     """End orphan sessions, and release the slots of those that have ended already."""
     opened = open_sessions.listed(ports.table)
     ids = {session for entered in opened.values() for session in entered}
@@ -32,7 +33,7 @@ def reap(ports: SweepPorts, counts: Counter[str]) -> None:
                     open_sessions.leave(ports.table, user, session)
                     counts["places_freed"] += 1
                 else:
-                    _end_orphan(ports, status, known.get(status.relay), counts)
+                    _end_orphan(ports, status, known.get(status.relay), pool, counts)
             except StoreError as error:
                 # A session that cannot be ended now must not block the others.
                 logger.warning("session not swept", extra={"session": session, **place_of(error)})
@@ -50,10 +51,12 @@ def release_stale_leases(ports: SweepPorts, relays_alive: list[Relay], counts: C
                 counts["places_freed"] += 1
 
 
-def _end_orphan(ports: SweepPorts, status: SessionStatus, holder: Relay | None, counts: Counter[str]) -> None:
+def _end_orphan(
+    ports: SweepPorts, status: SessionStatus, holder: Relay | None, pool: Pool, counts: Counter[str]
+) -> None:
     """End a session if it is an orphan. `holder` is its relay, if that has a record."""
     now = ports.now()
-    reason = _end_reason(status, holder, now, ports.config.resume_s)
+    reason = _end_reason(status, holder, pool, now, ports.config.resume_s)
     if not reason or not session_status.end(ports.table, status, reason, now):
         return
     counts["sessions_ended"] += 1
@@ -62,18 +65,19 @@ def _end_orphan(ports: SweepPorts, status: SessionStatus, holder: Relay | None, 
         relays.order(ports.table, holder.id, f"end:{status.id}")
 
 
-def _end_reason(status: SessionStatus, holder: Relay | None, now: int, resume_s: int) -> str:
+def _end_reason(status: SessionStatus, holder: Relay | None, pool: Pool, now: int, resume_s: int) -> str:
     """Reason to end a session; empty for none, and while its relay is responsible."""
     if status.ends_at + OVERTIME_S <= now:
         return "session_limit"
     seen_at = status.join_deadline
     if status.is_joined and holder is not None:
-        if not _is_dead(holder, now):
+        if not _is_dead(holder, pool, now):
             return ""
         seen_at = max(seen_at, holder.heartbeat)
     return "abandoned" if seen_at + resume_s <= now else ""
 
 
-def _is_dead(relay: Relay, now: int) -> bool:
-    """True when it was given up, without a heartbeat since."""
-    return relay.state == "STOPPING" and relay.heartbeat <= now - relays.FRESH_S
+def _is_dead(relay: Relay, pool: Pool, now: int) -> bool:
+    """True when it has left the pool or fell silent while it was leaving, without a heartbeat since."""
+    is_due = relay.state == "STOPPING" and relay.heartbeat <= now - relays.FRESH_S
+    return is_due and (relay.id not in pool.slots.values() or is_silent(relay, pool, now))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functions.core.fleet import give_up_relay, start_relay
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed, Ports
-from records import relays
+from records import lost_relays, relays
 from records.relays import Pool, Relay
 
 
@@ -57,7 +57,7 @@ def _read_pool(ports: Ports) -> _PoolView:
     now = ports.now()
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
-    return _PoolView(pool, known, [relay for relay in known if relay.is_lost(now)])
+    return _PoolView(pool, known, [relay for relay in known if lost_relays.is_lost(relay, pool, now)])
 
 
 def _current_relays(ports: Ports, view: _PoolView, leaving: str) -> list[Relay]:

@@ -28,7 +28,7 @@ def sweep(ports: SweepPorts) -> dict[str, int]:
     fleet = reap_relays.reap(ports, tasks, counts)
     reap_relays.stop_orphan_tasks(ports, tasks, fleet, counts)
     reap_vms.reap(ports, vms, fleet, counts)
-    reap_sessions.reap(ports, counts)
+    reap_sessions.reap(ports, fleet.pool, counts)
     reap_sessions.release_stale_leases(ports, list(fleet.relays), counts)
     warm_and_drain.reconcile(ports, fleet, counts)
     keep_sleeping.reconcile(ports, fleet, counts)
