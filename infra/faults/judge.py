@@ -69,7 +69,7 @@ class Verdict:
     unasked: list[str] = field(
         default_factory=list
     )  #: typed, and in no turn: lost with a connection or a relay
-    to_nothing: list[str] = field(default_factory=list)  #: turns in which the agent spoke and nobody had asked
+    to_nothing: list[str] = field(default_factory=list)  #: turns in which the agent spoke unasked
     finished: int = 0  #: turns that ended at the client
     kept: Sequence[StoredTurn] = ()  #: the table, as it was judged
 
