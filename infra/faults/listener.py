@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -50,9 +51,10 @@ class Question:
 
     asked_at: float  #: its end
     epoch_s: float = field(default_factory=time.time)  #: the same by the wall clock
+    after: int = 0  #: turn that played when it ended: its sound is no answer to this
     sounded_at: float = 0.0  #: end of the last sound
     longest_s: float = 0.0  #: without a sound
-    sound_s: float = 0.0
+    sounds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))  #: s, by turn
     has_ended: bool = False  #: a turn of the agent has, since then
     told: str = ""  #: code by which it was told that there is no answer
     told_at: float = 0.0
@@ -60,11 +62,18 @@ class Question:
     def __post_init__(self) -> None:
         self.sounded_at = self.asked_at
 
-    def hear(self, lasted_s: float, now: float) -> None:
-        """A sound has just ended."""
+    @property
+    def sound_s(self) -> float:
+        """Of the turn in which most was heard: an answer that broke off and the next one are not one."""
+        return max(self.sounds.values(), default=0.0)
+
+    def hear(self, turn: int, lasted_s: float, now: float) -> None:
+        """A sound of `turn` has just ended."""
+        if turn <= self.after:
+            return
         self.longest_s = max(self.longest_s, now - lasted_s - self.sounded_at)
         self.sounded_at = now
-        self.sound_s += lasted_s
+        self.sounds[turn] += lasted_s
 
     def tell(self, code: str, now: float) -> None:
         if not self.told:
@@ -89,10 +98,10 @@ class Listener:
     _barged_in: bool = False  #: the next interruption is the user's own
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def speaker(self) -> VirtualSpeaker:
-        return VirtualSpeaker(self._hear, every_s=PIECE_S)
+    def __post_init__(self) -> None:
+        self.speaker = VirtualSpeaker(self._hear, every_s=PIECE_S)
 
-    async def talk(self, call: Conversation, speaker: VirtualSpeaker, steps: tuple[str, ...]) -> None:
+    async def talk(self, call: Conversation, steps: tuple[str, ...]) -> None:
         """Follow the script to its end, or to that of the conversation."""
         self._ask(_now())
         try:
@@ -107,20 +116,20 @@ class Listener:
             return
         async with leaving:
             self.session = call.session
-            await self._follow(call, speaker, steps)
+            await self._follow(call, steps)
 
-    async def _follow(self, call: Conversation, speaker: VirtualSpeaker, steps: tuple[str, ...]) -> None:
+    async def _follow(self, call: Conversation, steps: tuple[str, ...]) -> None:
         microphone = Microphone(call.send_audio)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(call))
             sending = tasks.create_task(microphone.run())
             for step in steps:
                 if not self._failure:
-                    await self._step(step, call, speaker, microphone)
+                    await self._step(step, call, microphone)
             reading.cancel()
             sending.cancel()
 
-    async def _step(self, step: str, call: Conversation, speaker: VirtualSpeaker, mic: Microphone) -> None:
+    async def _step(self, step: str, call: Conversation, mic: Microphone) -> None:
         kind, _, text = step.partition(" ")
         if kind == "wait":
             await asyncio.sleep(float(text))
@@ -130,7 +139,7 @@ class Listener:
         else:
             with contextlib.suppress(VoiceError):  # the reader tells why
                 await self._put_question(kind, text, call, mic)
-            await self._wait_for_answer(speaker)
+            await self._wait_for_answer()
 
     async def _put_question(self, kind: str, text: str, call: Conversation, mic: Microphone) -> None:
         match kind:
@@ -149,11 +158,11 @@ class Listener:
             case _:
                 self._ask(await mic.say(QUESTION))
 
-    async def _wait_for_answer(self, speaker: VirtualSpeaker) -> None:
+    async def _wait_for_answer(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.patience_s):
                 await self._until(self._is_settled, self.patience_s)
-                await speaker.is_silent.wait()
+                await self.speaker.is_silent.wait()
         self.heard.append(self._judge())
 
     def _is_settled(self) -> bool:
@@ -185,13 +194,13 @@ class Listener:
 
     def _ask(self, ended_at: float) -> None:
         """A question has ended: what comes from now on is for it."""
-        self._question = Question(ended_at)
+        self._question = Question(ended_at, after=self.speaker.turn)
 
     def _hear(self, pcm: bytes) -> None:
         """Played just now."""
         now = _now()
         if pcm and max(memoryview(pcm).cast("h")) >= AUDIBLE and now >= self._question.asked_at:
-            self._question.hear(len(pcm) / SAMPLE_BYTES / DOWNLINK_HZ, now)
+            self._question.hear(self.speaker.turn, len(pcm) / SAMPLE_BYTES / DOWNLINK_HZ, now)
             self._news.set()
 
     async def _read(self, call: Conversation) -> None:

@@ -114,13 +114,17 @@ class Survival:
 
     async def _meet(self, stack: LocalStack, model: simulator.Running, failure: Failure) -> Result:
         listener = Listener(PATIENCE_S + failure.own_s, partial(_answer_s, model, failure.name))
-        speaker = listener.speaker()
         options = ClientOptions(config=Config(voice=f"{PREFIX}{failure.name}"))
         token = stack.user(f"user of {failure.name}").token()
         call = Conversation(
-            stack.urls.control, token, agent="assistant", tools=_TOOLS, speaker=speaker, options=options
+            stack.urls.control,
+            token,
+            agent="assistant",
+            tools=_TOOLS,
+            speaker=listener.speaker,
+            options=options,
         )
-        await listener.talk(call, speaker, failure.user)
+        await listener.talk(call, failure.user)
         return Result(failure, tuple(listener.heard), call.session)
 
     async def _warm_up(self, stack: LocalStack) -> None:

@@ -39,16 +39,17 @@ class ScriptedCall:
         await self._asked.wait()
         playing = asyncio.create_task(self._speaker.run(lambda report: None))
         try:
-            asked_at = asyncio.get_running_loop().time()
+            turn, asked_at = 2, asyncio.get_running_loop().time()
             for at, item in self._script:
                 await asyncio.sleep(asked_at + at - asyncio.get_running_loop().time())
                 if isinstance(item, Exception):
                     raise item
                 if isinstance(item, bytes):
-                    self._speaker.play(2, item)
+                    self._speaker.play(turn, item)
                 else:
+                    turn = getattr(item, "turn", turn)
                     yield item
-            self._speaker.finish(2)
+            self._speaker.finish(turn)
             await asyncio.Event().wait()
         finally:
             playing.cancel()
@@ -56,9 +57,8 @@ class ScriptedCall:
 
 async def heard(script: Script, answer_s: float = 0.0) -> Heard:
     listener = Listener(20, lambda since_s: answer_s)
-    speaker = listener.speaker()
-    call = cast(Conversation, ScriptedCall(script, speaker))
-    await listener.talk(call, speaker, ("type hello",))
+    call = cast(Conversation, ScriptedCall(script, listener.speaker))
+    await listener.talk(call, ("type hello",))
     [one] = listener.heard
     return one
 
@@ -117,6 +117,27 @@ async def test_an_answer_that_breaks_off_is_one_in_part() -> None:
     assert (one.end, one.is_part) == ("answered", True)
     one = await heard([(0.5, STARTED), (0.7, LOUD), (1.0, media.TurnEnded(2, "agent", "lost"))], answer_s=4.0)
     assert (one.end, one.code) == ("told", "lost")
+
+
+async def test_two_parts_of_an_answer_are_not_the_whole_of_it() -> None:
+    """It broke off, was begun anew, and broke off again: nobody has heard its end."""
+    broken = [(0.5, STARTED), (0.7, LOUD), (1.8, media.TurnEnded(2, "agent", "lost"))]
+    again: Script = [(2.0, media.TurnStarted(3, "agent")), (2.0, LOUD)]
+    one = await heard([*broken, *again, (3.1, media.TurnEnded(3, "agent", "lost"))], answer_s=2.0)
+    assert (one.end, one.code) == ("told", "lost")
+    whole = await heard(
+        [*broken, *again, (3.1, LOUD), (4.2, media.TurnEnded(3, "agent", "completed"))], answer_s=2.0
+    )
+    assert (whole.end, whole.is_part) == ("answered", False)
+
+
+async def test_the_rest_of_an_earlier_answer_is_none() -> None:
+    """Its loudspeaker still plays what was said before the question."""
+    listener = Listener(20, lambda since_s: 0.0)
+    listener.speaker.turn = 2
+    call = cast(Conversation, ScriptedCall([(0.1, LOUD), (1.2, ENDED)], listener.speaker))
+    await listener.talk(call, ("type hello",))
+    assert [one.end for one in listener.heard] == ["silent"]
 
 
 async def test_half_an_answer_without_an_end_is_silence() -> None:
