@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from deployment import CONTEXT
+from vms import become_ready, sweep, the_relays
 
 from functions import session as session_function
 from records import relays
@@ -83,3 +84,37 @@ def test_a_fleet_without_a_slot_says_so_and_the_relay_asks_again(going, table, e
     monkeypatch.setattr("functions.core.fleet.start_relay.Pool.free_slot", lambda pool, slots: None)
     assert leaving(calls=1) == {"room": 0, "coming": 0}
     assert edges.run_task_requests == []
+
+
+@pytest.fixture
+def asleep(going, table, clock, homes):
+    """A MicroVM that sleeps, beside the relay that leaves."""
+    fake = homes("microvm", "fargate", sleeping=1)
+    sweep()
+    (sleeper,) = (relay for relay in the_relays(table) if relay.vm)
+    become_ready(table, clock, sleeper.id)
+    assert sweep() == {"vms_suspended": 1}
+    hold(table, "r1", 12)  # the sweep has seen that these sessions are none
+    return fake, sleeper
+
+
+def test_a_relay_that_sleeps_is_woken_and_none_is_started(asleep, table, edges):
+    """A launch takes four times as long, and the sleeper slept on beside it."""
+    fake, sleeper = asleep
+    assert leaving(calls=2) == {"room": 0, "coming": 2}
+    assert relays.load(table, sleeper.id).state == "STARTING" and fake.states() == ["RUNNING"]
+    assert leaving(calls=2) == {"room": 0, "coming": 2}
+    assert len(fake.requests) == 1 and edges.run_task_requests == []
+
+
+def test_beside_the_woken_one_as_many_are_started_as_are_still_missing(asleep, table):
+    fake, _ = asleep
+    assert [leaving(calls=4)["coming"] for _ in range(3)] == [2, 4, 4]
+    assert len(fake.requests) == 2
+
+
+def test_one_that_cannot_be_woken_makes_room_for_one_that_is_started(asleep, table):
+    fake, sleeper = asleep
+    fake.machines["microvm-0"]["state"] = "TERMINATED"
+    assert leaving(calls=2)["coming"] == 2
+    assert len(fake.requests) == 2 and relays.load(table, sleeper.id).state == "STOPPING"

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 
 from functions.core.fleet import start_relay
-from functions.core.runtime.entry import logger
-from functions.core.runtime.ports import LaunchFailed, Ports
-from records import relays, suspension
+from functions.core.runtime.ports import Ports
+from records import relays
 from records.relays import Relay
 from records.start_times import Home
 from records.warm_ups import EVERY_S
@@ -32,7 +31,7 @@ def prepare(ports: Ports, asked_at: int) -> Counter[str]:
     if any(relay.has_room() and (relay.is_fresh(now) or relay.is_coming(now)) for relay in current):
         return done
     for relay in (relay for relay in current if relay.state == "SUSPENDED"):
-        if _wake(ports, relay, now):
+        if start_relay.wake(ports, relay):
             done["relays_woken"] += 1
             return done
     home = _startable(ports)
@@ -53,16 +52,3 @@ def _startable(ports: Ports) -> Home | None:
     if first == "microvm":
         return first if ports.config.prepares in ("microvm", "task") else None
     return first if ports.config.prepares == "task" else None
-
-
-def _wake(ports: Ports, relay: Relay, now: int) -> bool:
-    """False when another request has woken it, or it cannot be."""
-    if not suspension.wake(ports.table, relay.id, now):
-        return False
-    found = relays.load(ports.table, relay.id) or relay
-    try:
-        start_relay.launch(ports, found)
-    except LaunchFailed as failed:
-        logger.warning("relay not woken", extra={"relay": relay.id, "cause": failed.cause.words})
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Reserve capacity for the calls of a relay that drains: start a replacement when there is too little."""
+"""Reserve capacity for the calls of a relay that drains: wake or start another when it is too little."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReserveCapacity:
 
 
 def relay_leaving(ports: Ports, leaving: str, calls: int) -> ReserveCapacity:
-    """Count free capacity; start one relay when it is below `calls`, with starting relays counted.
+    """Count free capacity; wake or start one relay when it is below `calls`, with starting relays counted.
 
     The relay polls every few seconds; concurrent polls with one view of the pool start one relay. It counts a
     call until its client has gone: one that has its lease elsewhere by then needs no place.
@@ -35,7 +35,7 @@ def relay_leaving(ports: Ports, leaving: str, calls: int) -> ReserveCapacity:
     for relay in _current_relays(ports, view, leaving):
         start_relay.relaunch(ports, relay)
     if ready + coming < calls:
-        coming += _start_replacement(ports, view.pool)
+        coming += _wake_replacement(ports, view, leaving) or _start_replacement(ports, view.pool)
     return ReserveCapacity(ready, coming)
 
 
@@ -74,6 +74,12 @@ def _count_free(ports: Ports, view: _PoolView, leaving: str) -> tuple[int, int]:
     ours = _current_relays(ports, view, leaving)
     ready = sum(_free_capacity(relay) for relay in ours if relay.is_fresh(now))
     return ready, sum(_free_capacity(relay) for relay in ours if relay.is_coming(now))
+
+
+def _wake_replacement(ports: Ports, view: _PoolView, leaving: str) -> int:
+    """Wake a relay that sleeps. Returns its capacity; 0 when there is none, or a concurrent request won."""
+    asleep = (relay for relay in _current_relays(ports, view, leaving) if relay.state == "SUSPENDED")
+    return next((relay.capacity for relay in asleep if start_relay.wake(ports, relay)), 0)
 
 
 def _start_replacement(ports: Ports, seen: Pool) -> int:

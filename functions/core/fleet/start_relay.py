@@ -9,7 +9,7 @@ from functions.core.fleet import give_up_relay
 from functions.core.runtime.config import RelayConfig
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import Dispatch, LaunchFailed
-from records import relays
+from records import relays, suspension
 from records.relays import Pool, Relay
 from records.sessions import Session
 from records.start_times import Home
@@ -54,6 +54,19 @@ def launch(ports: Dispatch, relay: Relay, asker: Session | None = None) -> None:
         relays.mark_vm(ports.table, relay.id, launched.vm, launched.address)
     relays.mark_launched(ports.table, relay.id)
     logger.info("relay started", extra={"relay": relay.id, "slot": relay.slot, "home": relay.home})
+
+
+def wake(ports: Dispatch, relay: Relay) -> bool:
+    """Wake a relay that sleeps, for nobody yet. False when another request has done so, or it cannot be."""
+    if not suspension.wake(ports.table, relay.id, ports.now()):
+        return False
+    found = relays.load(ports.table, relay.id) or relay
+    try:
+        launch(ports, found)
+    except LaunchFailed as failed:
+        logger.warning("relay not woken", extra={"relay": relay.id, "cause": failed.cause.words})
+        return False
+    return True
 
 
 def start(ports: Dispatch, config: RelayConfig, seen: Pool, missing: int, home: Home) -> Iterator[Relay]:
