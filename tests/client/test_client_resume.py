@@ -83,6 +83,37 @@ async def test_a_resume_without_a_reply_is_retried_soon(
     assert len(server.resumes) == 2
 
 
+FUNCTION_FAILED = '{"message": "Internal server error", "connectionId":"L0SM9cOFvHcCIhw=", "requestId":"x"}'
+
+
+async def fails(door: Door) -> None:
+    """The function has crashed, or taken too long: API Gateway says so in its own words."""
+    await door.wire.send(FUNCTION_FAILED)
+    await door.wire.wait_closed()
+
+
+async def test_a_resume_whose_function_fails_is_made_again_at_once(server: FakeServer) -> None:
+    async def cut(peer: Peer) -> None:
+        await peer.live()
+        peer.cut()
+
+    server.doors, server.peers = [admit, fails], [cut, end_at_once]
+    async with asyncio.timeout(5), Conversation(server.url, "jwt") as call:
+        events = await read_all(call)
+    assert [event for event in events if isinstance(event, Reconnecting)] == [Reconnecting("connection_lost")]
+    assert len(server.resumes) == 2
+
+
+async def test_a_start_whose_function_fails_is_made_again_three_times_at_most(server: FakeServer) -> None:
+    server.doors, server.peers = [fails, fails], [end_at_once]
+    async with asyncio.timeout(5), Conversation(server.url, "jwt") as call:
+        await read_all(call)
+    server.doors, server.peers = [fails, fails, fails], []
+    with pytest.raises(VoiceError, match="connection_lost"):
+        async with asyncio.timeout(5), Conversation(server.url, "jwt"):
+            pass
+
+
 async def test_a_cut_in_mid_answer_loses_nothing_and_repeats_nothing(server: FakeServer) -> None:
     hellos: list[Hello | None] = []
 

@@ -129,10 +129,14 @@ def _encode(request: ControlRequest) -> str:
 
 
 def _decode(data: str | bytes) -> ControlReply | None:
-    """The reply, or None for a type of a newer server."""
+    """The reply, or None for a type of a newer server.
+
+    Raises VoiceError(`connection_lost`) for what is none at all: API Gateway's own frame, which says that the
+    function has failed. Nothing else will answer the request.
+    """
     try:
         return control_replies.decode(data)  # type: ignore[no-any-return]
     except RemoteProtocolError as error:
         if error.code == "unknown_type":
             return None
-        raise VoiceError.of(error.code) from None
+        raise VoiceError.of("connection_lost") from None

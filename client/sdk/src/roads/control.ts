@@ -115,10 +115,10 @@ export class Control {
     return { ...error, retryable: error.retryable && !isFixed };
   }
 
-  /** Null for what is old, of a newer server, or no message. */
+  /** Null for what is old or of a newer server; what is no reply, as API Gateway's own frame, ends the request. */
   #read(data: string | ArrayBuffer, line: Line): ControlReply | null {
     try {
-      const reply = decodeReply(typeof data === 'string' ? data : '');
+      const reply = decodeReply(String(data));
       line.show('in', reply);
       if (reply.i && reply.i < this.#newest) return null;
       this.#newest = reply.i || this.#newest;
@@ -129,8 +129,9 @@ export class Control {
       if (reply.type === 'starting') this.#onStarting(reply);
       return reply;
     } catch (error) {
-      if (error instanceof RemoteProtocolError) return null;
-      throw error;
+      if (!(error instanceof RemoteProtocolError)) throw error;
+      if (error.code !== 'unknown_type') line.close(1000);
+      return null;
     }
   }
 

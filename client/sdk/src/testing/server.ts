@@ -20,7 +20,7 @@ export class FakeServer {
   epoch = 1;
   /** Stages told before `ready`. */
   stages: readonly string[] = ['admitted'];
-  /** Answers to the next control requests instead of `ready`: fields of an error. */
+  /** Answers to the next control requests instead of `ready`: fields of an error; without `code` as they are, as API Gateway’s. */
   readonly controlErrors: Fields[] = [];
   /** Answers to the next `hello`s instead of `live`, with the close code that follows. */
   readonly mediaErrors: { readonly error: Fields; readonly close: number }[] = [];
@@ -111,7 +111,7 @@ export class FakeServer {
   #answerControl(socket: FakeSocket, request: Fields): void {
     this.requests.push(request);
     const error = this.controlErrors.shift();
-    if (error) socket.receive({ type: 'error', message: '!', fatal: true, ...error });
+    if (error) socket.receive('code' in error ? { type: 'error', message: '!', fatal: true, ...error } : error);
     else if (request.type === 'end') socket.receive({ type: 'ended', session: this.session, i: this.#i() });
     else this.#admit(socket, request);
   }

@@ -192,6 +192,15 @@ describe('a session that cannot go on', () => {
     expect(all.client.getSnapshot().error?.code).toBe('slow_client');
   });
 
+  test('is asked for again at once when API Gateway says that the function has failed', async () => {
+    const all = await live();
+    all.server.controlErrors.push({ message: 'Internal server error', connectionId: 'c', requestId: 'r' });
+    all.server.cutMedia();
+    await pass(1000);
+    expect(all.server.requests.slice(-2)).toMatchObject([{ type: 'resume' }, { type: 'resume' }]);
+    expect(all.client.getSnapshot().status).toBe('connected');
+  });
+
   test('is given up when the server has stopped waiting', async () => {
     const all = await live();
     all.server.refuses.control = 1000;
