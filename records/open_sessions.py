@@ -17,20 +17,13 @@ class Full(Exception):
     """Limit on concurrent sessions reached."""
 
 
-def make_room(table: Table, user: str, *, limit: int, now: int) -> None:
-    """Drop stale entries when the limit is reached. Raises Full when there are none."""
-    item = table.get(_key(user))
-    if item is None:
-        _create(table, user)
-        return
-    entered: Mapping[str, int] = item["sessions"]
-    if len(entered) < limit:
-        return
-    stale = {session for session in entered if entered[session] <= now} or _orphans(table, entered, now)
-    if not stale:
-        raise Full
-    for session in stale:
-        leave(table, user, session)
+def prepare(table: Table, user: str) -> None:
+    """Have the map that `enter_step` writes to. Harmless when it is there."""
+    if table.get(_key(user)) is None:
+        try:
+            table.put(_key(user), {"sessions": {}}, "attribute_not_exists(PK)")
+        except ConditionFailed:
+            pass  # a concurrent start made it
 
 
 def enter_step(user: str, session: str, *, until: int, limit: int) -> Step:
@@ -73,28 +66,11 @@ def listed(table: Table) -> dict[str, frozenset[str]]:
     return {item["PK"].removeprefix("USER#"): frozenset(item["sessions"]) for item in items}
 
 
-def of_user(table: Table, user: str) -> list[str]:
-    """Sessions that are counted for a user."""
-    item = table.get(_key(user))
-    return [] if item is None else list(item["sessions"])
-
-
-def _create(table: Table, user: str) -> None:
-    try:
-        table.put(_key(user), {"sessions": {}}, "attribute_not_exists(PK)")
-    except ConditionFailed:
-        pass
-
-
-def _orphans(table: Table, entered: Mapping[str, int], now: int) -> set[str]:
-    """Sessions whose record says that they ended, or that no client has joined in time."""
-    alive = {
-        str(item["PK"]).removeprefix("SES#")
-        for item in table.get_all(Key(f"SES#{session}") for session in entered)
-        if item["state"] == "OPEN"
-        and (item["joined_epoch"] == item["epoch"] > 0 or item["join_deadline"] > now - ABANDONED_S)
-    }
-    return set(entered) - alive
+def of_user(table: Table, user: str) -> Mapping[str, int]:
+    """Sessions that are counted for a user, with the epoch s of their expiry."""
+    item = table.get(_key(user)) or {}
+    entered: Mapping[str, int] = item.get("sessions", {})
+    return entered
 
 
 def _key(user: str) -> Key:

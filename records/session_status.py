@@ -75,6 +75,26 @@ def disowned(table: Table, held: Mapping[str, int]) -> dict[str, str]:
     return ended | moved
 
 
+def make_room(table: Table, user: str, *, now: int) -> bool:
+    """Uncount sessions of a user that are over, and end those that no client has joined in time.
+
+    False when there are none.
+    """
+    counted = open_sessions.of_user(table, user)
+    found = load_all(table, counted)
+    return any([_leaves(table, user, id, counted[id], found.get(id), now) for id in counted])  # noqa: C419
+
+
+def _leaves(
+    table: Table, user: str, session: str, until: int, status: SessionStatus | None, now: int
+) -> bool:
+    if status is not None and status.state == "OPEN" and until > now:
+        is_late = status.join_deadline <= now - open_sessions.ABANDONED_S
+        return is_late and not status.is_joined and end(table, status, "abandoned", now)
+    open_sessions.leave(table, user, session)
+    return True
+
+
 def end(table: Table, seen: SessionStatus, reason: str, now: int) -> bool:
     """End a session whose status is as seen. False after a newer request, a join or an end.
 

@@ -122,7 +122,7 @@ def create(table: Table, draft: Draft, *, limit: int, now: int, also: Sequence[S
 
     Raises `open_sessions.Full`; ConditionFailed: step >= ALSO by `also`, below it by the same request.
     """
-    open_sessions.make_room(table, draft.user, limit=limit, now=now)
+    open_sessions.prepare(table, draft.user)
     steps = (
         put_step(
             _request_key(draft.user, draft.request),

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from records import lost_relays
+from records import lost_relays, open_sessions, session_status
+from records.table import Table
 from tests.races import memory_table, protocols
 from tests.races.explorer import Protocol, Report, explore
 
@@ -60,7 +61,7 @@ def _without_unused(request: dict[str, Any]) -> dict[str, Any]:
 class Instead:
     """A function of the product that answers otherwise, for what is settled by no single condition."""
 
-    def __init__(self, module: ModuleType, name: str, answer: object) -> None:
+    def __init__(self, module: ModuleType, name: str, answer: Callable[..., object]) -> None:
         self._module, self._name, self._answer, self.hits = module, name, answer, 0
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -72,9 +73,15 @@ class Instead:
             patch.setattr(self._module, self._name, self._told)
             yield
 
-    def _told(self, *_: object) -> object:
+    def _told(self, *asked: Any) -> object:
         self.hits += 1
-        return self._answer
+        return self._answer(*asked)
+
+
+def _uncount(table: Table, user: str, session: str, *_: object) -> bool:
+    """Make room by a session that stays as it is."""
+    open_sessions.leave(table, user, session)
+    return True
 
 
 class OneKeyOnly:
@@ -167,6 +174,12 @@ FAULTS = (
         "silence is loss, though the table was away",
         protocols.outage,
         "was given up",
-        lambda: Instead(lost_relays, "is_silent", True),
+        lambda: Instead(lost_relays, "is_silent", lambda *_: True),
+    ),
+    Fault(
+        "a start at the limit takes the place of a session that it does not end",
+        protocols.orphan_at_the_limit,
+        "more than 1 open sessions",
+        lambda: Instead(session_status, "_leaves", _uncount),
     ),
 )

@@ -345,6 +345,7 @@ SMALL: tuple[Callable[[], Protocol], ...] = (
     idle_exit,
     leaving,
     outage,
+    orphan_at_the_limit,
     falling_asleep,
 )
 ALL: tuple[Callable[[], Protocol], ...] = (
@@ -356,5 +357,3 @@ ALL: tuple[Callable[[], Protocol], ...] = (
     waking_twice,
     outage_and_sweep,
 )
-#: in which a race is known, and not mended yet
-OPEN: tuple[Callable[[], Protocol], ...] = (orphan_at_the_limit,)

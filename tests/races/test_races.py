@@ -24,9 +24,3 @@ def test_no_interleaving_breaks_what_must_hold(made: Callable[[], Protocol]) -> 
 def test_a_planted_fault_is_found(fault: Fault) -> None:
     report = fault.explored()
     assert any(fault.shows in wrong for wrong in report.violations), report.violations
-
-
-@pytest.mark.parametrize("made", protocols.OPEN, ids=lambda made: made.__name__)
-@pytest.mark.xfail(strict=True, reason="a race that is known and not mended yet")
-def test_a_known_race_is_found_until_it_is_mended(made: Callable[[], Protocol]) -> None:
-    assert not explore(made()).violations

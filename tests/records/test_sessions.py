@@ -5,7 +5,7 @@ import pytest
 from dynamo import NOW
 
 from protocol.control import ClientTool, Config
-from records import open_sessions, relays, resumption, sessions, tickets, turns
+from records import open_sessions, relays, resumption, session_status, sessions, tickets, turns
 from records.table import ConditionFailed, Fenced
 
 
@@ -73,17 +73,31 @@ def test_a_finished_session_makes_room_for_the_next(table, open_session):
 def test_a_session_that_no_client_ever_reached_makes_room_in_time(table, open_session):
     open_session("s1", limit=1)
     draft_time = NOW + relays.START_S + open_sessions.ABANDONED_S
-    with pytest.raises(open_sessions.Full):
-        open_sessions.make_room(table, "ada", limit=1, now=draft_time - 1)
-    open_sessions.make_room(table, "ada", limit=1, now=draft_time)
+    assert not session_status.make_room(table, "ada", now=draft_time - 1)
+    assert session_status.make_room(table, "ada", now=draft_time)
     assert open_session("s2", limit=1)
+
+
+def test_a_session_that_made_room_has_ended_and_cannot_be_resumed(table, open_session):
+    session = open_session("s1", limit=1, reserved_s=600)
+    session_status.make_room(table, "ada", now=NOW + relays.START_S + open_sessions.ABANDONED_S)
+    ended = sessions.load(table, "s1")
+    assert (ended.state, ended.reason) == ("ENDED", "abandoned")
+    with pytest.raises(ConditionFailed):
+        sessions.add_request(table, session, "c1", NOW + 900)
+
+
+def test_a_session_that_is_asked_for_again_makes_no_room(table, open_session):
+    session, late = open_session("s1"), NOW + relays.START_S + open_sessions.ABANDONED_S
+    sessions.add_request(table, session, "c2", late + 30)
+    assert not session_status.make_room(table, "ada", now=late)
+    assert sessions.load(table, "s1").state == "OPEN"
 
 
 def test_a_session_past_its_end_makes_room_without_being_ended(table, open_session):
     open_session("s1", limit=1, ends_at=NOW + 10)
-    with pytest.raises(open_sessions.Full):
-        open_sessions.make_room(table, "ada", limit=1, now=NOW)
-    open_sessions.make_room(table, "ada", limit=1, now=NOW + 10)
+    assert not session_status.make_room(table, "ada", now=NOW)
+    assert session_status.make_room(table, "ada", now=NOW + 10)
     assert open_session("s2", limit=1)
 
 

@@ -82,7 +82,8 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
         try:
             return sessions.create(ports.table, draft, limit=quota.sessions, now=now, also=[reserve])
         except open_sessions.Full:
-            raise _too_many(ports, user) from None
+            if not session_status.make_room(ports.table, user, now=now):
+                raise _too_many(ports, user) from None
         except ConditionFailed as failed:
             if failed.step < sessions.ALSO:
                 raise
