@@ -29,15 +29,15 @@ MARGIN_MS = 15_000  #: of this function's time, for the response to CloudFormati
 @functools.cache
 def ports() -> SweepPorts:
     config = SweepConfig.from_env(settings.laid_under(os.environ))
-    table, microvm = aws.table(config.table_name), config.relay.microvm
+    table, task, microvm = aws.table(config.table_name), config.relay.task, config.relay.microvm
     return SweepPorts(
         table=table,
         replies=Replies(aws.gateway(config.connections_url), table, time.sleep),
         launcher=launchers(config.relay),
         clock=time.time,
-        tasks=EcsTasks(aws.client("ecs"), config.relay.cluster),
+        tasks=EcsTasks(aws.client("ecs"), task.cluster) if task else None,
         config=config,
-        vms=MicrovmList(aws.client("lambda-microvms"), microvm, time.sleep) if microvm else None,
+        vms=MicrovmList(aws.client("lambda-microvms"), microvm.image, time.sleep) if microvm else None,
     )
 
 
@@ -64,7 +64,7 @@ def _answer(kind: str, event: Mapping[str, Any], has_time: Callable[[], bool]) -
     """Do the work of the custom resource `Fleet`."""
     bundle = str(event["ResourceProperties"]["Bundle"])
     if kind == "Delete":
-        teardown.stop_all(ports().tasks, has_time, time.sleep, ports().vms)
+        teardown.stop_all(ports().tasks, ports().vms, has_time, time.sleep)
         bundles.remove_all(aws.client("lambda"), bundle)
     else:
         before = str(event.get("OldResourceProperties", {}).get("Bundle", ""))

@@ -52,17 +52,20 @@ def sweeper(faulted: FaultedStack) -> Callable[[], dict[str, int]]:
     environment = faulted.stack.template.functions[f"{NAME}-sweep"].environment
     config = SweepConfig.from_env(environment)
     ecs, lambda_vms = faulted.stack.client("ecs"), faulted.stack.client("lambda-microvms")
-    launchers: dict[Home, Launcher] = {"fargate": EcsLauncher(ecs, config.relay)}
-    vms = None
-    if config.relay.microvm:
-        launchers["microvm"] = MicrovmLauncher(lambda_vms, config.relay.microvm)
-        vms = MicrovmList(lambda_vms, config.relay.microvm, time.sleep)
+    launchers: dict[Home, Launcher] = {}
+    tasks = vms = None
+    if task := config.relay.task:
+        launchers["fargate"] = EcsLauncher(ecs, task, config.relay.resume_s)
+        tasks = EcsTasks(ecs, task.cluster)
+    if microvm := config.relay.microvm:
+        launchers["microvm"] = MicrovmLauncher(lambda_vms, microvm, config.relay.resume_s)
+        vms = MicrovmList(lambda_vms, microvm.image, time.sleep)
     ports = SweepPorts(
         table=faulted.table,
         replies=Replies(faulted.stack.client("apigatewaymanagementapi"), faulted.table, time.sleep),
         launcher=HomeLauncher(launchers),
         clock=time.time,
-        tasks=EcsTasks(ecs, config.relay.cluster),
+        tasks=tasks,
         config=config,
         vms=vms,
     )

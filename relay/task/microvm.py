@@ -11,8 +11,9 @@ from relay.task.hooks import Hook
 
 HOOKS_PORT = 9000  #: as the image says; a client's token does not reach it
 
-#: what the payload of /run has; nothing else of the environment can be set by it
+#: what the payload of /run has, and may have; nothing else of the environment can be set by it
 IDENTITY = ("RELAY_ID", "RELAY_SLOT", "RELAY_REVISION")
+SETTINGS = ("RELAY_CAPACITY", "RESUME_SECONDS")
 
 
 class Leaver(Protocol):
@@ -44,6 +45,7 @@ class Life:
         """Said twice, as after a lost answer, it changes nothing. Raises ValueError."""
         told = json.loads(body.get("runHookPayload") or "")
         identity = {name: str(told[name]) for name in IDENTITY}
+        identity |= {name: str(told[name]) for name in SETTINGS if name in told}
         if not self.identity.done():
             self.identity.set_result(identity)
         return self.identity.result() == identity

@@ -43,7 +43,7 @@ async def test_a_relay_that_crashes_at_import_is_told_to_who_waits_and_to_the_te
 async def test_a_caller_of_relays_that_cannot_start_is_told_at_the_second_one_and_starts_no_third() -> None:
     """Whatever the client does by itself: it tried for two and a half minutes, and started nineteen tasks."""
     async with simulator.serve() as model:
-        options = Options(gemini_url=model.url, relay_environment={"RELAY_CAPACITY": "bad"})
+        options = Options(gemini_url=model.url, relay_environment={"DRAIN_SECONDS": "bad"})
         async with LocalStack(options) as stack:
             with pytest.raises(VoiceError) as refused:
                 async with Conversation(stack.urls.control, stack.user().token(), agent="assistant"):

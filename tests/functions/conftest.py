@@ -23,6 +23,7 @@ import dynamo
 
 from functions import connect, disconnect, mint, session, sweep
 from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.ecs_tasks import EcsTasks
 from functions.core.fleet.homes import HomeLauncher
 from functions.core.fleet.microvms import MicrovmDoor, MicrovmLauncher, MicrovmList
 from functions.core.runtime import aws
@@ -192,24 +193,34 @@ def relay(table, clock):
 @pytest.fixture
 def homes(table, clock, monkeypatch):
     """Gives the deployment homes, in the order in which they are tried, and sleeping relays."""
+    task = session.ports().config.relay.task
 
     def give(*homes, sleeping=0):
         fake = FakeMicrovms(clock)
         ports, sweeping = session.ports(), sweep.ports()
-        relay = dataclasses.replace(ports.config.relay, homes=homes, microvm=IMAGE)
-        ecs, vms = EcsLauncher(aws.client("ecs"), relay), MicrovmLauncher(fake, IMAGE)
-        launcher = HomeLauncher({"fargate": ecs, "microvm": vms})
+        relay = dataclasses.replace(
+            ports.config.relay,
+            homes=homes,
+            task=task if "fargate" in homes else None,
+            microvm=IMAGE if "microvm" in homes else None,
+        )
+        launchers = {
+            "fargate": EcsLauncher(aws.client("ecs"), task, relay.resume_s),
+            "microvm": MicrovmLauncher(fake, IMAGE, relay.resume_s),
+        }
+        launcher = HomeLauncher({home: launchers[home] for home in homes})
         ports = dataclasses.replace(
             ports,
             launcher=launcher,
             config=dataclasses.replace(ports.config, relay=relay),
-            admittance=MicrovmDoor(fake, IMAGE),
+            admittance=MicrovmDoor(fake, IMAGE) if "microvm" in homes else None,
         )
         sweeping = dataclasses.replace(
             sweeping,
             launcher=launcher,
             config=dataclasses.replace(sweeping.config, relay=relay, sleeping_relays=sleeping),
-            vms=MicrovmList(fake, IMAGE, lambda _: None),
+            tasks=EcsTasks(aws.client("ecs"), task.cluster) if "fargate" in homes else None,
+            vms=MicrovmList(fake, IMAGE.image, lambda _: None) if "microvm" in homes else None,
         )
         monkeypatch.setattr(session, "ports", lambda: ports)
         monkeypatch.setattr(sweep, "ports", lambda: sweeping)

@@ -68,6 +68,9 @@ def test_without_a_relay_a_task_is_started_and_the_client_gets_its_eta(connected
         "RELAY_ID": relay,
         "RELAY_SLOT": "0",
         "RELAY_REVISION": "relay:7",
+        "RELAY_CAPACITY": "5",
+        "IDLE_SECONDS": "300",
+        "RESUME_SECONDS": "120",
     }
     clock.now += 20
     assert become_ready(table, clock, relay) == 1
@@ -214,7 +217,8 @@ def test_an_older_revision_takes_no_new_calls_but_keeps_its_own(connected, relay
 
 def test_a_runaway_stops_at_the_last_slot(connected, edges, monkeypatch):
     ports = session_function.ports()
-    relay = dataclasses.replace(ports.config.relay, slots=1, capacity=1)
+    task = dataclasses.replace(ports.config.relay.task, capacity=1)
+    relay = dataclasses.replace(ports.config.relay, slots=1, task=task)
     ports = dataclasses.replace(ports, config=dataclasses.replace(ports.config, relay=relay))
     monkeypatch.setattr(session_function, "ports", lambda: ports)
     assert connected("a").start()[-1]["stage"] == "relay"

@@ -24,6 +24,8 @@ def test_a_call_that_finds_no_relay_begins_in_a_microvm(connected, edges, table,
         "RELAY_ID": relay.id,
         "RELAY_SLOT": "0",
         "RELAY_REVISION": "arn:image:3",
+        "RELAY_CAPACITY": "2",
+        "RESUME_SECONDS": "120",
     }
     assert (request["clientToken"], request["imageVersion"], request["executionRoleArn"]) == (
         relay.id,
@@ -250,8 +252,42 @@ def test_at_the_end_of_the_stack_every_vm_is_ended_and_waited_for(table, clock, 
     for token in ("a", "b", "c"):
         fake.run_microvm(clientToken=token)
     ports, pauses = sweep_function.ports(), []
-    teardown.stop_all(ports.tasks, lambda: True, pauses.append, ports.vms)
+    teardown.stop_all(ports.tasks, ports.vms, lambda: True, pauses.append)
     assert set(fake.states()) == {"TERMINATED"} and len(pauses) == 1
+
+
+def test_relays_of_a_home_that_was_given_up_are_drained_into_the_other(connected, table, clock, homes, relay):
+    """Whatever their revisions are called: those of two homes cannot be compared."""
+    homes("microvm")
+    connected().start()
+    (vm,) = the_relays(table)
+    become_ready(table, clock, vm.id)
+    homes("fargate")
+    relay("r9", slot="7")
+    assert sweep()["relays_drained"] == 1
+    assert relays.heartbeat(table, vm.id, 1, int(clock())) == {"drain"}
+
+
+def test_a_sleeper_of_a_home_that_was_given_up_leaves_its_slot(table, clock, homes):
+    homes("microvm", sleeping=1)
+    sweep()
+    (relay,) = the_relays(table)
+    become_ready(table, clock, relay.id)
+    sweep()
+    assert [relay.state for relay in the_relays(table)] == ["SUSPENDED"]
+    homes("fargate")
+    assert sweep() == {"relays_lost": 1} and the_relays(table) == []
+
+
+def test_tasks_of_a_home_that_was_given_up_are_drained_into_microvms(connected, table, clock, homes, relay):
+    relay("r1")
+    connected().start()
+    homes("microvm")
+    assert sweep()["relays_started"] == 1
+    (vm,) = (each for each in the_relays(table) if each.home == "microvm")
+    become_ready(table, clock, vm.id)
+    assert sweep()["relays_drained"] == 1
+    assert relays.heartbeat(table, "r1", 1, int(clock())) == {"drain"}
 
 
 def test_homes_are_named_or_the_function_does_not_start():

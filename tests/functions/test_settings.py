@@ -5,16 +5,33 @@ import dataclasses
 import pytest
 
 from functions.core.runtime import settings
-from functions.core.runtime.config import ConnectConfig, LimitsConfig, MintConfig, RelayConfig
+from functions.core.runtime.config import (
+    ConnectConfig,
+    LimitsConfig,
+    MintConfig,
+    RelayConfig,
+    SessionConfig,
+    SweepConfig,
+)
 
 WORDS = (
     *("TABLE_NAME", "GEMINI_KEY_PARAMETER", "GEMINI_URL", "CLUSTER", "RELAY_TASK_DEFINITION"),
     *("RELAY_SUBNETS", "RELAY_SECURITY_GROUP", "RELAY_REVISION"),
+    *("CONNECTIONS_URL", "MEDIA_URL", "ROUTE_KEY_PARAMETER", "MINT_FUNCTION"),
 )
 NEEDED = dict.fromkeys(WORDS, "x")
+MICROVMS = dict.fromkeys(("MICROVM_IMAGE", "MICROVM_VERSION", "MICROVM_ROLE", "MICROVM_LOGS"), "x")
+MICROVMS |= {"RELAY_HOMES": "both"}
 VERTEX = dict.fromkeys(
     ("VERTEX_PROJECT", "VERTEX_LOCATION", "VERTEX_PROVIDER", "VERTEX_SERVICE_ACCOUNT"), "x"
 )
+#: what has them besides the limits of users, and what mint reads
+RELAYS = ("MaxRelays", "RelayCapacity", "MicrovmCapacity", "IdleSeconds", "ResumeSeconds")
+READERS = {
+    **dict.fromkeys(RELAYS, RelayConfig),
+    **dict.fromkeys(("WarmRelays", "SleepingRelays"), SweepConfig),
+    "PrepareRelays": SessionConfig,
+}
 
 
 @pytest.fixture
@@ -55,12 +72,11 @@ def test_a_mistake_is_named(laid):
 @pytest.mark.parametrize("name", settings.SETTINGS)
 def test_each_setting_is_read_by_a_function_and_its_default_is_the_code_s(name):
     each = settings.SETTINGS[name]
-    reader = {"session": LimitsConfig, "mint": MintConfig}[each.functions[0]]
-    if name == "MaxRelays":
-        reader = RelayConfig
+    reader = READERS.get(name) or {"session": LimitsConfig, "mint": MintConfig}[each.functions[0]]
     other = each.default + 1 if isinstance(each.default, int) else each.values[-1] if each.values else "word"
     assert each.mistake(str(each.default)) == ""
-    assert reader.from_env({**NEEDED, each.variable: str(each.default)}) == reader.from_env(NEEDED)
-    needed = NEEDED | VERTEX  # which go together
+    needed = NEEDED | MICROVMS
+    assert reader.from_env({**needed, each.variable: str(each.default)}) == reader.from_env(needed)
+    needed |= VERTEX  # which go together
     assert reader.from_env({**needed, each.variable: str(other)}) != reader.from_env(needed)
     assert each.variable not in {field.name.upper() for field in dataclasses.fields(ConnectConfig)}

@@ -18,10 +18,12 @@ def sweep():
 
 @pytest.fixture
 def change(table, monkeypatch):
-    """Changes the sweep's settings."""
+    """Changes the sweep's settings; `revision` is that of tasks."""
 
-    def to(warm_relays=0, **relay):
+    def to(warm_relays=0, revision="", **relay):
         ports = sweep_function.ports()
+        if revision:
+            relay["task"] = dataclasses.replace(ports.config.relay.task, revision=revision)
         config = dataclasses.replace(
             ports.config, warm_relays=warm_relays, relay=dataclasses.replace(ports.config.relay, **relay)
         )

@@ -60,7 +60,7 @@ def test_tasks_are_waited_for_until_they_are_gone(edges, table):
     edges.drain_looks = 3  # calls are handed on, an interface is given back
     have_tasks(edges, "a", "b")
     pauses = Pauses()
-    teardown.stop_all(sweep_function.ports().tasks, lambda: True, pauses)
+    teardown.stop_all(sweep_function.ports().tasks, None, lambda: True, pauses)
     assert (len(pauses), alive(edges), len(edges.stopped)) == (3, ["ecs-svc/7"], 2)
 
 
@@ -68,7 +68,7 @@ def test_a_task_that_was_asked_for_meanwhile_is_stopped_too(edges, table):
     edges.drain_looks = 1
     have_tasks(edges, "a")
     pauses = Pauses(lambda: have_tasks(edges, "late"))
-    teardown.stop_all(sweep_function.ports().tasks, lambda: True, pauses)
+    teardown.stop_all(sweep_function.ports().tasks, None, lambda: True, pauses)
     assert edges.stopped == ["relay-a", "relay-late"]
 
 

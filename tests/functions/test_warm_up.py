@@ -216,6 +216,6 @@ def test_a_warm_up_that_has_waited_for_a_minute_is_for_nobody(table, clock, home
 
 
 def test_what_may_be_prepared_is_one_of_four(monkeypatch, table):
-    assert SessionConfig.from_env(os.environ).prepares == "nothing"
+    assert SessionConfig.from_env(os.environ).prepares == "sleeping"
     with pytest.raises(ConfigError, match="PREPARES"):
         SessionConfig.from_env({**os.environ, "PREPARES": "everything"})

@@ -124,7 +124,7 @@ def place(tmp_path: Path, settings: str) -> Path:
         ("- a\n", "", "deployment.yaml does not hold `Name: value` lines"),
         (
             "",
-            'parameter_overrides = "MinutesPerDay=60 WarmRelays=1"',
+            'parameter_overrides = "MinutesPerDay=60 LogRetentionDays=1"',
             "MinutesPerDay in samconfig.toml has no effect any more: set it in deployment.yaml",
         ),
     ],

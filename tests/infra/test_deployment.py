@@ -42,7 +42,7 @@ FORMS: dict[str, dict[str, str]] = {
     },
     "budget": {"MonthlyBudget": "50", "AlarmEmail": "ops@example.com"},
     "microvm": {"RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"},
-    "both": {"RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip", "SleepingRelays": "1"},
+    "both": {"RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip"},
     "OIDC": {"OidcIssuer": "https://issuer.example.com"},
 }
 
@@ -467,15 +467,13 @@ def test_the_sweep_is_told_of_every_task_of_the_cluster_that_has_stopped(form: d
     }
 
 
-def test_the_sweep_is_called_every_minute_and_keeps_as_many_warm_as_is_said(form: dict[str, Any]) -> None:
+def test_the_sweep_is_called_every_minute_and_knows_the_same_relays_as_session(form: dict[str, Any]) -> None:
     (rule,) = [rule for rule in rules_of(form, "SweepFunction") if "ScheduleExpression" in rule]
     assert rule["ScheduleExpression"] == "rate(1 minute)" and rule.get("State", "ENABLED") == "ENABLED"
     given = form["Resources"]["SweepFunction"]["Properties"]["Environment"]["Variables"]
-    assert given["WARM_RELAYS"] == {"Ref": "WarmRelays"}
-    assert form["Parameters"]["WarmRelays"]["Default"] == 0
     session = form["Resources"]["SessionFunction"]["Properties"]["Environment"]["Variables"]
     shared = given.keys() & session.keys()
-    assert "RELAY_CAPACITY" in shared and {name: given[name] for name in shared} == {
+    assert "RELAY_HOMES" in shared and {name: given[name] for name in shared} == {
         name: session[name] for name in shared
     }
     has_balancer = bool(of_type(form, "AWS::ElasticLoadBalancingV2::LoadBalancer"))

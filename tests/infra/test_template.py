@@ -219,7 +219,6 @@ def test_the_relay_and_session_know_each_other_by_name(stack: Stack) -> None:
     assert len(session["RELAY_SUBNETS"].split(",")) == 2
     assert stack.task.command == ("python", "-m", "relay")
     assert stack.task.stop_timeout_s == 120
-    assert session["RELAY_CAPACITY"] == relay["RELAY_CAPACITY"] == "40"
 
 
 def test_localise_replaces_the_apis_address_and_nothing_else(stack: Stack) -> None:
@@ -232,10 +231,10 @@ def test_localise_replaces_the_apis_address_and_nothing_else(stack: Stack) -> No
 
 
 def test_parameters_reach_the_environment() -> None:
-    given = {"MediaUrl": "wss://m.example", "RelayCapacity": "7", "ServePage": "false"}
+    given = {"MediaUrl": "wss://m.example", "GeminiUrl": "https://g.example", "ServePage": "false"}
     stack = read_template(TEMPLATE, given, stack="viva")
     assert stack.functions["viva-session"].environment["MEDIA_URL"] == "wss://m.example"
-    assert stack.task.environment["RELAY_CAPACITY"] == "7"
+    assert stack.task.environment["GEMINI_URL"] == "https://g.example"
 
 
 def test_settings_that_functions_read_themselves_reach_those_functions_alone() -> None:

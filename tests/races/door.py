@@ -19,7 +19,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.core.runtime import entry
-from functions.core.runtime.config import LimitsConfig, MicrovmConfig, RelayConfig, SessionConfig, SweepConfig
+from functions.core.runtime.config import (
+    LimitsConfig,
+    MicrovmConfig,
+    RelayConfig,
+    SessionConfig,
+    SweepConfig,
+    TaskConfig,
+)
 from functions.core.runtime.ports import Launched, LaunchFailed, Ports, SweepPorts, Vm
 from functions.core.sessions import notify_waiting
 from protocol.codec import encode
@@ -114,12 +121,7 @@ class Settings:
         self.homes = given.get("homes", ("fargate",))
         vm = MicrovmConfig("image", "1", "role", "log", capacity=given["capacity"])
         relay = RelayConfig(
-            cluster="c",
-            task_definition="relay:1",
-            subnets=("s",),
-            security_group="g",
-            revision="relay:1",
-            capacity=given["capacity"],
+            task=TaskConfig("c", "relay:1", ("s",), "g", "relay:1", given["capacity"]),
             slots=given["slots"],
             homes=self.homes,
             microvm=vm if "microvm" in self.homes else None,

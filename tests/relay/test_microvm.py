@@ -15,7 +15,8 @@ from relay.task.hooks import hooks_served
 from relay.task.microvm import Life
 
 WHO = {"RELAY_ID": "r1", "RELAY_SLOT": "0", "RELAY_REVISION": "7"}
-BODY = {"microvmId": "microvm-1", "runHookPayload": json.dumps({**WHO, "TABLE_NAME": "another"})}
+GIVEN = {**WHO, "RELAY_CAPACITY": "3", "RESUME_SECONDS": "120"}
+BODY = {"microvmId": "microvm-1", "runHookPayload": json.dumps({**GIVEN, "TABLE_NAME": "another"})}
 
 
 class Platform:
@@ -57,7 +58,7 @@ async def test_it_is_ready_before_it_is_anybody_and_learns_who_it_is_from_run(un
         assert await platform.call("ready") == await platform.call("validate") == 200
         assert not life.identity.done()
         assert await platform.call("run", BODY) == 200
-        assert await life.identity == WHO  # and nothing else of its environment comes from there
+        assert await life.identity == GIVEN  # and nothing else of its environment comes from there
 
 
 async def test_a_machine_is_told_once_who_it_is(unused_tcp_port: int) -> None:

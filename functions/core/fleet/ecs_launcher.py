@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from functions.core.fleet import start_causes
-from functions.core.runtime.config import RelayConfig
+from functions.core.runtime.config import TaskConfig
 from functions.core.runtime.entry import logger
 from functions.core.runtime.ports import LaunchFailed
 from records.relays import Relay
@@ -25,9 +25,8 @@ class Ecs(Protocol):
 class EcsLauncher:
     """One task per relay: the relay's id is the client token, so that a retry starts no second one."""
 
-    def __init__(self, ecs: Ecs, config: RelayConfig) -> None:
-        self._ecs = ecs
-        self._config = config
+    def __init__(self, ecs: Ecs, config: TaskConfig, resume_s: int) -> None:
+        self._ecs, self._config, self._resume_s = ecs, config, resume_s
 
     def launch(self, relay: Relay) -> None:
         try:
@@ -42,7 +41,14 @@ class EcsLauncher:
             raise LaunchFailed(cause)
 
     def _request(self, relay: Relay) -> dict[str, Any]:
-        given = {"RELAY_ID": relay.id, "RELAY_SLOT": relay.slot, "RELAY_REVISION": relay.revision}
+        given = {
+            "RELAY_ID": relay.id,
+            "RELAY_SLOT": relay.slot,
+            "RELAY_REVISION": relay.revision,
+            "RELAY_CAPACITY": str(relay.capacity),
+            "IDLE_SECONDS": str(self._config.idle_s),
+            "RESUME_SECONDS": str(self._resume_s),
+        }
         environment = [{"name": name, "value": value} for name, value in given.items()]
         network = {
             "subnets": list(self._config.subnets),
@@ -51,7 +57,7 @@ class EcsLauncher:
         }
         return {
             "cluster": self._config.cluster,
-            "taskDefinition": self._config.task_definition,
+            "taskDefinition": self._config.definition,
             "launchType": "FARGATE",
             "count": 1,
             "propagateTags": "TASK_DEFINITION",

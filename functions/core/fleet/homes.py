@@ -31,7 +31,10 @@ class HomeLauncher:
 
 def launchers(config: RelayConfig) -> HomeLauncher:
     """Launchers of the homes that this deployment has."""
-    made: dict[Home, Launcher] = {"fargate": EcsLauncher(aws.client("ecs"), config)}
+    made: dict[Home, Launcher] = {}
+    if config.task:
+        made["fargate"] = EcsLauncher(aws.client("ecs"), config.task, config.resume_s)
     if config.microvm:
-        made["microvm"] = MicrovmLauncher(aws.client("lambda-microvms"), config.microvm)
+        vms = aws.client("lambda-microvms")
+        made["microvm"] = MicrovmLauncher(vms, config.microvm, config.resume_s)
     return HomeLauncher(made)

@@ -50,8 +50,8 @@ class Microvms(Protocol):
 class MicrovmLauncher:
     """One VM per relay. No idle policy: whether a WebSocket's frames count as traffic is not documented."""
 
-    def __init__(self, client: Microvms, config: MicrovmConfig) -> None:
-        self._client, self._config = client, config
+    def __init__(self, client: Microvms, config: MicrovmConfig, resume_s: int) -> None:
+        self._client, self._config, self._resume_s = client, config, resume_s
 
     def launch(self, relay: Relay) -> Launched | None:
         try:
@@ -76,13 +76,19 @@ class MicrovmLauncher:
 
     def _request(self, relay: Relay) -> dict[str, Any]:
         config = self._config
-        identity = {"RELAY_ID": relay.id, "RELAY_SLOT": relay.slot, "RELAY_REVISION": relay.revision}
+        given = {
+            "RELAY_ID": relay.id,
+            "RELAY_SLOT": relay.slot,
+            "RELAY_REVISION": relay.revision,
+            "RELAY_CAPACITY": str(relay.capacity),
+            "RESUME_SECONDS": str(self._resume_s),
+        }
         return {
             "imageIdentifier": config.image,
             "imageVersion": config.version,
             "executionRoleArn": config.role,
             "maximumDurationInSeconds": LONGEST_S,
-            "runHookPayload": json.dumps(identity),
+            "runHookPayload": json.dumps(given),
             "logging": {"cloudWatch": {"logGroup": config.log_group}},
             "clientToken": relay.id,
         }
@@ -112,8 +118,8 @@ class MicrovmDoor:
 class MicrovmList:
     """All VMs of the image, whatever version they run."""
 
-    def __init__(self, client: Microvms, config: MicrovmConfig, pause: Callable[[float], None]) -> None:
-        self._client, self._image, self._pause = client, config.image, pause
+    def __init__(self, client: Microvms, image: str, pause: Callable[[float], None]) -> None:
+        self._client, self._image, self._pause = client, image, pause
 
     def alive(self) -> Sequence[Vm]:
         return [vm for vm in self._listed() if vm.state not in OVER]

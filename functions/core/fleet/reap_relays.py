@@ -28,9 +28,9 @@ class Fleet:
 
 
 def list_tasks(ports: SweepPorts) -> Tasks | None:
-    """Tasks by relay, or None when ECS does not answer: then only heartbeats count."""
+    """Tasks by relay; None when there can be none, or ECS does not answer: then only heartbeats count."""
     try:
-        return ports.tasks.running()
+        return ports.tasks.running() if ports.tasks else None
     except TasksUnknown:
         return None
 
@@ -41,7 +41,11 @@ def reap(ports: SweepPorts, tasks: Tasks | None, counts: Counter[str]) -> Fleet:
     pool = relays.pool(ports.table)
     known = relays.load_all(ports.table, pool.slots.values())
     relays.note_sweep(ports.table, pool, now)
-    lost = [relay for relay in known if is_lost(relay, pool, now) or _has_exited(relay, tasks, now)]
+    lost = [
+        relay
+        for relay in known
+        if is_lost(relay, pool, now) or _has_exited(relay, tasks, now) or _sleeps_nowhere(ports, relay)
+    ]
     freed = give_up_relay.free_lost_slots(ports, pool, known, lost, causes=_causes(ports, lost))
     counts["relays_lost"] += len(freed)
     alive = [
@@ -51,22 +55,25 @@ def reap(ports: SweepPorts, tasks: Tasks | None, counts: Counter[str]) -> Fleet:
     return Fleet(Pool(pool.generation, slots, pool.swept_at), alive)
 
 
-def stop_orphan_tasks(ports: SweepPorts, tasks: Tasks | None, fleet: Fleet, counts: Counter[str]) -> None:
+def stop_orphan_tasks(ports: SweepPorts, listed: Tasks | None, fleet: Fleet, counts: Counter[str]) -> None:
     """Stop tasks whose relay is not in the pool.
 
     A relay enters the pool before its RunTask. So every task of a list that is older than `fleet` has its
     relay there, unless that one is leaving or was given up, or the task is an orphan.
     """
-    for relay, running in (tasks or {}).items():
+    if ports.tasks is None or listed is None:
+        return
+    tasks = ports.tasks
+    for relay, running in listed.items():
         if relay in fleet.pool.slots.values():
             continue
-        for task in running:
-            logger.warning("task of no relay stopped", extra={"relay": relay, "task": task})
-            try:
-                ports.tasks.stop(task)
+        try:
+            for task in running:
+                logger.warning("task of no relay stopped", extra={"relay": relay, "task": task})
+                tasks.stop(task)
                 counts["tasks_stopped"] += 1
-            except TasksUnknown:
-                return
+        except TasksUnknown:
+            return
 
 
 def _causes(ports: SweepPorts, lost: Sequence[Relay]) -> Mapping[str, Cause]:
@@ -77,7 +84,7 @@ def _causes(ports: SweepPorts, lost: Sequence[Relay]) -> Mapping[str, Cause]:
         for relay in starting
         if ports.vms and relay.vm and (reason := ports.vms.reason(relay.vm))
     }
-    if not any(relay.home == "fargate" for relay in starting):
+    if ports.tasks is None or not any(relay.home == "fargate" for relay in starting):
         return causes
     try:
         return {**causes, **ports.tasks.causes()}
@@ -90,6 +97,11 @@ def _has_exited(relay: Relay, tasks: Tasks | None, now: int) -> bool:
     if tasks is None or relay.id in tasks or not relay.launched or relay.home != "fargate":
         return False
     return max(relay.started_at, relay.heartbeat) <= now - SETTLE_S
+
+
+def _sleeps_nowhere(ports: SweepPorts, relay: Relay) -> bool:
+    """A deployment has given up MicroVMs, and ended this one: it can neither be woken nor be lost."""
+    return ports.vms is None and relay.state in ("SUSPENDING", "SUSPENDED")
 
 
 def _ensure_launched(ports: SweepPorts, relay: Relay, counts: Counter[str]) -> bool:

@@ -60,7 +60,7 @@ class MicrovmConfig:
     version: str  #: of the image
     role: str  #: ARN of what the relay may do
     log_group: str
-    capacity: int = 3  #: calls of one: its proxy carries 1 MB/s for each vCPU
+    capacity: int = 3  #: calls of one
     port: int = 8080  #: where the relay listens in it
 
     @property
@@ -80,39 +80,62 @@ class MicrovmConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class RelayConfig:
-    """Parameters of a relay's start, in each of its homes."""
+class TaskConfig:
+    """Parameters of a relay's start as a task of ECS."""
 
     cluster: str
-    task_definition: str
+    definition: str
     subnets: tuple[str, ...]
     security_group: str
-    revision: str  #: new calls go to relays of this revision only
-    capacity: int  #: calls of one relay
-    slots: int = 50  #: most relays at a time; bounds the cost of a runaway
-    homes: tuple[Home, ...] = ("fargate",)  #: what relays may live in; the first is tried first
-    microvm: MicrovmConfig | None = None  #: None: no relay lives in one
-
-    def revision_of(self, home: Home) -> str:
-        """Revision that new relays of that home have."""
-        return self.microvm.revision if home == "microvm" and self.microvm else self.revision
-
-    def capacity_of(self, home: Home) -> int:
-        """Calls of one relay of that home."""
-        return self.microvm.capacity if home == "microvm" and self.microvm else self.capacity
+    revision: str
+    capacity: int = 40  #: calls of one
+    idle_s: int = 300  #: one without a call ends itself after this
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
         return cls(
             cluster=_text(env, "CLUSTER"),
-            task_definition=_text(env, "RELAY_TASK_DEFINITION"),
+            definition=_text(env, "RELAY_TASK_DEFINITION"),
             subnets=_list(_text(env, "RELAY_SUBNETS")),
             security_group=_text(env, "RELAY_SECURITY_GROUP"),
             revision=_text(env, "RELAY_REVISION"),
             capacity=_number(env, "RELAY_CAPACITY", 40),
-            slots=_number(env, "RELAY_SLOTS", 50),
-            homes=(homes := _homes(env)),
+            idle_s=_number(env, "IDLE_SECONDS", 300, least=0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """Parameters of a relay's start, in each of its homes."""
+
+    task: TaskConfig | None = None  #: None: no relay is a task
+    microvm: MicrovmConfig | None = None  #: None: no relay lives in one
+    homes: tuple[Home, ...] = ("fargate",)  #: what relays may live in; the first is tried first
+    slots: int = 50  #: most relays at a time; bounds the cost of a runaway
+    resume_s: int = 120  #: for so long a call waits for its client
+
+    def revision_of(self, home: Home) -> str:
+        """Revision that new relays of that home have; empty where there are none."""
+        found = self._of(home)
+        return found.revision if found else ""
+
+    def capacity_of(self, home: Home) -> int:
+        """Calls of one relay of that home."""
+        found = self._of(home)
+        return found.capacity if found else 0
+
+    def _of(self, home: Home) -> TaskConfig | MicrovmConfig | None:
+        return self.microvm if home == "microvm" else self.task
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        homes = _homes(env)
+        return cls(
+            task=TaskConfig.from_env(env) if "fargate" in homes else None,
             microvm=MicrovmConfig.from_env(env) if "microvm" in homes else None,
+            homes=homes,
+            slots=_number(env, "RELAY_SLOTS", 50),
+            resume_s=_number(env, "RESUME_SECONDS", 120),
         )
 
 
@@ -148,7 +171,7 @@ class SessionConfig:
     mint_function: str  #: name
     relay: RelayConfig
     limits: LimitsConfig
-    prepares: Prepares = "nothing"  #: the most that a connection may start before it asks for it
+    prepares: Prepares = "sleeping"  #: the most that a connection may start before it asks for it
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -259,7 +282,7 @@ def _homes(env: Environment) -> tuple[Home, ...]:
 
 
 def _prepares(env: Environment) -> Prepares:
-    asked = env.get("PREPARES") or "nothing"
+    asked = env.get("PREPARES") or "sleeping"
     if asked not in get_args(Prepares):
         raise ConfigError("PREPARES")
     return cast(Prepares, asked)

@@ -124,6 +124,6 @@ class Ports(Dispatch):
 class SweepPorts(Dispatch):
     """Dependencies of the `sweep` function."""
 
-    tasks: TaskList
+    tasks: TaskList | None  #: None: no relay is one
     config: SweepConfig
     vms: VmList | None = None  #: None: no relay lives in one

@@ -45,7 +45,7 @@ class Setting:
         return "" if re.fullmatch(self.pattern, value) else f"is {value!r}, and must look like {self.pattern}"
 
 
-SESSION, MINT = ("session",), ("mint",)
+SESSION, MINT, SWEEP, FLEET = ("session",), ("mint",), ("sweep",), ("session", "sweep")
 SETTINGS = {
     "MaxSessionMinutes": Setting(
         "MAX_SESSION_MINUTES", SESSION, 30, "Minutes after which a session is ended."
@@ -59,10 +59,52 @@ SETTINGS = {
     "MinutesPerDay": Setting("MINUTES_PER_DAY", SESSION, 120, "Minutes that one user may talk in a day."),
     "MaxRelays": Setting(
         "RELAY_SLOTS",
-        ("session", "sweep"),
+        FLEET,
         50,
         "The most relay tasks at a time, which bounds what a runaway can cost. With MediaIngress alb, "
         "AlbSlots counts instead.",
+    ),
+    "RelayCapacity": Setting("RELAY_CAPACITY", FLEET, 40, "Calls that one relay task takes."),
+    "MicrovmCapacity": Setting(
+        "MICROVM_CAPACITY",
+        FLEET,
+        3,
+        "Calls that one relay in a MicroVM takes, whose proxy carries 1 MB/s for each vCPU.",
+    ),
+    "IdleSeconds": Setting(
+        "IDLE_SECONDS",
+        FLEET,
+        300,
+        "Seconds that a relay task waits without a call before it ends itself.",
+        least=0,
+    ),
+    "ResumeSeconds": Setting(
+        "RESUME_SECONDS", FLEET, 120, "Seconds that a call survives without its client."
+    ),
+    "WarmRelays": Setting(
+        "WARM_RELAYS",
+        SWEEP,
+        0,
+        "Relay tasks that are kept ready while nobody talks, so that nobody waits for one to start. Each "
+        "costs about 11 USD a month at 0.25 vCPU.",
+        least=0,
+    ),
+    "SleepingRelays": Setting(
+        "SLEEPING_RELAYS",
+        SWEEP,
+        0,
+        "Suspended MicroVMs that are kept, so that a first caller waits for about a second. Each costs about "
+        "35 cents a month.",
+        least=0,
+    ),
+    "PrepareRelays": Setting(
+        "PREPARES",
+        SESSION,
+        "sleeping",
+        "The most that may be started for a user who has connected and not yet asked for a call, once a "
+        "minute for all of them. sleeping - a sleeping MicroVM is woken. microvm - one is launched too, a "
+        "fifth of a cent if nobody calls. task - a Fargate task too.",
+        values=("nothing", "sleeping", "microvm", "task"),
     ),
     "GeminiModel": Setting(
         "GEMINI_MODEL",
