@@ -41,7 +41,7 @@ from records.table import Table
 from simulator.scenario import Behaviour, Scenario
 
 MODEL_TIMES = Path(__file__).with_name("model_times.yaml")
-SPARES = {f"{NAME}-connect": 1, f"{NAME}-session": 2, f"{NAME}-mint": 1}  #: processes started ahead
+SPARES = {f"{NAME}-session": 2, f"{NAME}-mint": 1}  #: processes started ahead
 VMS = {"RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"}
 PATIENCE_S = 180.0
 

@@ -10,10 +10,12 @@ import os
 import time
 from typing import Any
 
+from functions import session
 from functions.core.admission import jwt as admission
 from functions.core.admission.jwt import Claims, KeySource
 from functions.core.admission.signing_keys import Issuer, SharedSecret
-from functions.core.admission.warm_up import WarmUps
+from functions.core.admission.warm_up import WarmUps, invocation
+from functions.core.fleet.prepare import prepare
 from functions.core.runtime import aws
 from functions.core.runtime.config import ConnectConfig
 from functions.core.runtime.entry import guarded, logger, make_ready
@@ -35,7 +37,10 @@ def keys() -> KeySource:
 
 @functools.cache
 def warm_ups() -> WarmUps:
-    return WarmUps(aws.invoker(), aws.table(config().table_name), config().wakes)
+    """A relay; `mint`, which it will ask; and the key of the route to it."""
+    ports = session.ports()
+    mint = invocation(aws.invoker(), ports.config.mint_function)
+    return WarmUps(ports.table, [lambda: prepare(session.ports()), mint, ports.route_key])
 
 
 make_ready(keys, warm_ups, lambda: aws.table(config().table_name))

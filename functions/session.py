@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agents.catalogue import catalogue
-from functions.core.fleet import prepare, replace_leaving
+from functions.core.fleet import replace_leaving
 from functions.core.fleet.homes import launchers
 from functions.core.fleet.microvms import MicrovmDoor
 from functions.core.runtime import aws, settings
@@ -46,13 +46,7 @@ make_ready(ports, catalogue)
 
 @guarded({"statusCode": 500})
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle a MESSAGE event of API Gateway, or a relay's: `relay_ready`, or `relay_leaving` and `calls`.
-
-    `$connect` sends `warm_up`: to have been started is most of what it is for.
-    """
-    if "warm_up" in event:
-        ports().route_key()
-        return dict(prepare.prepare(ports(), int(event["warm_up"])))
+    """Handle a MESSAGE event of API Gateway, or a relay's: `relay_ready`, or `relay_leaving` and `calls`."""
     if "relay_leaving" in event:
         return asdict(
             replace_leaving.relay_leaving(ports(), str(event["relay_leaving"]), int(event["calls"]))

@@ -48,8 +48,8 @@ class Bundle:
 
 BUNDLES = {
     "control": Bundle(
-        ("ConnectFunction", "DisconnectFunction", "SessionFunction", "SweepFunction"),
-        ("functions.connect", "functions.disconnect", "functions.session", "functions.sweep"),
+        ("DisconnectFunction", "SessionFunction", "SweepFunction"),
+        ("functions.control", "functions.disconnect", "functions.sweep"),
         "functions/requirements/control.lock",
         ("apigatewaymanagementapi", "dynamodb", "ecs", "lambda", "lambda-microvms", "ssm"),
     ),

@@ -184,7 +184,7 @@ class LocalStack:
     async def _furnish(self) -> None:
         functions, relay = self.template.functions, self.template.task.environment
         kept = {
-            functions[f"{NAME}-connect"].environment["JWT_SECRET_PARAMETER"]: self.secrets.jwt,
+            functions[f"{NAME}-session"].environment["JWT_SECRET_PARAMETER"]: self.secrets.jwt,
             functions[f"{NAME}-session"].environment["ROUTE_KEY_PARAMETER"]: self.secrets.route,
             functions[f"{NAME}-mint"].environment["GEMINI_KEY_PARAMETER"]: self.secrets.gemini_key,
             relay["ORIGIN_SECRET_PARAMETER"]: self.secrets.origin,

@@ -231,7 +231,7 @@ def _set(stack: Stack, of_file: Mapping[str, str]) -> Stack:
     """With settings of deployment.yaml in the environment of the functions that read them."""
 
     def laid(function: Function) -> Function:
-        under = variables(of_file, function.handler.split(".")[1])
+        under = variables(of_file, function.name.rpartition("-")[2])
         return replace(function, environment={**under, **function.environment})
 
     return replace(stack, functions={name: laid(function) for name, function in stack.functions.items()})

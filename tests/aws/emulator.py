@@ -52,8 +52,7 @@ TRANSLATED: dict[str, dict[str, Any]] = {
 #: statements whose removal it cannot notice
 UNNOTICED = {
     "HandRolesToRelay",
-    "JwtSecretPlain",
-    "RouteKeyPlain",
+    "SecretsPlain",
     "GeminiKeyPlain",
     "OwnKeysPlain",
     "OriginSecretPlain",

@@ -118,12 +118,13 @@ class Walker:
         for cached in (aws.client, aws.gateway, aws.invoker, aws.table):
             cached.cache_clear()
 
-    def function(self, name: str, **more: str) -> Any:
-        """A handler's module with the environment that the template gives it."""
+    def function(self, name: str, of: str = "", **more: str) -> Any:
+        """A handler's module with the environment that the template gives it, or the function `of` that."""
         import importlib
 
         module = importlib.import_module(f"functions.{name}")
-        for key, value in {**self.emulator.stack.functions[f"{STACK}-{name}"].environment, **more}.items():
+        given = self.emulator.stack.functions[f"{STACK}-{of or name}"].environment
+        for key, value in {**given, **more}.items():
             self.patch.setenv(key, value)
         for each in vars(module).values():
             if hasattr(each, "cache_clear"):
@@ -137,16 +138,15 @@ class Walker:
 
     # ---- the walks
 
-    def connect_function(self) -> None:
+    def _admitted(self) -> None:
+        """`$connect`, which is the session function's as well."""
         token = jwt.encode({"sub": "ann", "exp": int(time.time()) + 60}, SECRET, algorithm="HS256")
-        headers = {"Authorization": f"Bearer {token}"}
-        context = {"connectionId": "c1", "routeKey": "$connect"}
-        module = self.function("connect")
-        self._functions()
-        woken = self._noted(module.warm_ups().client)
-        answer = module.handler({"headers": headers, "requestContext": context}, CONTEXT)
-        require(answer["statusCode"] == 200, "admitted")
-        require(len(woken) == 2 and all(woken), "functions woken")
+        event = {
+            "headers": {"Authorization": f"Bearer {token}"},
+            "requestContext": {"connectionId": "c0", "routeKey": "$connect"},
+        }
+        connect = self.function("connect", of="session")
+        require(connect.handler(event, CONTEXT)["statusCode"] == 200, "admitted")
 
     def disconnect_function(self) -> None:
         self.connect("c1")
@@ -159,6 +159,8 @@ class Walker:
         module, told = self.function("session", CONNECTIONS_URL=url), self._replies()
         self._functions()
         asked = self._noted(module.ports().model_refusal.client)
+        self._admitted()
+        require(len(asked) == 1, "mint is woken")
         self.connect("gone")
         told.pretend = False
         self._send(module, "gone", control.Start("r0", (1,)))
@@ -390,7 +392,6 @@ class Walker:
 
 #: walk to the role under whose policy it goes
 WALKS: dict[str, tuple[str, Callable[[Walker], None]]] = {
-    "connect": ("ConnectFunctionRole", Walker.connect_function),
     "disconnect": ("DisconnectFunctionRole", Walker.disconnect_function),
     "session": ("SessionFunctionRole", Walker.session_function),
     "sweep": ("SweepFunctionRole", Walker.sweep_function),

@@ -161,7 +161,7 @@ LOGGED = [
     ),
     Line(
         "invocations",
-        '{"function":"vivavoce-local-connect","status":"ok","routeKey":"$connect","duration_ms":9.5}',
+        '{"function":"vivavoce-local-session","status":"ok","routeKey":"$connect","duration_ms":9.5}',
     ),
 ]
 WRONG = [

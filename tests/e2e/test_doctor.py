@@ -53,7 +53,7 @@ OUTPUT = "<member><OutputKey>{}</OutputKey><OutputValue>{}</OutputValue></member
 
 def described(stack: LocalStack) -> str:
     """This stack as CloudFormation describes a deployed one."""
-    connect = stack.template.functions["vivavoce-local-connect"].environment
+    connect = stack.template.functions["vivavoce-local-session"].environment
     outputs = {
         "ControlUrl": stack.urls.control,
         "TableName": stack.table,

@@ -64,7 +64,7 @@ def test_a_lock_is_one_of_two():
         config.MintConfig.from_env(ENVIRONMENT | {"TOKEN_LOCK": "none"})
 
 
-@pytest.mark.parametrize("function", ["connect", "disconnect", "session", "mint", "sweep"])
+@pytest.mark.parametrize("function", ["control", "disconnect", "mint", "sweep"])
 def test_no_function_imports_googles_library_before_it_is_needed(function):
     heavy = "{'google.genai', 'pydantic', 'moto', 'websockets'}"
     code = f"import sys, functions.{function}; sys.exit(repr({heavy} & set(sys.modules)))"
@@ -73,7 +73,7 @@ def test_no_function_imports_googles_library_before_it_is_needed(function):
 
 
 def test_only_the_functions_that_need_it_read_the_agents():
-    code = "import sys, functions.connect, functions.disconnect; sys.exit('yaml' in sys.modules)"
+    code = "import sys, functions.disconnect; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -49,7 +49,7 @@ def clients_of(function: str, environment: dict[str, str]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("function", "clients"), [("connect", 4), ("disconnect", 2), ("session", 6), ("mint", 3), ("sweep", 4)]
+    ("function", "clients"), [("control", 6), ("disconnect", 2), ("mint", 3), ("sweep", 4)]
 )
 def test_clients_are_made_at_import_in_lambda_and_nowhere_else(function: str, clients: int) -> None:
     assert clients_of(function, LAMBDA) == (clients, "")
@@ -57,7 +57,7 @@ def test_clients_are_made_at_import_in_lambda_and_nowhere_else(function: str, cl
     assert clients_of(function, elsewhere) == (0, "")
 
 
-@pytest.mark.parametrize("function", ["connect", "disconnect", "session", "mint", "sweep"])
+@pytest.mark.parametrize("function", ["control", "disconnect", "mint", "sweep"])
 def test_a_setting_that_is_missing_does_not_stop_the_import(function: str) -> None:
     _, said = clients_of(function, {**LAMBDA, "TABLE_NAME": ""})
     assert '"not made ready"' in said and '"error_type":"ConfigError"' in said.replace(": ", ":")

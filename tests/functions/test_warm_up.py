@@ -1,7 +1,6 @@
 """What is woken when somebody connects: how often, for how much, and that it is in nobody's way."""
 
 import dataclasses
-import json
 import os
 import threading
 
@@ -10,27 +9,28 @@ from deployment import CONTEXT, make_jwt
 from shapes import connect_event
 from vms import become_ready, sweep, the_relays
 
-from functions import connect, mint, session
+from functions import connect, control, mint, session
 from functions.core.admission import warm_up
-from functions.core.admission.warm_up import WarmUps
+from functions.core.admission.warm_up import WarmUps, invocation
+from functions.core.fleet.prepare import prepare as prepare_relay
 from functions.core.runtime.config import ConfigError, SessionConfig
 from records import connections, warm_ups
 
-WAKES = ("d-session", "d-mint")
+WAKES = ("d-mint", "d-other")
 
 
 class FakeLambda:
     """Stands for boto3's client."""
 
     def __init__(self):
-        self.asked = []  #: name and event
+        self.asked = []  #: names
         self.failure = None
 
     def invoke(self, *, FunctionName, InvocationType, Payload):
         if self.failure:
             raise self.failure
-        assert InvocationType == "Event"
-        self.asked.append((FunctionName, json.loads(Payload)))
+        assert (InvocationType, Payload) == ("Event", b'{"warm_up": true}')
+        self.asked.append(FunctionName)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def containers(table, monkeypatch):
 
     class Container:
         def __init__(self):
-            self.warm_ups = WarmUps(fake, table, WAKES)
+            self.warm_ups = WarmUps(table, [invocation(fake, name) for name in WAKES])
 
         def connect(self, user="ada", secret=None):
             monkeypatch.setattr(connect, "warm_ups", lambda: self.warm_ups)
@@ -55,7 +55,7 @@ def containers(table, monkeypatch):
 def test_the_first_who_connects_wakes_what_a_call_needs(containers, table):
     fake, now, container = containers
     assert container().connect()["statusCode"] == 200
-    assert fake.asked == [(name, {"warm_up": int(now[0])}) for name in WAKES]
+    assert sorted(fake.asked) == sorted(WAKES)
     assert connections.load(table, "c-ada=", int(now[0])).user == "ada"
 
 
@@ -113,11 +113,16 @@ def test_a_store_that_fails_is_a_failure_of_connect_as_before(containers, table,
     assert container().connect() == {"statusCode": 500}
 
 
-def test_without_names_of_functions_nothing_is_woken_and_nothing_written(containers, table):
-    fake, now, _ = containers
-    done = []
-    WarmUps(fake, table, ())(int(now[0]), lambda: done.append(1))
-    assert (done, fake.asked) == ([1], []) and warm_ups.claim(table, int(now[0]))
+def test_one_that_fails_leaves_the_others_woken(containers, table, caplog):
+    fake, _, container = containers
+
+    def fail():
+        raise RuntimeError("planted")
+
+    made = container()
+    made.warm_ups = WarmUps(table, [fail, invocation(fake, "d-mint")])
+    assert made.connect()["statusCode"] == 200
+    assert fake.asked == ["d-mint"] and "not warmed up" in caplog.messages
 
 
 # ---- what the woken do
@@ -130,8 +135,22 @@ def prepares(monkeypatch, what):
     monkeypatch.setattr(session, "ports", lambda: ports)
 
 
-def prepare(clock, ago=0):
-    return session.handler({"warm_up": int(clock()) - ago}, CONTEXT)
+def prepare():
+    return prepare_relay(session.ports())
+
+
+def test_connect_itself_launches_the_relay_and_wakes_mint(table, clock, homes, monkeypatch):
+    """Not by way of another function, whose own start the launch would wait for."""
+    fake, invoked = homes("microvm"), FakeLambda()
+    prepares(monkeypatch, "microvm")
+    monkeypatch.setattr(connect.time, "time", clock)
+    monkeypatch.setattr(connect.aws, "invoker", lambda: invoked)
+    connect.warm_ups.cache_clear()
+    token = make_jwt("ada", exp=int(clock()) + 600)
+    asked = connect_event("c-ada=", Sec_WebSocket_Protocol=f"vivavoce, vivavoce.jwt.{token}")
+    assert control.handler(asked, CONTEXT)["statusCode"] == 200
+    assert len(fake.requests) == 1 and invoked.asked == ["test-mint"]
+    connect.warm_ups.cache_clear()
 
 
 def test_mint_has_the_key_and_makes_no_token(table, edges, monkeypatch):
@@ -143,7 +162,7 @@ def test_mint_has_the_key_and_makes_no_token(table, edges, monkeypatch):
 def test_a_setting_keeps_an_opened_page_from_launching_anything(table, clock, homes, monkeypatch, what):
     fake = homes("microvm")
     prepares(monkeypatch, what)
-    assert prepare(clock) == {} and fake.requests == []
+    assert prepare() == {} and fake.requests == []
 
 
 @pytest.mark.parametrize("what", ["nothing", "sleeping", "microvm"])
@@ -151,9 +170,9 @@ def test_no_task_is_started_for_an_opened_page_unless_the_setting_says_so(
     edges, table, clock, monkeypatch, what
 ):
     prepares(monkeypatch, what)
-    assert prepare(clock) == {} and edges.run_task_requests == []
+    assert prepare() == {} and edges.run_task_requests == []
     prepares(monkeypatch, "task")
-    assert prepare(clock) == {"relays_started": 1} and len(edges.run_task_requests) == 1
+    assert prepare() == {"relays_started": 1} and len(edges.run_task_requests) == 1
 
 
 def test_one_microvm_is_launched_and_the_call_that_follows_takes_it(
@@ -161,10 +180,10 @@ def test_one_microvm_is_launched_and_the_call_that_follows_takes_it(
 ):
     fake = homes("microvm", "fargate")
     prepares(monkeypatch, "microvm")
-    assert [prepare(clock) for _ in range(3)] == [{"relays_started": 1}, {}, {}]
+    assert [prepare() for _ in range(3)] == [{"relays_started": 1}, {}, {}]
     (relay,) = the_relays(table)
     become_ready(table, clock, relay.id)
-    assert prepare(clock) == {}
+    assert prepare() == {}
     assert connected().start()[-1]["type"] == "ready" and len(fake.requests) == 1
 
 
@@ -175,7 +194,7 @@ def test_a_sleeping_relay_is_woken_before_another_is_launched(connected, table, 
     become_ready(table, clock, relay.id)
     sweep()
     prepares(monkeypatch, "sleeping")
-    assert prepare(clock) == {"relays_woken": 1}
+    assert prepare() == {"relays_woken": 1}
     assert fake.states() == ["RUNNING"] and the_relays(table)[0].state == "STARTING"
     client = connected()
     assert client.start()[-1]["stage"] == "relay"
@@ -190,7 +209,7 @@ def test_a_sleeper_that_was_woken_for_nobody_sleeps_again(table, clock, homes, m
     become_ready(table, clock, relay.id)
     sweep()
     prepares(monkeypatch, "sleeping")
-    prepare(clock)
+    prepare()
     assert sweep() == {}, "it is on its way, and none is missing"
     become_ready(table, clock, relay.id)
     assert sweep() == {"vms_suspended": 1} and fake.states() == ["SUSPENDED"]
@@ -204,15 +223,9 @@ def test_a_sleeper_that_cannot_be_woken_is_given_up_and_another_launched(table, 
     sweep()
     fake.machines["microvm-0"]["state"] = "TERMINATED"
     prepares(monkeypatch, "microvm")
-    prepare(clock)
-    prepare(clock)
+    prepare()
+    prepare()
     assert len(fake.requests) == 2 and [each.id == relay.id for each in the_relays(table)] == [False]
-
-
-def test_a_warm_up_that_has_waited_for_a_minute_is_for_nobody(table, clock, homes, monkeypatch):
-    fake = homes("microvm")
-    prepares(monkeypatch, "microvm")
-    assert prepare(clock, ago=warm_ups.EVERY_S) == {} and fake.requests == []
 
 
 def test_what_may_be_prepared_is_one_of_four(monkeypatch, table):

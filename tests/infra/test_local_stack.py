@@ -180,7 +180,7 @@ async def test_the_page_gives_a_token_that_connect_can_verify(stack: LocalStack)
         session = await answer.json()
     assert session["url"] == stack.urls.control
     ssm = stack.client("ssm")
-    name = stack.template.functions["vivavoce-local-connect"].environment["JWT_SECRET_PARAMETER"]
+    name = stack.template.functions["vivavoce-local-session"].environment["JWT_SECRET_PARAMETER"]
     kept = await asyncio.to_thread(ssm.get_parameter, Name=name, WithDecryption=True)
     assert jwt.decode(session["token"], kept["Parameter"]["Value"], algorithms=["HS256"])["sub"]
 
@@ -209,7 +209,7 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing(stack: LocalStack, tm
 
 
 async def test_only_this_machines_stack_admits_any_page_of_this_machine(stack: LocalStack) -> None:
-    allowed = stack.template.functions["vivavoce-local-connect"].environment["ALLOWED_ORIGINS"].split(",")
+    allowed = stack.template.functions["vivavoce-local-session"].environment["ALLOWED_ORIGINS"].split(",")
     assert "http://localhost:*" in allowed and "http://127.0.0.1:*" in allowed
     deployed = read_template(TEMPLATE, {"ServePage": "false"}, stack="s")
-    assert ":*" not in deployed.functions["s-connect"].environment["ALLOWED_ORIGINS"]
+    assert ":*" not in deployed.functions["s-session"].environment["ALLOWED_ORIGINS"]

@@ -95,7 +95,7 @@ def test_no_resource_depends_on_itself_through_others(made: dict[str, Any]) -> N
 def test_the_routes_are_the_protocols_and_none_replies_by_itself(stack: Stack) -> None:
     by_route = {route.key: route.function for route in stack.api.routes.values()}
     assert by_route == {
-        "$connect": "viva-connect",
+        "$connect": "viva-session",
         "$disconnect": "viva-disconnect",
         "$default": "viva-session",
         "start": "viva-session",
@@ -120,7 +120,6 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("ConnectFunctionRole", "dynamodb:PutItem lambda:InvokeFunction ssm:GetParameter kms:Decrypt"),
         ("DisconnectFunctionRole", "dynamodb:DeleteItem"),
         (
             "SessionFunctionRole",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from functions.core.runtime.entry import logger, place_of
@@ -13,20 +12,31 @@ from records.table import Table
 
 PATIENCE_S = 1.5  #: that `$connect` waits for its warm-ups to be taken
 
+Waker = Callable[[], object]
+
+
+def invocation(client: Any, function: str) -> Waker:
+    """Wakes a function, and does not wait for it. `client` is boto3's for Lambda."""
+
+    def invoke() -> None:
+        client.invoke(FunctionName=function, InvocationType="Event", Payload=b'{"warm_up": true}')
+
+    return invoke
+
 
 class WarmUps:
-    """Asks functions to wake, at most once in `EVERY_S` for the whole deployment: a flood multiplies nothing.
+    """Has `wakers` called, at most once in `EVERY_S` for the whole deployment: a flood multiplies nothing.
 
-    `client` is boto3's for Lambda. This container does not even look at the table more often.
+    This container does not even look at the table more often.
     """
 
-    def __init__(self, client: Any, table: Table, functions: Sequence[str]) -> None:
-        self.client, self._table, self._functions = client, table, functions
+    def __init__(self, table: Table, wakers: Sequence[Waker]) -> None:
+        self._table, self._wakers = table, wakers
         self._next = 0
 
     def __call__(self, now: int, meanwhile: Callable[[], None]) -> None:
         """Do `meanwhile`, and beside it the warm-ups, if they are due. Raises what `meanwhile` raises."""
-        if not self._functions or now < self._next:
+        if now < self._next:
             return meanwhile()
         self._next = now + warm_ups.EVERY_S
         beside = ThreadPoolExecutor(1)
@@ -40,9 +50,12 @@ class WarmUps:
         return None
 
     def _wake(self, now: int) -> None:
+        """All side by side. Raises the first failure, after the last has ended."""
         if not warm_ups.claim(self._table, now):
             return
-        event = json.dumps({"warm_up": now}).encode()
-        for function in self._functions:
-            self.client.invoke(FunctionName=function, InvocationType="Event", Payload=event)
+        with ThreadPoolExecutor(len(self._wakers)) as beside:
+            waking = [beside.submit(waker) for waker in self._wakers]
+            wait(waking)
+        for each in waking:
+            each.result()
         logger.info("warmed up")

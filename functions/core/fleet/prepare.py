@@ -13,16 +13,12 @@ from functions.core.runtime.ports import Ports
 from records import relays
 from records.relays import Relay
 from records.start_times import Home
-from records.warm_ups import EVERY_S
 
 
-def prepare(ports: Ports, asked_at: int) -> Counter[str]:
-    """Wake or start one relay, unless one with room is there or coming. Counts what was done.
-
-    `asked_at`, epoch s: a request that has waited for long is for nobody any more.
-    """
+def prepare(ports: Ports) -> Counter[str]:
+    """Wake or start one relay, unless one with room is there or coming. Counts what was done."""
     now, done = ports.now(), Counter[str]()
-    if asked_at <= now - EVERY_S or ports.config.prepares == "nothing":
+    if ports.config.prepares == "nothing":
         return done
     pool = relays.pool(ports.table)
     current = [

@@ -27,7 +27,6 @@ class ConnectConfig:
     oidc_issuer: str  #: URL, or empty
     oidc_audience: str  #: empty: not checked
     allowed_origins: frozenset[str]  #: `*` means any; empty means native clients only
-    wakes: tuple[str, ...] = ()  #: names of the functions that a call will need
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -37,7 +36,6 @@ class ConnectConfig:
             oidc_issuer=env.get("OIDC_ISSUER", ""),
             oidc_audience=env.get("OIDC_AUDIENCE", ""),
             allowed_origins=frozenset(_list(env.get("ALLOWED_ORIGINS", ""))),
-            wakes=_list(env.get("WAKES", "")),
         )
 
 
