@@ -7,24 +7,21 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from typing import NoReturn
 
 import uvloop
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from gemini.messages import Credential
-from relay.aws.lambdas import Functions, MintRefused
 from relay.aws.wiring import connect, find_address, origin_check, prepare
 from relay.config import RelayConfig
 from relay.logs import name_session
 from relay.model.gemini import open_leg, tls_context
-from relay.model.port import ModelLeg, UpstreamError
 from relay.ports import LedgerUnavailable
 from relay.task.hooks import hooks_served
+from relay.task.legs_ahead import LegsAhead, SessionLegs
 from relay.task.microvm import HOOKS_PORT, Life
-from relay.task.minted_ahead import MintedAhead
 from relay.task.service import Relay
 
 logger = logging.getLogger("relay")
@@ -76,59 +73,48 @@ class Program:
         self._cloud = connect(config)
         tls_context()  # now, while no call waits for the loop
         functions = self._cloud.functions
-        self._ahead = ahead = MintedAhead(self._cloud.task, self._cloud.ledger, functions)
+        open = partial(open_leg, config.gemini_url)
+        self._ahead = ahead = LegsAhead(
+            self._cloud.task, self._cloud.ledger, functions, lambda credential: open(credential, None)
+        )
 
         def legs_for(session: str, epoch: int) -> SessionLegs:
-            return SessionLegs(config.gemini_url, functions, ahead, session, epoch)
+            return SessionLegs(functions, open, ahead, session, epoch)
 
         self.relay = Relay(
             config, self._cloud.ledger, self._cloud.task, legs_for, origin_check(config), functions.make_room
         )
 
     async def announce(self, port: int) -> None:
-        """Register as ready, and have those told who wait. Leaves when that cannot be."""
+        """Register as ready, and have those told who wait. Leaves when that cannot be.
+
+        Their legs are opened beside it, of those who waited before, and of those who came meanwhile.
+        """
         facts = {"relay": self._config.relay}
-        try:
-            await self._cloud.task.ready(await find_address(self._config, port))
-        except LedgerUnavailable:
-            logger.error("not registered, leaving", extra=facts)
-            self.relay.leave()
-        else:
-            logger.info("relay ready", extra=facts)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._ahead.fill())
-                both.create_task(self._cloud.functions.announce())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ahead.fill())
+            try:
+                await self._cloud.task.ready(await find_address(self._config, port))
+            except LedgerUnavailable:
+                logger.error("not registered, leaving", extra=facts)
+                self.relay.leave()
+            else:
+                logger.info("relay ready", extra=facts)
+                tasks.create_task(self._ahead.fill())
+                tasks.create_task(self._cloud.functions.announce())
 
     async def wake_with(self, life: Life) -> NoReturn:
         """Be ready again after each suspension of the machine."""
         life.relay = self.relay
-        while True:
-            await life.resumed.wait()
-            life.resumed.clear()
-            self._cloud.forget_connections()
-            await self.announce(self.relay.port)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLegs:
-    """Model legs of one session: a fresh single-use credential for each."""
-
-    url: str
-    functions: Functions
-    ahead: MintedAhead
-    session: str
-    epoch: int
-
-    async def mint(self, handle: str | None, refused: Sequence[str] = ()) -> Credential:
-        if handle is None and not refused and (held := await self.ahead.take(self.session, self.epoch)):
-            return held
-        try:
-            return await self.functions.mint(self.session, self.epoch, handle, refused)
-        except MintRefused as refused:
-            raise UpstreamError(refused.code) from None
-
-    async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
-        return await open_leg(self.url, credential, handle)
+        async with asyncio.TaskGroup() as tasks:
+            announcing: asyncio.Task[None] | None = None
+            while True:
+                await life.resumed.wait()
+                life.resumed.clear()
+                if announcing is not None:
+                    announcing.cancel()  # what it has opened died with the suspension
+                self._cloud.forget_connections()
+                announcing = tasks.create_task(self.announce(self.relay.port))
 
 
 def _log_json(level: str) -> None:
