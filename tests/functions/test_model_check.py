@@ -70,6 +70,12 @@ def test_a_relay_that_is_ready_asks_itself(connected, relay, checked):
     assert checked.asked == []
 
 
+def test_a_microvm_asks_itself_soon_enough(connected, homes, checked):
+    homes("microvm", "fargate")
+    assert connected().start()[-1]["type"] == "starting"
+    assert checked.asked == []
+
+
 def test_what_may_pass_is_left_to_the_relay(connected, edges, checked):
     edges.token_failure = 503
     assert connected().start()[-1]["type"] == "starting"

@@ -1,6 +1,7 @@
-"""Asks `mint`, while a relay starts, whether there is a way to the model at all.
+"""Asks `mint`, while a task starts, whether there is a way to the model at all.
 
-A refused key or an account without credit is then told within seconds, and not when the relay is up.
+A refused key or an account without credit is then told within seconds, and not when the relay is up. A MicroVM
+is up within seconds, and asks itself; its notice must not find this function and `mint` busy with the question.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def refuse_without_model(ports: Ports, placed: Placement) -> None:
 
     One that has changed meanwhile is left alone: its relay asks, too.
     """
-    if placed.relay.state == "READY":
-        return  # it asks at once itself
+    if placed.relay.state == "READY" or placed.relay.home == "microvm":
+        return
     code = ports.model_refusal(placed.session)
     if code in LASTING and give_up_relay.cancel_start(ports, placed.session, code):
         raise Refusal(code, session=placed.session.id)
