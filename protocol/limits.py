@@ -15,6 +15,7 @@ FRAME_MIN_MS = 10  #: shortest uplink frame
 FRAME_MAX_MS = 100  #: longest uplink frame; more would be heard as delay
 UPLINK_FRAME_BYTES = UPLINK_HZ * SAMPLE_BYTES * FRAME_MS // 1000  #: PCM bytes of a 20 ms frame
 
+CONTROL_MESSAGES = 60  #: of one control connection, which needs one or two; then it is closed
 CONTROL_MESSAGE_BYTES = 32 * 1024  #: API Gateway's largest frame (docs/sources.md#gateway-limits)
 MEDIA_MESSAGE_BYTES = 1024 * 1024  #: one JSON message on the media road; an image is the largest
 JWT_ENTRY_BYTES = 6 * 1024  #: a longer credential does not fit every server's header limit

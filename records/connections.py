@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from records.table import Key, Table
+from records.attributes import Item
+from records.table import ConditionFailed, Key, Table
 
 KEEP_S = 3 * 3600  #: API Gateway closes a connection after two hours
 
@@ -36,12 +37,27 @@ def load(table: Table, connection: str, now: int) -> Connection | None:
     item = table.get(_key(connection))
     if item is None or item["ttl"] <= now:
         return None
-    return Connection(connection, item["user"], item["expires_at"], item["origin"])
+    return _connection(connection, item)
+
+
+def count_message(table: Table, connection: str, now: int) -> tuple[Connection, int] | None:
+    """The connection, as `load` gives it, and how many messages it has sent, this one counted."""
+    try:
+        item = table.update(
+            _key(connection), "ADD #messages :one", "attribute_exists(PK) AND #ttl > :now", one=1, now=now
+        )
+    except ConditionFailed:
+        return None
+    return _connection(connection, item), int(item["messages"])
 
 
 def forget(table: Table, connection: str) -> None:
     """Drop a connection that closed, or that API Gateway says is gone."""
     table.delete(_key(connection))
+
+
+def _connection(connection: str, item: Item) -> Connection:
+    return Connection(connection, item["user"], item["expires_at"], item["origin"])
 
 
 def _key(connection: str) -> Key:

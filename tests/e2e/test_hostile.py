@@ -15,6 +15,7 @@ from protocol import media
 from protocol.codec import control_requests
 from protocol.credentials import offer
 from protocol.errors import RemoteProtocolError
+from protocol.limits import CONTROL_MESSAGES
 from tests import hostile
 from tests.e2e.conftest import System
 from tests.e2e.talk import user
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 
 #: every one is an invocation of 20 to 50 ms, so fewer unless so many were asked for
 COUNT = hostile.COUNT if hostile.IS_ASKED else hostile.COUNT // 5
-PER_CONNECTION = 100
+PER_CONNECTION = CONTROL_MESSAGES
 
 
 def refusal(text: str) -> str | None:

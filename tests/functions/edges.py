@@ -22,6 +22,7 @@ class Edges:
     def reset(self):
         self.posts = defaultdict(list)  #: connection to the messages it got
         self.gone = set()  #: connections that are closed
+        self.closed = []  #: those that a function has closed, as often as it did
         self.throttle = 0  #: so many posts are answered 429
         self.run_task_requests = []
         self.tasks = {}  #: client token to task: asking twice starts one
@@ -110,6 +111,11 @@ def _handler(edges):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with edges.lock:
                 self.reply(*self.route(body))
+
+        def do_DELETE(self):
+            with edges.lock:
+                edges.closed.append(unquote(self.path.rpartition("/")[2]))
+                self.reply(204, {}, None)
 
         def do_GET(self):
             found = edges.documents.get(self.path)

@@ -10,12 +10,13 @@ from functions.core.runtime.entry import logger, place_of
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions.end import end
+from functions.core.sessions.floods import Flooded, count_message
 from functions.core.sessions.resume import resume
 from functions.core.sessions.start import start
 from protocol.codec import asked_by, control_error, control_requests
 from protocol.control import ControlRequest, End, Resume, Start
 from protocol.errors import RemoteProtocolError
-from records import connections, sessions
+from records import sessions
 from records.connections import Connection
 from records.table import StoreError
 
@@ -25,27 +26,28 @@ def handle(ports: Ports, event: dict[str, Any]) -> None:
     connection = event["requestContext"]["connectionId"]
     body, message = event.get("body") or "", None
     try:
+        known = count_message(ports, connection)
         message = control_requests.decode(body)
-        _execute(ports, connection, message)
+        _execute(ports, known, message)
+    except Flooded:
+        pass
     except RemoteProtocolError as error:
         _send_error(ports, connection, _refused(error, body))
     except StaleRequest:
         logger.info("stale request dropped", extra={"ref": _ref(message)})
     except Refusal as refusal:
-        refusal.ref = refusal.ref or _ref(message)
+        refusal.ref = refusal.ref or _ref(message) or asked_by(body)
         _send_error(ports, connection, refusal)
     except StoreError as error:
         logger.error("store failed", extra=place_of(error))
-        _send_error(ports, connection, Refusal("store_unavailable", ref=_ref(message), retry_after_ms=1000))
+        ref = _ref(message) or asked_by(body)
+        _send_error(ports, connection, Refusal("store_unavailable", ref=ref, retry_after_ms=1000))
     except Exception as error:
         logger.error("request failed", extra=place_of(error))
         _send_error(ports, connection, Refusal("internal", ref=_ref(message)))
 
 
-def _execute(ports: Ports, connection_id: str, message: ControlRequest) -> None:
-    connection = connections.load(ports.table, connection_id, ports.now())
-    if connection is None:
-        raise Refusal("auth_missing")
+def _execute(ports: Ports, connection: Connection, message: ControlRequest) -> None:
     match message:
         case Start():
             start(ports, _require_valid(ports, connection), message)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from functions.core.runtime.entry import logger
+from functions.core.runtime.entry import logger, place_of
 from protocol.codec import encode
 from protocol.control import ControlReply
 from records import connections
@@ -21,6 +21,8 @@ class Gateway(Protocol):
     """Client of API Gateway's management API, as far as it is used."""
 
     def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> Any: ...
+
+    def delete_connection(self, *, ConnectionId: str) -> Any: ...
 
 
 class Replies:
@@ -45,6 +47,13 @@ class Replies:
         # 429 also means that the client does not read. It will retry.
         logger.warning("reply dropped", extra={"connection": connection, "type": type(message).__name__})
         return False
+
+    def close(self, connection: str) -> None:
+        """Close a connection, if it is open. Best effort: its next message closes it again."""
+        try:
+            self._gateway.delete_connection(ConnectionId=connection)
+        except (HTTPClientError, ConnectionError, ClientError) as error:
+            logger.info("connection not closed", extra=place_of(error))
 
     def post(self, connection: str, data: bytes) -> str:
         """Post once. Returns an error code, empty on success. Raises errors that a retry cannot help."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal
 from functions.core.sessions import ready_reply
+from functions.core.sessions.floods import count_repeat
 from protocol.control import Resume
 from records import limits, relays, sessions
 from records.connections import Connection
@@ -22,6 +23,7 @@ def resume(ports: Ports, connection: Connection, message: Resume) -> None:
         raise Refusal("resume_refused", session=session.id)
     if session.state == "ENDED" or session.ends_at <= ports.now():
         raise Refusal(end_code(session.reason), session=session.id)
+    count_repeat(ports, connection.user, session.id)
     # A retry, whose first copy has moved the session already, does not report the new relay.
     has_failed = message.media_failed and not session.has_moved_since(used_hash)
     avoid = _report_unreachable(ports, session) if has_failed else ""

@@ -12,6 +12,7 @@ from functions.core.fleet import allocate, give_up_relay
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions import ready_reply
+from functions.core.sessions.floods import count_repeat
 from functions.core.sessions.model_check import refuse_without_model
 from protocol.codec import common_version
 from protocol.control import Config, OpenSession, Start
@@ -50,6 +51,7 @@ def _answer_retry(ports: Ports, connection: Connection, message: Start) -> bool:
     session = _find_opened(ports, connection, message)
     if session is None:
         return False
+    count_repeat(ports, connection.user, session.id)
     asked = ready_reply.record_request(ports, session, connection.id)
     ready_reply.lead(ports, asked, origin=connection.origin)
     return True
