@@ -106,9 +106,11 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class TokensUsed:
-    """What one turn was billed."""
+    """A report of usage: of one turn, of a part of one, or of more. `gemini/usage.py` reads it."""
 
     tokens: Tokens
+    prompt: int = 0  #: all that was read, also what is of no kind in `tokens`
+    response: int = 0  #: all that was said, likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,9 @@ class Credential:
     has_other: bool = False  #: the agent has another one, should this one not be had
     greets: bool = False  #: the agent begins the conversation, which is new
     sensitivity: str | None = None  #: to speech, as the agent has it: low or high
+    setup_tokens: int = 0  #: about how many instructions and tools take, which are read for every turn
+    idle_s: float | None = None  #: without speech or text for so long, the agent hangs up; None: never
+    tells_cost: bool = False  #: the client may know what the session costs
     url: str = ""  #: where the token is a bearer: what it opens
     setup: dict[str, Any] | None = field(
         default=None, repr=False

@@ -147,6 +147,8 @@ class _ModalityCount(_Camel):
 
 
 class _UsageMetadata(_Camel):
+    prompt_token_count: Count = 0
+    response_token_count: Count = 0
     total_token_count: Count = 0
     thoughts_token_count: Count = 0
     tool_use_prompt_token_count: Count = 0
@@ -198,7 +200,8 @@ def read_message(data: str | bytes) -> Iterator[ModelEvent]:
     if message.go_away is not None:
         yield LegEnding(_seconds(message.go_away.time_left))
     if message.usage_metadata is not None:
-        yield TokensUsed(_tokens(message.usage_metadata))
+        usage = message.usage_metadata
+        yield TokensUsed(_tokens(usage), usage.prompt_token_count, usage.response_token_count)
     if message.server_content is not None:
         yield from _content_events(message.server_content)
 
