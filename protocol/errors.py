@@ -77,6 +77,8 @@ REGISTRY: dict[str, Entry] = {
     "quota_sessions": Entry(None, "later", "Too many sessions of this user are open."),
     "quota_starts": Entry(None, "later", "Too many sessions were started in a short time."),
     "quota_minutes": Entry(4420, "later", "The time allowed for today is used up."),
+    "quota_exceeded": Entry(4425, "later", "The budget for conversations is used up."),
+    "idle": Entry(None, "never", "Nobody said anything for so long that the agent hung up."),
     "session_limit": Entry(4421, "never", "The session has reached its longest duration."),
     "capacity": Entry(4424, "later", "No relay could be had. Try again shortly."),
     "relay_failed": Entry(None, "never", "The server's relays end as they start."),

@@ -310,7 +310,18 @@ class Usage(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="usag
 
     turn: int
     tokens: Tokens
-    cost_usd: float = 0.0  #: 0 until the server has prices
+    cost_micro_usd: int = 0  #: of the model, in millionths of a dollar; 0 where clients are not to know it
+    estimated: bool = False  #: the model has not told all of it: the rest is the server's reckoning
+    e: int = 0
+    n: int = 0
+
+
+class Budget(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="budget"):
+    """Most of a budget is used up. Before it is passed the agent says goodbye, and the session ends."""
+
+    scope: Annotated[str, Meta(examples=["session", "user", "deployment"])]  #: whose budget it is
+    used_percent: int
+    resets_in_ms: int = 0  #: until there is a new one; 0: not within this session
     e: int = 0
     n: int = 0
 
@@ -380,9 +391,9 @@ class Pong(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="pong"
 Answer = Live | History | Ack | Pong  #: never replayed
 Event = (
     TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus
-    | Citation | Usage | Metrics | GoingAway | Error | Ended
+    | Citation | Usage | Budget | Metrics | GoingAway | Error | Ended
 )  # fmt: skip
 ServerMessage = (
     Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall
-    | ToolCancel | ToolStatus | Citation | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong
+    | ToolCancel | ToolStatus | Citation | Usage | Budget | Metrics | Ack | GoingAway | Error | Ended | Pong
 )  # fmt: skip

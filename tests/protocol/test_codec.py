@@ -46,7 +46,7 @@ def test_every_direction_has_its_own_types() -> None:
     assert set(codec.control_requests.types) == {"start", "resume", "end"}
     assert set(codec.control_replies.types) == {"starting", "ready", "error", "ended"}
     assert len(client_messages.types) == 11
-    assert len(server_messages.types) == 18
+    assert len(server_messages.types) == 19
 
 
 def test_the_limit_counts_bytes_of_utf8_and_not_characters() -> None:

@@ -110,6 +110,7 @@ export class Observatory {
       client.on('reconnecting', (info) => this.#breaks(info.error.code)),
       client.on('reconnected', (info) => this.#heals(info)),
       client.on('quality', (info) => this.#narrows(info)),
+      client.on('budget', (info) => this.#runsOut(info)),
       client.on('interrupted', (info) => this.#enter('turns', 'here', 'silent', `${Math.round(info.playedMs)} ms heard`)),
       client.on('close', (reason) => this.#closes(reason.by)),
       client.on('statechange', ({ metrics, status }, previous) => {
@@ -244,6 +245,14 @@ export class Observatory {
     const isNarrow = quality === 'narrow';
     this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text: isNarrow ? 'The line up is too narrow: you are heard less well, and with gaps' : 'The line up is wide again' });
     this.#enter('connection', 'here', quality, `${uplinkDelayMs} ms late`);
+  }
+
+  /** The agent will say goodbye before the budget is passed. */
+  #runsOut({ scope, usedPercent }: { scope: string; usedPercent: number }): void {
+    const whose = scope === 'session' ? 'this conversation’s' : scope === 'user' ? 'today’s' : 'the deployment’s';
+    const text = `${usedPercent} % of ${whose} budget is used up`;
+    this.#notes.push({ id: `note-${this.#count}`, at: this.#clock(), text });
+    this.#enter('connection', 'here', 'budget', text);
   }
 
   /** Probes pass several times a second; a line in five seconds says so. */

@@ -111,6 +111,11 @@ const SENTENCES: Record<string, Sentence> = {
     title: 'Today’s time for talking is used up.',
     advice: 'It is filled up again at midnight UTC.',
   },
+  quota_exceeded: {
+    title: 'The budget for conversations is used up.',
+    advice: 'A day’s is filled up again at midnight UTC.',
+  },
+  idle: { title: 'Nobody said anything for a while.', advice: 'Start a new conversation.' },
   session_limit: { title: 'The conversation reached its longest duration.', advice: 'Start a new one.' },
   rate_limited: { title: 'Too much was sent in a short time.', advice: 'Wait some seconds, then start again.' },
   capacity: {

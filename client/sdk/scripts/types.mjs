@@ -40,7 +40,7 @@ function reachable(names) {
 }
 const media = members('ServerMessage');
 /** What few calls get is checked by the code that shows it. */
-const LATE = ['ToolCall', 'ToolCancel', 'ToolStatus', 'Citation'];
+const LATE = ['ToolCall', 'ToolCancel', 'ToolStatus', 'Citation', 'Budget'];
 const inbound = new Set(reachable([...members('ControlReply'), ...media]));
 const isNested = (name) => !structs[name].properties.type;
 const core = reachable([...members('ControlReply'), ...media.filter((name) => !LATE.includes(name))]).filter(isNested);

@@ -7,6 +7,8 @@ import type { ToolCalls } from './ondemand/calls.js';
 import { type Chunk, onDemand } from './ondemand.js';
 import type { ClientSession, Incoming } from './protocol/session.js';
 import type {
+  Budget,
+  Citation,
   GoingAway,
   Metrics as Measured,
   ToolCall,
@@ -56,6 +58,7 @@ export class Conversation {
 
   #react(): Reactions {
     const { store, emitter } = this.#host;
+    const late = (item: Citation | Budget) => this.#fetched(({ tell }) => tell(emitter, item));
     return {
       audio: ({ turn, pcm }) => {
         if (turn !== this.#frame.turn) this.#frame = { turn, at: performance.now() };
@@ -71,8 +74,9 @@ export class Conversation {
       'tool.call': (item) => this.#withTools((calls) => void calls.run(item), item),
       'tool.cancel': (item) => this.#withTools((calls) => calls.withdraw(item)),
       'tool.status': (item) => this.#withTools((calls) => calls.show(item)),
-      citation: (item) => this.#fetched(({ cite }) => cite(emitter, item)),
-      usage: ({ tokens, cost_usd }) => store.set({ usage: { tokens, costUsd: cost_usd } }),
+      citation: late,
+      budget: late,
+      usage: (usage) => store.set({ usage }),
       metrics: (item) => this.#measured(item),
       going_away: (item) => this.#goingAway(item),
       error: (item) => {

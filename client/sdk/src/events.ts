@@ -35,6 +35,8 @@ export interface VoiceEvents {
   toolcancel: [callIds: readonly string[]];
   /** What the agent found by a search of the web. Show `html`, where there is any, in a sandboxed frame. */
   citation: [citation: { readonly turn: number; readonly sources: readonly Source[]; readonly html: string }];
+  /** Most of a budget is used up: the agent will say goodbye before it is passed. `resetsInMs` 0: not in this session. */
+  budget: [info: { readonly scope: string; readonly usedPercent: number; readonly resetsInMs: number }];
   goaway: [info: { readonly endsAt: number; readonly move: boolean }];
   reconnecting: [info: { readonly attempt: number; readonly delayMs: number; readonly error: VoiceError }];
   reconnected: [info: { readonly resumed: boolean; readonly gapMs: number; readonly lostTurns: readonly number[] }];

@@ -1,5 +1,5 @@
 import type { VoiceError } from './errors.js';
-import type { Json, Starting, Tokens, TurnEnded } from './protocol/wire.js';
+import type { Json, Starting, TurnEnded, Usage } from './protocol/wire.js';
 
 /** `closing`: hung up here, and the server has not said yet that the session has ended. */
 export type ConnectionStatus =
@@ -104,11 +104,11 @@ export interface Metrics {
     | undefined;
 }
 
-export interface UsageState {
-  readonly tokens: Tokens;
-  /** 0 until the server has prices. */
-  readonly costUsd: number;
-}
+/**
+ * As the server reported it last. `cost_micro_usd` is what the model costs, in millionths of a dollar, 0 where clients
+ * are not to know it; `estimated`: the model has not told all of its usage, and the rest is the server's reckoning.
+ */
+export type UsageState = Pick<Usage, 'tokens' | 'cost_micro_usd' | 'estimated'>;
 
 /** One immutable snapshot. It is replaced when something changes, never at audio rate. */
 export interface VoiceState {

@@ -63,7 +63,7 @@ const LIVE: VoiceState = {
   mic: { status: 'live', muted: false, talking: false },
   speaker: { ...IDLE.speaker, playing: true },
   messages: TALK,
-  usage: { tokens: { input_text: 310, input_audio: 402, input_image: 0, output_text: 0, output_audio: 572, thoughts: 0, tool_use: 0, cached: 0, total: 1284 }, costUsd: 0.0031 },
+  usage: { tokens: { input_text: 310, input_audio: 402, input_image: 0, output_text: 0, output_audio: 572, thoughts: 0, tool_use: 0, cached: 0, total: 1284 }, cost_micro_usd: 3100, estimated: false },
   endsAt: START + 30 * 60_000,
   metrics: { ...IDLE.metrics, rttMs: 76, responseMs: 412, bufferedMs: 1840, uplinkBps: 262_000, downlinkBps: 391_000 },
 };
@@ -87,7 +87,7 @@ const STORY: readonly Beat[] = [
   into(15_320, { type: 'turn.interrupted', turn: 2, cause: 'user', e: 1, n: 8 }),
   out(15_330, { type: 'playback', turn: 2, state: 'flushed', played_ms: 6400 }),
   into(15_420, { type: 'turn.ended', turn: 2, role: 'agent', e: 1, n: 9 }),
-  into(15_430, { type: 'usage', turn: 2, tokens: { total: 1284 }, cost_usd: 0.0031, e: 1, n: 10 }),
+  into(15_430, { type: 'usage', turn: 2, tokens: { total: 1284 }, cost_micro_usd: 3100, estimated: false, e: 1, n: 10 }),
   into(17_800, { type: 'transcript', message: 'u3', turn: 3, role: 'user', text: 'No, wait, I meant towards Zurich.', final: true, e: 1, n: 11 }),
   { at: 18_000, answered: 412, firstAudio: 322 },
   into(18_100, { type: 'turn.started', turn: 3, role: 'agent', e: 1, n: 12 }),

@@ -23,7 +23,13 @@ export function Session() {
           <dd>{id ? <Copyable text={id} /> : '–'}</dd>
         </div>
         <Fact name="time left" value={endsAt === undefined || !isOn ? '–' : timecode(endsAt - now)} />
-        {usage?.costUsd ? <Fact name="cost" value={`$${usage.costUsd.toFixed(4)}`} title="As the server reports it" /> : null}
+        {usage?.cost_micro_usd ? (
+          <Fact
+            name="cost"
+            value={`${usage.estimated ? '≈ ' : ''}$${(usage.cost_micro_usd / 1e6).toFixed(4)}`}
+            title="What the model costs, as the server reports it"
+          />
+        ) : null}
         <Fact name="tokens" value={usage ? (usage.tokens.total ?? 0).toLocaleString('en') : '–'} />
         <Fact name="round trip" value={metrics.rttMs === undefined ? '–' : `${Math.round(metrics.rttMs)} ms`} />
         <Fact name="buffered" value={`${Math.round(metrics.bufferedMs)} ms`} title="Audio that waits to be played" />

@@ -19,6 +19,8 @@ const ADVICE: Partial<Record<VoiceErrorCode, string>> = {
   mic_unsupported: 'This browser cannot use a microphone here. Use a current browser.',
   not_connected: 'There is no call. Start one first.',
   protocol_mismatch: 'This app is out of date. Reload the page, or update the app.',
+  idle: 'Nobody said anything for a while. Start a new call.',
+  quota_exceeded: 'What talking may cost for now is used up. Come back later.',
   quota_minutes: 'The time for today is used up. Come back tomorrow.',
   quota_sessions: 'You have a call open elsewhere. End it first.',
   quota_starts: 'Too many calls in a short time. Wait a minute.',

@@ -1,6 +1,6 @@
 // What many calls never need: see ../ondemand.ts. Of the core's objects only public names are known here.
 export { ToolCalls } from './calls.js';
-export { cite } from './citation.js';
+export { tell } from './told.js';
 export { checkSpeaker, listDevices, mediaDevices } from './devices.js';
 export { EarlyRoad } from './early.js';
 export { FrameForm } from './form.js';

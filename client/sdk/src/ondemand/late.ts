@@ -10,4 +10,5 @@ export const LATE: Record<string, Fields> = {
   'tool.cancel': { call_ids: list(string), e: optional(integer, 0), n: optional(integer, 0) },
   'tool.status': { call_id: string, e: optional(integer, 0), n: optional(integer, 0), name: string, state: oneOf('cancelled', 'done', 'failed', 'running') },
   'citation': { e: optional(integer, 0), html: optional(string, ""), n: optional(integer, 0), sources: list(source), turn: integer },
+  'budget': { e: optional(integer, 0), n: optional(integer, 0), resets_in_ms: optional(integer, 0), scope: string, used_percent: integer },
 };

@@ -43,6 +43,16 @@ export interface AudioUp {
   readonly rate_hz: number;
 }
 
+/** Most of a budget is used up. Before it is passed the agent says goodbye, and the session ends. */
+export interface Budget {
+  readonly type: "budget";
+  readonly e: number;
+  readonly n: number;
+  readonly resets_in_ms: number;
+  readonly scope: "session" | "user" | "deployment" | (string & {});
+  readonly used_percent: number;
+}
+
 /** What the agent found by a search of the web, and answers by. */
 export interface Citation {
   readonly type: "citation";
@@ -438,8 +448,9 @@ export interface TurnStarted {
 /** Tokens and cost of the session so far. */
 export interface Usage {
   readonly type: "usage";
-  readonly cost_usd: number;
+  readonly cost_micro_usd: number;
   readonly e: number;
+  readonly estimated: boolean;
   readonly n: number;
   readonly tokens: Tokens;
   readonly turn: number;
@@ -448,4 +459,4 @@ export interface Usage {
 export type ClientMessage = Hello | Mic | Activity | Text | Context | Image | Interrupt | Playback | ToolResult | EndCall | Ping;
 export type ControlReply = Starting | Ready | ControlError | ControlEnded;
 export type ControlRequest = Start | Resume | End;
-export type ServerMessage = Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Citation | Usage | Metrics | Ack | GoingAway | Error | Ended | Pong;
+export type ServerMessage = Live | History | TurnStarted | TurnAudioEnd | TurnEnded | TurnInterrupted | Transcript | ToolCall | ToolCancel | ToolStatus | Citation | Usage | Budget | Metrics | Ack | GoingAway | Error | Ended | Pong;

@@ -523,3 +523,13 @@ test('what an answer is founded on is told to the app, and nothing that is not w
   await pass(10);
   expect(all.seen.citation).toEqual([[{ turn: 1, sources, html: '<div>A</div>' }]]);
 });
+
+test('a budget that is nearly used up is told to the app, and what the session costs is in the snapshot', async () => {
+  const all = await live();
+  all.server.say({ type: 'budget', scope: 'user', used_percent: 80, resets_in_ms: 60_000 });
+  all.server.say({ type: 'budget', scope: 'session' } as never);
+  all.server.say({ type: 'usage', turn: 1, tokens: { total: 75 }, cost_micro_usd: 675, estimated: true });
+  await pass(10);
+  expect(all.seen.budget).toEqual([[{ scope: 'user', usedPercent: 80, resetsInMs: 60_000 }]]);
+  expect(all.client.getSnapshot().usage).toMatchObject({ cost_micro_usd: 675, estimated: true });
+});

@@ -12,6 +12,7 @@ type Watched =
   | 'agentspeechend'
   | 'message'
   | 'toolcancel'
+  | 'budget'
   | 'citation'
   | 'wire';
 type Seen = { [E in Watched]: VoiceEvents[E][] };
@@ -39,6 +40,7 @@ export function rig(options: Partial<VoiceClientOptions> = {}) {
     agentspeechend: [],
     message: [],
     toolcancel: [],
+    budget: [],
     citation: [],
     wire: [],
   };
