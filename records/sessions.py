@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from protocol.control import ClientTool, Config
-from records import minutes, open_sessions, relays, suspension
+from records import budgets, minutes, open_sessions, relays, suspension
 from records.table import ConditionFailed, Fenced, Key, Step, Table, check_step, put_step, update_step
 
 KEEP_S = 30 * 86_400  #: retention of a session and its turns after its end
@@ -270,11 +270,10 @@ def next_reply_seq(table: Table, session: str) -> int:
 
 
 def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> None:
-    """End a session; settle its minutes, release its lease and its slot among its user's open sessions.
+    """End a session; settle its minutes and its money, release its lease and its slot among its user's.
 
-    Harmless when it has ended. Raises Fenced when another relay owns it. A crash may lose the writes after
-    the first: the sweep does them for a session that is counted still, so that is the last.
-    """
+    Harmless when it has ended. Raises Fenced when another relay owns it. A crash loses what is after the
+    first write: the sweep does it for a session that is counted still, so that is the last."""
     try:
         item = table.update(
             key(session),
@@ -289,6 +288,7 @@ def finish(table: Table, session: str, epoch: int, reason: str, now: int) -> Non
     except ConditionFailed:
         raise Fenced(session) from None
     minutes.settle(table, session)
+    budgets.settle(table, session)
     if item.get("relay"):
         relays.release(table, item["relay"], session)
     open_sessions.leave(table, item["user"], session)
