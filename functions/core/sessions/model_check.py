@@ -1,7 +1,7 @@
 """Asks `mint`, while a task starts, whether there is a way to the model at all.
 
-A refused key or an account without credit is then told within seconds, and not when the relay is up. A MicroVM
-is up within seconds, and asks itself; its notice must not find this function and `mint` busy with the question.
+A refused key or an account without credit is then told within seconds, and not when the relay is up. A
+MicroVM is up within seconds, and asks itself; its notice must not find this function and `mint` busy with it.
 """
 
 from __future__ import annotations
