@@ -48,7 +48,7 @@ export class Conversation {
     this.#session = session;
     this.#outbox = outbox;
     this.#move = move;
-    this.messages = new Messages(this.#host);
+    this.messages = new Messages(host);
     this.#reactions = this.#react();
   }
 

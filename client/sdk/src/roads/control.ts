@@ -118,10 +118,11 @@ export class Control {
   /** Null for what is old or of a newer server; what is no reply, as API Gateway's own frame, ends the request. */
   #read(data: string | ArrayBuffer, line: Line): ControlReply | null {
     try {
-      const reply = decodeReply(String(data));
+      const reply = decodeReply(`${data}`);
       line.show('in', reply);
-      if (reply.i && reply.i < this.#newest) return null;
-      this.#newest = reply.i || this.#newest;
+      const newest = reply.i || this.#newest;
+      if (newest < this.#newest) return null;
+      this.#newest = newest;
       if ('resume_key' in reply) {
         this.session = reply.session;
         this.resumeKey = reply.resume_key;
