@@ -9,7 +9,7 @@ the table since: a relay that lives would have been heard in the HEARD_S after i
 
 from __future__ import annotations
 
-from records.relays import FRESH_S, LOST_S, START_S, Pool, Relay, free_slot, key
+from records.relays import FRESH_S, LOST_S, START_S, Pool, Relay, key
 from records.table import ConditionFailed, Table
 
 HEARD_S = 30  #: two heartbeats, of which the first may hang in a connection that died with the table
@@ -29,13 +29,15 @@ def is_silent(relay: Relay, pool: Pool, now: int) -> bool:
     return any(relay.heartbeat + FRESH_S <= swept_at <= now - HEARD_S for swept_at in pool.swept_at)
 
 
-def give_up(table: Table, seen: Relay) -> bool:
-    """Remove a relay that is as seen from the pool. False when it came up, or its heart beat, meanwhile."""
+def stop(table: Table, seen: Relay) -> bool:
+    """Stop a relay that is as seen: it can take nobody any more. False when it came up, or its heart beat.
+
+    The caller frees its slot once all who wait for it are told.
+    """
     values = {"state": seen.state, "heartbeat": seen.heartbeat, "stopping": "STOPPING"}
     as_seen = "#state = :state AND #heartbeat = :heartbeat"
     try:
         table.update(key(seen.id), "SET #state = :stopping", as_seen, None, **values)
     except ConditionFailed:
         return False
-    free_slot(table, seen.slot, seen.id)
     return True

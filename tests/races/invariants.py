@@ -89,6 +89,18 @@ def is_told(*connections: str) -> Callable[[World], str]:
     return invariant
 
 
+def is_told_or_over(connection: str) -> Callable[[World], str]:
+    """It was told the end of its request, or its session has ended: its next copy is answered."""
+
+    def invariant(world: World) -> str:
+        newest = {
+            session["connection"]["S"] for _, session in metas(world) if session["state"]["S"] == "OPEN"
+        }
+        return is_told(connection)(world) if connection in newest else ""
+
+    return invariant
+
+
 def newest_is_told(*connections: str) -> Callable[[World], str]:
     """The connection that asked last, as the session's record has it, got the end of its request.
 

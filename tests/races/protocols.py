@@ -11,7 +11,7 @@ from tests.races import parties
 from tests.races.door import Door, Settings
 from tests.races.explorer import Protocol, Run
 from tests.races.parties import NOW, empty, made
-from tests.races.rest import comes_to_rest
+from tests.races.rest import comes_to_rest, is_told_by_sweeps
 from tests.races.world import World
 
 STANDING = (
@@ -170,6 +170,21 @@ def giving_up() -> Protocol:
     always = (must.no_live_call_is_ended("capacity", "relay_failed", "abandoned"),)
     told = (must.is_told("c1"),)
     return protocol("giving up and ready", world, settings, actors, "sweep", always=always, finally_=told)
+
+
+def giving_up_after_a_crash() -> Protocol:
+    """A sweep that gives a relay up crashes at any step; the next sweeps tell who waits."""
+    settings = Settings()
+    world = later(world_of(settings, started), relays.START_S)
+    return Protocol(
+        "giving up and a crash",
+        {"sweep": parties.sweep_once},
+        world,
+        settings,
+        always=STANDING,
+        crashing=frozenset({"sweep"}),
+        at_rest=lambda world: is_told_by_sweeps(world, settings, must.is_told_or_over("c1")),
+    )
 
 
 def giving_up_what_moved() -> Protocol:
@@ -337,6 +352,7 @@ SMALL: tuple[Callable[[], Protocol], ...] = (
     starts_at_the_limit,
     minutes_that_are_left,
     giving_up,
+    giving_up_after_a_crash,
     giving_up_what_moved,
     one_resume_twice,
     resume_elsewhere,

@@ -43,23 +43,33 @@ def give_up(ports: Dispatch, relay: Relay, cause: Cause, but: Session | None = N
     """Remove the relay from the pool. If it was still starting, send an error to the clients waiting for it.
 
     `but` is the session of the request that this is part of, which gets its own reply while it is the newest.
-    False when the relay came up, or its heart beat, since it was read: then nothing is done.
+    False when the relay came up, or its heart beat, since it was read: then nothing is done. The slot is the
+    last to go: after a crash the next sweep finds it taken by a relay that is lost, and does the rest.
     """
-    if not lost_relays.give_up(ports.table, relay):
+    if not lost_relays.stop(ports.table, relay):
         return False
     logger.warning("relay lost", extra={"relay": relay.id, "state": relay.state})
-    if relay.state != "STARTING":
-        return True
-    in_row = start_failures.note(ports.table, relay.home, cause, ports.now())
-    metrics.add_metric("relays_given_up", "Count", 1)
-    left = relays.load(ports.table, relay.id)
+    in_row = 0
+    if relay.state == "STARTING":
+        in_row = start_failures.note(ports.table, relay.home, cause, ports.now())
+        metrics.add_metric("relays_given_up", "Count", 1)
+    if relay.state == "STARTING" or not relay.heartbeat:
+        _tell_waiting(ports, relay.id, cause, but, is_lasting=in_row >= LASTING and not cause.passes)
+    relays.free_slot(ports.table, relay.slot, relay.id)
+    return True
+
+
+def _tell_waiting(
+    ports: Dispatch, relay: str, cause: Cause, but: Session | None, *, is_lasting: bool
+) -> None:
+    """Send an error to the clients that wait for a relay which never came."""
+    left = relays.load(ports.table, relay)
     for session in sorted(left.leases if left else ()):
         found = sessions.load(ports.table, session)
-        if found is None or found.state != "OPEN" or found.relay != relay.id:
+        if found is None or found.state != "OPEN" or found.relay != relay:
             continue
         if but is None or (found.id, found.request_seq) != (but.id, but.request_seq):
-            _send_error(ports, found, cause, is_lasting=in_row >= LASTING and not cause.passes)
-    return True
+            _send_error(ports, found, cause, is_lasting=is_lasting)
 
 
 def cancel_start(ports: Dispatch, seen: Session, code: str = "capacity") -> bool:
