@@ -37,10 +37,10 @@ def keys() -> KeySource:
 
 @functools.cache
 def warm_ups() -> WarmUps:
-    """A relay; `mint`, which it will ask; and the key of the route to it."""
+    """A relay; `mint`, which it will ask; and the key of the route to it, where tasks are relays."""
     ports = session.ports()
-    mint = invocation(aws.invoker(), ports.config.mint_function)
-    return WarmUps(ports.table, [lambda: prepare(session.ports()), mint, ports.route_key])
+    wakers = [lambda: prepare(session.ports()), invocation(aws.invoker(), ports.config.mint_function)]
+    return WarmUps(ports.table, [*wakers, ports.route_key] if ports.config.relay.task else wakers)
 
 
 make_ready(keys, warm_ups, lambda: aws.table(config().table_name))

@@ -26,7 +26,7 @@ def keys() -> Keys:
     config = KeysConfig.from_env(os.environ)
     return Keys(
         aws.client("ssm"),
-        KeyValueStore(aws.client("cloudfront-keyvaluestore"), config.edge_store, time.sleep),
+        _edge(config.edge_store),
         Names(
             config.route_key_parameter,
             config.origin_secret_parameter,
@@ -36,6 +36,10 @@ def keys() -> Keys:
         time.time,
         time.sleep,
     )
+
+
+def _edge(store: str) -> KeyValueStore | None:
+    return KeyValueStore(aws.client("cloudfront-keyvaluestore"), store, time.sleep) if store else None
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -64,10 +68,12 @@ def _answer(kind: str, event: Mapping[str, Any]) -> dict[str, str]:
     if kind == "Update" and _generation(event) != _generation(event, "OldResourceProperties"):
         keys().rotate()
         logger.info("keys rotated")
+    image = event["ResourceProperties"].get("Image")
+    if image is None:  # no relay is a task, and no edge leads to one
+        return {}
     filters = [{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
     (found,) = aws.client("ec2").describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
-    image = pinned(str(event["ResourceProperties"]["Image"]))
-    return {"CloudFrontPrefixList": str(found["PrefixListId"]), "RelayImage": image}
+    return {"CloudFrontPrefixList": str(found["PrefixListId"]), "RelayImage": pinned(str(image))}
 
 
 def _generation(event: Mapping[str, Any], of: str = "ResourceProperties") -> str:

@@ -1,7 +1,8 @@
 """`sweep`, every minute: reaps what died silently, and keeps the desired relays running.
 
 Between the minutes it is told of tasks that have stopped, for somebody may wait for one.
-Also the custom resource `Fleet`: a deployment clears away old bundles; the end of the stack stops the tasks.
+Also the custom resources `Fleet` and `Machines`: a deployment clears away old bundles; the end of the stack,
+or of a home of relays, ends the tasks or the MicroVMs.
 """
 
 from __future__ import annotations
@@ -61,10 +62,20 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
 
 
 def _answer(kind: str, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, str]:
-    """Do the work of the custom resource `Fleet`."""
-    bundle = str(event["ResourceProperties"]["Bundle"])
+    """Do the work of a custom resource.
+
+    What it is for is in its properties: when a deployment gives up a home, this function's own settings do
+    not name it any more.
+    """
+    given = event["ResourceProperties"]
+    if image := str(given.get("Image", "")):
+        if kind == "Delete":
+            vms = MicrovmList(aws.client("lambda-microvms"), image, time.sleep)
+            teardown.stop_all(None, vms, has_time, time.sleep)
+        return {}
+    bundle = str(given["Bundle"])
     if kind == "Delete":
-        teardown.stop_all(ports().tasks, ports().vms, has_time, time.sleep)
+        teardown.stop_all(EcsTasks(aws.client("ecs"), given["Cluster"]), None, has_time, time.sleep)
         bundles.remove_all(aws.client("lambda"), bundle)
     else:
         before = str(event.get("OldResourceProperties", {}).get("Bundle", ""))

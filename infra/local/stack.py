@@ -182,13 +182,14 @@ class LocalStack:
         return localise(stack, {stack.api.url: self.connections_url})
 
     async def _furnish(self) -> None:
-        functions, relay = self.template.functions, self.template.task.environment
+        functions, task = self.template.functions, self.template.task
         kept = {
             functions[f"{NAME}-session"].environment["JWT_SECRET_PARAMETER"]: self.secrets.jwt,
             functions[f"{NAME}-session"].environment["ROUTE_KEY_PARAMETER"]: self.secrets.route,
             functions[f"{NAME}-mint"].environment["GEMINI_KEY_PARAMETER"]: self.secrets.gemini_key,
-            relay["ORIGIN_SECRET_PARAMETER"]: self.secrets.origin,
         }
+        if origin := task.environment.get("ORIGIN_SECRET_PARAMETER"):
+            kept[origin] = self.secrets.origin
         await asyncio.to_thread(furnish, self.region, self.template.table, kept)
         table, took_s = Table(self.client("dynamodb"), self.table), START_S + self.options.task_start_s
         await asyncio.to_thread(start_times.expect, table, "fargate", round(took_s * 1000))

@@ -85,6 +85,9 @@ class Task:
     stop_timeout_s: float
 
 
+NO_TASKS = Task("", "", "", (), {}, 0.0)  #: relays live elsewhere: no cluster has that name
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The relay's MicroVM image. `hooks` has the time limits in seconds of those that are ENABLED."""
@@ -246,7 +249,7 @@ def _read_stack(scope: Scope) -> Stack:
         api=_api(scope, functions),
         functions=functions,
         table=_table(scope),
-        task=_task(scope),
+        task=next(_tasks(scope), NO_TASKS),
         schedules=tuple(_schedules(scope)),
         rules=tuple(_rules(scope)),
         snapshot=next(_snapshots(scope), None),
@@ -322,21 +325,21 @@ def _table(scope: Scope) -> Table:
     return Table(physical, {"TableName": physical, **definition}, str(ttl.get("AttributeName", "")))
 
 
-def _task(scope: Scope) -> Task:
-    name, properties = _only(scope, "AWS::ECS::TaskDefinition")
-    cluster, _ = _only(scope, "AWS::ECS::Cluster")
-    containers = properties["ContainerDefinitions"]
-    if len(containers) != 1:
-        raise TemplateError(f"the task definition has {len(containers)} containers, not one")
-    container = containers[0]
-    return Task(
-        arn=str(scope.ref(name)),
-        cluster=str(scope.ref(cluster)),
-        container=str(container["Name"]),
-        command=tuple(map(str, container["Command"])),
-        environment={pair["Name"]: str(pair["Value"]) for pair in container.get("Environment", ())},
-        stop_timeout_s=float(container.get("StopTimeout", 30)),
-    )
+def _tasks(scope: Scope) -> Iterator[Task]:
+    for name, properties in _of_type(scope, "AWS::ECS::TaskDefinition"):
+        cluster, _ = _only(scope, "AWS::ECS::Cluster")
+        containers = scope.resolve(properties["ContainerDefinitions"])
+        if len(containers) != 1:
+            raise TemplateError(f"the task definition has {len(containers)} containers, not one")
+        container = containers[0]
+        yield Task(
+            arn=str(scope.ref(name)),
+            cluster=str(scope.ref(cluster)),
+            container=str(container["Name"]),
+            command=tuple(map(str, container["Command"])),
+            environment={pair["Name"]: str(pair["Value"]) for pair in container.get("Environment", ())},
+            stop_timeout_s=float(container.get("StopTimeout", 30)),
+        )
 
 
 def _snapshots(scope: Scope) -> Iterator[Snapshot]:

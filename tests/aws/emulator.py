@@ -8,6 +8,7 @@ What it does not evaluate as AWS does, so that a green test here says nothing ab
     GetLayerVersion           it asks for lambda:ListLayers instead, on everything; for ListLayerVersions too
     DeleteLayerVersion        it asks for nothing
     ecs:TagResource           nor for this, when a task takes on its definition's tags
+    lambda:*Microvm*          the walks have none
     logs:*                    the log driver of ECS is not there, nor does a function's run make a group
     KeyValueStore             its endpoint is a name with the account's number in front, and wants SigV4A
     MediaIngress alb          only the form with edge is walked
@@ -59,6 +60,8 @@ UNNOTICED = {
     "TellEdge",
     "TagRelay",
     "DeleteBundles",
+    "EndMicrovms",
+    "ListMicrovms",
     "Logs",
     "NoLogGroups",
 }

@@ -191,6 +191,10 @@ PLANTED: dict[tuple[str, str, str], Callable[[Here], None]] = {
     ("microvms", "no_region", ""): both(
         sets(IN_MICROVMS), lambda here: setattr(here.account, "region", "eu-central-1")
     ),
+    ("microvms", "nowhere", ""): both(
+        sets(IN_MICROVMS.replace("both", "microvm")),
+        lambda here: setattr(here.account, "region", "eu-central-1"),
+    ),
     ("functions", "few", ""): answers(
         "lambda", "GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 10}}
     ),
@@ -330,6 +334,13 @@ def test_a_vpc_that_is_given_needs_no_room_for_another(here: Here) -> None:
     OWN_VPC(here)
     here.account.answers["ec2", "DescribeVpcs"] = {"Vpcs": [{"VpcId": str(n)} for n in range(5)]}
     assert here.found() == set()
+
+
+def test_what_only_tasks_need_is_not_looked_for_where_there_are_none(here: Here) -> None:
+    here.settings = IN_MICROVMS.replace("both", "microvm")
+    assert here.found() == set()
+    left_out = {result.name for result in here.checkup.results if result.state == "left out"}
+    assert left_out == {"secret", "domain", "ecs role", "cloudfront", "vcpu", "vpc"}
 
 
 def test_microvms_are_looked_for_where_they_are_and_the_template_says_the_same(here: Here) -> None:

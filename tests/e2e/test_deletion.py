@@ -26,6 +26,7 @@ pytestmark = pytest.mark.timeout(240)
 FORMS = {
     "tasks": {"ServePage": "false"},
     "microvms": {"ServePage": "false", "RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"},
+    "both": {"ServePage": "false", "RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip"},
 }
 CALLS = 2
 
@@ -56,10 +57,16 @@ async def delete(stack: LocalStack, given: Mapping[str, str]) -> list[str]:
                     await stack.functions.remove(f"{NAME}-{_short(name)}")
                 case "AWS::DynamoDB::Table":
                     await asyncio.to_thread(stack.client("dynamodb").delete_table, TableName=stack.table)
-                case "Custom::Fleet" | "Custom::Keys":
-                    given_properties = {"Bundle": "arn:aws:lambda:us-east-1:1:layer:vivavoce-local-relay:1"}
+                case "Custom::Fleet" | "Custom::Machines" | "Custom::Keys":
+                    known = {
+                        "Bundle": "arn:aws:lambda:us-east-1:1:layer:vivavoce-local-relay:1",
+                        "Cluster": stack.template.task.cluster,
+                        "Image": stack.template.snapshot.arn if stack.template.snapshot else "",
+                    }
                     event = cloudformation.event(
-                        "Delete", LogicalResourceId=name, ResourceProperties=given_properties
+                        "Delete",
+                        LogicalResourceId=name,
+                        ResourceProperties={each: known[each] for each in known.keys() & properties.keys()},
                     )
                     server = _short(properties["ServiceToken"]["Fn::GetAtt"][0])
                     await stack.functions.invoke(f"{NAME}-{server}", event)
@@ -97,7 +104,8 @@ async def test_a_stack_that_is_deleted_under_calls_leaves_nothing_running(form: 
             async with asyncio.timeout(120):
                 await asyncio.gather(*(each.wait() for each in answered))
             assert {"RUNNING"} & set(states(stack))
-            assert await delete(stack, FORMS[form]) == ["SUCCESS", "SUCCESS"]
+            answers = await delete(stack, FORMS[form])
+            assert set(answers) == {"SUCCESS"} and len(answers) == (3 if form == "both" else 2)
             await ended(stack)
             kept = await asyncio.to_thread(stack.client("ssm").describe_parameters)
             assert [each["Name"] for each in kept["Parameters"]] == ["/vivavoce/gemini-api-key"]

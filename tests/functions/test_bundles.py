@@ -68,7 +68,10 @@ def layers(monkeypatch, edges, table):
 
 def answered(cloudformation, kind, version, **more):
     context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 200_000)
-    given = {"LogicalResourceId": "Fleet", "ResourceProperties": {"Bundle": f"{LAYER}:{version}"}}
+    given = {
+        "LogicalResourceId": "Fleet",
+        "ResourceProperties": {"Cluster": "arn:cluster", "Bundle": f"{LAYER}:{version}"},
+    }
     sweep_function.handler(cloudformation.event(kind, **given, **more), context)
     return cloudformation.answers[-1]["Status"]
 

@@ -280,6 +280,23 @@ def test_creating_makes_the_keys_and_tells_the_prefix_list(answering, cloudforma
     assert not any(key in json.dumps(answer) for key in answering.ssm.kept.values())
 
 
+def test_without_an_edge_there_is_the_secret_of_users_alone(answering, cloudformation):
+    """And nothing to look up, which the function then may not. What was made before goes in the end."""
+    answering.keys.ensure()
+    answering.keys = Keys(answering.ssm, None, NAMES, lambda: NOW, answering.pause)
+    before, _ = dict(answering.ssm.kept), answering.steps.clear()
+    for kind in ("Create", "Update"):
+        module.handler(cloudformation.event(kind, ResourceProperties={"Generation": kind}), None)
+    module.handler({"rotate": True}, None)
+    assert [answer["Data"] for answer in cloudformation.answers] == [{}, {}]
+    assert (answering.ssm.kept, answering.steps) == (before, [])
+    answering.ssm.kept.clear()
+    module.handler(cloudformation.event("Create", ResourceProperties={"Generation": "1"}), None)
+    assert answering.ssm.kept.keys() == {NAMES.jwt}
+    module.handler(cloudformation.event("Delete", PhysicalResourceId="Keys"), None)
+    assert answering.ssm.kept == {}
+
+
 def test_an_update_rotates_only_when_the_generation_changes(answering, cloudformation):
     module.handler(cloudformation.event("Create"), None)
     same = {"OldResourceProperties": {"Generation": "1"}, "PhysicalResourceId": "Keys"}

@@ -7,10 +7,12 @@ import pytest
 from functions import sweep as sweep_function
 from functions.core.fleet import teardown
 
+FLEET = {"Cluster": "arn:cluster", "Bundle": "arn:layer:viva-relay:1"}
+
 
 def answered(cloudformation, kind, left_ms=200_000):
     context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: left_ms)
-    given = {"LogicalResourceId": "Fleet", "ResourceProperties": {"Bundle": "arn:layer:viva-relay:1"}}
+    given = {"LogicalResourceId": "Fleet", "ResourceProperties": FLEET}
     sweep_function.handler(cloudformation.event(kind, **given), context)
     return cloudformation.answers[-1]["Status"]
 
@@ -54,6 +56,32 @@ def test_the_deletion_of_a_stack_stops_its_tasks_and_no_others(edges, table, clo
     have_tasks(edges, "a", "b", "c")
     assert answered(cloudformation, "Delete") == "SUCCESS"
     assert (sorted(edges.stopped), alive(edges)) == (["relay-a", "relay-b", "relay-c"], ["ecs-svc/7"])
+
+
+def test_a_home_that_a_deployment_gives_up_is_ended_by_what_it_was(edges, table, homes, cloudformation):
+    """The sweep's own settings do not name its cluster any more."""
+    have_tasks(edges, "a")
+    homes("microvm")
+    assert (answered(cloudformation, "Delete"), edges.stopped) == ("SUCCESS", ["relay-a"])
+
+
+def test_the_end_of_microvms_ends_them_and_no_task(edges, table, homes, cloudformation, monkeypatch, clock):
+    have_tasks(edges, "a")
+    fake = homes("microvm")
+    fake.run_microvm(clientToken="a")
+    homes("fargate")
+    client = sweep_function.aws.client
+    monkeypatch.setattr(
+        sweep_function.aws,
+        "client",
+        lambda service: fake if service == "lambda-microvms" else client(service),
+    )
+    context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 200_000)
+    given = {"LogicalResourceId": "Machines", "ResourceProperties": {"Image": "arn:image"}}
+    for kind, state in (("Create", "RUNNING"), ("Update", "RUNNING"), ("Delete", "TERMINATED")):
+        sweep_function.handler(cloudformation.event(kind, **given), context)
+        assert cloudformation.answers[-1]["Status"] == "SUCCESS" and fake.states() == [state]
+    assert edges.stopped == []
 
 
 def test_tasks_are_waited_for_until_they_are_gone(edges, table):

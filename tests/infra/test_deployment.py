@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from cli.doctor.before.looks import MICROVM_REGIONS
 from infra.deploy.bundle import PYTHON, TARGET
 from infra.deploy.embed import TEMPLATE, embed
 from infra.local.stack import Options
@@ -129,7 +130,8 @@ def test_what_a_function_reads_of_its_environment_is_given_to_it(form: dict[str,
     for function in of_type(form, "AWS::Lambda::Function").values():
         name = function["Handler"].split(".")[1]
         given = dict.fromkeys(function["Environment"]["Variables"], "1")
-        given |= {"RELAY_HOMES": "both", "PREPARES": "microvm"}
+        homes = function["Environment"]["Variables"].get("RELAY_HOMES")
+        given |= {"RELAY_HOMES": "both" if homes == {"Ref": "RelayHomes"} else homes} if homes else {}
         if name in readers:
             readers[name].from_env(given)
 
@@ -139,9 +141,12 @@ def test_timeouts_end_before_the_gateway_gives_up(form: dict[str, Any]) -> None:
     functions = of_type(form, "AWS::Lambda::Function")
     sweep = int(functions.pop("SweepFunction")["Timeout"])
     assert all(int(function["Timeout"]) < 29 for function in functions.values())
-    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
-    stop_s, (fleet,) = task["ContainerDefinitions"][0]["StopTimeout"], of_type(form, "Custom::Fleet").values()
-    assert stop_s + 30 < sweep < int(fleet["ServiceTimeout"]), "a task's end, its interface's, and the answer"
+    for task in of_type(form, "AWS::ECS::TaskDefinition").values():
+        assert task["ContainerDefinitions"][0]["StopTimeout"] + 30 < sweep, (
+            "a task's end, and its interface's"
+        )
+    ends = [*of_type(form, "Custom::Fleet").values(), *of_type(form, "Custom::Machines").values()]
+    assert ends and all(sweep < int(end["ServiceTimeout"]) for end in ends), "and the answer"
 
 
 def test_tasks_are_stopped_when_nobody_starts_others_and_all_they_use_is_there(form: dict[str, Any]) -> None:
@@ -153,11 +158,15 @@ def test_tasks_are_stopped_when_nobody_starts_others_and_all_they_use_is_there(f
         direct = set(references(resources[name])) | set(listed(resources[name].get("DependsOn", [])))
         return direct.union(*map(needs, direct & resources.keys()))
 
-    assert "Fleet" in needs("SessionFunction"), "session is gone before"
-    used = {"RelayTask", "RelayRole", "RelayExecutionRole", "RelayLogs", "Cluster", "Table"}
     network = {"SubnetA", "SubnetB", "InternetRoute", "SubnetARoutes", "SubnetBRoutes"}
-    used |= {"RelaySecurityGroup", *(network & resources.keys())}
-    assert used <= needs("Fleet")
+    used = {"RelayTask", "RelayRole", "RelayExecutionRole", "RelayLogs", "Cluster", "RelaySecurityGroup"}
+    uses = {
+        "Fleet": used | (network & resources.keys()),
+        "Machines": {"MicrovmRole", "MicrovmLogs", "RelaySnapshot"},
+    }
+    for end in uses.keys() & resources.keys():
+        assert end in needs("SessionFunction"), "session is gone before"
+        assert uses[end] | {"Table"} <= needs(end)
 
 
 def test_wildcards_are_those_with_a_written_reason(made: dict[str, Any]) -> None:
@@ -205,7 +214,7 @@ def test_no_role_can_make_a_log_group_that_outlives_the_stack(form: dict[str, An
 def test_the_cluster_asks_for_nothing_that_a_fresh_account_has_not(form: dict[str, Any]) -> None:
     """Capacity providers need ECS's service-linked role at once, which a first cluster only makes; and tasks
     are started by launch type."""
-    assert of_type(form, "AWS::ECS::Cluster") == {"Cluster": {}}
+    assert of_type(form, "AWS::ECS::Cluster") == ({"Cluster": {}} if has_tasks(form) else {})
 
 
 def test_an_empty_key_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +260,20 @@ def test_decryption_is_bound_to_one_parameter_through_ssm(form: dict[str, Any]) 
 def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, Any]) -> None:
     """The statements that tests/aws/emulator.py lists as unnoticed or translated."""
     said = {(role, statement["Sid"]): statement for role, statement in statements(form)}
+    (cluster,) = said["SweepFunctionRole", "ListTasks"]["Condition"]["ArnLike"].values()
+    assert cluster["Fn::Sub"].endswith(":cluster/${AWS::StackName}-Cluster*")
+    stopped = said["SweepFunctionRole", "SeeAndStopTasks"]["Resource"]["Fn::Sub"]
+    assert stopped.endswith(":task/${AWS::StackName}-Cluster*/*")
+    ended = said["SweepFunctionRole", "EndMicrovms"]
+    assert ended["Resource"]["Fn::Sub"].endswith(":microvm-image:${AWS::StackName}-relay")
+    deleted = said["SweepFunctionRole", "DeleteBundles"]["Resource"]["Fn::Sub"]
+    assert deleted.endswith(":layer:${AWS::StackName}-relay:*")
+
+
+def test_what_no_emulator_looks_at_names_exactly_what_is_ours_of_tasks(form: dict[str, Any]) -> None:
+    if not has_tasks(form):
+        return
+    said = {(role, statement["Sid"]): statement for role, statement in statements(form)}
     here = {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
     roles = [{"Fn::GetAtt": [role, "Arn"]} for role in ("RelayRole", "RelayExecutionRole")]
     for starter in ("SessionFunctionRole", "SweepFunctionRole"):
@@ -259,13 +282,8 @@ def test_what_no_emulator_looks_at_names_exactly_what_is_ours(form: dict[str, An
         assert start["Condition"] == here
         assert handed["Resource"] == roles
         assert handed["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-    for sid in ("ListTasks", "SeeAndStopTasks"):
-        assert said["SweepFunctionRole", sid]["Condition"] == here
-    assert said["SweepFunctionRole", "SeeAndStopTasks"]["Resource"]["Fn::Sub"].endswith(":task/${Cluster}/*")
     (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
     assert [task["TaskRoleArn"], task["ExecutionRoleArn"]] == roles
-    deleted = said["SweepFunctionRole", "DeleteBundles"]["Resource"]["Fn::Sub"]
-    assert deleted.endswith(":layer:${AWS::StackName}-relay:*")
     assert said["KeysFunctionRole", "TellEdge"]["Resource"] == {"Fn::GetAtt": ["EdgeKeys", "Arn"]}
     assert said["RelayExecutionRole", "Logs"]["Resource"] == {"Fn::GetAtt": ["RelayLogs", "Arn"]}
     if bundle := said.get(("RelayRole", "FetchBundle")):
@@ -290,8 +308,8 @@ def test_every_log_group_forgets_and_every_function_and_the_relay_has_one(form: 
     groups = of_type(form, "AWS::Logs::LogGroup")
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
     used = {f["LoggingConfig"]["LogGroup"]["Ref"] for f in of_type(form, "AWS::Lambda::Function").values()}
-    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
-    used.add(task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]["awslogs-group"]["Ref"])
+    for task in of_type(form, "AWS::ECS::TaskDefinition").values():
+        used.add(task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]["awslogs-group"]["Ref"])
     images = of_type(form, "AWS::Lambda::MicrovmImage").values()
     used |= {image["Logging"]["CloudWatch"]["LogGroup"]["Ref"] for image in images}
     assert used == groups.keys()
@@ -299,8 +317,8 @@ def test_every_log_group_forgets_and_every_function_and_the_relay_has_one(form: 
 
 def test_tasks_and_functions_are_for_the_processor_that_bundles_are_built_for(form: dict[str, Any]) -> None:
     assert TARGET.startswith("aarch64")
-    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
-    assert task["RuntimePlatform"] == {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}
+    for task in of_type(form, "AWS::ECS::TaskDefinition").values():
+        assert task["RuntimePlatform"] == {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}
     code = [*of_type(form, "AWS::Lambda::Function").values()]
     assert [each["Architectures"] for each in code] == [["arm64"]] * len(code)
     assert {each["Runtime"] for each in code} == {f"python{PYTHON}"}
@@ -308,8 +326,8 @@ def test_tasks_and_functions_are_for_the_processor_that_bundles_are_built_for(fo
         assert layer["CompatibleArchitectures"] == ["arm64"]
 
 
-def test_a_task_writes_nowhere_but_into_the_volume_for_its_bundle(form: dict[str, Any]) -> None:
-    (task,) = of_type(form, "AWS::ECS::TaskDefinition").values()
+def test_a_task_writes_nowhere_but_into_the_volume_for_its_bundle(made: dict[str, Any]) -> None:
+    (task,) = of_type(decide(made, {}), "AWS::ECS::TaskDefinition").values()
     (container,) = task["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is True
     (volume,) = task["Volumes"]
@@ -317,11 +335,58 @@ def test_a_task_writes_nowhere_but_into_the_volume_for_its_bundle(form: dict[str
     assert mounted == {"SourceVolume": volume["Name"], "ContainerPath": "/bundle", "ReadOnly": False}
 
 
-def test_nothing_can_be_invoked_by_strangers(form: dict[str, Any]) -> None:
+def test_nothing_can_be_invoked_by_strangers_but_a_page_without_cloudfront(form: dict[str, Any]) -> None:
+    is_behind = bool(of_type(form, "AWS::CloudFront::Distribution"))
     for url in of_type(form, "AWS::Lambda::Url").values():
-        assert url["AuthType"] == "AWS_IAM"
-    for permission in of_type(form, "AWS::Lambda::Permission").values():
-        assert "SourceArn" in permission
+        assert url["AuthType"] == ("AWS_IAM" if is_behind else "NONE")
+        assert url["TargetFunctionArn"] == {"Ref": "PageFunction"}
+    for name, permission in of_type(form, "AWS::Lambda::Permission").items():
+        if name.startswith("PublicPage") and not is_behind:
+            assert permission["FunctionName"] == {"Ref": "PageFunction"}
+            assert permission.get("FunctionUrlAuthType") == "NONE" or permission["InvokedViaFunctionUrl"]
+        else:
+            assert "SourceArn" in permission
+
+
+def has_tasks(form: dict[str, Any]) -> bool:
+    return bool(of_type(form, "AWS::ECS::TaskDefinition"))
+
+
+#: what an account that has MicroVMs alone may not have
+OF_TASKS = ("AWS::ECS::", "AWS::EC2::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::")
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"MediaIngress": "alb"}, FORMS["own VPC"], {"ServePage": "false"}, FORMS["OIDC"]]
+)
+def test_with_microvms_alone_there_is_no_ecs_no_network_and_no_cloudfront(
+    made: dict[str, Any], more: dict[str, str]
+) -> None:
+    """Nor a right to use them, but to end what an earlier deployment has left running."""
+    form = decide(made, FORMS["microvm"] | more)
+    kinds = {each["Type"] for each in form["Resources"].values()}
+    assert not [kind for kind in kinds if kind.startswith(OF_TASKS) or kind == "AWS::Lambda::LayerVersion"]
+    actions = {action for _, each in statements(form) for action in listed(each["Action"])}
+    services = {action.partition(":")[0] for action in actions}
+    assert not services & {"ec2", "cloudfront-keyvaluestore", "elasticloadbalancing", "ecr"}
+    assert {action for action in actions if action.startswith("ecs:")} == {
+        "ecs:ListTasks", "ecs:DescribeTasks", "ecs:StopTask"
+    }  # fmt: skip
+    assert not [name for name in references([form["Resources"], form["Outputs"]]) if name == "Distribution"]
+
+
+def test_microvms_alone_are_refused_where_a_region_has_none(made: dict[str, Any]) -> None:
+    """Tasks in their place would be what that account may not have. With both, calls begin in tasks there."""
+    rule = made["Rules"]["MicrovmsAlone"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "RelayHomes"}, "microvm"]}
+    asserted = [each["Assert"] for each in rule["Assertions"]]
+    with_them = {"us-east-1", "us-east-2", "us-west-2", "eu-west-1", "ap-northeast-1"}
+    given = {"RelayHomes": "microvm", "MediaDomain": ""}
+    for region in (*with_them, "eu-central-1", "sa-east-1"):
+        is_taken = all(holds(each, {**given, "AWS::Region": region}) for each in asserted)
+        assert is_taken == (region in with_them), region
+    there = {each["Fn::Equals"][1] for each in made["Conditions"]["HasMicrovms"]["Fn::And"][1]["Fn::Or"]}
+    assert there == with_them == MICROVM_REGIONS, "one list in three places"
 
 
 def test_a_task_is_reached_by_the_ingress_only(made: dict[str, Any]) -> None:
@@ -338,13 +403,13 @@ def test_a_task_is_reached_by_the_ingress_only(made: dict[str, Any]) -> None:
 
 
 def test_every_way_into_the_media_road_passes_the_edge_function(form: dict[str, Any]) -> None:
-    (distribution,) = of_type(form, "AWS::CloudFront::Distribution").values()
-    config = distribution["DistributionConfig"]
-    for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
-        attached = [each["FunctionARN"] for each in behaviour.get("FunctionAssociations", [])]
-        verified = attached == [{"Fn::GetAtt": ["EdgeFunction", "FunctionMetadata.FunctionARN"]}]
-        assert verified == (behaviour["TargetOriginId"] == "relay")
-        assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
+    for distribution in of_type(form, "AWS::CloudFront::Distribution").values():
+        config = distribution["DistributionConfig"]
+        for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
+            attached = [each["FunctionARN"] for each in behaviour.get("FunctionAssociations", [])]
+            verified = attached == [{"Fn::GetAtt": ["EdgeFunction", "FunctionMetadata.FunctionARN"]}]
+            assert verified == (behaviour["TargetOriginId"] == "relay")
+            assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https")
 
 
 #: Amazon's managed policies. Only one that takes all headers brings `Authorization` to the origin.
@@ -352,8 +417,9 @@ ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 
 
-def test_the_credential_of_a_native_client_passes_the_media_edge(form: dict[str, Any]) -> None:
-    (distribution,) = of_type(form, "AWS::CloudFront::Distribution").values()
+@pytest.mark.parametrize("name", ["edge", "no page", "alb", "both"])
+def test_the_credential_of_a_native_client_passes_the_media_edge(made: dict[str, Any], name: str) -> None:
+    (distribution,) = of_type(decide(made, FORMS[name]), "AWS::CloudFront::Distribution").values()
     config = distribution["DistributionConfig"]
     roads = [each for each in config["CacheBehaviors"] if each["TargetOriginId"] == "relay"]
     assert roads
@@ -459,12 +525,13 @@ def rules_of(form: dict[str, Any], function: str) -> list[Any]:
 
 
 def test_the_sweep_is_told_of_every_task_of_the_cluster_that_has_stopped(form: dict[str, Any]) -> None:
-    (rule,) = [rule for rule in rules_of(form, "SweepFunction") if "EventPattern" in rule]
-    assert rule["EventPattern"] == {
+    told = [rule["EventPattern"] for rule in rules_of(form, "SweepFunction") if "EventPattern" in rule]
+    pattern = {
         "source": ["aws.ecs"],
         "detail-type": ["ECS Task State Change"],
         "detail": {"clusterArn": [{"Fn::GetAtt": ["Cluster", "Arn"]}], "lastStatus": ["STOPPED"]},
     }
+    assert told == ([pattern] if has_tasks(form) else [])
 
 
 def test_the_sweep_is_called_every_minute_and_knows_the_same_relays_as_session(form: dict[str, Any]) -> None:
@@ -482,7 +549,9 @@ def test_the_sweep_is_called_every_minute_and_knows_the_same_relays_as_session(f
 
 def test_the_edge_function_is_made_when_its_store_has_been_written_to(form: dict[str, Any]) -> None:
     """One that was just made may refuse to be associated."""
-    assert form["Resources"]["EdgeFunction"]["DependsOn"] == "Keys"
+    assert [each["DependsOn"] for name, each in form["Resources"].items() if name == "EdgeFunction"] == (
+        ["Keys"] if has_tasks(form) else []
+    )
 
 
 #: what Fargate takes: CPU units to MiB (AWS, "Task CPU and memory")
@@ -501,6 +570,8 @@ def holds(rule: Any, given: dict[str, str]) -> Any:
             return all(holds(part, given) for part in parts)
         case {"Fn::Or": parts}:
             return any(holds(part, given) for part in parts)
+        case {"Fn::Contains": [values, value]}:
+            return holds(value, given) in values
     return rule
 
 
@@ -520,7 +591,8 @@ def test_a_pair_of_cpu_and_memory_that_fargate_refuses_is_refused_before_anythin
 
 def test_the_dashboard_is_json(form: dict[str, Any]) -> None:
     (dashboard,) = of_type(form, "AWS::CloudWatch::Dashboard").values()
-    assert len(json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]) == 6
+    text, named = dashboard["DashboardBody"]["Fn::Sub"]
+    assert len(json.loads(text)["widgets"]) == 6 and named.keys() == {"Logs"}
 
 
 def test_the_template_holds_the_sources_that_it_must_carry() -> None:
@@ -565,12 +637,12 @@ def test_microvms_are_there_only_where_they_are_asked_for_and_in_a_region_that_h
             ":microvm-image:${AWS::StackName}-relay"
         )
         assert said[role, "HandRoleToMicrovm"]["Resource"] == {"Fn::GetAtt": ["MicrovmRole", "Arn"]}
-    started = {"lambda:RunMicrovm", "lambda:GetMicrovm", "lambda:ResumeMicrovm"}
-    assert set(said["SessionFunctionRole", "Microvms"]["Action"]) == started | {
-        "lambda:CreateMicrovmAuthToken"
-    }
-    ended = {"lambda:SuspendMicrovm", "lambda:TerminateMicrovm"}
-    assert set(said["SweepFunctionRole", "Microvms"]["Action"]) == started | ended
+    started = {"lambda:RunMicrovm", "lambda:ResumeMicrovm"}
+    led_there = {"lambda:GetMicrovm", "lambda:CreateMicrovmAuthToken"}
+    assert set(said["SessionFunctionRole", "Microvms"]["Action"]) == started | led_there
+    assert set(said["SweepFunctionRole", "Microvms"]["Action"]) == started | {"lambda:SuspendMicrovm"}
+    ended = {"lambda:GetMicrovm", "lambda:TerminateMicrovm"}
+    assert set(said["SweepFunctionRole", "EndMicrovms"]["Action"]) == ended
 
 
 def test_a_relay_may_do_the_same_in_both_homes_but_for_what_only_a_task_needs(made: dict[str, Any]) -> None:

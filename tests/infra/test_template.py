@@ -133,7 +133,8 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
             "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"
             " dynamodb:DeleteItem dynamodb:Query execute-api:ManageConnections"
             " ecs:ListTasks ecs:DescribeTasks ecs:StopTask ecs:RunTask ecs:TagResource iam:PassRole"
-            " lambda:ListLayerVersions lambda:DeleteLayerVersion",
+            " lambda:ListLayerVersions lambda:DeleteLayerVersion"
+            " lambda:GetMicrovm lambda:TerminateMicrovm lambda:ListMicrovms",
         ),
         ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
         (

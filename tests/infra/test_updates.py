@@ -19,18 +19,25 @@ import pytest
 from functions.core.fleet import bundles
 from infra.deploy.embed import TEMPLATE
 from infra.local.template import decide, transform
-from tests.infra.test_deployment import listed, references
+from tests.infra.test_deployment import FORMS, listed, references, statements
 
 Resources = dict[str, Any]
 Names = frozenset[str]
 
+MOVES = list(itertools.permutations(["edge", "alb", "both", "microvm"], 2))  #: from form to form
 BEFORE, AFTER = 17, 18  #: versions of the layer; a deployment's number stands for its task definition too
 STARTERS = ("SessionFunction", "SweepFunction")
 
 
 @pytest.fixture(scope="module")
-def resources() -> Resources:
-    return dict(decide(transform(TEMPLATE), {})["Resources"])
+def made() -> dict[str, Any]:
+    return transform(TEMPLATE)
+
+
+@pytest.fixture(scope="module", params=["edge", "alb", "both"])
+def resources(made: dict[str, Any], request: pytest.FixtureRequest) -> Resources:
+    """Of each form in which tasks fetch a bundle."""
+    return dict(decide(made, FORMS[request.param])["Resources"])
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,10 @@ class Instant:
 class Update:
     """One deployment of a new bundle: what changes, and in which orders."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, layer: str = "") -> None:
         self.resources = resources
-        (self.layer,) = (n for n, r in resources.items() if r["Type"] == "AWS::Lambda::LayerVersion")
+        layers = (n for n, r in resources.items() if r["Type"] == "AWS::Lambda::LayerVersion")
+        self.layer = layer or next(layers)  #: what has changed
         self.needs = {name: self._needs(name) for name in resources}
         self.changed = self._changed()
         self.keeps = resources[self.layer].get("DeletionPolicy") == "Retain"
@@ -198,3 +206,48 @@ def test_session_starts_the_new_revision_last(resources: Resources) -> None:
     update = Update(resources)
     assert {update.layer, "RelayTask", "Fleet"} <= update.reached("SessionFunction")
     assert {update.layer, "RelayTask"} <= update.reached("SweepFunction")
+
+
+@pytest.mark.parametrize("form", ["both", "microvm"])
+def test_a_microvm_of_the_version_that_is_known_can_be_launched_at_every_instant(
+    made: dict[str, Any], form: str
+) -> None:
+    """An image is updated in place, by its name, before those who launch it; no version of it is deleted.
+
+    That AWS keeps the version before until then, and takes the role of both, is not ours to show.
+    """
+    resources = decide(made, FORMS[form])["Resources"]
+    update = Update(resources, layer="RelaySnapshot")
+    image = resources["RelaySnapshot"]["Properties"]
+    assert image["Name"] == {"Fn::Sub": "${AWS::StackName}-relay"}
+    for starter in STARTERS:
+        assert {"RelaySnapshot", "MicrovmRole", "MicrovmLogs"} <= update.reached(starter)
+        variables = resources[starter]["Properties"]["Environment"]["Variables"]
+        assert variables["MICROVM_IMAGE"] == {"Fn::GetAtt": ["RelaySnapshot", "ImageArn"]}
+        assert variables["MICROVM_VERSION"] == {"Fn::GetAtt": ["RelaySnapshot", "LatestActiveImageVersion"]}
+    actions = {
+        action for _, each in statements({"Resources": resources}) for action in listed(each["Action"])
+    }
+    assert not [action for action in actions if "MicrovmImage" in action]
+
+
+@pytest.mark.parametrize(("before", "after"), MOVES)
+def test_a_home_that_a_deployment_gives_up_is_there_until_nobody_starts_relays_in_it(
+    made: dict[str, Any], before: str, after: str
+) -> None:
+    """CloudFormation deletes what is in the new template no more once all the rest is updated: first `Fleet`
+    or `Machines`, which end what lives there, with the sweep's new policy, then what those depended on."""
+    old, new = (decide(made, FORMS[name])["Resources"] for name in (before, after))
+    gone = old.keys() - new.keys()
+    ends = gone & {"Fleet", "Machines"}
+    assert ends == ({"Fleet"} if after == "microvm" else set()) | (
+        {"Machines"} if before in ("both", "microvm") and after in ("edge", "alb") else set()
+    )
+    for starter in STARTERS:
+        assert not set(references(new[starter])) & gone
+    needs = Update(old, layer="SweepFunction").needs
+    for end in ends:
+        others = gone - ends - {"TaskStoppedPermission", "TaskStopped", "BalancerOrigin", "Distribution"}
+        users = {name for name in others if end in needs[name]}
+        assert users == set(), "what is deleted before it"
+        assert "SweepFunction" in needs[end] and "SweepFunction" in new

@@ -50,7 +50,9 @@ def examine(checkup: Checkup, machine: Machine, account: Account, stack: str, fi
 
 def _look(checkup: Checkup, account: Account, plan: Plan, is_there: bool) -> None:
     is_named = plan.settings["MediaDomain"] or plan.settings["MediaCertificateArn"]
+    alone = "relays live in MicroVMs alone" if plan.settings["RelayHomes"] == "microvm" else ""
     reasons: Mapping[str, str] = {
+        **dict.fromkeys(("ecs role", "cloudfront", "vcpu", "vpc"), alone),
         "leftovers": "the stack is there" if is_there else "",
         "key": "VertexProject needs no key" if plan.settings["VertexProject"] else "",
         "secret": "" if _brings_secret(plan) else "the deployment makes one, or an issuer signs",

@@ -17,7 +17,7 @@ FEW_FUNCTIONS = 100  #: concurrent executions below which some callers at once a
 PREFIX_LIST_RULES = 56  #: CloudFront's addresses count as 55 rules; and one
 VCPU_QUOTA, VPC_QUOTA, RULE_QUOTA = "L-3032A538", "L-F678F1CE", "L-0EA8095F"
 _MEMORY = re.compile(r"microvm.*memory|memory.*microvm", re.IGNORECASE)
-MICROVM_GB, MICROVM_CALLS = 0.5, 3  #: of one relay, as template.yaml has them
+MICROVM_GB = 0.5  #: of one relay, as template.yaml has it
 MICROVM_REGIONS = {"us-east-1", "us-east-2", "us-west-2", "eu-west-1", "ap-northeast-1"}  #: likewise
 CERTIFICATES = "us-east-1"  #: the one region in which CloudFront looks for certificates
 
@@ -184,6 +184,8 @@ def microvms(account: Account, plan: Plan, step: Result) -> None:
     """Lambda's quota of MicroVMs: memory of all of them, asleep or awake. By name: its code was not found."""
     region, needed = account.place(), NEEDED_RELAYS + int(plan.settings["SleepingRelays"])
     if region not in MICROVM_REGIONS:
+        if plan.settings["RelayHomes"] == "microvm":
+            raise Trouble("nowhere", f"{region} has no MicroVMs, and relays are to live in nothing else")
         raise Note("no_region", f"{region} has no MicroVMs: relays live in tasks")
     limits = [
         float(quota["Value"]) for quota in _lambda_quotas(account) if _MEMORY.search(quota["QuotaName"])
@@ -193,7 +195,8 @@ def microvms(account: Account, plan: Plan, step: Result) -> None:
     fit = int(min(limits) / MICROVM_GB)
     if fit < needed:
         raise Trouble("few", f"{min(limits):g} GB of MicroVMs: {fit} relays, and {needed} are needed")
-    step.detail = f"{min(limits):g} GB of MicroVMs: {fit} relays, {fit * MICROVM_CALLS:,} calls"
+    calls = fit * int(plan.settings["MicrovmCapacity"])
+    step.detail = f"{min(limits):g} GB of MicroVMs: {fit} relays, {calls:,} calls"
 
 
 def _lambda_quotas(account: Account) -> Iterator[Mapping[str, Any]]:

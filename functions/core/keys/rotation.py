@@ -82,12 +82,12 @@ class KeyValueStore:
 
 
 class Keys:
-    """Creates, rotates and deletes the keys in SSM and the edge's store."""
+    """Creates, rotates and deletes the keys in SSM and the edge's store; without an edge users' secret."""
 
     def __init__(
         self,
         parameters: Parameters,
-        edge: EdgeStore,
+        edge: EdgeStore | None,
         names: Names,
         clock: Callable[[], float],
         pause: Callable[[float], None],
@@ -102,20 +102,24 @@ class Keys:
         """Create missing keys and publish to the edge; existing keys stay."""
         if self._names.makes_jwt:
             self._make(self._names.jwt, secrets.token_urlsafe(48))
+        if self._edge is None:
+            return
         for name in (self._names.route, self._names.origin):
             self._make(name, Keyring(_fresh()).text())
-        self._publish(self._ring(self._names.route), self._ring(self._names.origin))
+        self._publish(self._edge, self._ring(self._names.route), self._ring(self._names.origin))
 
     def rotate(self) -> None:
         """Replace the keys for route and origin. The old ones stay accepted for KEEP_S."""
+        if self._edge is None:
+            return
         until = int(self._clock()) + KEEP_S
         origin = self._ring(self._names.origin).rotated(_fresh(), until)
         route = self._ring(self._names.route).rotated(_fresh(), until)
         self._put(self._names.origin, origin)
-        self._publish(route, origin)
+        self._publish(self._edge, route, origin)
         self._pause(PAUSE_S)
         self._put(self._names.route, route)
-        self._publish(route, origin)
+        self._publish(self._edge, route, origin)
 
     def remove(self) -> None:
         """Delete every key that `ensure` may have created, now or under earlier settings."""
@@ -140,9 +144,10 @@ class Keys:
     def _put(self, name: str, ring: Keyring) -> None:
         self._parameters.put_parameter(Name=name, Value=ring.text(), Type="SecureString", Overwrite=True)
 
-    def _publish(self, route: Keyring, origin: Keyring) -> None:
+    @staticmethod
+    def _publish(edge: EdgeStore, route: Keyring, origin: Keyring) -> None:
         keys = {"route": json.loads(route.text()), "origin": origin.current}
-        self._edge.write(EDGE_KEY, json.dumps(keys, separators=(",", ":")))
+        edge.write(EDGE_KEY, json.dumps(keys, separators=(",", ":")))
 
 
 def _fresh() -> str:

@@ -164,7 +164,7 @@ class SessionConfig:
 
     table_name: str
     connections_url: str  #: https, with the stage
-    media_url: str  #: wss, without a path; a signed route is appended
+    media_url: str  #: wss, without a path; a signed route to a task is appended. Empty: no relay is one
     route_key_parameter: str  #: SSM name of the key that signs routes
     mint_function: str  #: name
     relay: RelayConfig
@@ -173,13 +173,14 @@ class SessionConfig:
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
+        relay = RelayConfig.from_env(env)
         return cls(
             table_name=_text(env, "TABLE_NAME"),
             connections_url=_text(env, "CONNECTIONS_URL"),
-            media_url=_text(env, "MEDIA_URL").rstrip("/"),
+            media_url=_text(env, "MEDIA_URL").rstrip("/") if relay.task else "",
             route_key_parameter=_text(env, "ROUTE_KEY_PARAMETER"),
             mint_function=_text(env, "MINT_FUNCTION"),
-            relay=RelayConfig.from_env(env),
+            relay=relay,
             limits=LimitsConfig.from_env(env),
             prepares=_prepares(env),
         )
@@ -253,7 +254,7 @@ class KeysConfig:
     origin_secret_parameter: str
     jwt_secret_parameter: str  #: of the secret that the deployment makes
     makes_jwt_secret: bool  #: False: the operator brings one, or an issuer
-    edge_store: str  #: ARN of the edge's key value store
+    edge_store: str  #: ARN of the edge's key value store; empty: there is no edge, and no key of it
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -262,7 +263,7 @@ class KeysConfig:
             origin_secret_parameter=_text(env, "ORIGIN_SECRET_PARAMETER"),
             jwt_secret_parameter=_text(env, "JWT_SECRET_PARAMETER"),
             makes_jwt_secret=_text(env, "MAKES_JWT_SECRET") == "true",
-            edge_store=_text(env, "EDGE_STORE"),
+            edge_store=env.get("EDGE_STORE", ""),
         )
 
 
