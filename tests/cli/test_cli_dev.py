@@ -186,7 +186,7 @@ def test_what_goes_wrong_in_any_process_is_on_the_terminal(
 def test_logs_shows_all_that_the_processes_say(vivavoce: Callable[..., Run], pretence: Pretence) -> None:
     pretence.lines = LOGGED
     told = vivavoce("dev", "--logs").err.splitlines()
-    assert {*WRONG, "relay-1  INFO  call started  session=s", "connect ($connect)  INFO  ok after 10 ms"} <= {
+    assert {*WRONG, "relay-1  INFO  call started  session=s", "session ($connect)  INFO  ok after 10 ms"} <= {
         *told
     }
 

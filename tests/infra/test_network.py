@@ -54,7 +54,7 @@ def test_the_zones_are_aws_s_first_two_or_those_that_are_named(made: dict[str, A
 
 def test_a_boundary_is_on_every_role_and_none_where_none_is_set(made: dict[str, Any]) -> None:
     bound = of_type(decide(made, FORMS["zones, boundary"]), "AWS::IAM::Role")
-    assert len(bound) >= 9
+    assert len(bound) >= 8
     assert all(role["PermissionsBoundary"] == {"Ref": "PermissionsBoundary"} for role in bound.values())
     assert 'PermissionsBoundary"' not in json.dumps(of_type(decide(made, {}), "AWS::IAM::Role"))
 
