@@ -37,10 +37,22 @@ def keys() -> KeySource:
 
 @functools.cache
 def warm_ups() -> WarmUps:
-    """A relay; `mint`, which it will ask; and the key of the route to it, where tasks are relays."""
-    ports = session.ports()
-    wakers = [lambda: prepare(session.ports()), invocation(aws.invoker(), ports.config.mint_function)]
-    return WarmUps(ports.table, [*wakers, ports.route_key] if ports.config.relay.task else wakers)
+    """A relay; `mint`, which it will ask; and the key of the route to it. None of them keeps anybody out."""
+    return WarmUps(aws.table(config().table_name), [_prepare_relay, _wake_mint, _fetch_route_key])
+
+
+def _prepare_relay() -> None:
+    prepare(session.ports())
+
+
+def _wake_mint() -> None:
+    invocation(aws.invoker(), session.ports().config.mint_function)()
+
+
+def _fetch_route_key() -> None:
+    """Where tasks are relays: MicroVMs need no route."""
+    if session.ports().config.relay.task:
+        session.ports().route_key()
 
 
 make_ready(keys, warm_ups, lambda: aws.table(config().table_name))
