@@ -54,7 +54,7 @@ def clients(tree: ast.AST) -> set[str]:
         str(first.value)
         for function, first in named
         if isinstance(first, ast.Constant)
-        and getattr(function, "attr", getattr(function, "id", "")) == "client"
+        and getattr(function, "attr", getattr(function, "id", "")).lstrip("_") == "client"
     }
 
 
