@@ -89,7 +89,7 @@ class Model:
 
 @asynccontextmanager
 async def deployment(
-    way: Way, hello_s: float, chance: random.Random, pace: float
+    way: Way, hello_s: float, chance: random.Random, pace: float, memory_mb: int = 0
 ) -> AsyncIterator[tuple[LocalStack, Model]]:
     """The local stack for one way, with nobody in it."""
     config = simulator.Config(scenario=Scenario(), time_scale=1 / pace)
@@ -97,7 +97,7 @@ async def deployment(
         options = Options(
             gemini_url=running.url,
             parameters={"StartsPerMinute": "10000", "MinutesPerDay": "100000", **way.parameters},
-            environments=Environments(ColdStarts(hello_s, chance, pace), by_memory=True),
+            environments=Environments(ColdStarts(hello_s, chance, pace), by_memory=True, memory_mb=memory_mb),
             microvms=Account(times=Times(pace, chance)),
             relay_environment={"IDLE_SECONDS": "600"},
             schedule_speed=30 if way.sleeps else 1e-6,
@@ -171,7 +171,7 @@ async def measure(name: str, given: argparse.Namespace, hello_s: float, made: in
     way, chance = WAYS[name], random.Random(f"{given.seed} {name} {made}")
     if made >= given.runs or given.ends_at <= time.monotonic():
         return
-    async with deployment(way, hello_s, chance, given.pace) as (stack, model):
+    async with deployment(way, hello_s, chance, given.pace, given.memory) as (stack, model):
         if way.is_warm:
             await run(way, stack, model, given.pace)
         while made < given.runs and time.monotonic() < given.ends_at:
@@ -219,6 +219,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of all that is drawn")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--minutes", type=float, default=60.0, help="no run begins after; %(default)s")
+    parser.add_argument("--memory", type=int, default=0, help="MB of every function; 0: the template's")
     parser.add_argument("--results", type=Path, help="keeps the runs, one a line")
     parser.add_argument("--svg", type=Path, help="where the picture goes")
     given = parser.parse_args()

@@ -60,13 +60,15 @@ class Environments:
     starts: ColdStarts | None = None  #: None: in this machine's time
     concurrency: int = 0  #: of all functions together; one more is throttled. 0: no such limit
     by_memory: bool = False  #: a handler gets the share of a processor that its memory buys
+    memory_mb: int = 0  #: of every function, in place of the template's. 0: as the template says
 
     def share(self, memory_mb: int) -> float | None:
         """Part of a processor of this machine that a handler with so much memory has; None: all there is."""
         if not self.by_memory:
             return None
         processor, pace = published()["processor"], self.starts.pace if self.starts else 1.0
-        return float(min(1.0, memory_mb / processor["full_mb"]) / processor["slower"] / pace)
+        bought = min(1.0, (self.memory_mb or memory_mb) / processor["full_mb"])
+        return float(bought / processor["slower"] / pace)
 
 
 def cpu_s(process_id: int) -> float:

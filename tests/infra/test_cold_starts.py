@@ -82,3 +82,4 @@ def test_a_processor_is_bought_by_memory_and_not_more_than_one() -> None:
     assert how.share(1769) == how.share(3008) == 1 / slower
     assert how.share(512) == pytest.approx(512 / 1769 / slower)
     assert Environments().share(512) is None
+    assert Environments(by_memory=True, memory_mb=1769).share(512) == how.share(1769)
