@@ -72,8 +72,8 @@ SOAK_EVIDENCE ?= .local/soaks
 soaks: setup ## the soak with each kind of model in its dialect, and a table; SOAK_MINUTES=10 each, SOAK_EVIDENCE=.local/soaks
 	@$(BIN)/python -m bench.soaks --minutes $(SOAK_MINUTES) --evidence $(SOAK_EVIDENCE)
 
-first-word: .venv/ready ## from a click to the first audio when nothing runs, in each home, by others' start times; RUNS=20 SEED=1 PACE=2 WAYS="microvm asleep" MINUTES=9
-	@$(BIN)/python -m bench.first_word --runs $(or $(RUNS),20) --seed $(or $(SEED),1) --pace $(or $(PACE),2) $(if $(WAYS),--ways $(WAYS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+first-word: .venv/ready ## from a click to the first audio when nothing runs, by others' start times; WAYS="microvm asleep" RUNS=20 MINUTES=9 PACE=2, or CALLERS=200 at once on a fresh account
+	@$(BIN)/python -m $(if $(CALLERS),bench.rush --callers $(CALLERS),bench.first_word --runs $(or $(RUNS),20) $(if $(WAYS),--ways $(WAYS)) $(if $(MINUTES),--minutes $(MINUTES))) --seed $(or $(SEED),1) --pace $(or $(PACE),2) $(ARGS)
 
 contact: .venv/ready ## alter the simulator in sixty ways, one by one: doctor --google must name each (a quarter of an hour)
 	@$(PYTEST) -m 'contact or not contact' tests/cli/test_cli_contact_alterations.py

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from bench import rush
+from bench.caller import Caller
 from bench.chain import Span, picture, text
 from bench.waits import Result, Run, Way, keep, load, table
 
@@ -47,3 +50,18 @@ def test_the_picture_is_xml_with_every_name_and_length() -> None:
     drawn = picture([("from zero", CHAIN)])
     words = [node.text for node in ElementTree.fromstring(drawn).iter() if node.text]
     assert {"from zero", "connect: start", "relay <b>", "0.50", "2.75", "0 s"} <= set(words)
+
+
+def caller(**marks: float) -> Caller:
+    return Caller(None, "ann", {name.replace("_", " "): at for name, at in marks.items()})  # type: ignore[arg-type]
+
+
+def test_a_rush_says_of_each_step_how_long_it_was_waited_for() -> None:
+    slow = caller(click=0, control_open=4, ready=44, media_open=45, live=46, first_audio=50)
+    slow.marks["starting: admitted"] = 6
+    at_once = caller(click=0, control_open=2, ready=4, media_open=4, live=5, first_audio=6)
+    done = rush.Rush([slow, at_once], Counter())
+    rows = {tuple(row.split(" | ")[:2]): row for row in rush.table(done, pace=2).splitlines()[2:]}
+    assert "| 1.5 s | 2.0 s | 2.0 s |" in rows["| click", "control open"]
+    assert "| 10.0 s | 19.0 s | 19.0 s |" in rows["| starting: admitted", "ready"], "1 s from the open road"
+    assert "| 14.0 s | 25.0 s | 25.0 s | all of it |" in rows["| click", "first audio"]
