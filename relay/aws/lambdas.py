@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,6 +18,8 @@ from relay.config import RelayConfig
 
 logger = logging.getLogger("relay.aws.lambdas")
 
+THROTTLED = "TooManyRequestsException"
+THROTTLED_S = 20.0  #: how long an invocation is asked for that the account's concurrency refuses
 ANNOUNCEMENTS = 6  #: tries to tell all who wait for this relay that it is ready
 
 
@@ -85,8 +88,21 @@ class Functions:
             return 0
 
     async def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        call = partial(self._invoke_blocking, function, event)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        """Again, for THROTTLED_S, while the account runs as many functions as it may.
+
+        A relay that becomes ready asks for all who wait for it at once, and a fresh account may run ten.
+        """
+        call, loop = partial(self._invoke_blocking, function, event), asyncio.get_running_loop()
+        until, pause_s = loop.time() + THROTTLED_S, 0.2
+        while True:
+            try:
+                return await loop.run_in_executor(self._threads, call)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code != THROTTLED or loop.time() >= until:
+                    raise
+            await asyncio.sleep(random.uniform(0.0, pause_s))
+            pause_s = min(2 * pause_s, 2.0)
 
     def _invoke_blocking(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.invoke(FunctionName=function, Payload=json.dumps(event).encode())

@@ -70,6 +70,37 @@ async def refused(functions: Functions, session: str) -> str:
     return refusal.value.code
 
 
+class Busy:
+    """The account runs as many functions as it may, for so many more invocations."""
+
+    def __init__(self, refusals: int) -> None:
+        self.left = refusals
+
+    def invoke(self, **_: Any) -> dict[str, Any]:
+        self.left -= 1
+        if self.left >= 0:
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+        return {"Payload": io.BytesIO(json.dumps({"left": 0}).encode())}
+
+
+async def test_an_invocation_that_is_throttled_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("relay.aws.lambdas.asyncio.sleep", wait)
+    assert await Functions(Busy(12), CONFIG).invoke("mint", {}) == {"left": 0}
+    assert len(waits) == 12 and max(waits) <= 2.0
+
+
+async def test_one_that_is_throttled_for_long_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.aws.lambdas.THROTTLED_S", 0.0)
+    with pytest.raises(MintRefused) as refusal:
+        await Functions(Busy(1_000), CONFIG).mint("s1", 1, None)
+    assert refusal.value.code == "mint_failed"
+
+
 async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -77,7 +108,7 @@ async def test_a_relay_that_cannot_tell_the_waiting_is_not_ended_by_it(
 
     class Refusing:
         def invoke(self, **_: Any) -> dict[str, Any]:
-            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+            raise ClientError({"Error": {"Code": "ServiceException"}}, "Invoke")
 
     await Functions(Refusing(), CONFIG).announce()
 
@@ -122,7 +153,7 @@ async def test_room_that_was_not_confirmed_is_no_room(answer: Any, room: int) ->
         def invoke(self, **request: Any) -> dict[str, Any]:
             asked.append(json.loads(request["Payload"]))
             if answer is ClientError:
-                raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+                raise ClientError({"Error": {"Code": "ServiceException"}}, "Invoke")
             return {"Payload": io.BytesIO(answer)}
 
     assert await Functions(Lambda(), CONFIG).make_room(12) == room
