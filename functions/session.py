@@ -19,7 +19,7 @@ from functions.core.runtime.entry import guarded, make_ready
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.secrets_cache import Secret
 from functions.core.sessions import dispatch, notify_waiting
-from functions.core.sessions.model_check import MintQuestion
+from functions.core.sessions.model_check import MintAhead, MintQuestion
 from functions.core.sessions.replies import Replies
 
 MARGIN_MS = 8_000  #: of this function's time, to finish work in progress when no more is begun
@@ -37,6 +37,7 @@ def ports() -> Ports:
         model_refusal=MintQuestion(aws.invoker(), config.mint_function),
         clock=time.time,
         config=config,
+        mint_ahead=MintAhead(aws.invoker(), config.mint_function),
         admittance=MicrovmDoor(aws.client("lambda-microvms"), microvm) if microvm else None,
     )
 

@@ -110,7 +110,9 @@ def table(edges, clock, monkeypatch):
     dynamo.make_table(aws.client("dynamodb"), name)
     for made in (connect.config, connect.keys, disconnect.config, session.ports, mint.mint, sweep.ports):
         made.cache_clear()
-    ports = dataclasses.replace(session.ports(), clock=clock, model_refusal=lambda session: "")
+    ports = dataclasses.replace(
+        session.ports(), clock=clock, model_refusal=lambda session: "", mint_ahead=lambda session, now: None
+    )
     minting = dataclasses.replace(mint.mint(), clock=clock)
     ports.replies.pause = ports.table.pause = lambda _: None
     monkeypatch.setattr(session, "ports", lambda: ports)

@@ -7,9 +7,11 @@ import json
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from deployment import CONTEXT
+from vms import become_ready, the_relays
 
 from functions import mint, session
-from functions.core.sessions.model_check import MintQuestion
+from functions.core.minting.mint import HELD_S
+from functions.core.sessions.model_check import MintAhead, MintQuestion
 from records import sessions
 
 
@@ -74,6 +76,67 @@ def test_a_microvm_asks_itself_soon_enough(connected, homes, checked):
     homes("microvm", "fargate")
     assert connected().start()[-1]["type"] == "starting"
     assert checked.asked == []
+
+
+@pytest.fixture
+def ahead(table, monkeypatch):
+    """What `session` asks the real `mint` for ahead, and what comes of it."""
+    answers = []
+
+    class Lambda:
+        def invoke(self, FunctionName, InvocationType, Payload):
+            assert InvocationType == "Event"
+            answers.append((json.loads(Payload), mint.handler(json.loads(Payload), CONTEXT)))
+
+    ports = dataclasses.replace(session.ports(), mint_ahead=MintAhead(Lambda(), "mint"))
+    monkeypatch.setattr(session, "ports", lambda: ports)
+    return answers
+
+
+def test_the_token_of_a_microvms_first_call_is_made_while_it_starts(connected, homes, ahead, edges, clock):
+    homes("microvm")
+    connected().start()
+    ((asked, answer),) = ahead
+    assert answer == {}, "session sees no token"
+    relays = {name: asked[name] for name in ("session", "epoch", "relay")}
+    given = mint.handler(relays, CONTEXT)
+    assert given["token"] and len(edges.token_requests) == 1
+    again = mint.handler(relays, CONTEXT)
+    assert again["token"] != given["token"] and len(edges.token_requests) == 2, (
+        "it is good for one connection"
+    )
+
+
+def test_a_token_made_ahead_is_for_that_relay_and_epoch_and_for_a_while(
+    connected, homes, ahead, edges, clock
+):
+    homes("microvm")
+    connected().start()
+    ((asked, _),) = ahead
+    relays = {name: asked[name] for name in ("session", "epoch", "relay")}
+    assert mint.handler({**relays, "relay": "another"}, CONTEXT) == {"error": "superseded"}
+    assert mint.handler({**relays, "epoch": 2}, CONTEXT) == {"error": "superseded"}
+    mint.handler({**relays, "refused": ["a-model"]}, CONTEXT)
+    assert len(edges.token_requests) == 2, "another model's is another token"
+    clock.now += HELD_S + 1
+    mint.handler(relays, CONTEXT)
+    assert len(edges.token_requests) == 3
+    mint.handler(asked, CONTEXT)
+    assert len(edges.token_requests) == 3, "what was asked for ahead long ago is for nobody"
+
+
+def test_one_is_made_ahead_for_each_microvm_and_none_for_a_relay_that_is_there(
+    connected, homes, ahead, table, clock
+):
+    homes("microvm")
+    connected(user="ann").start()
+    connected(user="bob").start()
+    assert len(ahead) == 1, "two wait for one relay"
+    connected(user="cy").start()
+    assert len(ahead) == 2
+    relay = next(relay for relay in the_relays(table) if len(relay.leases) == 1)
+    become_ready(table, clock, relay.id)
+    assert connected(user="di").start()[-1]["type"] == "ready" and len(ahead) == 2
 
 
 def test_what_may_pass_is_left_to_the_relay(connected, edges, checked):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +24,8 @@ from records.table import StoreError, Table
 
 LONGEST_S = 30 * 60  #: a connection lasts ten minutes; a leaked token is valid for no longer
 MARGIN_S = 60  #: the relay ends a session before its token does
+HELD_S = 45  #: an answer made ahead is given for so long: its token must be used within 90 s
+HELD = 16  #: answers that are kept at a time, the newest
 
 
 class MintRequest(msgspec.Struct, frozen=True):
@@ -33,8 +35,9 @@ class MintRequest(msgspec.Struct, frozen=True):
     epoch: int
     relay: str
     handle: str | None = None  #: of the model, to continue the conversation
-    refused: list[str] = []  #: models that could not be had; others are taken while there are any
+    refused: tuple[str, ...] = ()  #: models that could not be had; others are taken while there are any
     check: bool = False  #: whether there would be a token is all that is asked: it is not given
+    ahead_at: int = 0  #: epoch s; `session` asks while the relay starts: the answer is kept for the relay
 
 
 class Refused(Exception):
@@ -80,15 +83,35 @@ class Mint:
     clock: Callable[[], float]  #: wall clock, epoch s
     lock: Lock
     road: Road | None = None  #: in place of tokens
+    held: dict[MintRequest, tuple[int, dict[str, Any]]] = field(default_factory=dict, repr=False)
+    #: by the relay's request to come, since when, and the answer
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Reply to the relay. Raises Refused, MintFailed."""
+        """Reply to the relay. Raises Refused, MintFailed.
+
+        What this environment was asked for ahead is at hand; another environment mints it anew.
+        """
         try:
             asked = msgspec.convert(event, MintRequest)
         except msgspec.ValidationError:
             raise Refused("bad_message") from None
         now = int(self.clock())
         session = self._load_current(asked, now)
+        if asked.ahead_at:
+            return self._hold(asked, session, now)
+        since, held = self.held.pop(asked, (0, {}))
+        return held if since > now - HELD_S else self._mint(asked, session, now)
+
+    def _hold(self, asked: MintRequest, session: Session, now: int) -> dict[str, Any]:
+        """Keep the answer to the relay, and give nothing. A request that was long on its way: nobody's."""
+        relays = msgspec.structs.replace(asked, ahead_at=0)
+        if asked.ahead_at > now - HELD_S and relays not in self.held:
+            self.held[relays] = now, self._mint(relays, session, now)
+            while len(self.held) > HELD:
+                del self.held[next(iter(self.held))]
+        return {}
+
+    def _mint(self, asked: MintRequest, session: Session, now: int) -> dict[str, Any]:
         agent = self.agents().get(session.agent)
         if agent is None:
             raise Refused("agent_unknown")

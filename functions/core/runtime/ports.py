@@ -118,6 +118,7 @@ class Ports(Dispatch):
     model_refusal: Callable[[Session], str]  #: code by which mint refuses a session; empty: it does not
     config: SessionConfig
     admittance: Admittance | None = None  #: None: no relay lives in a MicroVM
+    mint_ahead: Callable[[Session, int], None] = lambda session, now: None
 
 
 @dataclass(frozen=True, slots=True)

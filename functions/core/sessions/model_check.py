@@ -22,6 +22,32 @@ from records.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
+class MintAhead:
+    """Asks `mint` for what the session's relay will ask for, and does not wait for it."""
+
+    client: Any
+    function: str
+
+    def __call__(self, session: Session, now: int) -> None:
+        asked = {"session": session.id, "epoch": session.epoch, "relay": session.relay, "ahead_at": now}
+        try:
+            self.client.invoke(
+                FunctionName=self.function, InvocationType="Event", Payload=json.dumps(asked).encode()
+            )
+        except (BotoCoreError, ClientError) as error:  # the relay asks, and waits
+            logger.warning("not minted ahead", extra={"error": type(error).__name__})
+
+
+def mint_ahead(ports: Ports, placed: Placement) -> None:
+    """Have a token made while a MicroVM starts, for the first who waits for it.
+
+    For the others it would be one more invocation of few, at the moment when most are made.
+    """
+    if placed.relay.state != "READY" and placed.relay.home == "microvm" and not placed.relay.leases:
+        ports.mint_ahead(placed.session, ports.now())
+
+
+@dataclass(frozen=True, slots=True)
 class MintQuestion:
     """Port to `mint`. `client` is boto3's for Lambda, with short timeouts and without retries."""
 

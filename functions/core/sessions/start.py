@@ -13,7 +13,7 @@ from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions import ready_reply
 from functions.core.sessions.floods import count_repeat
-from functions.core.sessions.model_check import refuse_without_model
+from functions.core.sessions.model_check import mint_ahead, refuse_without_model
 from protocol.codec import common_version
 from protocol.control import Config, OpenSession, Start
 from protocol.limits import VERSIONS
@@ -43,7 +43,9 @@ def start(ports: Ports, connection: Connection, message: Start) -> None:
             return
         raise
     ready_reply.send_admitted(ports, session, key)
-    refuse_without_model(ports, _lead_or_cancel(ports, session, key))
+    placed = _lead_or_cancel(ports, session, key)
+    mint_ahead(ports, placed)
+    refuse_without_model(ports, placed)
 
 
 def _answer_retry(ports: Ports, connection: Connection, message: Start) -> bool:
