@@ -160,7 +160,8 @@ class Call:
             async with asyncio.timeout(MOVE_S):
                 await self._over.wait()
         except TimeoutError:
-            exchange.model.want()  # it is still here, and should not talk to nobody
+            exchange.go_on_here()  # it should not talk to nobody
+            exchange.flush()
 
     def drop_client(self) -> None:
         """Cut the client's connection off, as a network does; it may come back."""

@@ -95,6 +95,11 @@ class Exchange:
         """By what the model says and by our own ears: not every model tells when somebody speaks."""
         return self.conversation.is_quiet and not self._watchdogs.model.is_engaged(clock.now())
 
+    def go_on_here(self) -> None:
+        """Undo a parking for a client that stays: from now on a leg that is not there is missed."""
+        if self.model.want():
+            self._watchdogs.outage.begin(clock.now())
+
     def close(self, *, goes_on: bool) -> None:
         """The call ends, or `goes_on` elsewhere: what is unfinished is cut, and noted for the record."""
         self.is_over = True
@@ -216,7 +221,7 @@ class Exchange:
         if isinstance(message, media.EndCall):
             return self._end("client")
         if self.is_moving and isinstance(message, media.Text):
-            self.model.want()  # it was written before the client heard that it should move
+            self.go_on_here()  # it was written before the client heard that it should move
         if self.model.uplink.is_full and isinstance(message, FOR_THE_MODEL):
             self.session.receipts.give_back(message)
             return self.session.refuse("rate_limited", fatal=True)
@@ -292,20 +297,16 @@ class Exchange:
     def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
         self.recording.model_connected(now)
         self._watchdogs.outage.end()
-        if gap_ms is None:  # no later leg begins again
-            self._greets = credential.greets
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
-        profile = credential.profile
-        proactive, splits = profile.proactive.value, profile.splits_replies.value
-        self._watchdogs.model.leg_changed(
-            now, credential.silence_ms, is_proactive=proactive, splits_replies=splits
-        )
-        self.conversation.expect(splits_replies=splits)
+        self._watchdogs.model.leg_changed(now, credential)
+        self.conversation.expect(splits_replies=credential.profile.splits_replies.value)
         if credential.is_fallback and credential.model != self._fallback:
             self._fallback = credential.model
             self.recording.note_model(credential.model)
             self.note_trouble("model_fallback")
-        if gap_ms is not None:
+        if gap_ms is None:
+            self._greets = credential.greets  # no later leg begins again
+        else:
             self.conversation.changed_leg(gap_ms)
         if self.session.state is ServerState.OPENING:
             self._send_live()
@@ -315,7 +316,7 @@ class Exchange:
         self.recording.model_lost(now)
         if self.is_over:
             return
-        if self.client.gone_at is None:
+        if self.client.gone_at is None and self.model.is_wanted:
             self._watchdogs.outage.begin(now)
         ending = self._watchdogs.model.leg_lost(now, runs=self.conversation.answers is not None)
         cut = self.conversation.leg_lost(ending, now)
@@ -364,8 +365,7 @@ class Exchange:
 
     def _check_watchdogs(self, now: float) -> None:
         """What they say, and what is done about it."""
-        watchdog = self._watchdogs.model
-        if self.model.is_up and (found := watchdog.check(now, suspended=self._is_suspended)):
+        if self.model.is_up and (found := self._watchdogs.model.check(now, suspended=self._is_suspended)):
             self.note_trouble(found.trouble)
             if found.given_up is None:
                 self.model.replace_leg()

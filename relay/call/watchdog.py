@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gemini import messages as model
-from gemini.messages import SILENCE_MS, ModelCommand, ModelEvent
+from gemini.messages import Credential, ModelCommand, ModelEvent
 from protocol.audio import downlink_ms
 from relay.call.hearing import is_sound
 from relay.call.pulse import Pulse
@@ -130,20 +130,12 @@ class ModelWatchdog:
             case model.TurnCompleted(ending=ending):
                 self._end_turn(ending, now, answers)
 
-    def leg_changed(
-        self,
-        now: float,
-        silence_ms: int = SILENCE_MS,
-        *,
-        is_proactive: bool = True,
-        splits_replies: bool = False,
-    ) -> None:
-        """Another leg is up. It was told again what is unanswered; of a turn it knows nothing.
-
-        `silence_ms` of quiet end the user's turn by its setup.
-        """
-        self._pause_s, self._is_proactive = max(PAUSE_S, silence_ms / 1000), is_proactive
-        self.questions.sound.splits_replies = splits_replies
+    def leg_changed(self, now: float, credential: Credential) -> None:
+        """Another leg is up. It was told again what is unanswered; of a turn it knows nothing."""
+        profile = credential.profile
+        self._pause_s = max(PAUSE_S, credential.silence_ms / 1000)  # by its setup so much quiet ends a turn
+        self._is_proactive = profile.proactive.value
+        self.questions.sound.splits_replies = profile.splits_replies.value
         self.questions.answer_over(now)
         self.questions.wait_from(now)
         self._answer.advance("leg")

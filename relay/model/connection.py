@@ -69,8 +69,11 @@ class ModelConnection:
         if self._carriage is not None:
             self._carriage.park()
 
-    def want(self) -> None:
+    def want(self) -> bool:
+        """Have one open. False when one was wanted already."""
+        was_parked = not self.is_wanted
         self._wanted.set()
+        return was_parked
 
     def stop(self) -> None:
         """The call has ended: no other leg is wanted."""
@@ -122,6 +125,11 @@ class ModelConnection:
         """
         if self._profile is not None and self._profile.takes_notes is not with_words:
             self.uplink.tell_notes()
+
+    @property
+    def is_wanted(self) -> bool:
+        """False while it is parked."""
+        return self._wanted.is_set()
 
     @property
     def is_up(self) -> bool:

@@ -12,6 +12,7 @@ from gemini import messages as model
 from protocol import media
 from relay.call.call import MOVE_S
 from relay.call.hearing import MUTE_S
+from relay.call.outage import NOTICE_S
 from relay.call.watchdog import PAUSE_S, THINK_S
 from relay.model.port import UpstreamError
 from relay.task.drain import ASK_S, FORCED_PART, PATIENT_PART, Drain, ReserveCapacity
@@ -191,6 +192,37 @@ async def test_a_client_that_was_told_and_stays_is_served_again() -> None:
         listener.speak(0)
         await asyncio.sleep(1)
         assert len(here.legs) == 2 and here.leg.handle == "after why" and len(here.leg.pcm) == 640
+
+
+@pytest.mark.looptime
+async def test_a_client_that_takes_its_time_to_go_is_not_told_that_the_model_is_away() -> None:
+    """The leg was closed for the move, and after four seconds without one `upstream_unavailable` was told."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        here.book.down = True  # type: ignore[attr-defined]  # the handle is waited for, too
+        await call.move(50.0)
+        assert MOVE_S > NOTICE_S and listener.of(media.Error) == []
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("by", ["staying", "text"])
+async def test_a_client_that_stays_is_told_when_the_model_does_not_come_back(by: str) -> None:
+    async with lone_call() as (call, here), asyncio.TaskGroup() as moves:
+        listener = Listener(call)
+        await one_turn(here)
+        here.refuse = ["upstream_overload"] * 5
+        moves.create_task(call.move(50.0))
+        if by == "text":
+            await asyncio.sleep(0.5)
+            listener.say(media.Text("one more thing"))
+        else:
+            await asyncio.sleep(MOVE_S)
+        await asyncio.sleep(NOTICE_S - 0.5)
+        assert listener.of(media.Error) == []
+        await asyncio.sleep(1.0)
+        (error,) = listener.of(media.Error)
+        assert isinstance(error, media.Error) and (error.code, error.fatal) == ("upstream_overload", False)
 
 
 @pytest.mark.looptime
