@@ -63,6 +63,7 @@ class Drain:
         self._calls, self._news, self._reserve = calls, news, reserve
         self._places = 0  #: elsewhere, as they were when asked last
         self._moving: set[Movable] = set()
+        self._moves: list[asyncio.Task[None]] = []
         began_at = self._now()
         self._context_until = began_at + within_s * PATIENT_PART
         self._forced_at = began_at + within_s * FORCED_PART
@@ -77,9 +78,11 @@ class Drain:
                 self._move_those_at_gaps(moves)
                 await self._until_news()
             asking.cancel()
-        forced = list(self._calls.values())
-        for call in forced:
-            call.end("going_away")
+            forced = list(self._calls.values())
+            for call in forced:
+                call.end("going_away")
+            for move in self._moves:
+                move.cancel()  # of a call that has ended: what it waits for would come too late
         logger.info("calls handed on", extra={"forced": len(forced)})
 
     async def _until_news(self) -> None:
@@ -105,7 +108,7 @@ class Drain:
         at_gap = [call for call in waiting if call.is_at_gap(keep_context=keep_context)]
         for call in at_gap[: max(0, free)]:
             self._moving.add(call)
-            moves.create_task(call.move(self._ends_at - now))
+            self._moves.append(moves.create_task(call.move(self._ends_at - now)))
 
     def _is_moving(self, call: Movable) -> bool:
         """Told to move, or about to be."""

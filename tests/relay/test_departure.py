@@ -39,10 +39,10 @@ class Crowd:
         for number, gap in enumerate(self.gaps):
             self.calls[str(number)] = StandIn(self, str(number), gap)
 
-    async def drain(self, reserve: ReserveCapacity) -> None:
+    async def drain(self, reserve: ReserveCapacity, within_s: float = DRAIN_S) -> None:
         """While the calls tell their news."""
         telling = asyncio.create_task(self._tell())
-        await Drain(self.calls, self.news, reserve, DRAIN_S).run()
+        await Drain(self.calls, self.news, reserve, within_s).run()
         telling.cancel()
 
     async def _tell(self) -> None:
@@ -129,6 +129,17 @@ async def test_without_any_room_all_are_told_when_the_deadline_nears() -> None:
     ask, _ = room(0)
     await crowd.drain(ask)
     assert [round(call.told_at) for call in everybody] == [FORCED_AT] * 3
+
+
+@pytest.mark.looptime
+async def test_a_move_that_hangs_does_not_keep_the_relay_past_its_deadline() -> None:
+    """It was waited for, six seconds of the two minutes that ECS gives, and the rest ended only then."""
+    crowd = Crowd([lambda now: True, lambda now: False], takes_s=30.0)
+    both = list(crowd.calls.values())
+    ask, _ = room(40)
+    await crowd.drain(ask, within_s=10.0)
+    assert asyncio.get_running_loop().time() < 10.2
+    assert [call.ended for call in both] == ["going_away"] * 2 and crowd.calls == {}
 
 
 @pytest.mark.looptime
