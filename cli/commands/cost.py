@@ -29,6 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sleeping", type=int, default=0, metavar="N", help="SleepingRelays (default: 0)")
     parser.add_argument(
+        "--prepare",
+        choices=("nothing", "sleeping", "microvm", "task"),
+        default="sleeping",
+        help="PrepareRelays (default: sleeping)",
+    )
+    parser.add_argument(
+        "--pages", type=float, default=3.0, metavar="N", help="pages opened for each that calls (default: 3)"
+    )
+    parser.add_argument(
         "--beside", action="store_true", help="dollars a minute of every home, beside what others are paid"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -45,8 +54,11 @@ def run(args: argparse.Namespace) -> int:
     for name in ("warm", "sleeping"):
         if getattr(args, name) < 0:
             raise Failure(f"--{name} is not a number of relays.", code=USAGE)
+    if not (math.isfinite(args.pages) and args.pages >= 1):
+        raise Failure("--pages is not a number of pages, 1 or more.", code=USAGE)
     prices = read_prices()
-    setup = Usage(0, warm_relays=args.warm, vms=Vms(args.home, args.sleeping))
+    vms = Vms(args.home, args.sleeping, args.prepare)
+    setup = Usage(0, pages=args.pages, warm_relays=args.warm, vms=vms)
     if args.beside:
         table = beside(prices, args.hours or BESIDE)
         print(json.dumps(table) if args.json else as_text(table))

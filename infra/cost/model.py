@@ -16,9 +16,11 @@ PRICES = Path(__file__).with_name("prices.yaml")
 HOURS = 730.0  #: in a month
 TOKENS_PER_S = 25  #: of audio, in and out (docs/sources.md#gemini-usage)
 METRICS = 12  #: of ours that have data in an hour with calls: three always, and what happens
+START_MINUTES = 0.75  #: a task is billed from the pull of its image
 LOG_KB = 25.0  #: of one session: its functions' lines and Lambda's own, a line for each turn
 Ingress = Literal["edge", "alb"]
 Home = Literal["fargate", "both", "microvm"]
+Prepares = Literal["nothing", "sleeping", "microvm", "task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Vms:
 
     home: Home = "fargate"  #: RelayHomes
     sleeping: int = 0  #: SleepingRelays
+    prepares: Prepares = "sleeping"  #: PrepareRelays
     capacity: int = 3  #: calls of one
     idle_minutes: float = 1.5  #: one without calls waits this long
     snapshot_gb: float = 1.0  #: memory, and what is written to the disk
@@ -41,6 +44,7 @@ class Usage:
 
     session_hours: float
     call_minutes: float = 5.0  #: mean length of a session
+    pages: float = 3.0  #: that connect for each that then calls: a prepared page, opened and left
     agent_share: float = 0.5  #: of the time in which the agent speaks
     turn_s: float = 20.0  #: one exchange: question and answer
     trigger_tokens: int = 25_000  #: context compression begins, as our agents have it
@@ -48,7 +52,6 @@ class Usage:
     capacity: int = 40  #: calls of one relay
     fill: float = 0.5  #: of that, on average, when there is enough to do
     idle_minutes: float = 5.0  #: a relay without calls waits this long
-    start_minutes: float = 0.75  #: a task is billed from the pull of its image
     vcpu: float = 0.25
     memory_gb: float = 0.5
     warm_relays: int = 0  #: kept up whether or not somebody talks
@@ -57,6 +60,16 @@ class Usage:
     @property
     def sessions(self) -> float:
         return self.session_hours * 60 / self.call_minutes
+
+    @property
+    def idle_pages(self) -> float:
+        """Connections of which no call came."""
+        return self.sessions * max(0.0, self.pages - 1)
+
+    @property
+    def warm_ups(self) -> float:
+        """At most one a minute, however many connect."""
+        return min(self.sessions + self.idle_pages, HOURS * 60)
 
 
 def read_prices(path: Path = PRICES) -> dict[str, Any]:
@@ -79,7 +92,7 @@ def vm_share(usage: Usage) -> float:
 
 def relay_hours(usage: Usage) -> float:
     """Hours of relay tasks; warm ones run all the time."""
-    hours = (1 - vm_share(usage)) * _hours(usage, usage.capacity, usage.idle_minutes + usage.start_minutes)
+    hours = (1 - vm_share(usage)) * _hours(usage, usage.capacity, usage.idle_minutes + START_MINUTES)
     return max(hours, usage.warm_relays * HOURS)
 
 
@@ -116,16 +129,21 @@ def monthly(usage: Usage, ingress: Ingress, prices: Mapping[str, Any]) -> dict[s
 
 def _gateway(usage: Usage, price: Mapping[str, float]) -> float:
     messages, minutes = 8.0, 1.0  # of a session: start, three replies, a resume or end; control closes early
+    connected = (usage.sessions + usage.idle_pages) * minutes
     return (
-        usage.sessions
-        * (messages * price["million_messages"] + minutes * price["million_connection_minutes"])
-        / 1e6
-    )
+        usage.sessions * messages * price["million_messages"]
+        + connected * price["million_connection_minutes"]
+    ) / 1e6
 
 
 def _functions(usage: Usage, price: Mapping[str, float]) -> float:
     requests, gb_s = 6.0, 1.2  # connect, disconnect, session twice, mint, and its cold start now and then
-    return usage.sessions * (requests * price["million_requests"] / 1e6 + gb_s * price["gb_second"])
+    calls = usage.sessions * (requests * price["million_requests"] / 1e6 + gb_s * price["gb_second"])
+    # A page that is left: connect and disconnect. A warm-up: session (0.5 GB) and mint (1.73 GB) for 0.6 s
+    # each, as if each started anew, which is billed.
+    left = usage.idle_pages * (2 * price["million_requests"] / 1e6 + 0.1 * price["gb_second"])
+    woken = usage.warm_ups * (2 * price["million_requests"] / 1e6 + 1.4 * price["gb_second"])
+    return calls + left + woken
 
 
 def _sweep(prices: Mapping[str, Any]) -> float:
@@ -139,10 +157,12 @@ def _sweep(prices: Mapping[str, Any]) -> float:
 def _table(usage: Usage, price: Mapping[str, float]) -> float:
     turns = usage.call_minutes * 60 / usage.turn_s
     writes = 24 + turns * 9  # opening and ending; a turn is two transactions and a handle
+    left = usage.idle_pages * 3  # the connection, its end, and whose turn it is to wake functions
     heartbeats = (relay_hours(usage) + vm_hours(usage)) * 720 * 2
     reads = usage.sessions * 20 + usage.session_hours * 720  # each heartbeat asks for each call's session
     return (
-        (usage.sessions * writes + heartbeats) * price["million_writes"] + reads * price["million_reads"]
+        (usage.sessions * writes + left + heartbeats) * price["million_writes"]
+        + reads * price["million_reads"]
     ) / 1e6
 
 
@@ -152,7 +172,7 @@ def _relays(usage: Usage, price: Mapping[str, float]) -> float:
 
 
 def _machines(usage: Usage, price: Mapping[str, float]) -> float:
-    """MicroVMs: awake, launched, asleep, and what they send out, which no CloudFront carries."""
+    """MicroVMs: awake, launched, asleep, for nobody; and what they send, which no CloudFront carries."""
     if usage.vms.home == "fargate":
         return 0.0
     second = usage.vcpu * price["vcpu_second"] + usage.memory_gb * price["gb_second"]
@@ -162,7 +182,19 @@ def _machines(usage: Usage, price: Mapping[str, float]) -> float:
     stored = (1 + usage.vms.sleeping) * usage.vms.snapshot_gb * price["gb_month"]
     out_gb = usage.session_hours * vm_share(usage) * 3600 * 48_000 * usage.agent_share / 1e9
     carried = max(0.0, out_gb - price["free_gb_out"]) * price["gb_out"]
-    return vm_hours(usage) * 3600 * second + launches * price["snapshot"] + asleep + stored + carried
+    awake = vm_hours(usage) * 3600 * second + launches * price["snapshot"]
+    return awake + _for_nobody(usage, price) + asleep + stored + carried
+
+
+def _for_nobody(usage: Usage, price: Mapping[str, float]) -> float:
+    """MicroVMs that an opened page has launched or woken, and no call took, while none was up for calls."""
+    wakes = usage.vms.sleeping and usage.vms.prepares == "sleeping"
+    if not (wakes or usage.vms.prepares in ("microvm", "task")):
+        return 0.0
+    second = usage.vcpu * price["vcpu_second"] + usage.memory_gb * price["gb_second"]
+    up = usage.session_hours * (1 + usage.vms.idle_minutes / usage.call_minutes) / HOURS  # on average
+    times = min(usage.idle_pages * vm_share(usage) * math.exp(-up), HOURS * 60 / usage.vms.idle_minutes)
+    return times * ((2 if wakes else 1) * price["snapshot"] + usage.vms.idle_minutes * 60 * second)
 
 
 def _edge(usage: Usage, price: Mapping[str, float]) -> float:

@@ -23,6 +23,7 @@ SETUPS: tuple[tuple[str, Ingress, Vms], ...] = (
     ("`both`, one asleep", "edge", Vms("both", 1)),
     ("`microvm`, none asleep", "edge", Vms("microvm")),
     ("`microvm`, one asleep", "edge", Vms("microvm", 1)),
+    ("`microvm`, `PrepareRelays: microvm`", "edge", Vms("microvm", 0, "microvm")),
 )
 
 
@@ -132,16 +133,20 @@ def document() -> str:
 _OPENING = """# What it costs
 
 Made by `python -m infra.cost.table` from infra/cost/prices.yaml ({region}, {as_of}) and the assumptions in
-infra/cost/model.py: calls of five minutes, an exchange every 20 s of which the agent speaks half, relays of
-a quarter vCPU that take 40 calls and wait five minutes before they end. `vivavoce cost` prints it for your
-own numbers.
+infra/cost/model.py: calls of five minutes, three pages opened for each that calls, an exchange every 20 s of
+which the agent speaks half, relays of a quarter vCPU that take 40 calls and wait five minutes before they
+end. `vivavoce cost` prints it for your own numbers.
 
-When nobody talks, one thing runs: the sweep, a call a minute (43,800 a month), which finds what died
-silently. It is inside Lambda's free tier of a million calls, if nothing else uses that up; outside it the
-row below is paid ([why it is always on](decisions/0005-the-sweep-is-always-on.md)). `alb` has its load
+**While nobody talks the bill is not quite nothing**: one to six cents a month with tasks, nine to fourteen
+with MicroVMs, the smaller figure within Lambda's free tier and that of logs. One thing runs then: the sweep,
+a call a minute (43,800 a month), which finds what died silently. It is inside Lambda's free tier of a million
+calls, if nothing else uses that up; outside it the row below is paid
+([why it is always on](decisions/0005-the-sweep-is-always-on.md)). `alb` has its load
 balancer besides, and a deployment with MicroVMs the 8 cents of its snapshot. A MicroVM is twice as dear as a
 task, and takes 3 calls instead of 40; what is paid for is that a caller waits for seconds instead of half a
-minute. With `both` calls are in MicroVMs while one would take them all.
+minute. With `both` calls are in MicroVMs while one would take them all. A page that is opened and left wakes
+functions, once a minute for all, and by `PrepareRelays` a MicroVM that sleeps (the default) or one that is
+launched, a fifth of a cent each; both are counted.
 `WarmRelays` is 0 here; each one kept warm is the Fargate row of 1,000 hours, 11 dollars
 a month. At few hours a relay is mostly waiting; the model is by far the largest part at any scale, and its
 context is billed again with every turn: shorter calls and earlier compression save more than any of the

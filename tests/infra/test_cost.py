@@ -153,6 +153,39 @@ def test_no_home_has_a_fixed_cost_but_the_sweep_and_the_snapshot_when_no_relay_s
         assert not any(bill.values()), home
 
 
+def test_pages_that_are_opened_and_left_cost_what_they_wake() -> None:
+    """Functions, once a minute for all; a MicroVM as far as PrepareRelays says."""
+    one, three = (monthly(Usage(100, pages=each), "edge", PRICES) for each in (1, 3))
+    dearer = {name for name in one if three[name] > one[name]}
+    assert dearer == {"API Gateway", "Lambda", "DynamoDB"}
+    crowd = [Usage(10_000, pages=each).warm_ups for each in (1, 2, 50)]
+    assert crowd[-1] == HOURS * 60, "whoever else connects in that minute wakes nothing"
+    of = {
+        (prepares, sleeping): monthly(Usage(100, vms=Vms("microvm", sleeping, prepares)), "edge", PRICES)[
+            "MicroVMs"
+        ]
+        for prepares in ("nothing", "sleeping", "microvm")
+        for sleeping in (0, 1)
+    }
+    assert of["nothing", 0] == of["sleeping", 0] < of["microvm", 0], "nothing is launched by default"
+    assert of["nothing", 1] < of["sleeping", 1]
+    for hours, dollars in ((1, 0.0017), (10_000, 0.0)):  # a fifth of a cent; then one is up anyway
+        few, more = (
+            monthly(Usage(hours, vms=Vms("microvm", 0, each)), "edge", PRICES)["MicroVMs"]
+            for each in ("nothing", "microvm")
+        )
+        assert (more - few) / Usage(hours).idle_pages == pytest.approx(dollars, abs=0.0002)
+
+
+def test_the_command_takes_what_is_prepared(capsys: pytest.CaptureFixture[str]) -> None:
+    dollars = []
+    for prepares in ("sleeping", "microvm"):
+        assert main(["cost", "--hours", "10", "--home", "microvm", "--prepare", prepares, "--json"]) == 0
+        dollars.append(json.loads(capsys.readouterr().out)["dollars"]["10"]["MicroVMs"])
+    assert dollars[0] < dollars[1]
+    assert main(["cost", "--pages", "0.5"]) == 2
+
+
 def test_each_home_stands_beside_what_others_are_paid_at_each_number_of_hours() -> None:
     head, *table = beside(PRICES)
     assert [int(each.removesuffix(" h").replace(",", "")) for each in head[2:]] == list(BESIDE)
