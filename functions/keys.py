@@ -1,6 +1,6 @@
 """Creates and rotates the deployment's own keys; also looks up a prefix list and an image for the template.
 
-Called by CloudFormation, as the custom resource `Keys`, and by a schedule, which rotates.
+Called by CloudFormation, as the custom resource `Keys`, and by a schedule or an operator, to rotate.
 """
 
 from __future__ import annotations
@@ -65,16 +65,9 @@ def _answer(kind: str, event: Mapping[str, Any]) -> dict[str, str]:
         keys().remove()
         return {}
     keys().ensure()
-    if kind == "Update" and _generation(event) != _generation(event, "OldResourceProperties"):
-        keys().rotate()
-        logger.info("keys rotated")
     image = event["ResourceProperties"].get("Image")
     if image is None:  # no relay is a task, and no edge leads to one
         return {}
     filters = [{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
     (found,) = aws.client("ec2").describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
     return {"CloudFrontPrefixList": str(found["PrefixListId"]), "RelayImage": pinned(str(image))}
-
-
-def _generation(event: Mapping[str, Any], of: str = "ResourceProperties") -> str:
-    return str(event.get(of, {}).get("Generation", ""))

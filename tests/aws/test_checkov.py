@@ -19,7 +19,8 @@ CHECKOV = ROOT / ".local/checkov/bin/checkov"
 FORMS = {
     "edge": {},
     "microvms": {"RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip"},
-    "alb": {"MediaIngress": "alb", "AlbSlots": "8"},
+    "microvms alone": {"RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"},
+    "alb": {"MediaIngress": "alb"},
     "domain": {
         "MediaDomain": "voice.example.com",
         "MediaCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/x",

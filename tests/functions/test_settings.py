@@ -58,9 +58,12 @@ def test_without_a_file_all_is_default(tmp_path):
     assert settings.laid_under({"A": "b"}, tmp_path / "none.yaml") == {"A": "b"}
 
 
-@pytest.mark.parametrize(("said", "slots"), [({}, 7), ({"RELAY_SLOTS": "4"}, 4)])
+@pytest.mark.parametrize(
+    ("said", "slots"),
+    [({}, 7), ({"RELAY_SLOTS": "4"}, 4), ({"RELAY_PLACES": "5"}, 5), ({"RELAY_PLACES": "8"}, 7)],
+)
 def test_the_environment_counts_over_the_file(laid, said, slots):
-    """With a load balancer the template itself says how many relays there are at most."""
+    """With a load balancer the template itself says for how many relays there are places."""
     assert RelayConfig.from_env(laid("MaxRelays: 7\n", NEEDED | said)).slots == slots
 
 

@@ -80,7 +80,7 @@ def test_a_file_of_another_form_is_said_to_be_none(tmp_path: Path, text: str) ->
         ({"TokenLock": "half"}, "TokenLock is 'half', and takes full, masked"),
         ({"MinutePerDay": "1"}, "MinutePerDay is no setting; is MinutesPerDay meant?"),
         ({"MaxRelays": "0"}, "MaxRelays is 0, and takes 1 or more"),
-        ({"KeyRotationDays": "400"}, "KeyRotationDays is 400, and takes 365 or less"),
+        ({"MessagesPerSecond": "0"}, "MessagesPerSecond is 0, and takes 1 or more"),
         ({"OidcIssuer": "issuer"}, "OidcIssuer is 'issuer', and must look like ^(https://.+)?$"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.core.runtime.config import RelayConfig
 from infra.local.intrinsics import Scope, UnresolvedIntrinsic
 from infra.local.template import Stack, TemplateError, decide, localise, read_template, transform
 
@@ -242,9 +243,13 @@ def test_settings_that_functions_read_themselves_reach_those_functions_alone() -
     session, sweep = stack.functions["viva-session"].environment, stack.functions["viva-sweep"].environment
     assert (session["MINUTES_PER_DAY"], session["RELAY_SLOTS"], sweep["RELAY_SLOTS"]) == ("7", "9", "9")
     assert "MINUTES_PER_DAY" not in sweep
-    with_balancer = {"MaxRelays": "9", "MediaIngress": "alb", "AlbSlots": "2"}
-    alb = read_template(TEMPLATE, with_balancer, stack="viva").functions["viva-session"]
-    assert alb.environment["RELAY_SLOTS"] == "2"
+
+
+@pytest.mark.parametrize(("most", "slots"), [("9", 8), ("2", 2)])
+def test_with_a_load_balancer_there_are_as_many_relays_as_it_has_paths_for(most: str, slots: int) -> None:
+    given = {"MaxRelays": most, "MediaIngress": "alb"}
+    session = read_template(TEMPLATE, given, stack="viva").functions["viva-session"]
+    assert RelayConfig.from_env(session.environment).slots == slots
 
 
 def test_an_unknown_parameter_is_refused_by_name() -> None:

@@ -10,6 +10,8 @@ from records.start_times import Home
 
 Environment = Mapping[str, str]
 
+MOST_PLACES = 1_000  #: more relays than anybody has, where nothing but RELAY_SLOTS bounds them
+
 #: What may be started for somebody who has only connected; each with those before it.
 Prepares = Literal["nothing", "sleeping", "microvm", "task"]
 
@@ -132,7 +134,7 @@ class RelayConfig:
             task=TaskConfig.from_env(env) if "fargate" in homes else None,
             microvm=MicrovmConfig.from_env(env) if "microvm" in homes else None,
             homes=homes,
-            slots=_number(env, "RELAY_SLOTS", 50),
+            slots=min(_number(env, "RELAY_SLOTS", 50), _number(env, "RELAY_PLACES", MOST_PLACES)),
             resume_s=_number(env, "RESUME_SECONDS", 120),
         )
 

@@ -61,8 +61,7 @@ SETTINGS = {
         "RELAY_SLOTS",
         FLEET,
         50,
-        "The most relay tasks at a time, which bounds what a runaway can cost. With MediaIngress alb, "
-        "AlbSlots counts instead.",
+        "The most relays at a time, which bounds what a runaway can cost. With MediaIngress alb at most 8.",
     ),
     "RelayCapacity": Setting("RELAY_CAPACITY", FLEET, 40, "Calls that one relay task takes."),
     "MicrovmCapacity": Setting(
