@@ -162,14 +162,16 @@ def read_template(
         raise TemplateError(f"{path.name}: {error}") from error
 
 
-def decide(made: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+def decide(
+    made: Mapping[str, Any], parameters: Mapping[str, str], region: str = "us-east-1"
+) -> dict[str, Any]:
     """A transformed template as it is deployed under `parameters`: nothing in it depends on a condition.
 
     Every other intrinsic stays. Raises TemplateError for an unknown parameter.
     """
     scope = Scope(
         stack="stack",
-        region="us-east-1",
+        region=region,
         parameters=_parameters(made.get("Parameters", {}), parameters),
         resources=made["Resources"],
         conditions=made.get("Conditions", {}),

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from cli.doctor.before.looks import MICROVM_REGIONS
 from functions.core.runtime.config import RelayConfig
 from infra.local.intrinsics import Scope, UnresolvedIntrinsic
 from infra.local.template import Stack, TemplateError, decide, localise, read_template, transform
+from tests.infra.test_deployment import FORMS
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -73,6 +75,31 @@ def test_cfn_lint_passes_on_the_template_and_on_what_sam_makes_of_it(
     lint += ["--regions", *REGIONS, "--"]
     result = subprocess.run([*lint, TEMPLATE, transformed], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
+
+
+HAVE_MICROVMS = [region for region in REGIONS if region in MICROVM_REGIONS]
+HAVE_NONE = [region for region in REGIONS if region not in MICROVM_REGIONS]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["edge", "alb", "both", "microvm"])
+def test_each_form_lints_in_each_region_as_it_is_deployed_there(
+    made: dict[str, Any], name: str, tmp_path: Path
+) -> None:
+    """`both` is another one where a region has no MicroVMs, and `microvm` is refused there by a rule."""
+    for regions in (HAVE_MICROVMS, HAVE_NONE) if name != "microvm" else (HAVE_MICROVMS,):
+        form = decide(made, FORMS[name], regions[0])
+        kinds = {each["Type"] for each in form["Resources"].values()}
+        has_image = "AWS::Lambda::MicrovmImage" in kinds
+        assert has_image == (name in ("both", "microvm") and regions is HAVE_MICROVMS)
+        file = tmp_path / f"{regions[0]}.json"
+        given = {key: {**form["Parameters"][key], "Default": value} for key, value in FORMS[name].items()}
+        file.write_text(json.dumps(form | {"Parameters": form["Parameters"] | given}))
+        # W2001: a parameter that this form does not use.
+        lint = [Path(sys.executable).with_name("cfn-lint"), "--non-zero-exit-code", "warning"]
+        lint += ["--ignore-checks", "W2001", "--regions", *regions, "--", file]
+        ran = subprocess.run(lint, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout
 
 
 def test_no_resource_depends_on_itself_through_others(made: dict[str, Any]) -> None:
