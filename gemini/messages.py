@@ -12,6 +12,9 @@ from protocol.media import Tokens
 
 #: said to the model for a user who has said nothing yet: no model speaks first by itself (python-genai#1533)
 BEGIN = "(The user is here and has said nothing yet. Begin the conversation.)"
+#: said to it when nobody has spoken for long, and when the budget is used up
+HELLO_THERE = "(The user has said nothing for a while. Ask in a few words whether they are still there.)"
+GOODBYE = "(The time for this conversation is used up. Say so and say goodbye, in one short sentence.)"
 #: said to a model that knows nothing of a tool's call, behind what the user asked
 CALLED = "(Before the connection was changed, you called {name} with {args} for this. It returned {result}.)"
 #: told as the agent's words where there are none: a model whose history ends on a question, or has two in a

@@ -81,6 +81,16 @@ class Reports:
         kind = habit if habit in agreeing else agreeing[0]
         return readings[kind], kind
 
+    def agrees_with(self, more: Tokens, spoken: int, latest: Tokens | None, *, may_go_on: bool) -> bool:
+        """Whether with one report more some reading agrees with so many tokens of speech.
+
+        `may_go_on`: that may be a count that goes on from `latest`, the one before.
+        """
+        readings = Reports(self.before if self.came else latest, [*self.came, more])._readings()
+        return any(
+            _agrees(tokens, spoken) for kind, tokens in readings.items() if may_go_on or kind != "total"
+        )
+
     def _readings(self) -> dict[Reading, Tokens]:
         """Those that are possible, the most likely first."""
         last, found = self.came[-1], dict[Reading, Tokens]()

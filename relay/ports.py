@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from protocol.media import Tokens
+from records.budgets import Allowance, Spent
 from records.sessions import Session
 from relay.turn import Turn
 
@@ -53,6 +54,10 @@ class Ledger(Protocol):
 
     async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
         """How long the model was connected in this epoch so far. Not fenced: that was paid for."""
+        ...
+
+    async def save_spent(self, session: Session, epoch: int, spent: Spent, wants: int) -> Allowance:
+        """What this epoch has cost so far; `wants` micro-dollars are held for what comes. Not fenced."""
         ...
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:

@@ -62,6 +62,9 @@ class Functions:
             has_other=bool(answer.get("has_other")),
             greets=bool(answer.get("greets")),
             sensitivity=answer.get("sensitivity"),
+            setup_tokens=int(answer.get("setup_tokens") or 0),
+            idle_s=answer.get("idle_s"),
+            tells_cost=bool(answer.get("tells_cost")),
             url=str(answer.get("url") or ""),
             setup=answer.get("setup"),
         )

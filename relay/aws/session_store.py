@@ -6,9 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from protocol.media import PastTurn, Tokens
-from records import minutes, resumption, session_status, sessions, tickets, turns, usage
+from records import budgets, minutes, resumption, session_status, sessions, tickets, turns, usage
+from records.budgets import Allowance, Spent
 from records.sessions import Session
 from records.table import Table
 from records.tickets import Burn
@@ -81,6 +83,10 @@ class TableLedger:
         more_s = await in_thread(minutes.note_connected, self._table, session.id, epoch, seconds, now)
         if self._meter is not None and more_s > 0:
             self._meter.connected(more_s)
+
+    async def save_spent(self, session: Session, epoch: int, spent: Spent, wants: int) -> Allowance:
+        note = partial(budgets.note, self._table, session.id, epoch, spent, wants=wants)
+        return await in_thread(note, now=int(self._clock()))
 
     async def save_handle(self, session: Session, epoch: int, handle: str) -> None:
         now = int(self._clock())

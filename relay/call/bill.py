@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from gemini.usage import plus
 from protocol.media import Tokens
 from relay.turn import ToolUse, Turn
 
@@ -20,14 +21,14 @@ class Bill:
     def add(self, tokens: Tokens, turn: Turn | None) -> None:
         """`turn`: the one that is not written yet, if there is one."""
         if turn is None:
-            self._owed = add(self._owed, tokens)
+            self._owed = plus(self._owed, tokens)
         else:
-            turn.tokens = add(turn.tokens, tokens)
-        self.used = add(self.used, tokens)
+            turn.tokens = plus(turn.tokens, tokens)
+        self.used = plus(self.used, tokens)
 
     def settle(self, turn: Turn) -> None:
         """`turn` is to be written: what is owed goes on its record."""
-        turn.tokens, self._owed = add(turn.tokens, self._owed), Tokens()
+        turn.tokens, self._owed = plus(turn.tokens, self._owed), Tokens()
 
     def take_tools(self, turn: Turn) -> None:
         """`turn` is over: the tools that were used are its."""
@@ -37,8 +38,4 @@ class Bill:
     def take_owed(self, turn: Turn | None) -> Tokens:
         """What no record has at the end of the call: also of `turn`, which is none of the record."""
         owed, self._owed = self._owed, Tokens()
-        return owed if turn is None else add(owed, turn.tokens)
-
-
-def add(a: Tokens, b: Tokens) -> Tokens:
-    return Tokens(*(getattr(a, name) + getattr(b, name) for name in Tokens.__struct_fields__))
+        return owed if turn is None else plus(owed, turn.tokens)

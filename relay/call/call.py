@@ -59,7 +59,7 @@ class Call:
             async with asyncio.TaskGroup() as writers:
                 writing = writers.create_task(self._write(), name="turn_writer")
                 await self._run_legs()
-                recording.note_connected(clock.now())
+                self._exchange.hang_up.note_bill(clock.now())
                 await within(FINAL_FLUSH_S, recording.flush())
                 self._send_closing()
                 await within(WRITE_S, self._write_rest())
@@ -213,7 +213,8 @@ class Call:
         if self.is_moving and reason == "superseded":
             reason = "going_away"  # it went where it was told to, and has heard of that
         elif reason != "client":
-            session.send(media_error(reason, fatal=True))
+            retry_after_ms = self._exchange.hang_up.retry_after_ms
+            session.send(media_error(reason, fatal=True, retry_after_ms=retry_after_ms))
         closing = media.Ended(reason, self._exchange.conversation.used) if reason not in GOES_ON else None
         session.end(closing, code=None if reason == "client" else reason)  # a client's own end: 1000
         self._exchange.client.wake()

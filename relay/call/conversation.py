@@ -40,6 +40,7 @@ class Conversation:
     ) -> None:
         self.commands: deque[ModelCommand] = deque()  #: for the model leg, in order
         self.uplink_dropped_ms = 0.0  #: told by the call, for the metrics
+        self.cost = (0, False)  #: told by the call: micro-dollars that a client may know of, some estimated
         self._cited: tuple[int, model.Cited] | None = None  #: told last
         self._session = session
         self._toolbox = ClientTools(tools, session.epoch)
@@ -146,7 +147,7 @@ class Conversation:
         turn = user if agent is None or agent.state is TurnState.ENDED else agent
         self._bill.add(tokens, turn)
         number = turn.number if turn else agent.number if agent else 0
-        self._session.send(media.Usage(number, self._bill.used))
+        self._session.send(media.Usage(number, self._bill.used, *self.cost))
 
     def take_owed(self) -> tuple[int, Tokens]:
         """The number of the last turn, and what was billed since it was written. For the end of the call."""
@@ -196,6 +197,12 @@ class Conversation:
         self._recap_tools()
         self._user.words.leg_lost(keeps_last=True)
         return self._agent.leg_lost(ending, now)
+
+    def silence(self, now: float) -> None:
+        """Stop the agent, if it speaks: there is something to be said at once."""
+        if self._agent.silenced(now):
+            self._toolbox.spoken_of()
+            self.commands.append(model.StopAnswer())
 
     def expect(self, *, splits_replies: bool) -> None:
         """Of the model at the other end. `splits_replies`: one reply may come as several turns."""

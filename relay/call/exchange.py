@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from gemini.messages import BEGIN, Credential, FlushAudio, ModelCommand, ModelEvent, SayText, StopAnswer
+from gemini.messages import Credential, FlushAudio, ModelCommand, ModelEvent, StopAnswer
 from protocol import media
 from protocol.audio import AudioFrame
 from protocol.codec import media_error
@@ -22,7 +22,8 @@ from records.sessions import Session
 from relay import clock
 from relay.call.alarm import Alarm
 from relay.call.conversation import Conversation
-from relay.call.greeting import greeting
+from relay.call.greeting import Welcome
+from relay.call.hang_up import HangUp
 from relay.call.hearing import Heard, Hearing, UserStarted, sensitivity_of
 from relay.call.microphone_frames import MicrophoneFrames
 from relay.call.recording import Recording
@@ -32,6 +33,8 @@ from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke
 from relay.client.leg import ClientLeg
 from relay.model.connection import ModelConnection
 from relay.model.events import ConnectionEvent, HandleIssued, LegClosed, LegOpened, ModelSaid, PongCame, Sent
+from relay.model.meter import Meter
+from relay.model.metered import MeteredLegs
 from relay.model.port import Legs
 from relay.model.resumption import Resumption
 from relay.model.uplink_queue import Quiet, Speech
@@ -67,21 +70,22 @@ class Exchange:
         self.session = ServerSession(terms.epoch, now, past, record.message_n, record.uplink_seq)
         self.resumption = Resumption(record.handle, now, past)
         self.client = ClientLeg(self.session, self._on_client)
+        meter = Meter()
+        legs = MeteredLegs(legs, meter)
         self.model = ModelConnection(legs, self.resumption, terms.plan, self._on_model, self.is_quiet)
         self.conversation = Conversation(
             self.session, record.tools, config=record.config, first_turn=record.next_turn
         )
-        self.recording = Recording(ledger, record, terms.epoch, self.troubles, self._announce)
+        self.recording = Recording(ledger, record, terms.epoch, self.troubles, self._announce, meter)
+        self.hang_up = HangUp(self.session, self.conversation, self.recording, meter, end, now)
         self._record, self._end, self._news = record, end, news
         self._limits = Limits(now + terms.session_s, terms.resume_s)
+        self._welcome = Welcome(record, self.session, self.conversation, self.model, self._limits)
         self._hearing, self._hears = Hearing(), record.config.turns == "auto"
         self._watchdogs = Watchdogs(terms.timeouts, is_read=record.config.reply == "text")
-        self._alarm = Alarm()
-        self._frames = MicrophoneFrames(record.uplink_seq)
-        self._unanswered = record.unanswered  #: by the relay before this one; asked again when all are here
+        self._alarm, self._frames = Alarm(), MicrophoneFrames(record.uplink_seq)
         self._fallback = record.model  #: of the agent's models, the one that is used instead of its first
         self._asked = self._watchdogs.model.questions.times  #: as the model's side was told last
-        self._greets = False  #: the agent begins as soon as the client is here
         self._gap: tuple[bool, ...] = ()  #: what `news` was last set for
 
     def is_at_gap(self, *, keep_context: bool) -> bool:
@@ -107,13 +111,12 @@ class Exchange:
         is_asked_again = goes_on and self._open_from is not None
         self.conversation.close(clock.now(), goes_on=goes_on, is_asked_again=is_asked_again)
         self.flush()
-        last_turn, owed = self.conversation.take_owed()
-        if owed.total:
-            self.recording.note_tokens(last_turn, owed)
 
     def flush(self) -> None:
         """Pass on what the conversation left: commands to the model, turns to the record, words to all."""
         now, conversation = clock.now(), self.conversation
+        if not self.is_over:
+            self.hang_up.look(now, is_quiet=self.is_quiet(), is_here=self.client.gone_at is None)
         while conversation.commands:
             command = conversation.commands.popleft()
             if isinstance(command, StopAnswer):
@@ -181,6 +184,8 @@ class Exchange:
         now = clock.now()
         if frames:
             self._watchdogs.mic.frame(now)
+        if self.hang_up.is_closing:
+            return
         for frame in frames:
             self.model.put(frame)
             self._frames.note(frame.seq, now)
@@ -193,6 +198,7 @@ class Exchange:
         for heard in told:
             if heard is None or self.is_over:
                 continue
+            self.hang_up.idle.user_spoke(now := clock.now())
             if isinstance(heard, UserStarted):
                 self._watchdogs.model.user_started(heard.at)
                 self.conversation.user_started(heard.at)
@@ -200,7 +206,7 @@ class Exchange:
             else:
                 self._watchdogs.model.user_stopped(heard.at)
                 self.conversation.user_stopped(heard.at, heard.lasted_s)
-                self._watchdogs.outage.asked(clock.now())
+                self._watchdogs.outage.asked(now)
             self.flush()
 
     def _read_on(self) -> None:
@@ -217,9 +223,13 @@ class Exchange:
             self.conversation.go_on_after(message.last_turn)
             self._watchdogs.mic.frame(now)  # it was not here, and owed nothing
             if self.model.is_up:
-                self._send_live()
+                self._welcome.go_live(now)
         if isinstance(message, media.EndCall):
             return self._end("client")
+        if isinstance(message, FOR_THE_MODEL):
+            self.hang_up.idle.user_spoke(now)
+            if self.hang_up.is_closing:
+                return None
         if self.is_moving and isinstance(message, media.Text):
             self.go_on_here()  # it was written before the client heard that it should move
         if self.model.uplink.is_full and isinstance(message, FOR_THE_MODEL):
@@ -236,20 +246,6 @@ class Exchange:
         if isinstance(message, media.Text):
             self._watchdogs.outage.asked(now)
         return self.flush()
-
-    def _send_live(self) -> None:
-        ends_in_s = self._limits.ends_at - clock.now()
-        live = greeting(self._record, self.session, ends_in_s=ends_in_s, resume_s=self._limits.resume_s)
-        words, self._unanswered = self._unanswered, ""
-        if words and self.session.client_keeps(self._record.question_seq):
-            words = ""  # it is heard again, which is better: words may be half of it
-        self.session.go_live(live)
-        if words:
-            self.conversation.client_said(media.Text(words), clock.now())
-        self.client.wake()
-        if self._greets:
-            self._greets = False
-            self.model.put(SayText(BEGIN, respond=True))
 
     # ---- the model
 
@@ -277,7 +273,9 @@ class Exchange:
 
     def _hear(self, said: ModelEvent, now: float) -> None:
         if self.is_over:
+            self.hang_up.heard_late(said)
             return
+        self.hang_up.model_said(said, now)
         self.conversation.uplink_dropped_ms = self.model.uplink.dropped_ms + self.session.uplink_dropped_ms
         self._hearing.model_said(said, now)
         self.session.receipts.untold = self.model.uplink.untold
@@ -295,8 +293,9 @@ class Exchange:
         self._alarm.set(self._watchdogs.model.next_timeout(now))
 
     def _leg_opened(self, gap_ms: int | None, credential: Credential, now: float) -> None:
-        self.recording.model_connected(now)
+        self.recording.account.model_connected(now)
         self._watchdogs.outage.end()
+        self.hang_up.leg_opened(credential, now)
         self._hearing.adjust(sensitivity_of(credential.sensitivity))
         self._watchdogs.model.leg_changed(now, credential)
         self.conversation.expect(splits_replies=credential.profile.splits_replies.value)
@@ -305,15 +304,15 @@ class Exchange:
             self.recording.note_model(credential.model)
             self.note_trouble("model_fallback")
         if gap_ms is None:
-            self._greets = credential.greets  # no later leg begins again
+            self._welcome.greets = credential.greets  # no later leg begins again
         else:
             self.conversation.changed_leg(gap_ms)
         if self.session.state is ServerState.OPENING:
-            self._send_live()
+            self._welcome.go_live(now)
         self.flush()
 
     def _leg_closed(self, now: float) -> None:
-        self.recording.model_lost(now)
+        self.recording.account.model_lost(now)
         if self.is_over:
             return
         if self.client.gone_at is None and self.model.is_wanted:
@@ -339,12 +338,13 @@ class Exchange:
         yield self.client.next_timeout()
         yield self.conversation.next_timeout()
         yield self._hearing.next_timeout()
-        yield self.recording.next_timeout(now)
+        yield self.recording.account.next_timeout(now)
         yield self._watchdogs.mic.next_timeout()
         yield self._watchdogs.outage.next_timeout()
         if self.model.is_up:
             yield self._watchdogs.model.next_timeout(now)
         yield self._limits.next_timeout(now, self.client.gone_at)
+        yield self.hang_up.next_timeout(is_up=self.model.is_up)
 
     def _handle_timeout(self, now: float) -> None:
         """Hello, tools, playback reports, watchdogs, the missing client, the session's length."""
@@ -356,7 +356,7 @@ class Exchange:
             self._watchdogs.model.answer_over(now)
         self._note_heard(self._hearing.handle_timeout(now))
         self._check_watchdogs(now)
-        self.recording.handle_timeout(now)
+        self.recording.account.handle_timeout(now)
         self.flush()
         if self._limits.is_parked(now, self.client.gone_at):
             self.model.park()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from protocol.media import Tokens
 from records.sessions import Session
-from relay.call.stopwatch import Stopwatch
+from relay.call.account import Account
 from relay.call.turn_writer import TurnWriter
+from relay.model.meter import Meter
 from relay.ports import Ledger
 from relay.turn import Turn
 
@@ -23,13 +24,15 @@ class Recording:
         epoch: int,
         troubles: Counter[str],
         announce: Callable[[Turn], None],
+        meter: Meter,
     ) -> None:
+        """`meter`: of what its model costs."""
         self.is_written = False  #: the record has all of the call, the end too
         self._writer = TurnWriter(ledger, record, epoch, troubles)
         self._announce = announce
         self._unannounced: deque[Turn] = deque()  #: finished, and not written yet
         self._question = 0, ""  #: what is not answered, and its turn, as noted last
-        self._connected = Stopwatch()  #: the model, which is paid for by the minute
+        self.account = Account(self._writer, meter)
 
     @property
     def has_unannounced(self) -> bool:
@@ -70,24 +73,6 @@ class Recording:
         """What was billed after the last turn, `after_turn`, was written."""
         self._writer.note_tokens(after_turn, tokens)
 
-    def model_connected(self, now: float) -> None:
-        self._connected.start(now)
-
-    def model_lost(self, now: float) -> None:
-        self._connected.stop(now)
-
-    def next_timeout(self, now: float) -> float | None:
-        """Time at which `handle_timeout` is to be called; None for never."""
-        return self._connected.due_at(now)
-
-    def handle_timeout(self, now: float) -> None:
-        if self._connected.is_due(now):
-            self.note_connected(now)
-
-    def note_connected(self, now: float) -> None:
-        """Have written how long the model was connected so far."""
-        self._writer.note_connected(self._connected.seconds(now))
-
     async def run(self) -> None:
         """Write what is noted, until cancelled. Raises Superseded."""
         await self._writer.run()
@@ -106,7 +91,7 @@ class Recording:
     async def give_up(self, now: float) -> None:
         """Another relay owns the session: nothing more may be written but what was paid for."""
         self.is_written = True
-        await self._writer.tell_connected(self._connected.seconds(now))
+        await self.account.tell(now)
 
     def _turn_written(self, turn: Turn) -> None:
         """The client may count on turns up to this one, whatever becomes of this relay."""

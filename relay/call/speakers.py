@@ -255,7 +255,14 @@ class Agent:
             self._moves("unwanted")
         return True
 
-    def _interrupt(self, cause: Literal["user", "client"], now: float) -> None:
+    def silenced(self, now: float) -> bool:
+        """We stop it. False: it does not speak."""
+        is_speaking = self._turns.is_speaking
+        if is_speaking:
+            self._interrupt("server", now)
+        return is_speaking
+
+    def _interrupt(self, cause: Literal["user", "client", "server"], now: float) -> None:
         if not self._turns.is_speaking:
             if now < self._plays_until - PLAYED_S:
                 self._turns.cut_late(now)

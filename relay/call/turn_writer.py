@@ -14,6 +14,7 @@ from itertools import count
 from typing import Literal
 
 from protocol.media import Tokens
+from records.budgets import Allowance, Spent
 from records.sessions import Session
 from relay.ports import Ledger, LedgerUnavailable, WriteRefused
 from relay.turn import Turn
@@ -25,7 +26,7 @@ RETRY_LIMIT_S = 600.0  #: how long one write is tried; others wait behind it
 WAITING_LIMIT = 500  #: writes of one call that wait: hours of talk, or a megabyte
 
 
-Kind = Literal["turn", "late words", "handle", "model", "question", "connected", "tokens", "end"]
+Kind = Literal["turn", "late words", "handle", "model", "question", "connected", "spent", "tokens", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,23 @@ class TurnWriter:
         save = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
         self._put_newest(_Write("connected", save))
 
-    async def tell_connected(self, seconds: float) -> None:
-        """Write how long the model was connected, when nothing else of the call may be written any more."""
-        save = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
-        await self._write_with_retry(_Write("connected", save))
+    def note_spent(self, spent: Spent, wants: int, told: Callable[[Allowance], None]) -> None:
+        """Have written what was spent so far; `told` of what may be spent from then on."""
+
+        async def save() -> None:
+            told(await self._ledger.save_spent(self._session, self._epoch, spent, wants))
+
+        self._put_newest(_Write("spent", save))
+
+    async def tell_paid(self, seconds: float, spent: Spent) -> None:
+        """Write time and money when nothing else of the call may be written any more."""
+        connected = partial(self._ledger.save_connected, self._session, self._epoch, seconds)
+        await self._write_with_retry(_Write("connected", connected))
+
+        async def save() -> None:
+            await self._ledger.save_spent(self._session, self._epoch, spent, 0)
+
+        await self._write_with_retry(_Write("spent", save))
 
     def note_tokens(self, after_turn: int, tokens: Tokens) -> None:
         """Have written what was billed after the last turn, `after_turn`, was."""

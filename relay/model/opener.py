@@ -19,7 +19,7 @@ logger = logging.getLogger("relay.model.opener")
 STORE_S = 90.0  #: how long a leg is tried to be opened while only our own store is in the way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  #: waits before the tries to open a leg
 FIRST_BACKOFF_S = (0.0, 0.5, 1.0, 1.5)  #: likewise when nothing is lost by giving up: who waits is told soon
-OVER = {"session_ended", "superseded"}  #: there is no session to open a leg for
+OVER = {"session_ended", "superseded", "quota_exceeded"}  #: there is no session to open a leg for
 VAGUE = {"upstream_invalid", "upstream_model"}  #: of a leg that was set up only the second in a row counts
 REFUSALS = {
     "upstream_invalid",

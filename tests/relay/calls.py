@@ -11,6 +11,7 @@ from protocol.audio import encode_audio
 from protocol.client import ClientSession
 from protocol.codec import encode, json_codec
 from protocol.media import ClientMessage, Hello
+from records.budgets import Allowance, Spent
 from relay.call.call import Call
 from relay.call.terms import Terms
 from relay.model.rotation import DEFAULT_PLAN, Plan
@@ -26,6 +27,7 @@ async def lone_call(
     plan: Plan = DEFAULT_PLAN,
     wall: Callable[[], float] = time.time,
     handle: str | None = None,
+    allowance: Callable[[Spent, int], Allowance] | None = None,
     **changes: object,
 ) -> AsyncIterator[tuple[Call, Model]]:
     """A call whose client has come and gone without a word: its model leg is wanted.
@@ -35,6 +37,7 @@ async def lone_call(
     model, record = model or Model(), session(handle=handle, **changes)
     model.wall = wall
     model.book = FakeBook(record)
+    model.book.allowance = allowance or model.book.allowance
     call = Call(record, Terms(1, session_s, resume_s, plan), model.book, model)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(call.run())

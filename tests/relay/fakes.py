@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from array import array
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -20,6 +20,7 @@ from protocol.client import ClientSession
 from protocol.codec import Outgoing
 from protocol.control import ClientTool, Config
 from protocol.credentials import offer
+from records.budgets import NO_LIMIT, Allowance, Spent
 from records.sessions import Session
 from records.tickets import Burn
 from relay.call.call import Call
@@ -62,6 +63,8 @@ class FakeBook:
         self.question_seq = 0, -1  #: frames of the newest
         self.owed: list[tuple[int, media.Tokens]] = []
         self.connected: dict[str, float] = {}  #: seconds, by session
+        self.spent: dict[str, Spent] = {}  #: by session, as told last
+        self.allowance: Callable[[Spent, int], Allowance] = lambda spent, wants: NO_LIMIT
         self.before: list[media.PastTurn] = []  #: turns that another relay has kept
         self.finished: dict[str, str] = {}
         self.compared = 0  #: times that what a relay holds was compared with this
@@ -114,6 +117,11 @@ class FakeBook:
     async def save_connected(self, session: Session, epoch: int, seconds: float) -> None:
         self._answer()
         self.connected[session.id] = seconds
+
+    async def save_spent(self, session: Session, epoch: int, spent: Spent, wants: int) -> Allowance:
+        self._answer()
+        self.spent[session.id] = spent
+        return self.allowance(spent, wants)
 
     async def save_tokens(self, session: Session, epoch: int, seq: int, tokens: media.Tokens) -> None:
         self._fence(session, epoch)
@@ -280,6 +288,7 @@ class ScriptedLeg:
 
     async def close(self) -> None:
         self.closed.set()
+        self._events.put_nowait(UpstreamError("upstream_unavailable"))
 
 
 class Model:
@@ -302,6 +311,8 @@ class Model:
         self.sensitivity: str | None = None  #: likewise
         self.first_words: tuple[ModelEvent, ...] = ()  #: what each new leg says as soon as it is open
         self.wall = time.time  #: by which credentials expire
+        self.idle_s: float | None = None  #: of the agent's file
+        self.tells_cost = False  #: likewise
 
     def legs_for(self, session: str, epoch: int) -> Model:
         return self
@@ -315,7 +326,8 @@ class Model:
         expires_at_ms = round((self.wall() + 1800) * 1000)
         others = left[0] != self.names[0], len(left) > 1
         extras = self.greets and handle is None, self.sensitivity
-        return Credential("auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others, *extras)
+        made = Credential("auth-token", left[0], expires_at_ms, "full", self.silence_ms, *others, *extras)
+        return replace(made, idle_s=self.idle_s, tells_cost=self.tells_cost)
 
     async def open(self, credential: Credential, handle: str | None) -> ModelLeg:
         self.tries += 1
@@ -331,6 +343,11 @@ class Model:
     def say_first(self, *events: ModelEvent) -> None:
         """Have every leg that is opened from now on say this."""
         self.first_words = events
+
+    @property
+    def leg_model(self) -> str:
+        """Of the newest leg."""
+        return self.asked[-1]
 
     @property
     def leg(self) -> ScriptedLeg:

@@ -218,8 +218,8 @@ async def test_writes_that_the_store_never_takes_do_not_keep_a_relay_up(
             assert await visitor.read_to_the_end() == 1000
         await until(lambda: "retire_if_idle" in here.task.calls)
     (lost,) = [record for record in caplog.records if record.message == "not written"]
-    expected = "the question, its turn, and the time connected"
-    assert (lost.session_id, lost.writes) == ("s1", 3), expected  # type: ignore[attr-defined]
+    expected = "the question, its turn, the time connected, and what was spent"
+    assert (lost.session_id, lost.writes) == ("s1", 4), expected  # type: ignore[attr-defined]
 
 
 async def test_words_that_were_left_out_when_they_came_are_marked_logged_and_counted(

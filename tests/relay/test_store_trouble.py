@@ -122,8 +122,8 @@ async def test_a_relay_that_must_go_waits_for_the_store_a_while_and_says_what_is
             await visitor.read_to_the_end()
         await until(lambda: here.relay.registry.has_unwritten)
     (lost,) = [record for record in caplog.records if record.message == "not written"]
-    expected = "the question, its turn, and the time connected"
-    assert (lost.session_id, lost.writes) == ("s1", 3), expected  # type: ignore[attr-defined]
+    expected = "the question, its turn, the time connected, and what was spent"
+    assert (lost.session_id, lost.writes) == ("s1", 4), expected  # type: ignore[attr-defined]
     assert here.task.calls[-1] == "leave"
 
 
