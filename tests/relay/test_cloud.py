@@ -95,7 +95,7 @@ async def test_an_invocation_that_is_throttled_is_asked_for_again(monkeypatch: p
 
 
 async def test_one_that_is_throttled_for_long_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.aws.lambdas.THROTTLED_S", 0.0)
+    monkeypatch.setattr("relay.aws.lambdas.THROTTLED_S", (0.0, 0.0))
     with pytest.raises(MintRefused) as refusal:
         await Functions(Busy(1_000), CONFIG).mint("s1", 1, None)
     assert refusal.value.code == "mint_failed"

@@ -44,7 +44,12 @@ def table(name: str) -> Table:
 
 def _client(service: str, limits: Limits, url: str = "") -> Any:
     if service in OPERATIONS and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-        return Signed(service, limits, url)
+        return Signed(service, _of_boto3, limits, url)
+    return _of_boto3(service, url, limits)
+
+
+@functools.cache
+def _of_boto3(service: str, url: str = "", limits: Limits = PATIENT) -> Any:
     import boto3
     from botocore.config import Config
 

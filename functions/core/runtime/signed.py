@@ -1,7 +1,5 @@
 """AWS by signed HTTPS requests: what lies on the way to a first word, without what botocore costs to start.
 
-    Signed("dynamodb").get_item(TableName=…, Key=…)      # as of boto3's client, and its errors
-
 Half of the CPU time in which these functions start was botocore's
 (docs/decisions/0037-aws-by-signed-requests.md). An operation that is not in OPERATIONS goes by boto3, which
 is imported then. Credentials are the environment's: those of Lambda are good for as long as it lives.
@@ -78,10 +76,12 @@ class Limits:
 class Signed:
     """Client of one service. Thread safe."""
 
-    def __init__(self, service: str, limits: Limits = Limits(), url: str = "") -> None:
-        """`url` for an API that has no fixed place."""
-        self._service, self._limits = service, limits
-        self._url = url or _endpoint(service)
+    def __init__(
+        self, service: str, others: Callable[[str, str], Any], limits: Limits = Limits(), url: str = ""
+    ) -> None:
+        """`others` gives boto3's client of a service at a URL; `url` for an API without a fixed place."""
+        self._service, self._limits, self._others = service, limits, others
+        self._url = url or endpoint_of(service)
         self._connections = KeptConnections(self._url, limits.connect_s, limits.read_s)
         self._handlers: list[Callable[..., object]] = []
         self.pause: Callable[[float], None] = time.sleep
@@ -104,20 +104,18 @@ class Signed:
             raise AttributeError(operation)
         if operation in OPERATIONS[self._service]:
             return functools.partial(self._call, operation)
-        return getattr(_boto3_client(self._service, self._url), operation)
+        return getattr(self._others(self._service, self._url), operation)
 
     def close(self) -> None:
         self._connections.close()
 
     def _call(self, operation: str, **members: Any) -> dict[str, Any]:
         """Raises ClientError, or what botocore raises for a connection that fails."""
-        request = _request(self._service, operation, members, self._url)
+        request = request_of(self._service, operation, members, self._url)
         for attempt in range(1, self._limits.attempts + 1):
             is_last = attempt == self._limits.attempts
             try:
-                answer = self._connections.request(
-                    request.method, request.path, _signed(request), request.body
-                )
+                answer = self._connections.request(request.method, request.path, sign(request), request.body)
             except TimeoutError:
                 failure: Exception = ReadTimeoutError(endpoint_url=self._url)
             except OSError:
@@ -128,7 +126,7 @@ class Signed:
                     handler(response_dict=told)
                 if answer.status < 300:
                     return _read(operation, answer)
-                failure = _error(operation, answer)
+                failure = error_of(operation, answer)
                 if is_last or not _passes(failure, answer.status):
                     raise failure
             if is_last:
@@ -149,7 +147,7 @@ class Request:
     body: bytes
 
 
-def _request(service: str, operation: str, members: Mapping[str, Any], url: str) -> Request:
+def request_of(service: str, operation: str, members: Mapping[str, Any], url: str) -> Request:
     method, path = OPERATIONS[service][operation]
     rest = dict(members)
     for name in members:
@@ -172,7 +170,7 @@ def _request(service: str, operation: str, members: Mapping[str, Any], url: str)
     )
 
 
-def _signed(request: Request, now: datetime.datetime | None = None) -> dict[str, str]:
+def sign(request: Request, now: datetime.datetime | None = None) -> dict[str, str]:
     """Headers with a Signature Version 4."""
     now, environment = now or datetime.datetime.now(datetime.UTC), os.environ
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
@@ -203,7 +201,7 @@ def _read(operation: str, answer: Answer) -> dict[str, Any]:
     return read
 
 
-def _error(operation: str, answer: Answer) -> ClientError:
+def error_of(operation: str, answer: Answer) -> ClientError:
     """As botocore reads it: the code from the body or a header, and the members of a modelled error."""
     try:
         told = json.loads(answer.body or b"{}")
@@ -226,7 +224,7 @@ def _passes(failure: Exception, status: int) -> bool:
     return status in (500, 502, 503, 504) or code in PASSING
 
 
-def _endpoint(service: str) -> str:
+def endpoint_of(service: str) -> str:
     variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
     if named := os.environ.get(variable) or os.environ.get("AWS_ENDPOINT_URL"):
         return named
@@ -236,10 +234,3 @@ def _endpoint(service: str) -> str:
 
 def _region() -> str:
     return os.environ.get("AWS_REGION") or os.environ["AWS_DEFAULT_REGION"]
-
-
-@functools.cache
-def _boto3_client(service: str, url: str) -> Any:
-    import boto3
-
-    return boto3.client(service, endpoint_url=url)
