@@ -48,7 +48,6 @@ def _client(service: str, limits: Limits, url: str = "") -> Any:
     return _of_boto3(service, url, limits)
 
 
-@functools.cache
 def _of_boto3(service: str, url: str = "", limits: Limits = PATIENT) -> Any:
     import boto3
     from botocore.config import Config

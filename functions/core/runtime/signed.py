@@ -81,6 +81,7 @@ class Signed:
     ) -> None:
         """`others` gives boto3's client of a service at a URL; `url` for an API without a fixed place."""
         self._service, self._limits, self._others = service, limits, others
+        self._other: Any = None  #: boto3's, once it was needed
         self._url = url or endpoint_of(service)
         self._connections = KeptConnections(self._url, limits.connect_s, limits.read_s)
         self._handlers: list[Callable[..., object]] = []
@@ -104,7 +105,9 @@ class Signed:
             raise AttributeError(operation)
         if operation in OPERATIONS[self._service]:
             return functools.partial(self._call, operation)
-        return getattr(self._others(self._service, self._url), operation)
+        if self._other is None:
+            self._other = self._others(self._service, self._url)
+        return getattr(self._other, operation)
 
     def close(self) -> None:
         self._connections.close()
