@@ -139,10 +139,10 @@ def _gateway(usage: Usage, price: Mapping[str, float]) -> float:
 def _functions(usage: Usage, price: Mapping[str, float]) -> float:
     requests, gb_s = 6.0, 1.2  # connect, disconnect, session twice, mint, and its cold start now and then
     calls = usage.sessions * (requests * price["million_requests"] / 1e6 + gb_s * price["gb_second"])
-    # A page that is left: connect and disconnect. A warm-up: session (0.5 GB) and mint (1.73 GB) for 0.6 s
+    # A page that is left: connect and disconnect. A warm-up: session and mint (1.73 GB each) for 0.6 s
     # each, as if each started anew, which is billed.
     left = usage.idle_pages * (2 * price["million_requests"] / 1e6 + 0.1 * price["gb_second"])
-    woken = usage.warm_ups * (2 * price["million_requests"] / 1e6 + 1.4 * price["gb_second"])
+    woken = usage.warm_ups * (2 * price["million_requests"] / 1e6 + 2.1 * price["gb_second"])
     return calls + left + woken
 
 
