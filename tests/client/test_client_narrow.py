@@ -45,6 +45,10 @@ class NarrowLine:
         self.forms: list[int] = []  #: kind of each
         self._free_at = 0.0
 
+    def stop(self, seconds: float) -> None:
+        """Nothing passes for so long, and nothing is lost: as with a peer that is asleep."""
+        self._free_at = asyncio.get_running_loop().time() + seconds
+
     async def carry(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -128,6 +132,43 @@ async def test_adpcm_brings_speech_over_a_narrow_line(
         await line.speak(ADPCM_S * 4 + NARROW_S)
         assert not outbox.is_narrow and set(line.forms[-500:]) == {AUDIO}
         assert max(line.late_s[-1000:]) < 0.05
+
+
+@pytest.mark.parametrize("silent_s", [0.5, 1.2, 1.5, 2, 4, 9])
+@pytest.mark.parametrize("kbps", [400, 1000])
+async def test_a_line_that_is_silent_for_a_while_and_goes_on_loses_nothing(
+    silent_s: float, kbps: float
+) -> None:
+    """All but its last second was given up, and the rest went as ADPCM for twenty seconds."""
+    async with line_of("adpcm") as (line, outbox):
+        line.kbps = kbps
+        await line.speak(5)
+        line.stop(silent_s)
+        await line.speak(silent_s + 30)
+        assert outbox.dropped_ms == 0 and not outbox.is_narrow
+        assert len(line.late_s) > 50 * (silent_s + 30)
+        assert set(line.forms) == {AUDIO}
+
+
+async def test_each_of_two_silences_is_waited_out() -> None:
+    async with line_of("adpcm") as (line, outbox):
+        line.kbps = 400
+        await line.speak(2)
+        for _ in range(2):
+            line.stop(5)
+            await line.speak(6)
+        await line.speak(40)
+        assert outbox.dropped_ms == 0 and max(line.late_s[-100:]) < 0.1
+
+
+async def test_a_line_that_is_narrow_after_its_silence_is_late_no_longer_than_that_and_told_so() -> None:
+    async with line_of("adpcm") as (line, outbox):
+        await line.speak(5)
+        line.stop(6)
+        line.kbps = 128
+        await line.speak(60)
+        assert outbox.dropped_ms > 0 and outbox.is_narrow and set(line.forms[-500:]) == {ADPCM}
+        assert max(line.late_s) < 6 + 3 and max(line.late_s[-1000:]) < 1
 
 
 async def test_a_line_below_adpcm_gets_what_it_can_carry_in_time() -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from ._protocol.audio import HEADER_BYTES, uplink_ms
 from ._protocol.client import ClientSession
 from ._protocol.codec import encode
-from ._protocol.limits import UPLINK_KEPT_S
+from ._protocol.limits import KEPT_AUDIO_MS, UPLINK_KEPT_S
 from ._protocol.media import ClientMessage, NumberedMessage, Ping, Pong
 from ._protocol.uplink_delay import UplinkDelay
 from .form import FrameForm
@@ -18,18 +18,29 @@ MESSAGES = 256  #: messages waiting; beyond it their sender waits
 
 
 class Waiting:
-    """Audio that waits, in ms: a second of it, and what is said again after a break until that has gone."""
+    """Audio that waits, in ms: a second of it.
+
+    More where it must: what is said again after a break, and what was said while the line was silent, each
+    until it has gone. A narrow line is not silent: its pongs come late, and they come.
+    """
 
     def __init__(self) -> None:
         self.ms = 0.0
         self._room_ms = AUDIO_MS
+        self._heard_at = self._apart_s = 0.0  #: the last pong, and how long after the one before or its ping
 
     def begin(self, again_ms: float) -> None:
         """Another connection, on which so much is said again."""
         self.ms, self._room_ms = again_ms, AUDIO_MS + again_ms
+        self._heard_at = self._apart_s = 0.0
 
-    def add(self, ms: float) -> None:
+    def pong(self, sent_at: float, now: float) -> None:
+        self._apart_s, self._heard_at = now - max(self._heard_at, sent_at), now
+
+    def add(self, ms: float, now: float) -> None:
         self.ms += ms
+        if now - self._heard_at > max(UPLINK_KEPT_S, 2 * self._apart_s):
+            self._room_ms = min(self.ms + AUDIO_MS, KEPT_AUDIO_MS)
 
     def take(self, ms: float) -> None:
         """So much waits no more. Room that is not needed is none any more."""
@@ -103,7 +114,7 @@ class Outbox:
         if not self.is_open:
             return
         self._queue.append(frame)
-        self._waiting.add(_frame_ms(frame))
+        self._waiting.add(_frame_ms(frame), _now())
         while self._waiting.is_too_much:
             self._drop_oldest_frame()
             self._form.dropped(_now())
@@ -117,6 +128,7 @@ class Outbox:
         if sent_at is None:
             return False
         self.delay.answered(sent_at, pong.server_ms / 1000, _now())
+        self._waiting.pong(sent_at, _now())
         self._signal()
         return True
 
