@@ -69,6 +69,8 @@ def mistakes(given: Mapping[str, str], template: Path = TEMPLATE) -> Iterator[st
             yield f"{name} is no setting" + (f"; is {near[0]} meant?" if near else "")
         elif wrong := _mistake(parameters[name], value):
             yield f"{name} {wrong}"
+    if said := settings.disagreement(given):
+        yield said
 
 
 def _mistake(parameter: Mapping[str, Any], value: str) -> str:

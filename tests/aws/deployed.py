@@ -45,15 +45,19 @@ class Deployed:
         )  # fmt: skip
 
     def deploy(self, sam: Run, template: Path, **parameters: str) -> None:
-        """What a user types: the key first, then `sam deploy`. Raises AssertionError with what SAM said."""
+        """What a user types: the key first, then `sam deploy`. Raises AssertionError with what SAM said.
+
+        `parameters` lie in a file, as in deployment.yaml: SAM takes no empty value on its command line.
+        """
         self.client("ssm").put_parameter(
             Name="/vivavoce/gemini-api-key", Value=GEMINI_KEY, Type="SecureString", Overwrite=True
         )
-        given = [f"{name}={value}" for name, value in parameters.items()]
+        given = template.with_name("parameters.yaml")
+        given.write_text(yaml.safe_dump(parameters))
         ran = sam(
             "deploy", "--template-file", template, "--config-file", ROOT / "samconfig.toml",
             "--stack-name", STACK, "--region", REGION, "--no-confirm-changeset", "--no-progressbar",
-            "--no-fail-on-empty-changeset", "--parameter-overrides", *given,
+            "--no-fail-on-empty-changeset", "--parameter-overrides", f"file://{given}",
             AWS_ENDPOINT_URL=self.url, **CREDENTIALS,
         )  # fmt: skip
         self.log = ran.stdout.splitlines()

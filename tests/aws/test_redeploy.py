@@ -33,13 +33,13 @@ def template(native: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def failing(template: Path) -> Path:
-    """The same with a new revision of the relay, and a resource that fails after it and after `Fleet`."""
+    """The same with a new revision of the relay, and a resource that fails after it and after session."""
     made = yaml.safe_load(template.read_text())
     made["Resources"]["RelayTask"]["Properties"]["ContainerDefinitions"][0]["StopTimeout"] = 119
     made["Resources"]["Planted"] = {
-        "Type": "Custom::Keys",
-        "DependsOn": ["Fleet", "SessionFunction"],
-        "Properties": {"ServiceToken": {"Fn::GetAtt": ["KeysFunction", "Arn"]}},  # which asks for an image
+        "Type": "Custom::Fleet",
+        "DependsOn": ["SessionFunction"],
+        "Properties": {"ServiceToken": {"Fn::GetAtt": ["SweepFunction", "Arn"]}},  # which asks for a bundle
     }
     return written(template.parent, made, "failing.yaml")
 
@@ -151,12 +151,11 @@ def test_changed_settings_reach_what_uses_them_and_nobody_is_signed_out(
     deployed: Deployed, sam: Run, template: Path
 ) -> None:
     before, table = secrets(deployed), environment(deployed, "session")["TABLE_NAME"]
-    deployed.deploy(
-        sam, template, **HERE, AllowedOrigins="https://a.example", RelayCpu="512", RelayMemory="1024"
-    )
+    deployed.deploy(sam, template, **HERE, AllowedOrigins="https://a.example", LogLevel="WARNING")
     assert status(deployed) == "UPDATE_COMPLETE"
     assert "https://a.example" in environment(deployed, "connect")["ALLOWED_ORIGINS"]
-    assert definition(deployed)["cpu"] == "512"
+    given = definition(deployed)["containerDefinitions"][0]["environment"]
+    assert {"name": "LOG_LEVEL", "value": "WARNING"} in given
     assert (secrets(deployed), environment(deployed, "session")["TABLE_NAME"]) == (before, table)
 
 
@@ -175,6 +174,76 @@ def test_an_update_that_fails_in_the_middle_is_undone_and_what_was_there_goes_on
     assert bundle["RELAY_BUNDLE"] in {each["LayerVersionArn"] for each in layers}
     deployed.deploy(sam, template, **HERE)
     assert status(deployed) in ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE")
+
+
+#: from form to form, as an operator would write it: `MicrovmCode` is emptied where it is not needed
+EDGE = {"MediaIngress": "edge", "RelayHomes": "fargate", "MicrovmCode": ""}
+ALB = {"MediaIngress": "alb", "RelayHomes": "fargate", "MicrovmCode": ""}
+BOTH = {"MediaIngress": "edge", "RelayHomes": "both", "MicrovmCode": "s3://bucket/relay.zip"}
+ALONE = {"MediaIngress": "edge", "RelayHomes": "microvm", "MicrovmCode": "s3://bucket/relay.zip"}
+WAY = [ALB, BOTH, ALONE, EDGE, ALONE, ALB, ALONE, BOTH, EDGE, BOTH, ALB, EDGE]  # every move once
+
+
+def kinds(deployed: Deployed) -> set[str]:
+    """The services of which the stack has a resource."""
+    told = deployed.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    alive = [each for each in told if not each["ResourceStatus"].startswith("DELETE")]
+    return {each["ResourceType"].split("::")[1] for each in alive}
+
+
+def start_task(deployed: Deployed) -> str:
+    """A relay's, as `session` starts it. Its ARN."""
+    given = environment(deployed, "session")
+    network = {"subnets": given["RELAY_SUBNETS"].split(","), "assignPublicIp": "ENABLED"}
+    ran = deployed.client("ecs").run_task(
+        cluster=given["CLUSTER"], taskDefinition=given["RELAY_TASK_DEFINITION"], launchType="FARGATE",
+        startedBy="relay-r1", networkConfiguration={"awsvpcConfiguration": network},
+    )  # fmt: skip
+    return str(ran["tasks"][0]["taskArn"])
+
+
+def test_a_deployment_goes_from_any_form_to_any_other_and_ends_what_lives_in_a_home_that_it_gives_up(
+    deployed: Deployed, sam: Run, template: Path
+) -> None:
+    before = secrets(deployed)[f"/{STACK}/jwt-secret"]
+    task = ""
+    for form in WAY:
+        deployed.deploy(sam, template, **HERE, **form)
+        assert status(deployed) == "UPDATE_COMPLETE", form
+        homes = environment(deployed, "session")["RELAY_HOMES"]
+        assert homes == environment(deployed, "sweep")["RELAY_HOMES"] == form["RelayHomes"]
+        is_alone, has_balancer = form["RelayHomes"] == "microvm", form["MediaIngress"] == "alb"
+        assert bool(kinds(deployed) & {"ECS", "EC2", "CloudFront"}) != is_alone, kinds(deployed)
+        assert bool(left(deployed)["balancers"]) == (has_balancer and not is_alone)
+        assert not (is_alone and left(deployed)["tasks"]), "they have been stopped"
+        assert not task or is_alone or task in left(deployed)["tasks"], "and by nothing else"
+        task = "" if is_alone else task or start_task(deployed)
+    assert secrets(deployed)[f"/{STACK}/jwt-secret"] == before, "nobody is signed out"
+
+
+def test_a_move_that_fails_in_the_middle_is_undone_and_what_was_there_goes_on(
+    deployed: Deployed, sam: Run, failing: Path, template: Path
+) -> None:
+    task, before = start_task(deployed), environment(deployed, "session")
+    with pytest.raises(AssertionError):
+        deployed.deploy(sam, failing, **HERE, **ALONE)
+    assert status(deployed) == "UPDATE_ROLLBACK_COMPLETE"
+    assert environment(deployed, "session") == before and task in left(deployed)["tasks"]
+    deployed.deploy(sam, template, **HERE, **EDGE)
+
+
+def test_microvms_alone_are_deployed_and_deleted_whole(deployed: Deployed, sam: Run, template: Path) -> None:
+    deployed.take_down(sam)
+    deployed.deploy(sam, template, **HERE, **ALONE)
+    assert status(deployed) == "CREATE_COMPLETE"
+    assert not kinds(deployed) & {"ECS", "EC2", "CloudFront", "ElasticLoadBalancingV2"}
+    assert secrets(deployed).keys() == {f"/{STACK}/jwt-secret"}
+    assert (
+        deployed.client("lambda").get_function_url_config(FunctionName=f"{STACK}-page")["AuthType"] == "NONE"
+    )
+    deployed.take_down(sam)
+    assert not any(left(deployed).values()), json.dumps(left(deployed), default=str)
+    deployed.deploy(sam, template, **HERE, **EDGE)
 
 
 def test_a_stack_is_deleted_whole_and_deployed_anew_with_other_secrets(

@@ -9,6 +9,9 @@ import pytest
 from deployment import CONTEXT
 
 from functions import session as session_function
+from functions.core.fleet.ecs_launcher import EcsLauncher
+from functions.core.fleet.homes import HomeLauncher
+from functions.core.runtime import aws
 from records import relays, sessions, tickets
 from records.table import Key
 
@@ -62,6 +65,7 @@ def test_without_a_relay_a_task_is_started_and_the_client_gets_its_eta(connected
         "securityGroups": ["sg-1"],
         "assignPublicIp": "ENABLED",
     }
+    assert request["overrides"].keys() == {"containerOverrides"}, "it is as large as its definition says"
     override = only(request["overrides"]["containerOverrides"])
     assert override["name"] == "relay"
     assert {each["name"]: each["value"] for each in override["environment"]} == {
@@ -77,6 +81,16 @@ def test_without_a_relay_a_task_is_started_and_the_client_gets_its_eta(connected
     ready = only(client.replies())
     assert (ready["type"], ready["session"], ready["i"]) == ("ready", waiting["session"], 3)
     assert client.resume(waiting)[-1]["type"] == "ready"  # had the `ready` been lost
+
+
+def test_a_task_is_started_as_large_as_is_set(connected, edges, monkeypatch):
+    ports = session_function.ports()
+    task = dataclasses.replace(ports.config.relay.task, cpu="512", memory="1024")
+    launcher = HomeLauncher({"fargate": EcsLauncher(aws.client("ecs"), task, 120)})
+    monkeypatch.setattr(session_function, "ports", lambda: dataclasses.replace(ports, launcher=launcher))
+    connected().start()
+    overrides = only(edges.run_task_requests)["overrides"]
+    assert (overrides["cpu"], overrides["memory"]) == ("512", "1024")
 
 
 def test_the_wait_is_estimated_from_past_starts(connected, table, clock):

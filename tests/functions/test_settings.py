@@ -26,7 +26,15 @@ VERTEX = dict.fromkeys(
     ("VERTEX_PROJECT", "VERTEX_LOCATION", "VERTEX_PROVIDER", "VERTEX_SERVICE_ACCOUNT"), "x"
 )
 #: what has them besides the limits of users, and what mint reads
-RELAYS = ("MaxRelays", "RelayCapacity", "MicrovmCapacity", "IdleSeconds", "ResumeSeconds")
+RELAYS = (
+    "MaxRelays",
+    "RelayCpu",
+    "RelayMemory",
+    "RelayCapacity",
+    "MicrovmCapacity",
+    "IdleSeconds",
+    "ResumeSeconds",
+)
 READERS = {
     **dict.fromkeys(RELAYS, RelayConfig),
     **dict.fromkeys(("WarmRelays", "SleepingRelays"), SweepConfig),
@@ -65,6 +73,24 @@ def test_without_a_file_all_is_default(tmp_path):
 def test_the_environment_counts_over_the_file(laid, said, slots):
     """With a load balancer the template itself says for how many relays there are places."""
     assert RelayConfig.from_env(laid("MaxRelays: 7\n", NEEDED | said)).slots == slots
+
+
+def test_a_pair_of_cpu_and_memory_that_fargate_refuses_is_refused():
+    taken = {
+        ("256", "512"),
+        ("256", "1024"),
+        ("256", "2048"),
+        ("512", "1024"),
+        ("512", "2048"),
+        ("1024", "2048"),
+    }
+    cpus, memories = (settings.SETTINGS[name].values for name in ("RelayCpu", "RelayMemory"))
+    pairs = {(cpu, memory) for cpu in cpus for memory in memories}
+    assert {(c, m) for c, m in pairs if not settings.disagreement({"RelayCpu": c, "RelayMemory": m})} == taken
+    with pytest.raises(
+        settings.SettingsError, match="RelayMemory is 512, and with 512 CPU units Fargate takes 1024"
+    ):
+        settings.variables({"RelayCpu": "512"})
 
 
 def test_a_mistake_is_named(laid):

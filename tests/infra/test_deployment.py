@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from cli.doctor.before.looks import MICROVM_REGIONS
+from functions.core.fleet import ecs_launcher
+from functions.core.runtime.settings import SETTINGS
 from infra.deploy.bundle import PYTHON, TARGET
 from infra.deploy.embed import TEMPLATE, embed
 from infra.local.stack import Options
@@ -552,10 +554,6 @@ def test_the_edge_function_is_made_when_its_store_has_been_written_to(form: dict
     )
 
 
-#: what Fargate takes: CPU units to MiB (AWS, "Task CPU and memory")
-FARGATE = {"256": {"512", "1024", "2048"}, "512": {"1024", "2048"}, "1024": {"2048"}}
-
-
 def holds(rule: Any, given: dict[str, str]) -> Any:
     match rule:
         case {"Ref": name}:
@@ -573,18 +571,10 @@ def holds(rule: Any, given: dict[str, str]) -> Any:
     return rule
 
 
-def test_a_pair_of_cpu_and_memory_that_fargate_refuses_is_refused_before_anything_is_made(
-    made: dict[str, Any],
-) -> None:
-    (assertion,) = made["Rules"]["CpuAndMemory"]["Assertions"]
-    offered = {name: made["Parameters"][name]["AllowedValues"] for name in ("RelayCpu", "RelayMemory")}
-    taken = {
-        (cpu, memory)
-        for cpu in offered["RelayCpu"]
-        for memory in offered["RelayMemory"]
-        if holds(assertion["Assert"], {"RelayCpu": cpu, "RelayMemory": memory})
-    }
-    assert taken == {(cpu, memory) for cpu, memories in FARGATE.items() for memory in memories}
+def test_a_task_is_defined_as_small_as_it_is_started_by_default(made: dict[str, Any]) -> None:
+    (task,) = of_type(decide(made, {}), "AWS::ECS::TaskDefinition").values()
+    assert {"cpu": task["Cpu"], "memory": task["Memory"]} == ecs_launcher.DEFINED
+    assert (SETTINGS["RelayCpu"].default, SETTINGS["RelayMemory"].default) == (task["Cpu"], task["Memory"])
 
 
 def test_the_dashboard_is_json(form: dict[str, Any]) -> None:

@@ -78,6 +78,10 @@ def test_a_file_of_another_form_is_said_to_be_none(tmp_path: Path, text: str) ->
         ({"AlarmLatencyMs": "many"}, "AlarmLatencyMs is 'many', and takes a number"),
         ({"MinutesPerDay": "1.5"}, "MinutesPerDay is '1.5', and takes a whole number"),
         ({"TokenLock": "half"}, "TokenLock is 'half', and takes full, masked"),
+        (
+            {"RelayCpu": "1024", "RelayMemory": "1024"},
+            "RelayMemory is 1024, and with 1024 CPU units Fargate takes 2048",
+        ),
         ({"MinutePerDay": "1"}, "MinutePerDay is no setting; is MinutesPerDay meant?"),
         ({"MaxRelays": "0"}, "MaxRelays is 0, and takes 1 or more"),
         ({"MessagesPerSecond": "0"}, "MessagesPerSecond is 0, and takes 1 or more"),

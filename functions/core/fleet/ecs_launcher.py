@@ -14,6 +14,7 @@ from records.relays import Relay
 
 STARTED_BY = "relay-"  #: prefix of the relay's id; identifies our tasks
 CONTAINER = "relay"  #: its name in the task definition
+DEFINED = {"cpu": "256", "memory": "512"}  #: its size there
 
 
 class Ecs(Protocol):
@@ -64,8 +65,16 @@ class EcsLauncher:
             "clientToken": relay.id,
             "startedBy": f"{STARTED_BY}{relay.id}",
             "networkConfiguration": {"awsvpcConfiguration": network},
-            "overrides": {"containerOverrides": [{"name": CONTAINER, "environment": environment}]},
+            "overrides": {
+                "containerOverrides": [{"name": CONTAINER, "environment": environment}],
+                **self._size(),
+            },
         }
+
+    def _size(self) -> dict[str, str]:
+        """CPU and memory, where they are not the definition's."""
+        size = {"cpu": self._config.cpu, "memory": self._config.memory}
+        return {} if size == DEFINED else size
 
 
 def _words(error: Exception) -> list[str]:

@@ -90,6 +90,8 @@ class TaskConfig:
     revision: str
     capacity: int = 40  #: calls of one
     idle_s: int = 300  #: one without a call ends itself after this
+    cpu: str = "256"  #: units, and
+    memory: str = "512"  #: MiB, of which Fargate takes certain pairs
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -101,6 +103,8 @@ class TaskConfig:
             revision=_text(env, "RELAY_REVISION"),
             capacity=_number(env, "RELAY_CAPACITY", 40),
             idle_s=_number(env, "IDLE_SECONDS", 300, least=0),
+            cpu=env.get("RELAY_CPU") or "256",
+            memory=env.get("RELAY_MEMORY") or "512",
         )
 
 

@@ -46,6 +46,8 @@ class Setting:
 
 
 SESSION, MINT, SWEEP, FLEET = ("session",), ("mint",), ("sweep",), ("session", "sweep")
+#: CPU units to MiB that Fargate takes with them (AWS, "Task CPU and memory")
+FARGATE = {"256": ("512", "1024", "2048"), "512": ("1024", "2048"), "1024": ("2048",)}
 SETTINGS = {
     "MaxSessionMinutes": Setting(
         "MAX_SESSION_MINUTES", SESSION, 30, "Minutes after which a session is ended."
@@ -62,6 +64,20 @@ SETTINGS = {
         FLEET,
         50,
         "The most relays at a time, which bounds what a runaway can cost. With MediaIngress alb at most 8.",
+    ),
+    "RelayCpu": Setting(
+        "RELAY_CPU",
+        FLEET,
+        "256",
+        "CPU units of one relay task (1024 is one vCPU).",
+        values=tuple(FARGATE),
+    ),
+    "RelayMemory": Setting(
+        "RELAY_MEMORY",
+        FLEET,
+        "512",
+        "Memory of one relay task in MiB. 512 goes with 256 CPU units only, and 1024 CPU units with 2048.",
+        values=("512", "1024", "2048"),
     ),
     "RelayCapacity": Setting("RELAY_CAPACITY", FLEET, 40, "Calls that one relay task takes."),
     "MicrovmCapacity": Setting(
@@ -152,6 +168,14 @@ SETTINGS = {
 }
 
 
+def disagreement(given: Mapping[str, str]) -> str:
+    """What is wrong of settings that are each right, in a sentence; empty where they go together."""
+    cpu, memory = (str(given.get(name, SETTINGS[name].default)) for name in ("RelayCpu", "RelayMemory"))
+    if cpu not in FARGATE or memory in FARGATE[cpu]:
+        return ""
+    return f"RelayMemory is {memory}, and with {cpu} CPU units Fargate takes {', '.join(FARGATE[cpu])}"
+
+
 def read(path: Path) -> dict[str, str]:
     """Everything that the file sets, as SAM hands it to CloudFormation. Raises SettingsError, OSError."""
     try:
@@ -172,7 +196,8 @@ def _as_sam_reads(value: Any) -> str:
 def variables(given: Mapping[str, str], function: str = "") -> dict[str, str]:
     """The settings among `given` as variables, of one function or of all. Raises SettingsError."""
     mine = {name: each for name, each in SETTINGS.items() if name in given}
-    if wrong := [f"{name} {said}" for name, each in mine.items() if (said := each.mistake(given[name]))]:
+    wrong = [f"{name} {said}" for name, each in mine.items() if (said := each.mistake(given[name]))]
+    if wrong := wrong or list(filter(None, [disagreement(given)])):
         raise SettingsError("; ".join(wrong))
     return {
         each.variable: given[name]
