@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
+from functions.core.runtime.settings import SETTINGS
 from protocol.media import Tokens
 
 PRICES = Path(__file__).with_name("prices.yaml")
@@ -30,7 +31,7 @@ class Vms:
     home: Home = "fargate"  #: RelayHomes
     sleeping: int = 0  #: SleepingRelays
     prepares: Prepares = "sleeping"  #: PrepareRelays
-    capacity: int = 3  #: calls of one
+    capacity: int = int(SETTINGS["MicrovmCapacity"].default)  #: calls of one
     idle_minutes: float = 1.5  #: one without calls waits this long
     snapshot_gb: float = 1.0  #: memory, and what is written to the disk
 
@@ -49,9 +50,9 @@ class Usage:
     turn_s: float = 20.0  #: one exchange: question and answer
     trigger_tokens: int = 25_000  #: context compression begins, as our agents have it
     target_tokens: int = 8_000  #: and cuts the context to this
-    capacity: int = 40  #: calls of one relay
+    capacity: int = int(SETTINGS["RelayCapacity"].default)  #: calls of one relay
     fill: float = 0.5  #: of that, on average, when there is enough to do
-    idle_minutes: float = 5.0  #: a relay without calls waits this long
+    idle_minutes: float = int(SETTINGS["IdleSeconds"].default) / 60  #: a relay without calls waits this long
     vcpu: float = 0.25
     memory_gb: float = 0.5
     warm_relays: int = 0  #: kept up whether or not somebody talks
