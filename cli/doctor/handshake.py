@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -35,12 +36,15 @@ class Refused(Trouble):
         return ""
 
 
-async def open_handshake(url: str, kind: Kind, secret: str) -> ClientConnection:
-    """Connect and complete the handshake. Raises Refused, or Trouble: `tls`, `timeout`, `unreachable`."""
+async def open_handshake(url: str, kind: Kind, secret: str, besides: Sequence[str] = ()) -> ClientConnection:
+    """Connect and complete the handshake, offering `besides` as clients do.
+
+    Raises Refused, or Trouble: `tls`, `timeout`, `unreachable`.
+    """
     try:
         return await connect(
             url,
-            subprotocols=[Subprotocol(entry) for entry in offer(kind, secret)],
+            subprotocols=[Subprotocol(entry) for entry in offer(kind, secret, besides)],
             compression=None,
             proxy=None if is_loopback(url) else True,
             open_timeout=OPEN_TIMEOUT_S,

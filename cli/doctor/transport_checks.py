@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
@@ -33,7 +34,7 @@ FORBIDDEN, UNAUTHORIZED = 403, 401
 UNREACHED = (502, 503, 504)
 MODELS = "upstream_"  #: how codes begin that are the model's
 
-Knock = Callable[[str, Kind, str], Awaitable[ClientConnection]]
+Knock = Callable[..., Awaitable[ClientConnection]]
 
 
 @dataclass
@@ -116,17 +117,19 @@ class Roads:
     # ---- the media road
 
     async def _ride(self, ready: Ready) -> None:
+        media = ready.media
         with self.checkup.step("edge") as step:
             try:
-                wire = await self._open(open_handshake, ready.media.url, "ticket", ready.media.ticket)
+                wire = await self._open(open_handshake, media.url, "ticket", media.ticket, media.protocols)
             except Refused as refusal:
-                raise Trouble(_edge_code(refusal), f"{refusal.detail}; {_clients_do(refusal)}") from None
-            step.detail = f"{place(ready.media.url)} led the upgrade to the relay"
-        media = MediaRoad(wire)
+                code = _proxy_code(refusal) if media.protocols else _edge_code(refusal)
+                raise Trouble(code, f"{refusal.detail}; {_clients_do(refusal)}") from None
+            step.detail = f"{place(media.url)} led the upgrade to the relay"
+        road = MediaRoad(wire)
         with self.checkup.step("echo") as step:
-            step.ms, step.detail = await _echo(media)
-        await self._reach_model(media)
-        await media.end()
+            step.ms, step.detail = await _echo(road)
+        await self._reach_model(road)
+        await road.end()
         self.session = ""
 
     async def _reach_model(self, media: MediaRoad) -> None:
@@ -147,8 +150,8 @@ class Roads:
             step.ms = media.live_ms
             step.detail = "`live` came: the model took the setup (with the credential's time)"
 
-    async def _open(self, how: Knock, url: str, kind: Kind, secret: str) -> ClientConnection:
-        wire = await how(url, kind, secret)
+    async def _open(self, how: Knock, url: str, kind: Kind, *credentials: Any) -> ClientConnection:
+        wire = await how(url, kind, *credentials)
         self._wires.push_async_callback(wire.close)
         return wire
 
@@ -267,21 +270,30 @@ def _decode(data: str | bytes) -> ControlReply | None:
 
 def _describe(ready: Ready) -> str:
     """Return a description of the ticket and the route. Raises Trouble: `no_route`, `clock`."""
-    parts = urlsplit(ready.media.url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or not parts.path.startswith("/r/"):
+    parts, is_vm = urlsplit(ready.media.url), bool(ready.media.protocols)
+    leads = is_vm or parts.path.startswith("/r/")
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or not leads:
         raise Trouble("no_route", f"the media URL leads to {parts.scheme}://{parts.netloc}")
     if parts.scheme == "ws" and not is_loopback(ready.media.url):
         raise Trouble("no_route", f"the media URL is not encrypted: ws://{parts.netloc}")
     left_s = ready.media.expires_at / 1000 - time.time()
     if left_s <= 0:
         raise Trouble("clock", f"expired {-left_s:.0f} s ago by this machine's clock")
-    return f"single use, {left_s:.0f} s left; slot {parts.path.split('/')[2]}"
+    where = "a MicroVM's own address" if is_vm else f"slot {parts.path.split('/')[2]}"
+    return f"single use, {left_s:.0f} s left; {where}"
 
 
 def _clients_do(refusal: Refused) -> str:
     """Return what a refused upgrade makes every client do, in the words of the report."""
     wanted = "relay" if is_relay_failure(refusal.status, 0) else "ticket"
     return f"clients ask for another {wanted}"
+
+
+def _proxy_code(refusal: Refused) -> str:
+    """Code of who refused the upgrade to a MicroVM: the relay in it, or the proxy before it."""
+    if refusal.status == UNAUTHORIZED:
+        return "ticket_refused"
+    return "no_vm" if refusal.status in UNREACHED else "vm_refused"
 
 
 def _edge_code(refusal: Refused) -> str:

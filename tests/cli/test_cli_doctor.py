@@ -7,7 +7,7 @@ import itertools
 import re
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(conversation_check, name, 1.5)
 
 
-def ready_at(url: str = "", lasts_s: float = 60) -> Callable[[Door], Awaitable[None]]:
+def ready_at(
+    url: str = "", lasts_s: float = 60, protocols: Sequence[str] = ()
+) -> Callable[[Door], Awaitable[None]]:
     """A door that answers at once, with a ticket that is good for so long."""
 
     async def answer(door: Door) -> None:
         server = door.server
         media = Media(
-            url or f"{server.origin}/r/0/x", server.next_ticket(), round((time.time() + lasts_s) * 1000)
+            url or f"{server.origin}/r/0/x",
+            server.next_ticket(),
+            round((time.time() + lasts_s) * 1000),
+            list(protocols),
         )
         await door.reply(Ready("s-1", server.next_key(), media, Limits(1_800_000, 5_000), 9))
 
@@ -205,6 +210,17 @@ async def test_a_media_upgrade_that_is_refused(
     doctor: Doctor, server: FakeServer, status: int, body: str, code: str
 ) -> None:
     server.doors, server.refuse_media = [ready_at()], (status, body)
+    assert verdict(await doctor("--json")) == ("edge", code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "ticket_refused"), (403, "vm_refused"), (502, "no_vm"), (200, "vm_refused")]
+)
+async def test_an_upgrade_that_a_microvm_s_proxy_refuses(
+    doctor: Doctor, server: FakeServer, status: int, code: str
+) -> None:
+    proxy = ("lambda-microvms", "lambda-microvms.port.8080")
+    server.doors, server.refuse_media = [ready_at(protocols=proxy)], (status, "")
     assert verdict(await doctor("--json")) == ("edge", code)
 
 

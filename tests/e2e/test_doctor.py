@@ -106,6 +106,20 @@ async def test_by_the_stacks_name_alone_the_rotation_is_ordered_in_the_table(sys
     assert len(system.simulator.ledger.where("session.opened", resumed=True)) == opened + 1
 
 
+async def test_relays_in_microvms_are_reached_and_checked_at_their_own_addresses() -> None:
+    """Where there is nothing else, so that each step must do without a task, its edge and its network."""
+    alone = dialect.parameters(RelayHomes="microvm", MicrovmCode="s3://bucket/relay.zip")
+    async with simulator.serve(obedient()) as model:
+        options = Options(gemini_url=model.url, gemini_key=GEMINI_KEY, parameters=alone)
+        async with LocalStack(options) as stack:
+            code, out, err = await doctor("--url", stack.urls.page, "--json")
+        WITNESS.logs(line.text for line in stack.logs.lines)
+    assert (code, err) == (0, ""), out
+    steps = {step["name"]: step for step in json.loads(out)["steps"]}
+    assert {step["state"] for step in steps.values()} == {"ok"}
+    assert "MicroVM" in steps["ticket"]["detail"]
+
+
 async def test_a_forged_token_ends_at_the_door(system: System) -> None:
     token = system.stack.user().token()
     forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
