@@ -16,7 +16,7 @@ from functions.core.admission.jwt import Claims, KeySource
 from functions.core.admission.signing_keys import Issuer, SharedSecret
 from functions.core.admission.warm_up import WarmUps, invocation
 from functions.core.fleet.prepare import prepare
-from functions.core.runtime import aws
+from functions.core.runtime import aws, settings
 from functions.core.runtime.config import ConnectConfig
 from functions.core.runtime.entry import guarded, logger, make_ready
 from functions.core.runtime.secrets_cache import Secret
@@ -25,7 +25,7 @@ from records import connections
 
 @functools.cache
 def config() -> ConnectConfig:
-    return ConnectConfig.from_env(os.environ)
+    return ConnectConfig.from_env(settings.laid_under(os.environ))
 
 
 @functools.cache

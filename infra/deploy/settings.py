@@ -37,7 +37,7 @@ HEAD = """\
 READ_BY_FUNCTIONS = """
 # ==== Read by functions from this file: a line that is commented out again is the default again.
 
-# ---- the model, and what one user may have
+# ---- who may connect, what one user may have, relays, and the model
 """
 _SECTION = re.compile(r"  # -- (.+)")
 _NAME = re.compile(r"  (\w+):")

@@ -189,5 +189,5 @@ GAPS = {
 NAMES = {
     "CONNECTIONS_URL": "session is pointed at the emulator once it is deployed",
     "CONTROL_URL": "page only tells it to browsers",
-    "ALLOWED_ORIGINS": "only compared with",
+    "PAGE_ORIGINS": "only compared with",
 }

@@ -151,9 +151,9 @@ def test_changed_settings_reach_what_uses_them_and_nobody_is_signed_out(
     deployed: Deployed, sam: Run, template: Path
 ) -> None:
     before, table = secrets(deployed), environment(deployed, "session")["TABLE_NAME"]
-    deployed.deploy(sam, template, **HERE, AllowedOrigins="https://a.example", LogLevel="WARNING")
+    deployed.deploy(sam, template, **HERE, OidcAudience="a-client", LogLevel="WARNING")
     assert status(deployed) == "UPDATE_COMPLETE"
-    assert "https://a.example" in environment(deployed, "connect")["ALLOWED_ORIGINS"]
+    assert environment(deployed, "session")["OIDC_AUDIENCE"] == "a-client"
     given = definition(deployed)["containerDefinitions"][0]["environment"]
     assert {"name": "LOG_LEVEL", "value": "WARNING"} in given
     assert (secrets(deployed), environment(deployed, "session")["TABLE_NAME"]) == (before, table)

@@ -212,4 +212,5 @@ async def test_only_this_machines_stack_admits_any_page_of_this_machine(stack: L
     allowed = stack.template.functions["vivavoce-local-session"].environment["ALLOWED_ORIGINS"].split(",")
     assert "http://localhost:*" in allowed and "http://127.0.0.1:*" in allowed
     deployed = read_template(TEMPLATE, {"ServePage": "false"}, stack="s")
-    assert ":*" not in deployed.functions["s-session"].environment["ALLOWED_ORIGINS"]
+    assert "ALLOWED_ORIGINS" not in deployed.functions["s-session"].environment, "deployment.yaml says"
+    assert ":*" not in deployed.functions["s-session"].environment["PAGE_ORIGINS"]

@@ -28,7 +28,7 @@ class ConnectConfig:
     jwt_secret_parameter: str  #: SSM name of the HS256 secret; not read when there is an issuer
     oidc_issuer: str  #: URL, or empty
     oidc_audience: str  #: empty: not checked
-    allowed_origins: frozenset[str]  #: `*` means any; empty means native clients only
+    allowed_origins: frozenset[str]  #: of apps and our page; `*` means any; empty means native clients only
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -37,7 +37,9 @@ class ConnectConfig:
             jwt_secret_parameter=env.get("JWT_SECRET_PARAMETER", ""),
             oidc_issuer=env.get("OIDC_ISSUER", ""),
             oidc_audience=env.get("OIDC_AUDIENCE", ""),
-            allowed_origins=frozenset(_list(env.get("ALLOWED_ORIGINS", ""))),
+            allowed_origins=frozenset(
+                (*_list(env.get("ALLOWED_ORIGINS", "")), *_list(env.get("PAGE_ORIGINS", "")))
+            ),
         )
 
 

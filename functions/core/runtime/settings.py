@@ -49,6 +49,13 @@ SESSION, MINT, SWEEP, FLEET = ("session",), ("mint",), ("sweep",), ("session", "
 #: CPU units to MiB that Fargate takes with them (AWS, "Task CPU and memory")
 FARGATE = {"256": ("512", "1024", "2048"), "512": ("1024", "2048"), "1024": ("2048",)}
 SETTINGS = {
+    "AllowedOrigins": Setting(
+        "ALLOWED_ORIGINS",
+        SESSION,
+        "",
+        "Comma separated web origins that may connect, such as https://app.example.com. Native clients, "
+        "whose credential comes in Authorization, need none; the console page's is added.",
+    ),
     "MaxSessionMinutes": Setting(
         "MAX_SESSION_MINUTES", SESSION, 30, "Minutes after which a session is ended."
     ),
