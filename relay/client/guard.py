@@ -1,4 +1,4 @@
-"""A client connection that limits what the library does not: control frames and fragments.
+"""A client connection that limits what the library does not: control frames, fragments, frames at once.
 
 Pings are answered inside the library before any of our code runs, and a peer that does not read the pongs
 makes our write buffer grow (measured with websockets 17.4: 98 MB of pings cost 85 MB of memory). Fragments,
@@ -18,6 +18,7 @@ from protocol.pace import TokenBucket
 
 CONTROL_PER_S = 10.0  #: sustained pings and pongs; ours go out every 20 s
 CONTROL_BURST = 50.0
+READ_BYTES = 8 * 1024  #: of one socket at a time; asyncio's 256 KiB hold 20,000 frames, 0.3 s of parsing
 FRAGMENTS_LIMIT = 256  #: frames of one message; a browser sends one, a proxy a few
 
 _CONTROL = (Opcode.PING, Opcode.PONG)
@@ -31,6 +32,11 @@ class GuardedConnection(ServerConnection):
         self._now = asyncio.get_running_loop().time
         self._control = TokenBucket(CONTROL_PER_S, CONTROL_BURST, self._now())
         self._fragments = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if hasattr(transport, "max_size"):  # of a socket, in CPython's own loops
+            transport.max_size = READ_BYTES
+        super().connection_made(transport)
 
     def process_event(self, event: Frame | Request | Response) -> None:
         if isinstance(event, Frame) and self._floods(event):

@@ -13,6 +13,7 @@ from protocol.server import ServerSession
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
 from relay.client.port import CLOSE_S, ClientConnection, ConnectionLost
 from relay.ports import TroubleFound
+from relay.share import Share
 
 SLOW_S = 30.0  #: one message that a client does not take for so long
 
@@ -94,6 +95,7 @@ class ClientLeg:
             await self._free.wait()
 
     async def _read(self, connection: ClientConnection) -> None:
+        share = Share()
         while (data := await connection.receive()) is not None:
             if isinstance(data, bytes):
                 self._hear(data)
@@ -101,6 +103,7 @@ class ClientLeg:
                 self._take(data)
             if self._session.has_output:
                 self.wake()
+            await share.spend(len(data))
 
     def _hear(self, data: bytes) -> None:
         self._emit(ClientSpoke(self._session.receive_audio(data, self._now())))
@@ -114,12 +117,14 @@ class ClientLeg:
             self._emit(ClientSaid(message))
 
     async def _write(self, connection: ClientConnection) -> None:
+        share = Share()
         with contextlib.suppress(ConnectionLost):
             while True:
                 while (said := self._session.data_to_send()) is not None:
                     if not await self._send(connection, said):
                         return
                     self._emit(ClientTook())
+                    await share.spend()
                 if self._session.close_code is not None:
                     await connection.close(self._session.close_code)
                     return

@@ -19,6 +19,7 @@ from relay.model.rotation import SHORTEST_S, Plan, Schedule, retry_s
 from relay.model.sender import Sender
 from relay.model.uplink_queue import Quiet, Speech
 from relay.ports import TroubleFound
+from relay.share import Share
 
 logger = logging.getLogger("relay.model.carriage")
 
@@ -102,6 +103,7 @@ class Carriage:
         self._emit(Sent(item))
 
     async def _receive(self, readable: asyncio.Event) -> None:
+        share = Share()
         async for event in self._leg.events():
             self._heard_at = clock.now()
             if isinstance(event, HandleChanged):
@@ -117,6 +119,7 @@ class Carriage:
                 self._emit(ModelSaid(event))
             if not readable.is_set():
                 await readable.wait()
+            await share.spend()
 
     async def _keep_alive(self) -> None:
         """A socket whose other end is gone without a word is found by its missing pongs."""

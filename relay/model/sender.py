@@ -13,6 +13,7 @@ from gemini.messages import SILENCE_MS, AnswerTool, FlushAudio, ModelCommand, Sh
 from relay.model.port import ModelLeg
 from relay.model.replay_buffer import ReplayBuffer
 from relay.model.uplink_queue import Quiet, Speech, UplinkQueue
+from relay.share import Share
 
 PIECE_S = 0.1  #: of silence in one message
 SILENCE = bytes(3_200)  #: so much of it at 16 kHz
@@ -26,6 +27,7 @@ class Sender:
         """`silence_ms` of quiet end the user's turn by the agent's setup; not every model keeps to less."""
         self._leg, self._uplink, self._replay = leg, uplink, ring
         self._pieces = -(-(max(silence_ms, SILENCE_MS) + MARGIN_MS) // 100)
+        self._share = Share()
         self._is_paused = False  #: what was said again ends with a microphone that paused
 
     async def say_again(self, items: Sequence[Speech | ModelCommand]) -> None:
@@ -65,3 +67,4 @@ class Sender:
 
     async def _pass_on(self, item: Speech | ModelCommand) -> None:
         await (self._leg.send_audio(item.pcm) if isinstance(item, Speech) else self._leg.send(item))
+        await self._share.spend()
