@@ -115,14 +115,18 @@ def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subproto
 
 
 def _asked(request: Request) -> Asked:
-    headers = request.headers
+    def value(name: str) -> str:
+        """Of a header; one that comes twice has no value that anything is equal to."""
+        return ", ".join(request.headers.get_all(name))
+
+    lines = request.headers.get_all("Sec-WebSocket-Protocol")
     return Asked(
         path=request.path,
-        protocols=[entry for line in headers.get_all("Sec-WebSocket-Protocol") for entry in offered(line)],
-        authorization=headers.get("Authorization"),
-        origin=headers.get("Origin", ""),
-        edge_secret=headers.get(HEADER, ""),
-        host=headers.get("Host", ""),
+        protocols=[entry for line in lines for entry in offered(line)],
+        authorization=value("Authorization") or None,
+        origin=value("Origin"),
+        edge_secret=value(HEADER),
+        host=value("Host"),
     )
 
 

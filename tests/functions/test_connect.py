@@ -1,5 +1,7 @@
 """`$connect` and `$disconnect`: who gets in, and what is remembered."""
 
+import base64
+import hmac
 import json
 import time
 
@@ -7,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from deployment import CONTEXT, ORIGIN, make_jwt
+from deployment import CONTEXT, JWT_SECRET, ORIGIN, make_jwt
 from shapes import connect_event, disconnect_event
 
 from functions import connect, disconnect
@@ -53,6 +55,7 @@ FORGED = {
     "a subject longer than a key": lambda: make_jwt(user="x" * 257),
     "no expiry": lambda: make_jwt(exp=None),
     "an expiry that is no time": lambda: make_jwt(exp="soon"),
+    "a subject with half a character": lambda: make_jwt(user="a\ud800"),
     "an infinite expiry": lambda: make_jwt(exp=float("inf")),
     "valid only later": lambda: make_jwt(nbf=int(time.time()) + 300),
     "not a token": lambda: "nothing",
@@ -193,3 +196,14 @@ def test_any_port_of_an_origin_may_be_allowed(table, monkeypatch, origin, status
     monkeypatch.setenv("ALLOWED_ORIGINS", "http://localhost:*,http://[::1]:*")
     connect.config.cache_clear()
     assert open_with(make_jwt(), Origin=origin)["statusCode"] == status
+
+
+@pytest.mark.parametrize("exp", [10**400, -(10**400)], ids=["beyond all numbers", "below them"])
+def test_a_time_that_no_clock_shows_is_far_away_and_no_fault_of_ours(table, exp):
+    head, _, _ = make_jwt().partition(".")
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "ada", "exp": exp}).encode()).rstrip(b"=").decode()
+    signed = f"{head}.{claims}"
+    digest = hmac.digest(JWT_SECRET.encode(), signed.encode(), "sha256")
+    token = f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+    assert open_with(token, Origin=ORIGIN)["statusCode"] == 200
+    assert abs(remembered(table).expires_at) == 2**53

@@ -93,6 +93,11 @@ async def test_the_door_is_shut_for_those_who_come_another_way() -> None:
                 async with here.connect(ticket, additional_headers=headers):
                     pass
             assert refused.value.response.status_code == 403
+        for twice in ([(HEADER, "s3cret")] * 2, [(HEADER, "s3cret"), ("Authorization", "Bearer x")] * 2):
+            with pytest.raises(InvalidStatus) as refused:
+                async with here.connect(ticket, additional_headers=twice):
+                    pass
+            assert refused.value.response.status_code == 403, "and no error of ours"
         async with here.connect(ticket, additional_headers={HEADER: "s3cret"}) as wire:
             await Visitor().join(wire)  # the ticket was not used up by the refused
 

@@ -123,10 +123,14 @@ def _identity(claims: Mapping[str, Any], now: int) -> Identity:
     expires_at, not_before = _time(claims["exp"]), _time(claims.get("nbf", 0))
     if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARS or not_before > now + LEEWAY_S:
         raise Refused(401)
+    if any("\ud800" <= char <= "\udfff" for char in subject):  # half a character: no record can have that key
+        raise Refused(401)
     return Identity(subject, expires_at)
 
 
 def _time(claim: object) -> int:
-    if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
         raise Refused(401)
-    return min(int(claim), 2**53)
+    if isinstance(claim, float) and not math.isfinite(claim):
+        raise Refused(401)
+    return max(-(2**53), min(int(claim), 2**53))

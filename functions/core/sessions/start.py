@@ -26,7 +26,8 @@ from records.table import ConditionFailed, Unavailable
 LISTED = 32  #: open sessions that a refusal names, the newest: fewer than fill a message
 _DEFAULTS = Config()
 _CHOICES: tuple[Override, ...] = ("voice", "language", "turns")  #: fields of a Config
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # it reaches the model's instructions
+#: language, script and region; no variants of BCP 47, which may be words: it reaches the model's instructions
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?\Z")
 
 
 def start(ports: Ports, connection: Connection, message: Start) -> None:
