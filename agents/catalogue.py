@@ -22,7 +22,7 @@ TOKEN_CHARS = 4  #: of English text, about
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z_][A-Za-z0-9_-]*$")]
 ModelName = Annotated[str, Meta(min_length=1, max_length=128)]
-Override = Literal["voice", "language", "turns", "tools"]
+Override = Literal["voice", "language", "turns", "tools", "cost"]
 
 
 class AgentError(Exception):
@@ -56,6 +56,8 @@ class Compression(Struct, frozen=True, forbid_unknown_fields=True):
 
 class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
     session_minutes: Annotated[int, Meta(ge=1, le=600)] | None = None  #: None: as the deployment says
+    session_cents: Annotated[int, Meta(ge=1, le=100_000)] | None = None  #: of the model; None: likewise
+    idle_minutes: Annotated[float, Meta(gt=0, le=600)] | None = 5.0  #: without a word of anybody; None: never
 
 
 class Agent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +74,7 @@ class Agent(Struct, frozen=True, forbid_unknown_fields=True):
     turn_detection: TurnDetection = TurnDetection()
     compression: Compression = Compression()
     thinking_level: Literal["minimal", "low", "medium", "high"] | None = None
-    allow: frozenset[Override] = frozenset()  #: what a client may choose for itself
+    allow: frozenset[Override] = frozenset()  #: what a client may choose, and `cost`: know
     limits: AgentLimits = AgentLimits()
     name: str = ""  #: the file's, never written in it
 

@@ -14,7 +14,7 @@ from functions.core.minting import gemini_tokens
 from functions.core.runtime import aws
 from gemini import setup, tokens
 from gemini.refusals import scrub
-from records import resumption, sessions
+from records import budgets, resumption, sessions
 from records.table import Fenced
 from tests import dialect
 
@@ -140,7 +140,12 @@ def test_a_full_lock_holds_the_whole_setup_and_the_handle(call, edges, clock, mo
         "sensitivity": "low",
         "agent": {"name": "kuechenhilfe", "tools": ["show_map"]},
         "turns": "auto",
+        "setup_tokens": answer["setup_tokens"],
+        "idle_s": 300.0,
+        "tells_cost": False,
     }
+    words = len(expected_setup(clock)["systemInstruction"]["parts"][0]["text"])
+    assert words / 4 < answer["setup_tokens"] < words / 4 + 200, "a token is about four characters"
     assert sent(edges) == {
         "uses": 1,
         "expireTime": iso(now + 1860),
@@ -528,3 +533,24 @@ def test_a_search_is_among_the_tools_of_an_agent_that_wants_one(call, table, too
     assert [list(each) for each in built] == [["function_declarations"]] * len(tools) + [
         ["google_search"]
     ] * search
+
+
+def test_a_connection_holds_money_before_it_may_be_opened(call, table, clock, edges):
+    event = call()
+    mint.handler(event, CONTEXT)
+    assert budgets.committed(table, "ada", int(clock())) == {
+        "user": budgets.FIRST_HOLD,
+        "deployment": budgets.FIRST_HOLD,
+    }
+    mint.handler(event | {"check": True}, CONTEXT)
+    held = budgets.committed(table, "ada", int(clock()))["user"]
+    assert held == budgets.FIRST_HOLD, "a question costs nothing"
+
+
+def test_a_session_whose_money_is_spent_gets_no_other_connection(call, table, clock, edges):
+    event = call()
+    spent = budgets.Spent(10_000_000)
+    budgets.note(table, event["session"], event["epoch"], spent, wants=0, now=int(clock()))
+    asked = len(edges.token_requests)
+    assert mint.handler(event, CONTEXT) == {"error": "quota_exceeded"}
+    assert len(edges.token_requests) == asked, "no token is made for nothing"

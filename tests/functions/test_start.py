@@ -3,15 +3,20 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 from deployment import CONTEXT, ORIGIN, ROUTE_KEY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapes import message_event
 
+from agents.catalogue import catalogue
 from functions import session as session_function
-from records import minutes, relays, routes, sessions, tickets
+from records import budgets, minutes, relays, routes, sessions, tickets
+from records.budgets import Limits
 from records.table import Unavailable
+
+CENT = 10_000  #: micro-dollars
 
 
 def only(replies):
@@ -423,3 +428,36 @@ def test_an_expired_credential_may_still_end_what_it_opened(connected, relay, cl
     ready = client.start()[-1]
     clock.now += 900
     assert only(client.send(type="end", session=ready["session"]))["type"] == "ended"
+
+
+def test_a_day_whose_money_is_used_up_opens_no_session_until_the_next(connected, relay, limits, table, clock):
+    relay()
+    limits(money=Limits(user=10 * CENT, deployment=15 * CENT), sessions=9)
+    client, now = connected(), int(clock())
+    first = client.start("r-1")[-1]["session"]
+    budgets.note(table, first, 1, budgets.Spent(10 * CENT), wants=0, now=now)
+    error = only(client.start("r-2"))
+    assert error["code"] == "quota_exceeded" and error["retryable"]
+    assert error["retry_after_ms"] == (minutes.DAY_S - now % minutes.DAY_S) * 1000
+    other = connected("grace")
+    second = other.start("r-3")[-1]["session"]
+    budgets.note(table, second, 1, budgets.Spent(5 * CENT), wants=0, now=now)
+    assert only(connected("jean").start("r-4"))["code"] == "quota_exceeded", "the deployment's day"
+    left = Limits(user=10 * CENT, deployment=15 * CENT)
+    assert budgets.exhausted(table, "ada", left, now + minutes.DAY_S) is None
+
+
+@pytest.mark.parametrize(("of_agent", "of_all", "cents"), [(3, 0, 3), (3, 2, 2), (None, 2, 2), (None, 0, 0)])
+def test_a_session_has_the_smaller_of_two_budgets(
+    connected, relay, limits, table, clock, monkeypatch, of_agent, of_all, cents
+):
+    relay()
+    limits(money=Limits(session=of_all * CENT))
+    agents = catalogue()
+    plain = agents["assistant"]
+    own = msgspec.structs.replace(plain.limits, session_cents=of_agent)
+    mean = msgspec.structs.replace(plain, limits=own)
+    monkeypatch.setattr("functions.core.sessions.start.catalogue", lambda: {"assistant": mean})
+    session = connected().start("r-1")[-1]["session"]
+    held = budgets.hold(table, session, int(clock()), 9 * CENT).held
+    assert held == (cents or 9) * CENT

@@ -316,7 +316,7 @@ def test_a_user_whose_last_session_crashed_as_it_ended_is_not_looked_at_for_ever
 ):
     relay("r1")
     _, ready = talking()
-    crash(4, end_by_client, table, ready["session"], int(clock()))
+    crash(5, end_by_client, table, ready["session"], int(clock()))
     assert open_sessions.listed(table) == {"ada": frozenset()}
     sweep()
     assert open_sessions.listed(table) == {}

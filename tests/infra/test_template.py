@@ -164,7 +164,10 @@ def test_only_mint_can_read_the_gemini_key(made: dict[str, Any]) -> None:
             " lambda:ListLayerVersions lambda:DeleteLayerVersion"
             " lambda:GetMicrovm lambda:TerminateMicrovm lambda:ListMicrovms",
         ),
-        ("MintFunctionRole", "dynamodb:Query ssm:GetParameter kms:Decrypt"),
+        (
+            "MintFunctionRole",
+            "dynamodb:GetItem dynamodb:UpdateItem dynamodb:Query ssm:GetParameter kms:Decrypt",
+        ),
         (
             "RelayRole",
             "dynamodb:GetItem dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from agents.catalogue import Agent
+from agents.catalogue import TOKEN_CHARS, Agent
 from functions.core.minting.gemini_tokens import MintFailed
 from functions.core.runtime.entry import logger
 from functions.core.runtime.secrets_cache import SecretUnavailable
 from gemini import setup
 from gemini.refusals import FALLS_BACK
 from gemini.tokens import Lock, TokenRequest
-from records import sessions
+from records import budgets, sessions
 from records.session_status import end_code
 from records.sessions import Session
 from records.table import StoreError, Table
@@ -115,6 +116,8 @@ class Mint:
         agent = self.agents().get(session.agent)
         if agent is None:
             raise Refused("agent_unknown")
+        if not asked.check:
+            self._hold_money(session.id, now)
         models = _models(agent, session, asked)
         model, request, credential = self._first(models, agent, session, asked, now)
         if asked.check:
@@ -130,6 +133,9 @@ class Mint:
             "sensitivity": agent.turn_detection.sensitivity,
             "agent": {"name": agent.name, "tools": setup.tool_names(agent, session)},
             "turns": session.config.turns,
+            "setup_tokens": _tokens(request.setup),
+            "idle_s": agent.limits.idle_minutes and agent.limits.idle_minutes * 60,
+            "tells_cost": "cost" in agent.allow,
         }
 
     def warm_up(self) -> None:
@@ -137,6 +143,15 @@ class Mint:
         if self.road is None:
             with suppress(SecretUnavailable):
                 self.key()
+
+    def _hold_money(self, session: str, now: int) -> None:
+        """Reserve what the connection may cost at first. Raises Refused when nothing is left."""
+        try:
+            held = budgets.hold(self.table, session, now).held
+        except StoreError:
+            raise Refused("store_unavailable") from None
+        if held <= 0:
+            raise Refused("quota_exceeded")
 
     def _first(
         self, models: Sequence[str], agent: Agent, session: Session, asked: MintRequest, now: int
@@ -191,6 +206,12 @@ class Mint:
         if session.state == "ENDED" or session.ends_at <= now:
             raise Refused(end_code(session.reason))
         return session
+
+
+def _tokens(built: Mapping[str, Any]) -> int:
+    """About how many instructions and tools take: the model reads them for every turn."""
+    declared = [built.get("system_instruction"), built.get("tools")]
+    return sum(len(json.dumps(part)) for part in declared if part) // TOKEN_CHARS
 
 
 def _greets(agent: Agent, session: Session, asked: MintRequest) -> bool:

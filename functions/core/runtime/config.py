@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self, cast, get_args
 
+from records.budgets import Limits
 from records.start_times import Home
 
 Environment = Mapping[str, str]
@@ -14,6 +15,9 @@ MOST_PLACES = 1_000  #: more relays than anybody has, where nothing but RELAY_SL
 
 #: What may be started for somebody who has only connected; each with those before it.
 Prepares = Literal["nothing", "sleeping", "microvm", "task"]
+
+CENT = 10_000  #: micro-dollars
+NO_BUDGET = Limits()
 
 
 class ConfigError(Exception):
@@ -154,6 +158,7 @@ class LimitsConfig:
     sessions: int  #: open at the same time
     starts: int  #: a minute
     day_minutes: int  #: a day (UTC), over all sessions
+    money: Limits = NO_BUDGET  #: micro-dollars
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -163,6 +168,11 @@ class LimitsConfig:
             sessions=_number(env, "SESSIONS_PER_USER", 3),
             starts=_number(env, "STARTS_PER_MINUTE", 10),
             day_minutes=_number(env, "MINUTES_PER_DAY", 120),
+            money=Limits(
+                session=_number(env, "CENTS_PER_SESSION", 0, least=0) * CENT,
+                user=_number(env, "CENTS_PER_USER_DAY", 1_000, least=0) * CENT,
+                deployment=_number(env, "CENTS_PER_DAY", 10_000, least=0) * CENT,
+            ),
         )
 
 

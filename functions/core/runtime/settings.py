@@ -66,6 +66,27 @@ SETTINGS = {
         "STARTS_PER_MINUTE", SESSION, 10, "Sessions that one user may start in a minute."
     ),
     "MinutesPerDay": Setting("MINUTES_PER_DAY", SESSION, 120, "Minutes that one user may talk in a day."),
+    "CentsPerSession": Setting(
+        "CENTS_PER_SESSION",
+        SESSION,
+        0,
+        "US cents that the model may cost in one session; the agent says goodbye before. 0 - no limit.",
+        least=0,
+    ),
+    "CentsPerUserDay": Setting(
+        "CENTS_PER_USER_DAY",
+        SESSION,
+        1000,
+        "US cents that the model may cost for one user in a day. 0 - no limit.",
+        least=0,
+    ),
+    "CentsPerDay": Setting(
+        "CENTS_PER_DAY",
+        SESSION,
+        10000,
+        "US cents that the model may cost for all users together in a day. 0 - no limit.",
+        least=0,
+    ),
     "MaxRelays": Setting(
         "RELAY_SLOTS",
         FLEET,

@@ -6,9 +6,11 @@ import math
 import re
 import secrets
 from collections import Counter
+from dataclasses import replace
 
 from agents.catalogue import Agent, Override, catalogue
 from functions.core.fleet import allocate, give_up_relay
+from functions.core.runtime.config import CENT
 from functions.core.runtime.ports import Ports
 from functions.core.runtime.refusal import Refusal, StaleRequest
 from functions.core.sessions import ready_reply
@@ -17,7 +19,8 @@ from functions.core.sessions.model_check import mint_ahead, refuse_without_model
 from protocol.codec import common_version
 from protocol.control import Config, OpenSession, Start
 from protocol.limits import VERSIONS
-from records import limits, minutes, open_sessions, session_status, sessions
+from records import budgets, limits, minutes, open_sessions, session_status, sessions
+from records.budgets import Limits
 from records.connections import Connection
 from records.session_status import end_code
 from records.sessions import Draft, Session
@@ -80,12 +83,15 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
     wait_ms = limits.hit(ports.table, "start", user, limit=quota.starts, window_s=60, now=now)
     if wait_ms:
         raise Refusal("quota_starts", retry_after_ms=wait_ms)
+    money = _money(ports, user, agent)
     for _ in range(minutes.TRIES):
         seconds = _seconds_left(ports, user, agent, now)
         draft = _draft(connection, message, key_hash, now=now, seconds=seconds)
         reserve = minutes.reserve_step(user, seconds, limit_s=quota.day_minutes * 60, now=now)
+        account = budgets.open_steps(draft.id, user, agent.name, money, ends_at=draft.ends_at, now=now)
         try:
-            return sessions.create(ports.table, draft, limit=quota.sessions, now=now, also=[reserve])
+            also = [reserve, *account]
+            return sessions.create(ports.table, draft, limit=quota.sessions, now=now, also=also)
         except open_sessions.Full:
             if not session_status.make_room(ports.table, user, now=now):
                 raise _too_many(ports, user) from None
@@ -93,6 +99,15 @@ def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -
             if failed.step < sessions.ALSO:
                 raise
     raise Unavailable("reserve")  # concurrent starts of this user won each time
+
+
+def _money(ports: Ports, user: str, agent: Agent) -> Limits:
+    """What the session may cost. Raises Refusal when nothing is left of this day's."""
+    money, now = ports.config.limits.money, ports.now()
+    if budgets.exhausted(ports.table, user, money, now):
+        raise Refusal("quota_exceeded", retry_after_ms=(minutes.DAY_S - now % minutes.DAY_S) * 1000)
+    own = (agent.limits.session_cents or 0) * CENT
+    return replace(money, session=min(filter(None, (own, money.session)), default=0))
 
 
 def _too_many(ports: Ports, user: str) -> Refusal:
