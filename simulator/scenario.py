@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from simulator.audio.pcm import OUT_HZ, SAMPLE_BYTES
+from simulator.billing import Details, Telling
 from simulator.faults import Fault
 from simulator.signals import Signals
 
@@ -36,6 +37,9 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     voice_activity: Literal["sent", "absent"] | None = None  #: None: as the dialect has it
     stream_end: Literal["honour", "ignore"] | None = None  #: likewise
     unattributed_tokens: int = 25  #: prompt tokens that no modality accounts for (others saw 25 to 51)
+    usage: Telling = "turn"  #: how often a turn's usage is told, and of what each report is the sum
+    usage_details: Details = "whole"  #: partly: of text only; none: sums without modalities
+    listening: Literal["speech", "all"] = "speech"  #: audio that is billed: what was said, or silence too
     voice: Literal["auto", "espeak", "synthetic"] = "auto"  #: auto: espeak-ng where it is installed
     seed: int | None = None  #: fixes tone codes and timing; None: new ones every time
 

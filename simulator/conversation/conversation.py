@@ -40,7 +40,8 @@ class Conversation:
 
     def remember(self, role: str, text: str, audio_s: float | None = None) -> None:
         """Add to the context. Speech counts by the second, text by its length."""
-        spoken = audio_tokens(audio_s) if audio_s is not None else 0
+        is_counted = role == "user" and self.memory.listens_to_all
+        spoken = audio_tokens(audio_s) if audio_s is not None and not is_counted else 0
         typed = text_tokens(text) if audio_s is None else 0
         self.memory.entries.append(Entry(role, text, typed, spoken))
 

@@ -11,11 +11,11 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from simulator.conversation import delivery
+from simulator.conversation import bill, delivery
 from simulator.conversation.calls import Pending
 from simulator.conversation.conversation import Conversation
 from simulator.conversation.replies import Plan, Read, Returned, Stimulus
-from simulator.conversation.turn import Turn, usage
+from simulator.conversation.turn import Turn
 from simulator.conversation.understanding import understand
 from simulator.faults import CallWithoutId, DuplicateToolCall, EmptyTurn, TurnNeverEnds
 from simulator.scenario import Call, Page
@@ -218,10 +218,7 @@ class ModelTurns:
         if at.setup.model.reports_status:
             self._in_progress = turn.goes_on or at.calls.is_waiting(turn.interaction)
             content["interactionStatus"] = "IN_PROGRESS" if self._in_progress else "IDLE"
-        report = usage(turn, at.memory, at.setup, at.world.behaviour.unattributed_tokens)
-        at.outlet.emit({"serverContent": content, "usageMetadata": report})
-        at.memory.bill(report)
-        at.note("usage.counted", turn=turn.number, usage=report, totals=dict(at.memory.billed))
+        bill.tell(turn, content, at)
         self._remember_answer(turn)
 
     def _remember_answer(self, turn: Turn) -> None:

@@ -83,14 +83,15 @@ def admit(handshake: Handshake, raw: dict[str, Any], world: World, refuses: Refu
     snapshot = _resumed(agreed, world, refuses) if agreed.handle else None
     if token:
         world.tokens.spend(token, resumes=snapshot is not None)
-    memory = snapshot.memory.copied() if snapshot else _fresh(agreed)
+    memory = snapshot.memory.copied() if snapshot else _fresh(agreed, world)
     memory.setup_tokens = text_tokens(agreed.instruction) + -(-agreed.tools_chars // 4)
     detector = snapshot.detector.copied(agreed.detection) if snapshot else TurnDetector(agreed.detection)
     return Admitted(agreed, memory, detector, token, snapshot is not None)
 
 
-def _fresh(agreed: Setup) -> Memory:
-    return Memory(lineage=secrets.token_hex(6), model=agreed.model.name)
+def _fresh(agreed: Setup, world: World) -> Memory:
+    hears_all = world.behaviour.listening == "all"
+    return Memory(secrets.token_hex(6), agreed.model.name, listens_to_all=hears_all)
 
 
 def _resumed(agreed: Setup, world: World, refuses: RefuseHandle | None) -> Snapshot:

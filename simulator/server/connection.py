@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from simulator import faults
+from simulator.conversation import bill
 from simulator.conversation.calls import Calls
 from simulator.conversation.conversation import Conversation
 from simulator.conversation.dispatch import MessageDispatch
@@ -103,6 +104,7 @@ class Connection:
                 others = [tasks.create_task(leg) for leg in self._legs(dispatch, admitted)]
                 self.triggers.set_up()
                 _, left = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                bill.hang_up(dispatch.model_turns.turn, dispatch.conversation)
                 for task in [*left, *others]:
                     task.cancel()
         finally:

@@ -8,7 +8,9 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from simulator.audio.pcm import IN_HZ, SAMPLE_BYTES
 from simulator.audio.watermark import Watermarks
+from simulator.billing import plus
 from simulator.clock import Clock
 from simulator.session.setup import CONTEXT_TOKENS, Setup
 from simulator.speech.turn_detection import TurnDetector
@@ -58,6 +60,9 @@ class Memory:
     watermarks: Watermarks = field(default_factory=Watermarks)
     billed: dict[str, int] = field(default_factory=dict)  #: tokens over all turns: prompt, response
     setup_tokens: int = 0
+    told: dict[str, Any] = field(default_factory=dict)  #: sum of all turns' `usageMetadata`
+    listens_to_all: bool = False  #: silence is in the context, too
+    billed_bytes: int = 0  #: of `uplink_bytes`: those before the last turn that was billed
     used_rules: set[int] = field(default_factory=set)  #: scenario rules marked `once` that were taken
 
     def copied(self) -> "Memory":
@@ -66,6 +71,7 @@ class Memory:
             entries=list(self.entries),
             watermarks=self.watermarks.copied(),
             billed=dict(self.billed),
+            told=dict(self.told),
             used_rules=set(self.used_rules),
         )
 
@@ -82,14 +88,23 @@ class Memory:
         """Add a turn's `usageMetadata` to the totals."""
         for name in ("promptTokenCount", "responseTokenCount", "totalTokenCount"):
             self.billed[name] = self.billed.get(name, 0) + int(report[name])
+        self.told = plus(self.told, report)
+        self.billed_bytes = self.uplink_bytes
 
     def prompt(self) -> dict[str, int]:
         """Tokens of the whole context by modality: what every turn is billed again."""
         return {
             "TEXT": self.setup_tokens + sum(entry.text_tokens for entry in self.entries),
-            "AUDIO": sum(entry.audio_tokens for entry in self.entries),
+            "AUDIO": sum(entry.audio_tokens for entry in self.entries) + self._listened(self.uplink_bytes),
             "VIDEO": sum(entry.video_tokens for entry in self.entries),
         }
+
+    def unbilled(self) -> int:
+        """Tokens of audio that was heard since the last turn, where all of it is billed."""
+        return self._listened(self.uplink_bytes - self.billed_bytes)
+
+    def _listened(self, size: int) -> int:
+        return audio_tokens(size / (IN_HZ * SAMPLE_BYTES)) if self.listens_to_all else 0
 
     def fit(self, setup: Setup) -> int:
         """Keep the context within its window. Returns how many entries were dropped.
