@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races faults soaks reliability scale survival kills survive packages lock lint types schema clean
+.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks reliability scale survival kills survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ hostile: setup ## 10,000 hostile messages on each road
 
 interleavings: .venv/ready ## ten thousand orders in which a model may tell of one conversation, against its truth
 	@INTERLEAVINGS=10000 $(BIN)/pytest -n 0 -s tests/relay/test_interleavings.py
+
+money: .venv/ready ## ten thousand steps of a hostile user against a bookkeeper who reads the simulator's ledger, then two hundred conversations; STEPS=10000 SEED=1
+	@$(BIN)/python -m tests.money.walk --steps $(or $(STEPS),10000) --seed $(or $(SEED),1) --chats 200
 
 races: .venv/ready ## the records' protocols in all interleavings with crashes, and planted faults; RACES_S=60 of CPU time each
 	@$(BIN)/python -m tests.races.run

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gemini import profiles
 from gemini.profiles import EXTENDED_THINKING, V2_5, V3_1, V3_8, Confidence
+from gemini.usage import unsaid
 from protocol.media import Tokens
 
 MILLION = 1_000_000
@@ -84,11 +85,8 @@ def micro_usd(tokens: Tokens, price: Price) -> int:
     Thoughts are billed as text that is written, what the model's own tools brought as text that is read. What
     was read before has no discount, so that `cached` changes nothing.
     """
-    read = tokens.input_text + tokens.input_audio + tokens.input_image + tokens.tool_use
-    written = tokens.output_text + tokens.output_audio + tokens.thoughts
-    unknown = max(0, tokens.total - read - written)
     millionths = (
-        (tokens.input_text + tokens.tool_use + unknown) * price.input_text
+        (tokens.input_text + tokens.tool_use + unsaid(tokens)) * price.input_text
         + tokens.input_audio * price.input_audio
         + tokens.input_image * price.input_image
         + (tokens.output_text + tokens.thoughts) * price.output_text

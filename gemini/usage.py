@@ -45,7 +45,7 @@ def is_at_least(a: Tokens, b: Tokens) -> bool:
 
 
 def attributed(report: TokensUsed, *, hears: bool) -> tuple[Tokens, bool]:
-    """The report's tokens, each of some kind; and whether more than is usual had to be guessed.
+    """The report's tokens, each of some kind, and whether a kind had to be guessed.
 
     A kind that the details leave out altogether is what is missing: audio, when the model `hears` any, and
     what it says. A few tokens of the prompt that are of no kind are left to be priced as text.
@@ -59,7 +59,13 @@ def attributed(report: TokensUsed, *, hears: bool) -> tuple[Tokens, bool]:
         input_audio=told.input_audio + (read if is_heard else 0),
         output_audio=told.output_audio + said,
     )
-    return kinds, is_heard or said > 0 or read > UNSAID
+    return kinds, is_heard or said > 0
+
+
+def unsaid(tokens: Tokens) -> int:
+    """Tokens that are of no kind."""
+    read = tokens.input_text + tokens.input_audio + tokens.input_image + tokens.tool_use
+    return max(0, tokens.total - read - tokens.output_text - tokens.output_audio - tokens.thoughts)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from gemini import prices, usage
 from gemini.messages import TokensUsed
 from gemini.prices import Price
-from gemini.usage import CHARS_PER_TOKEN, IMAGE_TOKENS, NOTHING, TOKENS_PER_S, Reading, Reports
+from gemini.usage import CHARS_PER_TOKEN, IMAGE_TOKENS, NOTHING, TOKENS_PER_S, UNSAID, Reading, Reports
 from protocol.audio import downlink_ms, uplink_ms
 from protocol.media import Tokens
 
@@ -29,7 +29,8 @@ class _Turn:
 
     reports: Reports = field(default_factory=Reports)
     spoken_bytes: int = 0
-    heard_bytes: int = 0  #: of the microphone, since the turn before
+    heard_bytes: int = 0  #: of the microphone, before the agent said anything of it
+    later_bytes: int = 0  #: of the microphone, since: the next turn's
     is_over: bool = False
     tokens: Tokens = NOTHING  #: as told by reports
     micro_usd: int = 0
@@ -95,11 +96,17 @@ class Meter:
     def leg_closed(self) -> None:
         """What is not told by now never will be."""
         self._end_turn()
+        last = _Turn(heard_bytes=self._turns[-1].later_bytes)
+        self._reckon(last)
         self._turns = [_Turn()]
 
     def sent_audio(self, size: int) -> None:
         self._hears = True
-        self._turns[-1].heard_bytes += size
+        turn = self._turns[-1]
+        if turn.spoken_bytes:
+            turn.later_bytes += size
+        else:
+            turn.heard_bytes += size
 
     def sent_text(self, chars: int) -> None:
         self._remember(Tokens(input_text=-(-chars // CHARS_PER_TOKEN)))
@@ -113,7 +120,7 @@ class Meter:
 
     def turn_completed(self) -> None:
         self._end_turn()
-        self._turns = [*self._turns[-KEPT:], _Turn()]
+        self._turns = [*self._turns[-KEPT:], _Turn(heard_bytes=self._turns[-1].later_bytes)]
 
     def reported_by_model(self, report: TokensUsed) -> Tokens:
         """Take a report. Returns by how much the tokens of all reports are more: fewer after a correction."""
@@ -125,6 +132,7 @@ class Meter:
         turn.reports.came.append(tokens)
         billed, self._habit = turn.reports.read(turn.spoken, self._habit)
         more, turn.tokens = usage.minus(billed, turn.tokens), billed
+        is_guessed |= usage.unsaid(billed) > UNSAID
         self._charge(turn, prices.micro_usd(billed, self._price), is_estimated=is_guessed)
         # Google says what the model had in mind; what it said is added to that.
         said = billed.input_audio + billed.output_audio

@@ -61,7 +61,7 @@ def test_a_turn_without_speech_is_read_as_the_turns_before() -> None:
         (Tokens(input_text=10, input_audio=50, total=85), 85, 0, True, (10, 50, 0), False),  # 25 unsaid
         (Tokens(input_text=10, total=500), 400, 100, True, (10, 390, 100), True),
         (Tokens(input_text=10, total=110), 10, 100, True, (10, 0, 100), True),
-        (Tokens(input_text=10, total=500), 500, 0, False, (10, 0, 0), True),
+        (Tokens(input_text=10, total=500), 500, 0, False, (10, 0, 0), False),
         (Tokens(input_text=10, input_audio=20, output_audio=5, total=35), 0, 0, True, (10, 20, 5), False),
     ],
 )
@@ -71,3 +71,8 @@ def test_tokens_of_no_modality_are_given_to_the_one_that_is_left_out(
     found, guessed = usage.attributed(TokensUsed(told, prompt, response), hears=hears)
     assert (found.input_text, found.input_audio, found.output_audio) == kinds
     assert guessed is is_guessed
+
+
+def test_tokens_of_no_kind_are_what_the_total_has_besides() -> None:
+    assert usage.unsaid(Tokens(input_text=10, input_audio=50, output_audio=5, thoughts=7, total=97)) == 25
+    assert usage.unsaid(Tokens(input_text=10, total=5)) == 0

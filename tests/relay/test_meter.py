@@ -139,3 +139,15 @@ def test_another_leg_goes_on_with_what_the_model_has_in_mind_or_afresh() -> None
     meter.leg_closed()
     meter.leg_opened(MODEL, 100, remembers=False)
     assert meter.turn_cost(0.0) == prices.micro_usd(bill(0, 0), PRICE)
+
+
+def test_what_is_said_over_an_answer_is_of_the_next_turn() -> None:
+    meter = metered()
+    meter.sent_audio(SECOND_UP)
+    meter.heard_audio(2 * SECOND_DOWN)
+    meter.sent_audio(3 * SECOND_UP)
+    meter.reported_by_model(used(bill(1, 2)))
+    meter.turn_completed()
+    assert meter.estimated == 225
+    meter.heard_audio(SECOND_DOWN)
+    assert meter.estimated == prices.micro_usd(bill(6, 1), PRICE)  # 1 s and 2 s of the report, and 3 s

@@ -40,7 +40,7 @@ def start(ports: Ports, connection: Connection, message: Start) -> None:
         return
     key = ready_reply.new_key()
     try:
-        session = _open(ports, connection, message, sessions.hash_key(key))
+        session = open_session(ports, connection, message, sessions.hash_key(key))
     except (ConditionFailed, Refusal):
         # A concurrent copy of the same request won, and uses up the quota.
         if _answer_retry(ports, connection, message):
@@ -74,7 +74,7 @@ def _find_opened(ports: Ports, connection: Connection, message: Start) -> Sessio
     return session
 
 
-def _open(ports: Ports, connection: Connection, message: Start, key_hash: str) -> Session:
+def open_session(ports: Ports, connection: Connection, message: Start, key_hash: str) -> Session:
     agent = catalogue().get(message.agent)
     if agent is None:
         raise Refusal("agent_unknown")
