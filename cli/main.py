@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli.commands import cost, dev, doctor, drain, simulate, soak, survive, talk, token
+from cli.commands import cost, dev, doctor, drain, simulate, soak, survive, talk, token, usage
 from cli.failure import INTERRUPTED, USAGE, Failure
 
 COMMANDS = {
@@ -21,6 +21,7 @@ COMMANDS = {
     "survive": survive,
     "token": token,
     "cost": cost,
+    "usage": usage,
     "drain": drain,
 }
 
