@@ -27,19 +27,20 @@ class Waiting:
     def __init__(self) -> None:
         self.ms = 0.0
         self._room_ms = AUDIO_MS
-        self._heard_at = self._apart_s = 0.0  #: the last pong, and how long after the one before or its ping
+        self._silent_at = 0.0  #: without another pong the line is silent from then on, not narrow
 
     def begin(self, again_ms: float) -> None:
         """Another connection, on which so much is said again."""
         self.ms, self._room_ms = again_ms, AUDIO_MS + again_ms
-        self._heard_at = self._apart_s = 0.0
+        self._silent_at = 0.0
 
     def pong(self, sent_at: float, now: float) -> None:
-        self._apart_s, self._heard_at = now - max(self._heard_at, sent_at), now
+        """On a narrow line the next one takes about as long as this one took."""
+        self._silent_at = now + (now - sent_at) + UPLINK_KEPT_S
 
     def add(self, ms: float, now: float) -> None:
         self.ms += ms
-        if now - self._heard_at > max(UPLINK_KEPT_S, 2 * self._apart_s):
+        if now > self._silent_at:
             self._room_ms = min(self.ms + AUDIO_MS, KEPT_AUDIO_MS)
 
     def take(self, ms: float) -> None:

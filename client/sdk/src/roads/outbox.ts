@@ -1,10 +1,11 @@
+import { since } from '../clock.js';
 import { VoiceError } from '../errors.js';
 import { onDemand } from '../ondemand.js';
 import type { FrameForm } from '../ondemand/form.js';
 import { uplinkMs } from '../protocol/audio.js';
 import { charsOf, TokenBucket } from '../protocol/pace.js';
 import type { ClientSession, Numbered, Said } from '../protocol/session.js';
-import { KEPT_MESSAGES, NARROW_MS, TEXT_CHARS_BURST, TEXT_CHARS_PER_S, UPLINK_KEPT_MS } from '../protocol/tables.js';
+import { KEPT_MESSAGES, TEXT_CHARS_BURST, TEXT_CHARS_PER_S, UPLINK_KEPT_MS } from '../protocol/tables.js';
 import { UplinkDelay } from '../protocol/uplink-delay.js';
 import type { ClientMessage, Pong } from '../protocol/wire.js';
 import type { Line } from './line.js';
@@ -18,9 +19,9 @@ export class Outbox {
   /** On the present connection. */
   delay = new UplinkDelay();
   #frames: Numbered[] = []; //: that wait for room on the line
-  #keptMs = 0; //: age at which they are dropped: a later one, until what was said again has gone
+  #silentAt = 0; //: without another pong the line is silent from then on, not narrow: what waits is kept
+  #keptMs = 0; //: age at which they are dropped: a later one, until what had to wait over a break or a silence has gone
   #form?: FrameForm; //: once the line was too narrow
-  #narrowUntil = 0;
   #line: Line | null = null;
   #unsent = 0; //: messages of the break
   readonly #latest = new Map<string, ClientMessage>();
@@ -33,7 +34,7 @@ export class Outbox {
 
   /** The line is narrow, until a time of `performance.now()`. */
   get narrowUntil(): number {
-    return this.#form?.narrowUntil ?? this.#narrowUntil;
+    return this.#form?.narrowUntil ?? 0;
   }
 
   get isOpen(): boolean {
@@ -64,24 +65,26 @@ export class Outbox {
   /** Send microphone audio when the line has room; during a break the session's resend has it. */
   frame(frame: Numbered): void {
     if (!this.#line) return;
+    const { at } = frame;
     this.#frames.push(frame);
-    this.#keptMs = Math.min(this.#keptMs, frame.at - (this.#frames[0] as Numbered).at + UPLINK_KEPT_MS);
-    while (frame.at - (this.#frames[0] as Numbered).at > this.#keptMs) {
+    const lateMs = at - (this.#frames[0] as Numbered).at + UPLINK_KEPT_MS;
+    this.#keptMs = at > this.#silentAt ? lateMs : Math.min(this.#keptMs, lateMs);
+    while (at - (this.#frames[0] as Numbered).at > this.#keptMs) {
       this.droppedMs += uplinkMs((this.#frames.shift() as Numbered).data);
-      this.#narrowUntil = frame.at + NARROW_MS;
       onDemand().then(
-        ({ FrameForm }) => (this.#form ??= new FrameForm(this.#session)).dropped(frame.at),
+        ({ FrameForm }) => (this.#form ??= new FrameForm(this.#session)).dropped(at),
         () => {}, // the next one tries again
       );
     }
     this.#sendFrames();
-    if (this.#frames[0]) this.#form?.held(frame.at);
+    if (this.#frames[0]) this.#form?.held(at);
   }
 
   /** A pong of the present connection came. */
   answered({ t, server_ms }: Pong, now: number): void {
-    this.rttMs = Math.round(now - t);
+    this.rttMs = since(t);
     this.delay.answered(t, server_ms, now);
+    this.#silentAt = now + this.rttMs + UPLINK_KEPT_MS;
     this.#sendFrames();
   }
 

@@ -191,6 +191,34 @@ test('a hiccup of a second and a quarter loses nothing', async () => {
   expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBe(0);
 });
 
+// All but its last second was given up, and the rest went as ADPCM for twenty seconds.
+test.each([1.5, 2, 4, 9])('a line that is silent for %d s and goes on loses nothing', async (seconds) => {
+  const all = await live();
+  all.line.kbps = 400;
+  await all.speak(2);
+  for (let times = 0; times < 2; times += 1) {
+    all.line.stop(seconds * 1000);
+    await all.speak(seconds * 4 + 1); // until what waited has gone
+  }
+  await all.speak(1);
+  expect(all.line.arrivals.filter(({ what }) => what === 'frame')).toHaveLength((5 + 8 * seconds) * 50);
+  expect(all.line.kinds(100_000)).toEqual(new Set([1]));
+  expect(all.qualities).toEqual([]);
+  expect(all.client.getSnapshot().metrics.droppedUplinkMs).toBe(0);
+});
+
+test('a line that is narrow after its silence is late no longer than that, and told so', async () => {
+  const all = await live();
+  await all.speak(5);
+  all.line.stop(6000);
+  all.line.kbps = 128;
+  await all.speak(60);
+  expect(all.qualities).toEqual(['narrow true']);
+  expect(all.line.kinds(10_000)).toEqual(new Set([2]));
+  expect(all.line.latest(70_000)).toBeLessThan(9000);
+  expect(all.line.latest(20_000)).toBeLessThan(1000);
+});
+
 test('a way back that takes seconds, as under a long answer, loses nothing', async () => {
   const all = await live();
   await all.speak(2);
