@@ -114,6 +114,7 @@ class Program:
                 if announcing is not None:
                     announcing.cancel()  # what it has opened died with the suspension
                 self._cloud.forget_connections()
+                self.relay.wake()
                 announcing = tasks.create_task(self.announce(self.relay.port))
 
 

@@ -143,6 +143,10 @@ class Call:
         """Change the model leg at the next turn gap."""
         self._exchange.model.rotate()
 
+    def replace_leg(self) -> None:
+        """Have another model leg: the present one is dead, and may never show it."""
+        self._exchange.model.replace_leg()
+
     async def move(self, ends_in_s: float) -> None:
         """Have the client go on elsewhere, from here exactly: what it says now, the next relay hears."""
         exchange = self._exchange

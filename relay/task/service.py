@@ -165,6 +165,14 @@ class Relay:
                 self.leave()
         await within(HEARTBEAT_S, self.registry.disown())  # a read that hangs must not silence the heart
 
+    def wake(self) -> None:
+        """The machine was suspended, whatever calls it had: what they were connected to is no more.
+
+        A client whose connection is dead comes back by itself; to cut off one that is not would be a gap.
+        """
+        for call in self.registry.calls.values():
+            call.replace_leg()
+
     def obey(self, orders: set[str]) -> None:
         """What the table asks for: `drain`, or `end:` and `rotate:` with a session."""
         for order in orders:

@@ -187,3 +187,20 @@ async def test_a_question_whose_second_leg_freezes_too_is_told_as_lost() -> None
         await asyncio.sleep(6)
         assert [told.outcome for told in ends(listener)] == ["lost"]
         assert Timeouts().patience_s > 30 and len(here.legs) == 2
+
+
+async def test_after_the_machine_was_suspended_a_question_goes_on_by_another_leg() -> None:
+    """Its leg gave no sign of life and none of death, and the question was given up as lost."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        last = await speak(listener, question()[:60])
+        heard = len(here.leg.pcm)
+        call.replace_leg()  # what the relay does with all its calls
+        await hush(listener, 2, await speak(listener, question()[60:], last))
+        assert len(here.legs) == 2 and heard
+        assert WHOLE in bytes(here.leg.pcm)
+        here.leg.say(model.Heard("When?"), *AT_NINE)
+        await asyncio.sleep(10)
+        assert [(end.turn, end.outcome) for end in ends(listener)][-1] == (2, "completed")
+        assert listener.of(media.Error) == []

@@ -13,6 +13,8 @@ import aiohttp
 from infra.local.microvm.machine import HOOKS
 from relay.task.hooks import hooks_served
 from relay.task.microvm import Life
+from tests.relay.fakes import Visitor, house
+from tests.relay.test_server import until
 
 WHO = {"RELAY_ID": "r1", "RELAY_SLOT": "0", "RELAY_REVISION": "7"}
 GIVEN = {**WHO, "RELAY_CAPACITY": "3", "RESUME_SECONDS": "120"}
@@ -99,3 +101,11 @@ async def test_whatever_is_no_hook_is_refused_and_harms_nothing(unused_tcp_port:
         writer.write(b"nonsense\r\n\r\n")
         writer.close()
         assert await platform.call("ready") == 200
+
+
+async def test_a_relay_whose_machine_was_suspended_under_calls_opens_their_model_legs_anew() -> None:
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        await Visitor().join(wire)
+        here.relay.wake()
+        await until(lambda: len(here.model.legs) == 2)
+        assert here.model.legs[0].closed.is_set()
