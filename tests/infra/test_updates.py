@@ -24,6 +24,7 @@ from tests.infra.test_deployment import FORMS, listed, references, statements
 Resources = dict[str, Any]
 Names = frozenset[str]
 
+GUIDE = (TEMPLATE.parent / "docs/deploy.md").read_text()
 MOVES = list(itertools.permutations(["edge", "alb", "both", "microvm"], 2))  #: from form to form
 BEFORE, AFTER = 17, 18  #: versions of the layer; a deployment's number stands for its task definition too
 STARTERS = ("SessionFunction", "SweepFunction")
@@ -251,3 +252,32 @@ def test_a_home_that_a_deployment_gives_up_is_there_until_nobody_starts_relays_i
         users = {name for name in others if end in needs[name]}
         assert users == set(), "what is deleted before it"
         assert "SweepFunction" in needs[end] and "SweepFunction" in new
+
+
+STARTS = {"fargate": "ecs:RunTask", "microvm": "lambda:RunMicrovm"}
+
+
+def homes_and_rights(form: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """The homes that `session` starts relays in, and those that its role lets it start them in."""
+    has = {each["Type"] for each in form["Resources"].values()}
+    homes = {"fargate"} if "AWS::ECS::TaskDefinition" in has else set()
+    homes |= {"microvm"} if "AWS::Lambda::MicrovmImage" in has else set()
+    said = [each for role, each in statements(form) if role == "SessionFunctionRole"]
+    actions = {action for each in said for action in listed(each["Action"])}
+    return homes, {home for home, action in STARTS.items() if action in actions}
+
+
+def test_only_a_move_straight_between_tasks_and_microvms_refuses_calls_for_a_moment(
+    made: dict[str, Any],
+) -> None:
+    """A role changes before its function: until then `session` starts what it may not start any more. By way
+    of `both`, which the guide has, there is always a home that it knows and may use."""
+    gaps = set()
+    for before, after in MOVES:
+        homes, _ = homes_and_rights(decide(made, FORMS[before]))
+        _, rights = homes_and_rights(decide(made, FORMS[after]))
+        if not homes & rights:
+            gaps.add((before, after))
+    tasks = ("edge", "alb")
+    assert gaps == {(t, "microvm") for t in tasks} | {("microvm", t) for t in tasks}
+    assert "by way of `both`" in GUIDE
