@@ -47,6 +47,19 @@ def test_every_output_is_explained(made: dict[str, Any]) -> None:
     assert {row[0].strip("`") for row in rows(GUIDE, "Once")} == made["Outputs"].keys()
 
 
+def test_each_failure_of_a_first_deployment_has_tests_that_there_are() -> None:
+    names = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", path.read_text())
+    }
+    told = rows((ROOT / "tests/aws/README.md").read_text(), "What first deployments met")
+    assert len(told) > 10
+    for what, tests in told:
+        held = re.findall(r"`(test_\w+)`", tests)
+        assert held and set(held) <= names, what
+
+
 def test_what_only_a_real_account_can_prove_is_told_by_steps_that_there_are() -> None:
     known = {"doctor": set(steps.STEPS), "doctor --before": set(before.STEPS)}
     parser = argparse.ArgumentParser()
