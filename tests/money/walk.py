@@ -60,6 +60,7 @@ async def walk(
                     await user.leave()
                     await asyncio.sleep(DAY_S - world.now_s() % DAY_S + 1)
                     walked.days += 1
+                    world.client.forget("SES#", "TKT#", "REQ#", "LIMIT#")
             await user.leave()
         await asyncio.sleep(200)
         _look(world, user, walked, money)
