@@ -7,6 +7,8 @@ from collections import deque
 from .audio import uplink_bytes, uplink_ms
 from .limits import (
     IMAGE_CHARS,
+    TEXT_CHARS_BURST,
+    TEXT_CHARS_PER_S,
     UPLINK_BURST_MS,
     UPLINK_HELD_MS,
     UPLINK_MS_PER_S,
@@ -40,20 +42,42 @@ class TokenBucket:
         """Time from which `amount` can be taken, if nothing else is."""
         return self._at + max(0.0, (amount - self._level) / self._rate_per_s) + CLOCK_S
 
+    def set_rate(self, rate_per_s: float, now: float) -> None:
+        """From now on."""
+        self._fill(now)
+        self._rate_per_s = rate_per_s
+
     def _fill(self, now: float) -> None:
         self._level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate_per_s)
         self._at = now
 
 
+class UserPace:
+    """What all calls of one user may send together: audio a little above real time each, text at one rate.
+
+    What may come at once is one user's, too: another call, begun after or beside one, brings none of its own.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.calls = 0
+        self.audio = TokenBucket(UPLINK_MS_PER_S, UPLINK_BURST_MS, now)
+        self.chars = TokenBucket(TEXT_CHARS_PER_S, TEXT_CHARS_BURST, now)
+
+    def count(self, more: int, now: float) -> None:
+        """So many calls more, or fewer."""
+        self.calls += more
+        self.audio.set_rate(UPLINK_MS_PER_S * max(1, self.calls), now)
+
+
 class AudioPace:
-    """Microphone audio of one call as it came, not decoded, let through a little above real time.
+    """Microphone audio of one call as it came, not decoded, let through by its user's bucket.
 
     Frames over the rate wait. When too much waits the oldest is dropped and counted: live speech loses value.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, bucket: TokenBucket) -> None:
         self.dropped_ms = 0.0
-        self._bucket = TokenBucket(UPLINK_MS_PER_S, UPLINK_BURST_MS, now)
+        self._bucket = bucket
         self._waiting: deque[bytes] = deque()
         self._waiting_ms = 0.0
         self._released: list[bytes] = []

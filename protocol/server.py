@@ -29,8 +29,6 @@ from .limits import (
     NORMAL_CLOSE,
     PENDING_AUDIO_MS,
     PENDING_EVENT_BYTES,
-    TEXT_CHARS_BURST,
-    TEXT_CHARS_PER_S,
     VERSIONS,
 )
 from .media import (
@@ -48,7 +46,7 @@ from .media import (
     Pong,
     Text,
 )
-from .pace import AudioPace, TokenBucket, chars_of
+from .pace import AudioPace, TokenBucket, UserPace, chars_of
 from .receipts import Receipts
 from .states import SERVER, ServerState, advance
 
@@ -61,9 +59,18 @@ class ServerSession:
     """One call's side of the protocol. It outlives its client connections."""
 
     def __init__(
-        self, epoch: int, now: float, past: Sequence[PastTurn] = (), message_n: int = 0, uplink_seq: int = -1
+        self,
+        epoch: int,
+        now: float,
+        past: Sequence[PastTurn] = (),
+        message_n: int = 0,
+        uplink_seq: int = -1,
+        pace: UserPace | None = None,
     ) -> None:
-        """`past` are the finished turns of earlier epochs, in order; the numbers are as in `Receipts`."""
+        """`past` are the finished turns of earlier epochs, in order; the numbers are as in `Receipts`.
+
+        `pace` is shared with the user's other calls.
+        """
         self.epoch = epoch
         self._past = past
         self.state = ServerState.WAITING
@@ -72,8 +79,8 @@ class ServerSession:
         self.version = VERSIONS[-1]
         self.close_code: int | None = None  #: set: write what is pending, then close with it
         self.receipts = Receipts(message_n, uplink_seq)
-        self._audio = AudioPace(now)  # this and the next are the call's: reconnecting fills no bucket
-        self._chars = TokenBucket(TEXT_CHARS_PER_S, TEXT_CHARS_BURST, now)
+        pace = pace or UserPace(now)
+        self._audio, self._chars = AudioPace(pace.audio), pace.chars  # reconnecting fills no bucket
         self._refusals = 0
         self._last_close = NORMAL_CLOSE  #: close code of the ended call
         self._deadline: float | None = None

@@ -67,7 +67,7 @@ class Exchange:
         self.is_over = False  #: it ends: what still comes in is not looked at
         self.is_moving = False  #: the client was told to go on elsewhere
         self.troubles: Counter[str] = Counter()  #: what the watchdogs found, for the log
-        self.session = ServerSession(terms.epoch, now, past, record.message_n, record.uplink_seq)
+        self.session = ServerSession(terms.epoch, now, past, record.message_n, record.uplink_seq, terms.pace)
         self.resumption = Resumption(record.handle, now, past)
         self.client = ClientLeg(self.session, self._on_client)
         meter = Meter()

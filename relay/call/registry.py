@@ -11,8 +11,10 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from protocol.media import PastTurn
+from protocol.pace import UserPace
 from records.session_status import end_code
 from records.sessions import Session
+from relay import clock
 from relay.call.call import GOES_ON, Call
 from relay.call.terms import Terms
 from relay.call.turn_writer import within
@@ -28,6 +30,7 @@ logger = logging.getLogger("relay.call.registry")
 
 UNWRITTEN_S = 3600.0  #: how long the last turns of ended calls are tried to be written
 UNWRITTEN_KEPT = 1_000  #: ended calls whose last turns wait for the store
+PACES_KEPT = 1_000  #: users whose pace is remembered
 ENDED_KEPT = 1_000  #: sessions that ended here and are remembered; a client comes back within minutes
 
 LegsFor = Callable[[str, int], Legs]  #: session, epoch
@@ -45,6 +48,28 @@ class SessionBook(Ledger, Protocol):
         ...
 
 
+class Paces:
+    """What each user's calls may send together; remembered after the last of them, for the next."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, UserPace] = {}
+
+    def of(self, user: str) -> UserPace:
+        """For one call more of that user."""
+        pace = self._of.pop(user, None) or UserPace(clock.now())
+        self._of[user] = pace  # behind those that were asked for before
+        pace.count(1, clock.now())
+        if len(self._of) > PACES_KEPT:
+            idle = (name for name, each in self._of.items() if not each.calls)
+            self._of.pop(next(idle, ""), None)
+        return pace
+
+    def left(self, user: str) -> None:
+        """One call less."""
+        if (pace := self._of.get(user)) is not None:
+            pace.count(-1, clock.now())
+
+
 class CallRegistry:
     """`calls` are those that run; some more, ended, may still be written."""
 
@@ -55,7 +80,7 @@ class CallRegistry:
         self.calls: dict[str, Call] = {}  #: by session
         self.news = asyncio.Event()  #: set when a call has ended, or may have become fit to be moved
         self._config, self._book, self._legs_for, self._tasks = config, book, legs_for, tasks
-        self._meter = Meter(config.service)
+        self._meter, self._paces = Meter(config.service), Paces()
         self.joining: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  #: while one joins
         self._ended: dict[str, int] = {}  #: epoch in which a session ended here, whatever the table says
         self._unwritten: dict[Call, asyncio.Task[None] | None] = {}  #: ended, and not all of it written
@@ -122,7 +147,8 @@ class CallRegistry:
         timeouts = self._config.timeouts
         plan = Plan(self._config.rotate_s, self._config.close_first, timeouts.model_pong_s, time.time)
         left_s = record.ends_at - time.time()
-        terms = Terms(record.epoch, left_s, self._config.resume_s, plan, timeouts)
+        pace = self._paces.of(record.user)
+        terms = Terms(record.epoch, left_s, self._config.resume_s, plan, timeouts, pace)
         legs = self._legs_for(record.id, record.epoch)
         self.calls[record.id] = call = Call(record, terms, self._book, legs, past, self.news)
         self._empty.clear()
@@ -140,6 +166,7 @@ class CallRegistry:
             reason = await call.run()
         finally:
             self._forget(call, reason)
+            self._paces.left(call.record.user)
             lasted_s = round(asyncio.get_running_loop().time() - began_at, 1)
             facts = {"reason": reason, "duration_s": lasted_s, "troubles": dict(call.troubles)}
             logger.info("call ended", extra={"session_id": call.record.id, **facts})

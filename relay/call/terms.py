@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from protocol.pace import UserPace
 from relay.model.rotation import DEFAULT_PLAN, Plan
 from relay.timeouts import Timeouts
 
@@ -19,6 +20,7 @@ class Terms:
     resume_s: float  #: how long it waits for a client that is gone
     plan: Plan = DEFAULT_PLAN  #: when and how its model leg is changed
     timeouts: Timeouts = field(default_factory=Timeouts)
+    pace: UserPace | None = None  #: of all calls of the user here; None: of this one
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from protocol.limits import (
     UPLINK_MS_PER_S,
 )
 from protocol.media import Agent, Live, LiveLimits
+from protocol.pace import UserPace
 from protocol.server import ServerSession
 
 LIVE = Live("s", 0, Agent("a"), LiveLimits(1, 1))
@@ -210,3 +211,40 @@ def test_who_goes_on_sending_text_over_its_rate_is_closed() -> None:
         uplink.say(media.Text("x" * TEXT_CHARS))
     assert uplink.session.close_code == 4429
     assert uplink.errors()[-1].fatal
+
+
+def test_calls_of_one_user_share_what_may_come_at_once() -> None:
+    """Else each of ten calls a minute would bring half a minute of audio of its own."""
+    pace = UserPace(0.0)
+    one, other, stranger = Uplink(), Uplink(), Uplink()
+    for call in (one, other):
+        pace.count(1, 0.0)
+        call.session = ServerSession(1, 0.0, pace=pace)
+        call.join()
+    for call in (one, other, stranger):
+        call.speak(100, 330)
+    assert one.handed_ms == UPLINK_BURST_MS and stranger.handed_ms == UPLINK_BURST_MS
+    assert other.handed_ms == 0.0 and other.session.uplink_dropped_ms > 0
+    assert other.say(media.Text("a" * TEXT_CHARS))
+    for _ in range(TEXT_CHARS_BURST // TEXT_CHARS - 1):
+        assert one.say(media.Text("a" * TEXT_CHARS))
+    assert not other.say(media.Text("a" * TEXT_CHARS))
+
+
+def test_two_calls_of_one_user_are_heard_at_the_same_time() -> None:
+    pace = UserPace(0.0)
+    calls = [Uplink(), Uplink()]
+    for call in calls:
+        pace.count(1, 0.0)
+        call.session = ServerSession(1, 0.0, pace=pace)
+        call.join()
+    for _ in range(1_000):
+        for call in calls:
+            call.speak(100)
+            call.wait(0.1)
+    assert [call.session.uplink_dropped_ms for call in calls] == [0.0, 0.0]
+    pace.count(-1, 100.0)
+    for _ in range(600):
+        calls[0].speak(100, 2)
+        calls[0].wait(0.1)
+    assert calls[0].session.uplink_dropped_ms > 10_000, "one call has the pace of one"

@@ -20,6 +20,7 @@ from protocol.limits import (
 from protocol.media import Agent, Live, LiveLimits
 from protocol.server import ServerSession
 from relay.call.conversation import Conversation
+from relay.call.registry import PACES_KEPT, Paces
 from tests.relay.fakes import House, Visitor, house, voice
 from tests.relay.test_server import until
 
@@ -120,3 +121,17 @@ async def test_text_over_its_rate_is_refused_and_the_conversation_goes_on() -> N
             assert 0 < sum(map(len, said)) <= allowed
             await wire.send(visitor.session.audio(LAST))
             await until(lambda: here.model.leg.pcm.endswith(LAST))
+
+
+@pytest.mark.looptime
+async def test_a_users_next_call_goes_on_at_the_pace_of_the_last_one() -> None:
+    paces = Paces()
+    first, stranger = paces.of("ada"), paces.of("grace")
+    assert paces.of("ada") is first and stranger is not first and first.calls == 2
+    paces.left("ada")
+    paces.left("ada")
+    for number in range(PACES_KEPT + 10):
+        paces.of(f"user-{number}")
+        paces.left(f"user-{number}")
+    assert paces.of("grace") is stranger, "a user who is here is not forgotten"
+    assert paces.of("ada") is not first
