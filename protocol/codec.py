@@ -98,7 +98,9 @@ def _check_open_json(message: Start | ToolResult, text: str | bytes) -> None:
         raise RemoteProtocolError("too_large", ref=str(tag))
     level = [_OPEN_JSON[type(message)](message)]
     for _ in range(JSON_DEPTH + isinstance(message, Start)):  # the list of tools is our own level
-        level = [child for value in level for child in _children(value)]
+        level = [child for value in level for child in _children(value) if type(child) in (dict, list)]
+        if not level:
+            return
     if any(isinstance(value, dict | list) for value in level):
         field = "tools.parameters" if isinstance(message, Start) else "data"
         detail = f"{field} must nest at most {JSON_DEPTH} levels"

@@ -40,9 +40,9 @@ PENDING_AUDIO_MS = 60_000  #: agent audio waiting for the socket; beyond it the 
 PENDING_EVENT_BYTES = (
     2 * 1024 * 1024
 )  #: memory of events and answers waiting for a client; beyond it, it is cut
-MESSAGES_PER_S = 200  #: sustained client messages; 20 ms audio needs 50
+MESSAGES_PER_S = 200  #: sustained messages of a call, over its connections; 20 ms audio needs 50
 MESSAGES_BURST = 3_600  #: what a reconnecting client may send at once: all it keeps, in the shortest frames
-BYTES_PER_S = 1024 * 1024  #: sustained bytes of a connection; the largest image once a second
+BYTES_PER_S = 1024 * 1024  #: sustained bytes of a call, over its connections; the largest image once a second
 BYTES_BURST = 8 * 1024 * 1024  #: what a reconnecting client may send at once
 UPLINK_MS_PER_S = 1_100  #: microphone audio of each of a user's calls, sustained: real time, and any drift
 UPLINK_BURST_MS = 33_000  #: of all of them at once: what a client kept, and what comes late through a bad net

@@ -79,8 +79,10 @@ class ServerSession:
         self.version = VERSIONS[-1]
         self.close_code: int | None = None  #: set: write what is pending, then close with it
         self.receipts = Receipts(message_n, uplink_seq)
+        self._messages = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now)  # these are the call's:
+        self._bytes = TokenBucket(BYTES_PER_S, BYTES_BURST, now)  # reconnecting fills no bucket
         pace = pace or UserPace(now)
-        self._audio, self._chars = AudioPace(pace.audio), pace.chars  # reconnecting fills no bucket
+        self._audio, self._chars = AudioPace(pace.audio), pace.chars
         self._refusals = 0
         self._last_close = NORMAL_CLOSE  #: close code of the ended call
         self._deadline: float | None = None
@@ -94,8 +96,6 @@ class ServerSession:
         self.hello = None
         self.journal.forget_answers()
         self._refusals = 0
-        self._messages = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now)
-        self._bytes = TokenBucket(BYTES_PER_S, BYTES_BURST, now)
         self._deadline = now + HELLO_TIMEOUT_S
 
     def client_lost(self) -> None:

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import asyncio
 
-SHARE_BYTES = 8 * 1024  #: of messages in a row: about a millisecond of work on one of two busy cores
+from relay import clock
+
+SHARE_BYTES = 16 * 1024  #: of messages in a row: about half a millisecond of work
 MESSAGE_BYTES = 1024  #: what a message costs besides its own bytes
+JSON_BYTES = 3 * 1024  #: and one that is JSON besides: it is decoded, and acted upon
+PACE_S = 0.008  #: from one share of what a client says to the next: half a minute of speech takes 1.3 s
+SHARES_MOST = 4  #: that a large message is waited for
 
 
 class Share:
     """Of one task. `spend` after each message."""
 
-    def __init__(self) -> None:
-        self._left = SHARE_BYTES
+    def __init__(self, pace_s: float = 0.0) -> None:
+        """`pace_s`: a share lasts so long; 0: it is only the others' turn."""
+        self._pace_s, self._left, self._began_at = pace_s, SHARE_BYTES, clock.now()
 
     async def spend(self, size: int = 0) -> None:
         """Let the others go on when it is used up. `size` is that of the message, in bytes."""
         self._left -= MESSAGE_BYTES + size
         if self._left <= 0:
-            self._left = SHARE_BYTES
-            await asyncio.sleep(0)
+            shares = min(SHARES_MOST, 1 - self._left // SHARE_BYTES)
+            await asyncio.sleep(max(0.0, self._began_at + shares * self._pace_s - clock.now()))
+            self._left, self._began_at = SHARE_BYTES, clock.now()

@@ -13,7 +13,7 @@ from protocol.server import ServerSession
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
 from relay.client.port import CLOSE_S, ClientConnection, ConnectionLost
 from relay.ports import TroubleFound
-from relay.share import Share
+from relay.share import JSON_BYTES, PACE_S, Share
 
 SLOW_S = 30.0  #: one message that a client does not take for so long
 
@@ -95,7 +95,7 @@ class ClientLeg:
             await self._free.wait()
 
     async def _read(self, connection: ClientConnection) -> None:
-        share = Share()
+        share = Share(PACE_S)
         while (data := await connection.receive()) is not None:
             if isinstance(data, bytes):
                 self._hear(data)
@@ -103,7 +103,7 @@ class ClientLeg:
                 self._take(data)
             if self._session.has_output:
                 self.wake()
-            await share.spend(len(data))
+            await share.spend(len(data) + JSON_BYTES * isinstance(data, str))
 
     def _hear(self, data: bytes) -> None:
         self._emit(ClientSpoke(self._session.receive_audio(data, self._now())))

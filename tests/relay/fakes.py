@@ -213,6 +213,11 @@ class FakeConnection:
     def say(self, data: str | bytes) -> None:
         self._said.put_nowait(data)
 
+    @property
+    def unread(self) -> int:
+        """Messages that the relay has not asked for yet."""
+        return self._said.qsize()
+
     def take_one(self) -> None:
         """The client that takes nothing takes one message."""
         self.reading.set()

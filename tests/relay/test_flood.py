@@ -70,6 +70,26 @@ async def test_a_client_for_which_too_much_waits_is_cut_at_once_and_may_come_bac
             assert here.calls["s1"] is call
 
 
+@pytest.mark.parametrize("size", [1, 60_000], ids=["messages", "bytes"])
+def test_a_connection_that_is_made_anew_fills_no_budget(size: int) -> None:
+    session, said = ServerSession(1, 0.0), encode(media.Ping(1.0)) + " " * size
+    _join(session, 0.0)
+    sent = 0
+    while session.close_code is None:
+        session.receive_text(said, 0.0)
+        sent += 1
+    assert session.close_code == 4429 and sent > 100
+    session.client_lost()
+    session.attached(0.0)
+    session.receive_text(encode(media.Hello([1])) + " " * size, 0.0)
+    assert session.close_code == 4429
+    session.client_lost()
+    _join(session, 1.0)
+    for _ in range(10):
+        session.receive_text(said, 1.0)
+    assert session.close_code is None, "a second later there is what comes in a second"
+
+
 def _spoken_ms(here: House) -> float:
     return uplink_ms(sum(len(leg.pcm) for leg in here.model.legs))
 
