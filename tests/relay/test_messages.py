@@ -126,11 +126,11 @@ async def test_a_message_for_which_there_is_no_room_may_come_again() -> None:
         for n in range(1, images + 1):
             first.say(media.Image("image/png", bytes(IMAGE_BYTES), n=n))
         first.say(media.Text("why", n=images + 1))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
         assert first.connection.close_code == REGISTRY["rate_limited"].close
         second = Listener(call)
         here.ready.set()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
         (live,) = second.of(media.Live)
         assert isinstance(live, media.Live) and live.message_n == images
         second.say(media.Text("why", n=images + 1))
