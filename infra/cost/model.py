@@ -158,11 +158,12 @@ def _sweep(prices: Mapping[str, Any]) -> float:
 def _table(usage: Usage, price: Mapping[str, float]) -> float:
     turns = usage.call_minutes * 60 / usage.turn_s
     writes = 24 + turns * 9  # opening and ending; a turn is two transactions and a handle
+    money = 26 + turns * 10  # held at the start and given back; five items are counted on after a turn
     left = usage.idle_pages * 3  # the connection, its end, and whose turn it is to wake functions
     heartbeats = (relay_hours(usage) + vm_hours(usage)) * 720 * 2
-    reads = usage.sessions * 20 + usage.session_hours * 720  # each heartbeat asks for each call's session
+    reads = usage.sessions * (30 + turns * 4) + usage.session_hours * 720  # a heartbeat asks for each session
     return (
-        (usage.sessions * writes + left + heartbeats) * price["million_writes"]
+        (usage.sessions * (writes + money) + left + heartbeats) * price["million_writes"]
         + reads * price["million_reads"]
     ) / 1e6
 
