@@ -22,6 +22,7 @@ from protocol.media import Tokens
 TOKENS_PER_S = 25  #: of audio, in and out (docs/sources.md#gemini-usage)
 IMAGE_TOKENS = 258  #: of one image
 CHARS_PER_TOKEN = 4  #: of text, about
+THOUGHTS = 136  #: tokens in a turn of a model that always thinks, until it has told: others saw that
 UNSAID = 64  #: prompt tokens without a modality that are usual: others saw 25 to 51
 AGREES = 5  #: tokens of speech by which a reading may differ from what was heard, or a twentieth of them
 

