@@ -46,7 +46,6 @@ BYTES_PER_S = 1024 * 1024  #: sustained bytes of a call, over its connections; t
 BYTES_BURST = 8 * 1024 * 1024  #: what a reconnecting client may send at once
 UPLINK_MS_PER_S = 1_100  #: microphone audio of each of a user's calls, sustained: real time, and any drift
 UPLINK_BURST_MS = 33_000  #: of all of them at once: what a client kept, and what comes late through a bad net
-)
 UPLINK_HELD_MS = 2_000  #: audio over that rate waits; beyond this the oldest is dropped
 TEXT_CHARS_PER_S = 2_000  #: `text` and `context` of a user's calls, sustained
 TEXT_CHARS_BURST = 64_000  #: at once: a document of twenty pages
