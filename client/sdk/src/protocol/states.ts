@@ -13,6 +13,6 @@ export const CLIENT: Record<ClientState, Partial<Record<ClientEvent, ClientState
 /** The state after `event`. Throws for an illegal pair. */
 export function advance(state: ClientState, event: ClientEvent): ClientState {
   const next = CLIENT[state][event];
-  if (!next) throw new Error(`out_of_order: ${state}+${event}`);
+  if (!next) throw new Error(`out_of_order: ${event}`);
   return next;
 }
