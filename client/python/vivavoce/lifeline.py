@@ -25,6 +25,7 @@ from .control import Control
 from .errors import LOCAL, VoiceError
 from .outbox import Outbox
 from .reconnect import MediaClose, Reconnect, Step, is_resumable, move_within_s
+from .silence import SilenceWatch
 from .wire import open_wire
 
 
@@ -58,6 +59,7 @@ class Lifeline:
         self._refusal: Error | None = None  #: the fatal error
         self._live_at: float | None = None  #: loop time
         self._must_move = asyncio.Event()
+        self._is_live = asyncio.Event()
 
     async def run(self, request: Start) -> None:
         """Returns when the session has ended. Raises VoiceError when it cannot go on."""
@@ -82,7 +84,8 @@ class Lifeline:
 
     async def _connect(self) -> Step:
         """Open a media connection and talk until it is lost, or until another relay is ready to take over."""
-        self._refusal, self._live_at, self._must_move = None, None, asyncio.Event()
+        self._refusal, self._live_at = None, None
+        self._must_move, self._is_live = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             mover = tasks.create_task(self._move(), name="mover")
             closed = await self._serve()
@@ -135,23 +138,36 @@ class Lifeline:
         hello = self._session.hello()
         try:
             async with asyncio.timeout(LIVE_TIMEOUT_S) as deadline, asyncio.TaskGroup() as legs:
-                writer = legs.create_task(self._write(wire), name="media writer")
-                await self._read(wire, hello, deadline)
-                writer.cancel()
+                watch = SilenceWatch(self._outbox.ping)
+                others = (self._write(wire), self._watch(wire, watch))
+                running = [legs.create_task(other, name="media") for other in others]
+                await self._read(wire, hello, deadline, watch)
+                for task in running:
+                    task.cancel()
         finally:
             self._session.lost()
 
-    async def _read(self, wire: ClientConnection, hello: str, deadline: asyncio.Timeout) -> None:
+    async def _read(
+        self, wire: ClientConnection, hello: str, deadline: asyncio.Timeout, watch: SilenceWatch
+    ) -> None:
         try:
             with suppress(ConnectionClosed):  # what it was closed for is still to be read
                 await wire.send(hello)
             async for data in wire:
+                watch.hold()
                 for item in self._session.receive(data):
                     await self._heed(item, deadline)  # one message gives at most one item
+                watch.heard()
                 if self.ended:
                     return
         except ConnectionClosed:
             return
+
+    async def _watch(self, wire: ClientConnection, watch: SilenceWatch) -> None:
+        """Cut the connection off when it has been silent for too long: a dead one answers no close."""
+        await self._is_live.wait()
+        await watch.run()
+        wire.transport.abort()
 
     async def _write(self, wire: ClientConnection) -> None:
         while True:
@@ -167,6 +183,7 @@ class Lifeline:
             case Live():
                 self.lives += 1
                 self._live_at = _now()
+                self._is_live.set()
                 self._outbox.open(self._session.resend())
                 deadline.reschedule(None)
             case Error(fatal=True):

@@ -133,6 +133,12 @@ class Outbox:
         self._signal()
         return True
 
+    def ping(self) -> None:
+        """Ask for a pong, before all that waits."""
+        now = _now()
+        self._pings[now * 1000] = now
+        self.report(encode(Ping(now * 1000)))
+
     async def message(self, message: ClientMessage) -> None:
         """Queue a message, connected or not; waits while too many are queued."""
         while len(self._queue) + self._unsent >= MESSAGES:
