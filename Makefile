@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks reliability scale survival kills survive packages lock lint types schema clean
+.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks reliability scale survival kills moves wakes survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,12 @@ survival: .venv/ready ## a relay told to go and one killed, each with fifty call
 
 kills: .venv/ready ## a relay killed at random instants under ten spoken questions at a time; KILLS=200, KILLS_SEED=0 (a new one), in pieces with KILLS_WITHIN_S=540
 	@$(BIN)/pytest -s -m kills tests/survival
+
+moves: .venv/ready ## calls that begin in MicroVMs move to a task under speech, ten at a time; MOVES=200, MOVES_SEED=0 (a new one), in pieces with MOVES_WITHIN_S=430
+	@$(BIN)/pytest -s -m moves tests/survival
+
+wakes: .venv/ready ## MicroVMs suspended and woken under speech; WAKES=60 for each way to see it; does not hold yet (docs/reliability.md)
+	@$(BIN)/pytest -s -m wakes tests/survival
 
 survive: .venv/ready ## every public failure of Gemini Live, played to a user: answered, told, or silent (eight minutes)
 	@$(BIN)/vivavoce survive $(ARGS)

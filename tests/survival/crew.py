@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import simulator
 from infra.local.stack import LocalStack
@@ -14,12 +17,14 @@ from infra.local.stack import Options as StackOptions
 from infra.local.tasks import RelayTask
 from protocol import media
 from protocol.audio import AudioFrame
+from protocol.limits import UPLINK_FRAME_BYTES
 from records import turns
 from records.table import Table
+from simulator.audio.watermark import embed
 from simulator.speech.samples import SHIPPED
 from tests import dialect
 from tests.witness import WITNESS
-from vivavoce import Conversation, Options
+from vivavoce import Conversation, Options, Reconnecting
 from vivavoce.playback import VirtualSpeaker
 from vivavoce.tools import Tool
 from vivavoce.wavefile import read_wav
@@ -27,6 +32,7 @@ from vivavoce.wavefile import read_wav
 OPENING = 10  #: conversations that open at once: more would only wait for the functions
 FRAME_MS = 100  #: of the microphone, the longest allowed: fifty microphones share this machine with all else
 FRAME = bytes(FRAME_MS * 32)
+APART = 100_000  #: between the numbers of two microphones: half an hour of pieces
 QUESTION = read_wav(SHIPPED / "question.wav")
 LONG = "please repeat this " + "and that " * 20
 
@@ -42,7 +48,10 @@ class Mate:
     heard_ms: dict[int, float] = field(default_factory=dict)
     audio_at: float = 0.0  #: monotonic s of the newest audio
     lives: list[tuple[int, float]] = field(default_factory=list)  #: epoch and monotonic s of each `live`
+    breaks: list[float] = field(default_factory=list)  #: monotonic s of each end of a connection but the last
     tool_runs: int = 0
+    first: int = -1  #: number of its microphone's first piece of 20 ms; -1: they have none
+    pieces: int = 0  #: numbered and sent
     _words: bytes = b""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -54,19 +63,34 @@ class Mate:
                     self.audio_at = time.monotonic()
                 case media.Live():
                     self.lives.append((event.e, time.monotonic()))
+                case Reconnecting():
+                    self.breaks.append(time.monotonic())
             if not isinstance(event, AudioFrame):
                 self.events.append(event)
             self._news.set()
 
     async def talk_on(self) -> None:
         """The microphone: silence, or what `say` gave it."""
-        while True:
+        while self.speaks:
             await asyncio.sleep(FRAME_MS / 1000)
             frame, self._words = self._words[: len(FRAME)], self._words[len(FRAME) :]
-            await self.call.send_audio(frame.ljust(len(FRAME), b"\0"))
+            await self.call.send_audio(self._numbered(frame.ljust(len(FRAME), b"\0")))
 
     def say(self, pcm: bytes) -> None:
         self._words += pcm
+
+    @property
+    def has_words(self) -> bool:
+        """It has not said all yet."""
+        return self._words != b""
+
+    def _numbered(self, frame: bytes) -> bytes:
+        if self.first < 0:
+            return frame
+        pieces = [frame[at : at + UPLINK_FRAME_BYTES] for at in range(0, len(frame), UPLINK_FRAME_BYTES)]
+        first = self.first + self.pieces
+        self.pieces += len(pieces)
+        return b"".join(embed(piece, first + index) for index, piece in enumerate(pieces))
 
     async def until(self, condition: Callable[[], bool], within_s: float = 60.0) -> None:
         async with asyncio.timeout(within_s):
@@ -94,6 +118,11 @@ class Mate:
         return self.lives[-1][0] if self.lives else 0
 
     @property
+    def gaps_s(self) -> list[float]:
+        """How long it was without a live connection, each time."""
+        return [min(at for _, at in self.lives if at > lost) - lost for lost in self.breaks]
+
+    @property
     def length_ms(self) -> dict[int, int]:
         """How long each finished turn of the agent's was, as the server says."""
         told = (e for e in self.events if isinstance(e, media.Metrics) and e.leg_gap_ms is None)
@@ -101,12 +130,14 @@ class Mate:
 
 
 @contextlib.asynccontextmanager
-async def deployment(capacity: int) -> AsyncIterator[tuple[LocalStack, simulator.Running]]:
-    """A stack without anybody, and the model behind it."""
+async def deployment(
+    capacity: int, parameters: Mapping[str, str] | None = None, **more: Any
+) -> AsyncIterator[tuple[LocalStack, simulator.Running]]:
+    """A stack without anybody, and the model behind it. `more` are options of the stack."""
     async with simulator.serve() as model:
-        options = StackOptions(
-            gemini_url=model.url, parameters=dialect.parameters(RelayCapacity=str(capacity))
-        )
+        given = dialect.parameters(RelayCapacity=str(capacity), **(parameters or {}))
+        logs = Path(folder) if (folder := os.environ.get("SURVIVAL_LOGS")) else None  # of who looks into it
+        options = StackOptions(gemini_url=model.url, parameters=given, log_directory=logs, **more)
         async with LocalStack(options) as stack:
             yield stack, model
         WITNESS.logs(line.text for line in stack.logs.lines)
@@ -120,11 +151,13 @@ async def crew(
     *,
     hears: bool = True,
     control: str = "",
+    first: int = -1,
 ) -> AsyncIterator[list[Mate]]:
     """So many users in live conversations, each its own; those in `quiet` have no microphone.
 
     `hears`: with a speaker that plays in real time and says so. Fifty of them take a part of this machine.
     `control`: their way to the control road, if it is not the stack's own URL.
+    `first`: number of the first piece of the first microphone, `APART` more for each other.
     """
     mates: list[Mate] = []
     limit = asyncio.Semaphore(OPENING)
@@ -147,6 +180,7 @@ async def crew(
                 options=Options(),
             )
             mate = Mate(name, call, name not in quiet)
+            mate.first = first if first < 0 else first + names.index(name) * APART
             async with limit:
                 await calls.enter_async_context(call)
             mates.append(mate)
