@@ -50,6 +50,7 @@ class Call:
         self._news = news or asyncio.Event()
         self._exchange = Exchange(record, terms, ledger, legs, past, self.end, self._news)
         self._over = asyncio.Event()
+        self._sleeps = False  #: its model leg is parked while the machine is suspended
         self.reason = ""  #: why it ended: `client`, or a code of the registry; empty while it goes on
 
     async def run(self) -> str:
@@ -143,9 +144,18 @@ class Call:
         """Change the model leg at the next turn gap."""
         self._exchange.model.rotate()
 
-    def replace_leg(self) -> None:
-        """Have another model leg: the present one is dead, and may never show it."""
+    def sleep(self) -> None:
+        """The machine stops: the model leg will not outlive that, and nobody is to wait for it meanwhile."""
+        self._sleeps = self._exchange.model.is_wanted
+        self._exchange.model.park()
+
+    def wake(self) -> None:
+        """The machine goes on: have another model leg. One that is there is dead, and may not show it."""
         self._exchange.model.replace_leg()
+        if self._sleeps:
+            self._sleeps = False
+            self._exchange.go_on_here()
+            self._exchange.flush()
 
     async def move(self, ends_in_s: float) -> None:
         """Have the client go on elsewhere, from here exactly: what it says now, the next relay hears."""

@@ -21,6 +21,8 @@ class Leaver(Protocol):
 
     def leave(self) -> None: ...
 
+    def sleep(self) -> None: ...
+
 
 class Life:
     """What the platform told so far. `hooks` are its ears, `identity` is what /run brought."""
@@ -36,7 +38,7 @@ class Life:
             "ready": _yes,
             "validate": _yes,
             "run": self._run,
-            "suspend": _yes,  # no call is here then; a refusal would end the machine
+            "suspend": self._suspend,
             "resume": self._resume,
             "terminate": self._terminate,
         }
@@ -49,6 +51,12 @@ class Life:
         if not self.identity.done():
             self.identity.set_result(identity)
         return self.identity.result() == identity
+
+    async def _suspend(self, _: Mapping[str, Any]) -> bool:
+        """Our sweep suspends nobody with calls, the platform may. A refusal would end the machine."""
+        if self.relay is not None:
+            self.relay.sleep()
+        return True
 
     async def _resume(self, _: Mapping[str, Any]) -> bool:
         """Answers at once: nobody reaches the machine before that."""

@@ -33,6 +33,7 @@ HEARTBEAT_S = 5.0  #: how often the task shows that it lives, and reads its orde
 FAREWELL_S = 14.0  #: for calls to send their closing message and write their last turns
 REFUSED_S = 20.0  #: the table refuses its heartbeats: with the stack went the table, or this task's role
 REFUSED_DRAIN_S = 60.0  #: then, for calls to be handed on; with all the rest it is gone within two minutes
+SUSPENDING_S = 5.0  #: from the hook until the machine stands still, or does not
 STORE_NOTICE_S = 3.0  #: time limit of a best-effort status write
 
 
@@ -165,13 +166,19 @@ class Relay:
                 self.leave()
         await within(HEARTBEAT_S, self.registry.disown())  # a read that hangs must not silence the heart
 
+    def sleep(self) -> None:
+        """The machine is to be suspended, whatever calls it has; if nothing comes of that, they go on."""
+        for call in self.registry.calls.values():
+            call.sleep()
+        asyncio.get_running_loop().call_later(SUSPENDING_S, self.wake)
+
     def wake(self) -> None:
         """The machine was suspended, whatever calls it had: what they were connected to is no more.
 
         A client whose connection is dead comes back by itself; to cut off one that is not would be a gap.
         """
         for call in self.registry.calls.values():
-            call.replace_leg()
+            call.wake()
 
     def obey(self, orders: set[str]) -> None:
         """What the table asks for: `drain`, or `end:` and `rotate:` with a session."""

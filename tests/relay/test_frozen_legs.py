@@ -189,18 +189,37 @@ async def test_a_question_whose_second_leg_freezes_too_is_told_as_lost() -> None
         assert Timeouts().patience_s > 30 and len(here.legs) == 2
 
 
-async def test_after_the_machine_was_suspended_a_question_goes_on_by_another_leg() -> None:
-    """Its leg gave no sign of life and none of death, and the question was given up as lost."""
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_question_in_which_the_machine_is_suspended_is_heard_whole(is_told: bool) -> None:
+    """The leg gave no sign of life and none of death, and the question was given up as lost."""
     async with lone_call() as (call, here):
         listener = Listener(call)
         await one_turn(here)
         last = await speak(listener, question()[:60])
-        heard = len(here.leg.pcm)
-        call.replace_leg()  # what the relay does with all its calls
+        if is_told:
+            call.sleep()
+            await asyncio.sleep(60)  # its clock may go on, or not
+        call.wake()
         await hush(listener, 2, await speak(listener, question()[60:], last))
-        assert len(here.legs) == 2 and heard
-        assert WHOLE in bytes(here.leg.pcm)
+        assert len(here.legs) == 2 and WHOLE in bytes(here.leg.pcm)
         here.leg.say(model.Heard("When?"), *AT_NINE)
         await asyncio.sleep(10)
-        assert [(end.turn, end.outcome) for end in ends(listener)][-1] == (2, "completed")
+        assert [(end.turn, end.outcome) for end in ends(listener)] == [(1, "completed"), (2, "completed")]
         assert listener.of(media.Error) == []
+
+
+async def test_an_answer_that_is_awaited_over_a_suspension_is_not_given_up() -> None:
+    """When the relay woke, its watchdogs took the time for the model's silence."""
+    async with lone_call() as (call, here):
+        listener = Listener(call)
+        await one_turn(here)
+        await hush(listener, 1, await speak(listener, question()))
+        call.sleep()
+        await asyncio.sleep(60)
+        assert [end.turn for end in ends(listener)] == [1]
+        call.wake()
+        await asyncio.sleep(1)
+        assert len(here.legs) == 2 and WHOLE in bytes(here.leg.pcm)
+        here.leg.say(model.Heard("When?"), *AT_NINE)
+        await asyncio.sleep(10)
+        assert [(end.turn, end.outcome) for end in ends(listener)] == [(1, "completed"), (2, "completed")]

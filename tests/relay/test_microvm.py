@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 
 from infra.local.microvm.machine import HOOKS
 from relay.task.hooks import hooks_served
@@ -47,12 +48,15 @@ class Leaving:
     """A relay that leaves when it is told so, after a while."""
 
     def __init__(self, life: Life) -> None:
-        self.left = False
+        self.left = self.sleeps = False
         self._life = life
 
     def leave(self) -> None:
         self.left = True
         asyncio.get_running_loop().call_later(0.01, self._life.over.set)
+
+    def sleep(self) -> None:
+        self.sleeps = True
 
 
 async def test_it_is_ready_before_it_is_anybody_and_learns_who_it_is_from_run(unused_tcp_port: int) -> None:
@@ -84,6 +88,12 @@ async def test_a_resume_is_told_and_a_suspension_never_refused(unused_tcp_port: 
         assert await platform.call("resume") == 200 and life.resumed.is_set()
 
 
+async def test_a_suspension_is_told_to_the_relay(unused_tcp_port: int) -> None:
+    async with machine(unused_tcp_port) as (platform, life):
+        life.relay = relay = Leaving(life)
+        assert await platform.call("suspend") == 200 and relay.sleeps
+
+
 async def test_the_end_of_the_machine_waits_for_the_relay_to_leave(unused_tcp_port: int) -> None:
     async with machine(unused_tcp_port) as (platform, life):
         life.relay = relay = Leaving(life)
@@ -109,3 +119,12 @@ async def test_a_relay_whose_machine_was_suspended_under_calls_opens_their_model
         here.relay.wake()
         await until(lambda: len(here.model.legs) == 2)
         assert here.model.legs[0].closed.is_set()
+
+
+async def test_calls_go_on_when_nothing_came_of_a_suspension(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.task.service.SUSPENDING_S", 0.1)
+    async with house() as here, here.connect(here.book.ticket()) as wire:
+        await Visitor().join(wire)
+        here.relay.sleep()
+        await until(lambda: here.model.legs[0].closed.is_set())
+        await until(lambda: len(here.model.legs) == 2)
