@@ -140,6 +140,21 @@ def _logs_tasks(deployed: Deployed) -> bool:
     return bool(streams["logStreams"])
 
 
+def _knows_the_region(deployed: Deployed) -> bool:
+    """In conditions, as in everything else."""
+    here = {"Fn::Equals": [{"Ref": "AWS::Region"}, REGION]}
+    topic = {"Type": "AWS::SNS::Topic", "Condition": "IsHere"}
+    template = {
+        "Conditions": {"IsHere": here},
+        "Resources": {"Topic": topic, "Other": {"Type": "AWS::SNS::Topic"}},
+    }
+    cloudformation = deployed.client("cloudformation")
+    cloudformation.create_stack(StackName="gap-region", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="gap-region")
+    told = cloudformation.describe_stack_resources(StackName="gap-region")["StackResources"]
+    return "Topic" in {each["LogicalResourceId"] for each in told}
+
+
 def _looks_at_roles(deployed: Deployed) -> bool:
     """As AWS does, which asks for iam:PassRole too."""
     try:
@@ -180,6 +195,9 @@ GAPS = {
         _upgrades,
     ),
     "task logs": Gap("the awslogs driver is not there", "the test reads the process's output", _logs_tasks),
+    "region": Gap(
+        "a condition does not know AWS::Region", "test_redeploy.py writes its name in", _knows_the_region
+    ),
     "roles": Gap(
         "a role that is handed over is not looked at", "tests/infra asserts PassRole", _looks_at_roles
     ),

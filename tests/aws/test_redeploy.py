@@ -52,7 +52,11 @@ def written(place: Path, made: dict[str, Any], name: str) -> Path:
 
 
 def stood_in(made: dict[str, Any]) -> dict[str, Any]:
-    """Without what the emulator refuses; what it does not know is a handle, and its attributes are words."""
+    """Without what the emulator refuses; what it does not know is a handle, and its attributes are words.
+
+    Its conditions do not know the region: see `region` in GAPS.
+    """
+    made["Conditions"] = in_region(made["Conditions"])
     for name in REFUSED:
         del made["Resources"][name]
     for name, attributes in UNKNOWN.items():
@@ -61,6 +65,14 @@ def stood_in(made: dict[str, Any]) -> dict[str, Any]:
         made["Resources"][name] = {"Type": "AWS::CloudFormation::WaitConditionHandle", **kept}
         made = replaced(made, name, attributes)
     return made
+
+
+def in_region(value: Any) -> Any:
+    """With the region's name where it is referred to."""
+    if isinstance(value, dict):
+        is_it = value == {"Ref": "AWS::Region"}
+        return REGION if is_it else {key: in_region(each) for key, each in value.items()}
+    return [in_region(each) for each in value] if isinstance(value, list) else value
 
 
 def replaced(value: Any, name: str, attributes: dict[str, str]) -> Any:
