@@ -13,7 +13,7 @@ from protocol.server import ServerSession
 from relay.client.events import ClientEvent, ClientLeft, ClientSaid, ClientSpoke, ClientTook
 from relay.client.port import CLOSE_S, ClientConnection, ConnectionLost
 from relay.ports import TroubleFound
-from relay.share import JSON_BYTES, PACE_S, Share
+from relay.share import JSON_BYTES, JSON_WEIGHT, PACE_S, Share
 
 SLOW_S = 30.0  #: one message that a client does not take for so long
 
@@ -103,7 +103,8 @@ class ClientLeg:
                 self._take(data)
             if self._session.has_output:
                 self.wake()
-            await share.spend(len(data) + JSON_BYTES * isinstance(data, str))
+            is_json = isinstance(data, str)
+            await share.spend(JSON_BYTES + JSON_WEIGHT * len(data) if is_json else len(data))
 
     def _hear(self, data: bytes) -> None:
         self._emit(ClientSpoke(self._session.receive_audio(data, self._now())))
