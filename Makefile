@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks reliability scale survival kills moves wakes survive packages lock lint types schema clean
+.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks isolation reliability scale survival kills moves wakes survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -88,10 +88,13 @@ foreign: .venv/ready ## unmodified foreign clients in environments of their own 
 	@$(BIN)/python -m tests.foreign.run $(ARGS)
 
 reliability: .venv/ready ## make the other figures of docs/reliability.md anew (twenty minutes)
-	@$(BIN)/python -m bench.record rotations day breaks hearing bargeins survive
+	@$(BIN)/python -m bench.record rotations day breaks hearing bargeins survive isolation
 
 scale: setup ## two hundred callers on an empty fleet, with real processes
 	@$(BIN)/pytest -s -m scale tests/scale
+
+isolation: .venv/ready ## what forty calls feel of one user who floods their relay in every way, as hard as the limits allow (six minutes)
+	@$(BIN)/python -m bench.isolation $(ARGS)
 
 survival: .venv/ready ## a relay told to go and one killed, each with fifty calls on it; two killed within seconds
 	@$(BIN)/pytest -s -m scale tests/survival

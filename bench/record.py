@@ -26,6 +26,7 @@ COMMANDS = {
     "survive": "vivavoce survive --seed 1 --markdown",
     "hearing": "python -m bench.hearing",
     "bargeins": "python -m bench.bargeins --count 500 --seed 1",
+    "isolation": "python -m bench.isolation",
 }
 
 
