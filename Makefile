@@ -9,7 +9,7 @@ NPM_CI := npm ci --loglevel=error --no-progress --no-audit --no-fund >/dev/null 
 QUIETLY := 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.argv[:] = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name="__main__")'
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal  # most tests wait: one worker more than there are cores
 
-.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks isolation reliability scale survival kills moves wakes survive packages lock lint types schema clean
+.PHONY: help first-word contact dialects foreign setup run test check client-check browser firefox native hostile interleavings races money faults soaks audit isolation reliability scale survival kills moves wakes survive packages lock lint types schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -116,6 +116,14 @@ packages: setup ## install the Python client and the packed SDK into empty proje
 
 lock: .venv/ready ## resolve the Python dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes -q --no-header -o requirements.lock
+
+PIP_AUDIT := pip-audit==2.9.0
+PYTHON_LOCKS := requirements.lock relay/requirements.lock $(wildcard functions/requirements/*.lock)
+NPM_LOCKS = $(shell git ls-files '*package-lock.json')
+
+audit: .venv/ready ## known weaknesses of every locked package, as PyPI and npm know them; fails for one that they do not know
+	@$(BIN)/uv tool run -q $(PIP_AUDIT) --strict --require-hashes --disable-pip $(PYTHON_LOCKS:%=-r %)
+	@for lock in $(NPM_LOCKS); do echo "$$lock"; (cd $$(dirname $$lock) && npm audit --package-lock-only --audit-level=moderate) || exit 1; done
 
 lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
