@@ -227,7 +227,7 @@ class Call:
         if self.is_moving and reason == "superseded":
             reason = "going_away"  # it went where it was told to, and has heard of that
         elif reason != "client":
-            retry_after_ms = self._exchange.hang_up.retry_after_ms
+            retry_after_ms = self._exchange.hang_up.retry_after_ms(reason)
             session.send(media_error(reason, fatal=True, retry_after_ms=retry_after_ms))
         closing = media.Ended(reason, self._exchange.conversation.used) if reason not in GOES_ON else None
         session.end(closing, code=None if reason == "client" else reason)  # a client's own end: 1000

@@ -58,10 +58,9 @@ class HangUp:
         self._end_at = NEVER
         self._has_spoken = False  #: the agent, since it was asked for the goodbye
 
-    @property
-    def retry_after_ms(self) -> int:
-        """When to come back, after the end."""
-        return self.budget.resets_in_ms(self.budget.scope) if self._reason == "quota_exceeded" else 0
+    def retry_after_ms(self, reason: str) -> int:
+        """When to come back, after an end for this reason; mint may have had it, too."""
+        return self.budget.resets_in_ms(self.budget.scope) if reason == "quota_exceeded" else 0
 
     def next_timeout(self, *, is_up: bool) -> float:
         """Time at which to `look` again. `is_up`: the model leg is open."""

@@ -16,6 +16,7 @@ from records.budgets import Allowance, Spent
 from relay.call.hang_up import PAUSE_S, SPEAK_S
 from relay.call.idle import WAIT_S
 from relay.model.meter import TURN_S
+from relay.model.port import UpstreamError
 from tests.relay.calls import Listener, lone_call
 from tests.relay.fakes import Model, voice
 
@@ -186,3 +187,16 @@ async def test_the_client_is_told_the_cost_where_the_agent_allows_it() -> None:
             await answer(here, 2)
             cost = prices.micro_usd(report(500, 2).tokens, prices.of(here.leg_model))
             assert [used.cost_micro_usd for used in listener.of(media.Usage)] == [cost if tells else 0]  # type: ignore[attr-defined]
+
+
+async def test_a_mint_that_has_no_money_left_ends_the_call_at_once_and_says_when_to_come_back() -> None:
+    async with lone_call(allowance=purse(1_000 * CENT, "user")) as (call, here):
+        listener = Listener(call)
+        await asyncio.sleep(0.5)
+        here.refuse_mint = "quota_exceeded"
+        minted = len(here.minted)
+        here.leg.say(UpstreamError("upstream_unavailable"))
+        await asyncio.sleep(5)
+        assert call.reason == "quota_exceeded" and len(here.minted) == minted + 1
+        (error,) = listener.of(media.Error)
+        assert error.retry_after_ms == 3_600_000  # type: ignore[attr-defined]
