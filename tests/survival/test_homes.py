@@ -25,7 +25,7 @@ from records.table import Table
 from simulator import Running
 from tests.survival.accounts import Account, account
 from tests.survival.crew import APART, QUESTION, Mate, crew, deployment, each, kept, percentiles
-from tests.survival.questions import ANSWERED_S, Asked, answered, ended, judge, last_turn, story
+from tests.survival.questions import ANSWERED_S, Asked, answered, judge, last_turn, story
 
 MOVES = int(os.environ.get("MOVES", "200"))
 WAKES = int(os.environ.get("WAKES", "60"))  #: of a conversation, for each way to see a suspension
@@ -34,8 +34,8 @@ SEED = int(os.environ.get("MOVES_SEED", "0")) or random.randrange(1, 2**31)
 CALLS = 10
 ASKED_WITHIN_S = 9.0  #: from the first question of a round to the suspension that meets it
 MOVED_S = 60.0  #: for a task to be started, and all to have moved there
-DRAIN_S = 12.0  #: of a relay here: who speaks without a pause is made to go after four fifths of it
-SPEECH = QUESTION[8_000:40_000] * 14  #: without a pause that ends a turn
+DRAIN_S = 20.0  #: of a relay here: who speaks without a pause is made to go after four fifths of it
+SPEECH = QUESTION[8_000:40_000] * 22  #: without a pause that ends a turn, and longer than that
 ASLEEP_S = (0.2, 12.0)  #: from a suspension to the wake
 VMS = {"MicrovmCode": "s3://bucket/relay.zip", "StartsPerMinute": "1000"}
 
@@ -168,8 +168,8 @@ async def one_round(stack: LocalStack, model: Running, number: int, tally: Tally
 async def judge_talk(stack: LocalStack, asked: Asked) -> str:
     """Of somebody who spoke on and on: one answer, and the record has it."""
     record = [turn for turn in await kept(stack, asked.mate) if turn.number > asked.turns_before]
-    told = [each for each in ended(asked.events) if each.outcome in ("", "completed")]
-    numbers = (len([turn for turn in record if turn.agent_text]), len(told))
+    given = [turn for turn in record if turn.agent_text and turn.outcome != "lost"]
+    numbers = len(given), len(asked.answers)
     return "answered" if numbers == (1, 1) else "LOST" if 0 in numbers else "TWICE"
 
 
