@@ -94,6 +94,14 @@ def test_a_pair_of_cpu_and_memory_that_fargate_refuses_is_refused():
         settings.variables({"RelayCpu": "512"})
 
 
+def test_the_page_s_own_address_is_an_origin_beside_those_of_apps(laid):
+    """A function's URL, where no CloudFront stands before it: with a slash, which no browser sends."""
+    page = {"PAGE_ORIGINS": "https://x.lambda-url.us-east-1.on.aws/", "TABLE_NAME": "t"}
+    config = ConnectConfig.from_env(laid("AllowedOrigins: [https://a.example, https://b.example:*]\n", page))
+    apps = {"https://a.example", "https://b.example:*"}
+    assert config.allowed_origins == apps | {"https://x.lambda-url.us-east-1.on.aws"}
+
+
 def test_a_mistake_is_named(laid):
     with pytest.raises(settings.SettingsError, match=r"SessionsPerUser is -1.*; VertexLocation is 'Über'"):
         laid("SessionsPerUser: -1\nVertexLocation: Über\n")

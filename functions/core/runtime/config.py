@@ -42,7 +42,9 @@ class ConnectConfig:
             oidc_issuer=env.get("OIDC_ISSUER", ""),
             oidc_audience=env.get("OIDC_AUDIENCE", ""),
             allowed_origins=frozenset(
-                (*_list(env.get("ALLOWED_ORIGINS", "")), *_list(env.get("PAGE_ORIGINS", "")))
+                origin.rstrip("/")  # a function's URL ends with one, and people write it
+                for name in ("ALLOWED_ORIGINS", "PAGE_ORIGINS")
+                for origin in _list(env.get(name, ""))
             ),
         )
 
