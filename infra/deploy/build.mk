@@ -28,7 +28,7 @@ $(MINISTACK): | .venv/ready
 	@$(BIN)/uv pip install -q --python .local/ministack-py313/bin/python ministack==$(MINISTACK_VERSION) aws-sam-translator==$(TRANSLATOR_VERSION) \
 	  $$(grep -o '^cryptography==[0-9.]*' requirements.lock)  # without it Cognito's tokens are not signed
 
-build-ConnectFunction build-DisconnectFunction build-SessionFunction build-SweepFunction: $(BUNDLE_UV)
+build-DisconnectFunction build-SessionFunction build-SweepFunction: $(BUNDLE_UV)
 	@$(BUNDLE) control "$(ARTIFACTS_DIR)"
 
 build-KeysFunction: $(BUNDLE_UV)

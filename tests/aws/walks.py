@@ -25,7 +25,7 @@ from functions.core.runtime import aws
 from functions.core.sessions.replies import Replies
 from infra.relay import bootstrap
 from protocol import control
-from records import connections, keyring, open_sessions, relays, sessions, tickets
+from records import budgets, connections, keyring, open_sessions, relays, sessions, tickets
 from records.keyring import Keyring
 from records.table import Table
 from relay.aws import lambdas, wiring
@@ -352,7 +352,9 @@ class Walker:
             id="s1", user="ann", request="r", agent="assistant", config=control.Config(), tools=(),
             metadata={}, connection="c", origin="", ends_at=now + 600, key_hash="h",
         )  # fmt: skip
-        made = sessions.create(self.root, draft, limit=3, now=now)
+        money = budgets.Limits(session=100_000, user=1_000_000)
+        account = budgets.open_steps("s1", "ann", "assistant", money, ends_at=draft.ends_at, now=now)
+        made = sessions.create(self.root, draft, limit=3, now=now, also=account)
         sessions.place(self.root, made, "relay1", state="STARTING", until=now + 60, now=now, leave=False)
         return "s1", "relay1"
 

@@ -8,6 +8,7 @@ import os
 import select
 import ssl
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ class KeptConnections:
         self._connect_s, self._read_s = connect_s, read_s
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._idle)
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Raises OSError, of which TimeoutError is one; a response that is cut off is a ConnectionError."""
@@ -56,9 +58,7 @@ class KeptConnections:
 
     def close(self) -> None:
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            _close(self._idle)
 
     def _take(self) -> http.client.HTTPConnection:
         """One that is kept and still open, or a new one."""
@@ -82,6 +82,11 @@ class KeptConnections:
         made.connect()
         made.sock.settimeout(self._read_s)
         return made
+
+
+def _close(idle: list[http.client.HTTPConnection]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 def _is_open(connection: http.client.HTTPConnection) -> bool:
