@@ -19,7 +19,7 @@ from tests.money import bookkeeper
 from tests.money.chats import chats
 from tests.money.deployment import CENT, deployment
 from tests.money.hostile import Device
-from tests.money.walk import HEARTBEAT, Walked, walk
+from tests.money.walk import Walked, heartbeat, walk
 
 STEPS = 150
 LEG_S = 0.1  #: by which a leg's time may differ: one end hears of its close before the other
@@ -39,7 +39,7 @@ def test_what_a_hostile_user_costs_is_counted_to_the_micro_dollar(tmp_path: Path
     assert counted.reported == book.told
     assert counted.estimated >= book.untold, "what Google does not tell is reckoned, and not too low"
     assert counted.connected_ms / 1000 == pytest.approx(book.connected_s, abs=1 + LEG_S * book.connections)
-    assert max(found.over.values()) <= HEARTBEAT
+    assert max(found.over.values()) <= heartbeat()
     assert found.held == 0, "nothing is held for sessions that are over"
 
 
@@ -47,7 +47,7 @@ def test_what_a_model_never_tells_is_reckoned_and_not_too_low(tmp_path: Path) ->
     found = walked(tmp_path, "absent")
     assert (found.book.told, found.counted.reported) == (0, 0)
     assert found.book.untold <= found.counted.estimated <= 2 * found.book.untold + 10_000
-    assert max(found.over.values()) <= HEARTBEAT
+    assert max(found.over.values()) <= heartbeat()
 
 
 def test_a_count_that_goes_on_from_turn_to_turn_is_not_taken_for_the_bills_of_turns(tmp_path: Path) -> None:

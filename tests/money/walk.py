@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import virtual
+from gemini import profiles
 from records import budgets
 from records.budgets import Limits, Spent
 from simulator.billing import Telling
 from simulator.scenario import Behaviour
+from tests import dialect
 from tests.money import bookkeeper
 from tests.money.bookkeeper import Book
 from tests.money.chats import chats
@@ -26,9 +28,19 @@ from tests.money.deployment import CENT, DAY_S, Deployment, deployment
 from tests.money.hostile import Hostile
 
 MONEY = Limits(session=2 * CENT, user=12 * CENT, deployment=15 * CENT)
-#: micro-dollars that five seconds, between two heartbeats, cost at most: talk both ways, a context read
-HEARTBEAT = 5 * (75 + 300) + 3_000
+BETWEEN_S = 5  #: two heartbeats
+TALK, CONTEXT, THOUGHTS = 75 + 300, 3_000, 612  #: micro-dollars of a second both ways, and of a turn at most
 USER = "mallory"
+
+
+def heartbeat(model: str = "") -> int:
+    """Micro-dollars that may be spent between two heartbeats, at most.
+
+    A model whose reply comes as two turns reads the context for each, and thinks.
+    """
+    profile = profiles.of(model or dialect.model())
+    turns = 2 * (CONTEXT + THOUGHTS) if profile.splits_replies.value else CONTEXT
+    return BETWEEN_S * TALK + turns
 
 
 @dataclass
@@ -114,7 +126,8 @@ def main() -> None:
     print(f"  told by the model: ledger {book.told}, counted {counted.reported} micro-dollars")
     print(f"  not told: ledger {book.untold}, estimated {counted.estimated}")
     print(f"  connected: ledger {book.connected_s:.1f} s, counted {counted.connected_ms / 1000:.1f} s")
-    print(f"  beyond a budget, at most: {found.over}; held at the end: {found.held}")
+    allowed = heartbeat(args.model)
+    print(f"  beyond a budget, at most: {found.over}, allowed {allowed}; held at the end: {found.held}")
     print(f"  took {time.monotonic() - began_at:.0f} s")
     if args.chats:
         _chat(args.chats, args.seed)
