@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
-from bench import rush
+from bench import first_word, floors, rush
 from bench.caller import Caller
 from bench.chain import Span, picture, text
 from bench.waits import Result, Run, Way, keep, load, table
+from infra.local.microvm.times import published
 
 CHAIN = [Span("connect: start", "start", -1.0, -0.5), Span("relay <b>", "home", 0.25, 3.0)]
 
@@ -65,3 +68,13 @@ def test_a_rush_says_of_each_step_how_long_it_was_waited_for() -> None:
     assert "| 1.5 s | 2.0 s | 2.0 s |" in rows["| click", "control open"]
     assert "| 10.0 s | 19.0 s | 19.0 s |" in rows["| starting: admitted", "ready"], "1 s from the open road"
     assert "| 14.0 s | 25.0 s | 25.0 s | all of it |" in rows["| click", "first audio"]
+
+
+def test_a_floor_is_no_less_than_the_least_of_all_that_is_in_it() -> None:
+    model = yaml.safe_load(first_word.MODEL_TIMES.read_text("utf-8"))
+    least_s = published()["wake"]["quantiles"][0] + sum(
+        model[name]["quantiles"][0] for name in ("setup_s", "first_audio_s")
+    )
+    without, with_one = (floors.sums_s("wake", starts, 200, random.Random(1)) for starts in (False, True))
+    assert min(without) >= least_s
+    assert sum(with_one) > sum(without)
