@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from cli.main import main
+from records.table import Table
 from tests.client.fake_server import FakeServer, fake_server
+
+sys.path.append(str(Path(__file__).parent.parent / "records"))
+
+REGION = "eu-west-1"  #: of the deployment in moto
 
 
 @dataclass(frozen=True)
@@ -103,3 +111,26 @@ def page(answer: Any, status: int = 200) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.server_address[1]}"
         listening.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    """The record of a deployment, in moto."""
+    import dynamo
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with mock_aws():
+        client = boto3.client("dynamodb", REGION)
+        dynamo.make_table(client, "record")
+        yield Table(client, "record")
+
+
+@pytest.fixture
+def stack(table: Table) -> str:
+    """Name of the deployment whose record that is."""
+    outputs = {"TableName": {"Value": "record"}, "ControlUrl": {"Value": "wss://control.example/v1"}}
+    body = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
+    cloud = boto3.client("cloudformation", REGION)
+    cloud.create_stack(StackName="viva", TemplateBody=json.dumps(body))
+    return "viva"

@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from infra.local.breaks import add_breaks, drain_relays
 from infra.local.endpoint import Endpoint, listen
 from infra.local.page import LocalUser, page_app
 from records import relays
 from records.table import Table
-from tests.cli.conftest import Run
-
-sys.path.append(str(Path(__file__).parent.parent / "records"))
+from tests.cli.conftest import REGION, Run
 
 Vivavoce = Callable[..., Run]
-REGION = "eu-west-1"
-
-
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    import dynamo
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    with mock_aws():
-        client = boto3.client("dynamodb", REGION)
-        dynamo.make_table(client, "record")
-        yield Table(client, "record")
-
-
-@pytest.fixture
-def stack(table: Table) -> str:
-    outputs = {"TableName": {"Value": "record"}, "ControlUrl": {"Value": "wss://control.example/v1"}}
-    body = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
-    cloud = boto3.client("cloudformation", REGION)
-    cloud.create_stack(StackName="viva", TemplateBody=json.dumps(body))
-    return "viva"
 
 
 def up(table: Table, *names: str) -> None:

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import boto3
-import pytest
-from moto import mock_aws
+from collections.abc import Callable
 
 from records import budgets
 from records.budgets import Limits, Spent
 from records.table import Table
-from tests.cli.conftest import Run
-
-sys.path.append(str(Path(__file__).parent.parent / "records"))
+from tests.cli.conftest import REGION, Run
 
 Vivavoce = Callable[..., Run]
-REGION = "eu-west-1"
-
-
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    import dynamo
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    with mock_aws():
-        client = boto3.client("dynamodb", REGION)
-        dynamo.make_table(client, "record")
-        outputs = {"TableName": {"Value": "record"}, "ControlUrl": {"Value": "wss://control.example/v1"}}
-        body = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
-        boto3.client("cloudformation", REGION).create_stack(StackName="viva", TemplateBody=json.dumps(body))
-        yield Table(client, "record")
 
 
 def use(table: Table, session: str, user: str, agent: str, spent: Spent, days_ago: int = 0) -> None:
@@ -44,12 +20,14 @@ def use(table: Table, session: str, user: str, agent: str, spent: Spent, days_ag
     budgets.note(table, session, 1, spent, wants=0, now=now)
 
 
-def test_what_was_used_is_listed_by_day_by_user_and_by_agent(table: Table, vivavoce: Vivavoce) -> None:
+def test_what_was_used_is_listed_by_day_by_user_and_by_agent(
+    table: Table, stack: str, vivavoce: Vivavoce
+) -> None:
     use(table, "s1", "ada", "assistant", Spent(1_234_567, 0, 600_000))
     use(table, "s2", "grace", "assistant", Spent(2_000_000, 1, 60_000))
     use(table, "s3", "ada", "kiosk", Spent(0, 50, 30_000), days_ago=1)
     use(table, "s4", "old", "kiosk", Spent(99), days_ago=8)
-    asked = ("usage", "--stack", "viva", "--region", REGION)
+    asked = ("usage", "--stack", stack, "--region", REGION)
     by_user = json.loads(vivavoce(*asked, "--by", "user", "--json").out)
     assert [(row["name"], row["sessions"], row["model_micro_usd"]) for row in by_user["rows"]] == [
         ("grace", 1, 2_000_001),
@@ -63,8 +41,8 @@ def test_what_was_used_is_listed_by_day_by_user_and_by_agent(table: Table, vivav
     assert "3.2346" in text[-1] and "11.0" in text[-1], "rounded up, from whole micro-dollars"
 
 
-def test_a_stack_that_nobody_used_has_nothing_to_list(table: Table, vivavoce: Vivavoce) -> None:
-    told = vivavoce("usage", "--stack", "viva", "--region", REGION)
+def test_a_stack_that_nobody_used_has_nothing_to_list(table: Table, stack: str, vivavoce: Vivavoce) -> None:
+    told = vivavoce("usage", "--stack", stack, "--region", REGION)
     assert (told.code, told.out.strip()) == (0, "Nothing was used.")
 
 
