@@ -352,6 +352,16 @@ def has_tasks(form: dict[str, Any]) -> bool:
     return bool(of_type(form, "AWS::ECS::TaskDefinition"))
 
 
+def test_every_form_but_microvms_alone_has_a_task_and_a_distribution(made: dict[str, Any]) -> None:
+    """Else what the tests here say of each of them would be said of none."""
+    for name, given in FORMS.items():
+        form = decide(made, given)
+        found = [
+            len(of_type(form, f"AWS::{kind}")) for kind in ("ECS::TaskDefinition", "CloudFront::Distribution")
+        ]
+        assert found == ([0, 0] if name == "microvm" else [1, 1]), name
+
+
 #: what an account that has MicroVMs alone may not have
 OF_TASKS = ("AWS::ECS::", "AWS::EC2::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::")
 
